@@ -1,0 +1,5 @@
+"""Base distributions of the latent."""
+
+from flowzoo.bases.normal import StandardNormal
+
+__all__ = ["StandardNormal"]

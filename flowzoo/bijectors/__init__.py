@@ -1,0 +1,33 @@
+"""Transforms between data and latent."""
+
+from flowzoo.bijectors.actnorm import ActNorm
+from flowzoo.bijectors.chain import Chain, Identity, Invert
+from flowzoo.bijectors.coupling import AdditiveCoupling, AffineCoupling, Coupling
+from flowzoo.bijectors.dequantize import UniformDequantization
+from flowzoo.bijectors.elementwise import Logit, Scale
+from flowzoo.bijectors.linear import InvertibleLinear, Permutation, Reverse
+from flowzoo.bijectors.multiscale import Multiscale
+from flowzoo.bijectors.reshape import Flatten, Squeeze
+from flowzoo.bijectors.splits import ChannelSplit, CheckerboardSplit, FeatureMask
+
+__all__ = [
+    "ActNorm",
+    "AdditiveCoupling",
+    "AffineCoupling",
+    "Chain",
+    "ChannelSplit",
+    "CheckerboardSplit",
+    "Coupling",
+    "FeatureMask",
+    "Flatten",
+    "Identity",
+    "Invert",
+    "InvertibleLinear",
+    "Logit",
+    "Multiscale",
+    "Permutation",
+    "Reverse",
+    "Scale",
+    "Squeeze",
+    "UniformDequantization",
+]

@@ -1,0 +1,92 @@
+"""Composition and inversion of transforms."""
+
+from __future__ import annotations
+
+from flowzoo import random
+from flowzoo.transform import Bijector, Transform, constant_log_det, weakest_kind
+
+
+class Chain(Transform):
+    """z = f_n(... f_1(x)): the transforms in the order of encode, first the one nearest to the data.
+
+    Args:
+      transforms: non-empty list whose shapes fit: each `latent_shape` is the next `event_shape`.
+
+    Raises:
+      ValueError: the list is empty or two neighbours do not fit.
+    """
+
+    def __init__(self, transforms, *, name=None):
+        transforms = list(transforms)
+        if not transforms:
+            raise ValueError("`transforms` must hold at least one transform, got an empty list.")
+        for first, second in zip(transforms[:-1], transforms[1:], strict=True):
+            if first.latent_shape != second.event_shape:
+                raise ValueError(
+                    f"{type(second).__name__} must take what {type(first).__name__} gives: expected event_shape "
+                    f"{first.latent_shape}, got {second.event_shape}. Insert a reshaping transform between them."
+                )
+        dtype = transforms[-1].compute_dtype
+        super().__init__(transforms[0].event_shape, transforms[-1].latent_shape, dtype=dtype, name=name)
+        self.transforms = transforms
+        self.kind = weakest_kind(t.kind for t in transforms)
+        self.stochastic = any(t.stochastic for t in transforms)
+
+    @property
+    def takes_integers(self):
+        return self.transforms[0].takes_integers
+
+    def _encode(self, x, condition, seed=None):
+        total = None
+        for i, transform in enumerate(self.transforms):
+            x, log_det = transform.encode(x, condition, _seed_of(transform, seed, i))
+            total = log_det if total is None else total + log_det
+        return x, total
+
+    def _decode(self, z, condition, seed=None):
+        total = None
+        for i, transform in reversed(list(enumerate(self.transforms))):
+            z, log_det = transform.decode(z, condition, _seed_of(transform, seed, i))
+            total = log_det if total is None else total + log_det
+        return z, total
+
+    def adapt(self, x, condition=None, seed=None):
+        for i, transform in enumerate(self.transforms):
+            x = transform.adapt(x, condition, _seed_of(transform, seed, i))
+        return x
+
+
+class Invert(Bijector):
+    """The same bijector with its directions exchanged: encode is the other's decode.
+
+    Raises:
+      TypeError: the transform is no bijection, so exchanging its directions would not be exact.
+    """
+
+    def __init__(self, bijector, *, name=None):
+        if bijector.stochastic or bijector.kind != "exact":
+            raise TypeError(
+                f"Invert expected an exact bijection, got {type(bijector).__name__} of kind {bijector.kind!r}. "
+                "Dequantization and other surjections have no inverse."
+            )
+        super().__init__(bijector.latent_shape, bijector.event_shape, dtype=bijector.compute_dtype, name=name)
+        self.bijector = bijector
+
+    def _encode(self, x, condition):
+        return self.bijector.decode(x, condition)
+
+    def _decode(self, z, condition):
+        return self.bijector.encode(z, condition)
+
+
+class Identity(Bijector):
+    """z = x."""
+
+    def _encode(self, x, condition):
+        return x, constant_log_det(0.0, x)
+
+    _decode = _encode
+
+
+def _seed_of(transform, seed, index):
+    return random.fold_in(seed, index) if transform.stochastic and seed is not None else None

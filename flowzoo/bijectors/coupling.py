@@ -1,0 +1,79 @@
+"""Couplings: part of x is kept, the rest is transformed by parameters computed from the kept part."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+from flowzoo.transform import Bijector, constant_log_det, sum_event
+
+
+class Coupling(Bijector):
+    """The common part of all couplings.
+
+    Args:
+      event_shape: shape of one x.
+      split: how x falls into parts: `ChannelSplit`, `FeatureMask`, `CheckerboardSplit` or alike.
+      conditioner: Keras layer (kept, condition) -> parameters, with `outputs_per_entry` times as many entries on
+        the last axis as the free part.
+    """
+
+    outputs_per_entry = 1
+
+    def __init__(self, event_shape, split, conditioner, *, dtype="float32", name=None):
+        super().__init__(event_shape, dtype=dtype, name=name)
+        expected = (*split.free_shape[:-1], self.outputs_per_entry * split.free_shape[-1])
+        if tuple(conditioner.output_event_shape) != expected:
+            raise ValueError(
+                f"{type(self).__name__}: the conditioner must give {expected} per example, "
+                f"got {tuple(conditioner.output_event_shape)}."
+            )
+        self.split = split
+        self.conditioner = conditioner
+
+    def _raw(self, kept, condition):
+        return tf.cast(self.conditioner(kept, condition), self.compute_dtype)
+
+
+class AdditiveCoupling(Coupling):
+    """z = x + t on the free part, where t = conditioner(kept part, condition); preserves volume.
+
+    Reference: Dinh et al. 2015, NICE: non-linear independent components estimation, arXiv:1410.8516.
+    """
+
+    def _encode(self, x, condition):
+        kept, free = self.split.split(x)
+        return self.split.merge(kept, free + self._raw(kept, condition)), constant_log_det(0.0, x)
+
+    def _decode(self, z, condition):
+        kept, free = self.split.split(z)
+        return self.split.merge(kept, free - self._raw(kept, condition)), constant_log_det(0.0, z)
+
+
+class AffineCoupling(Coupling):
+    """z = (x + t) * exp(s) on the free part, where (t, s) = conditioner(kept part, condition).
+
+    Args:
+      bound: s lies within (-bound, bound), so that neither direction can explode.
+
+    Reference: Dinh et al. 2017, Density estimation using Real NVP, arXiv:1605.08803.
+    """
+
+    outputs_per_entry = 2
+
+    def __init__(self, event_shape, split, conditioner, *, bound=2.0, dtype="float32", name=None):
+        super().__init__(event_shape, split, conditioner, dtype=dtype, name=name)
+        self.bound = float(bound)
+
+    def _encode(self, x, condition):
+        kept, free = self.split.split(x)
+        shift, log_scale = self._parameters(kept, condition)
+        return self.split.merge(kept, (free + shift) * tf.exp(log_scale)), sum_event(log_scale)
+
+    def _decode(self, z, condition):
+        kept, free = self.split.split(z)
+        shift, log_scale = self._parameters(kept, condition)
+        return self.split.merge(kept, free * tf.exp(-log_scale) - shift), -sum_event(log_scale)
+
+    def _parameters(self, kept, condition):
+        shift, raw = tf.split(self._raw(kept, condition), 2, axis=-1)
+        return shift, self.bound * tf.tanh(raw / self.bound)

@@ -1,0 +1,54 @@
+"""Fixed maps of each entry, as used in preprocessing."""
+
+from __future__ import annotations
+
+import math
+
+import tensorflow as tf
+
+from flowzoo.transform import Bijector, constant_log_det, sum_event
+
+
+class Scale(Bijector):
+    """z = (x + shift) * scale with fixed numbers, e.g. shift = -0.5 to centre data of [0, 1)."""
+
+    def __init__(self, event_shape, scale=1.0, shift=0.0, *, dtype="float32", name=None):
+        super().__init__(event_shape, dtype=dtype, name=name)
+        if not math.isfinite(scale) or scale == 0.0 or not math.isfinite(shift):
+            raise ValueError(f"`scale` must be finite and not 0 and `shift` finite, got {scale} and {shift}.")
+        self.scale, self.shift = float(scale), float(shift)
+        self.total_log_scale = math.prod(self.event_shape) * math.log(abs(scale))
+
+    def _encode(self, x, condition):
+        return (x + self.shift) * self.scale, constant_log_det(self.total_log_scale, x)
+
+    def _decode(self, z, condition):
+        return z / self.scale - self.shift, constant_log_det(-self.total_log_scale, z)
+
+
+class Logit(Bijector):
+    """z = logit(alpha + (1 - 2 alpha) x) for x in [0, 1]; alpha > 0 keeps both ends finite.
+
+    x may leave [0, 1] by alpha / (1 - 2 alpha), the range of decode; beyond it is taken at the nearest end.
+
+    Reference: Dinh et al. 2017, Density estimation using Real NVP, arXiv:1605.08803.
+    """
+
+    def __init__(self, event_shape, alpha=0.05, *, dtype="float32", name=None):
+        super().__init__(event_shape, dtype=dtype, name=name)
+        if not 0.0 < alpha < 0.5:
+            raise ValueError(f"`alpha` must lie in (0, 0.5), got {alpha}. Real NVP uses 0.05.")
+        self.alpha = float(alpha)
+
+    def _encode(self, x, condition):
+        inside = tf.clip_by_value(self.alpha + (1.0 - 2.0 * self.alpha) * x, 1e-7, 1.0 - 1e-7)
+        z = tf.math.log(inside) - tf.math.log1p(-inside)
+        return z, sum_event(self._log_slope(z))
+
+    def _decode(self, z, condition):
+        x = (tf.sigmoid(z) - self.alpha) / (1.0 - 2.0 * self.alpha)
+        return x, -sum_event(self._log_slope(z))
+
+    def _log_slope(self, z):
+        # log dz/dx = log(1 - 2 alpha) - log sigmoid(z) - log sigmoid(-z), without cancellation at large |z|
+        return math.log1p(-2.0 * self.alpha) + tf.math.softplus(z) + tf.math.softplus(-z)

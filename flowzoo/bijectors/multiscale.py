@@ -1,0 +1,76 @@
+"""The multiscale architecture with one flat latent."""
+
+from __future__ import annotations
+
+import math
+
+import tensorflow as tf
+
+from flowzoo.bijectors.splits import ChannelSplit
+from flowzoo.transform import Bijector
+
+
+class Multiscale(Bijector):
+    """After each level but the last, the second half of the channels leaves; the flat latent holds all that left.
+
+    decode takes the whole flat latent, so reconstruction is exact; sampling draws all of it anew.
+
+    Args:
+      levels: bijectors on images; each takes the kept half of what the one before gives.
+
+    Reference: Dinh et al. 2017, Density estimation using Real NVP, arXiv:1605.08803.
+    """
+
+    def __init__(self, levels, *, name=None):
+        levels = list(levels)
+        if not levels:
+            raise ValueError("`levels` must hold at least one bijector, got an empty list.")
+        splits = [ChannelSplit(level.latent_shape) for level in levels[:-1]]
+        for split, level in zip(splits, levels[1:], strict=True):
+            if split.kept_shape != level.event_shape:
+                raise ValueError(
+                    f"A level must take the kept half of the one before: expected event_shape {split.kept_shape}, "
+                    f"got {level.event_shape}."
+                )
+        event_shape = levels[0].event_shape
+        super().__init__(event_shape, (math.prod(event_shape),), dtype=levels[0].compute_dtype, name=name)
+        self.levels = levels
+        self.splits = splits
+        self.leaving_shapes = [split.free_shape for split in splits] + [levels[-1].latent_shape]
+
+    def _encode(self, x, condition):
+        leaving, total = [], None
+        for i, level in enumerate(self.levels):
+            x, log_det = level.encode(x, condition)
+            total = log_det if total is None else total + log_det
+            if i < len(self.splits):
+                x, free = self.splits[i].split(x)
+                leaving.append(free)
+        return self._pack([*leaving, x]), total
+
+    def _decode(self, z, condition):
+        *leaving, z = self._unpack(z)
+        total = None
+        for i, level in reversed(list(enumerate(self.levels))):
+            if i < len(self.splits):
+                z = self.splits[i].merge(z, leaving[i])
+            z, log_det = level.decode(z, condition)
+            total = log_det if total is None else total + log_det
+        return z, total
+
+    def adapt(self, x, condition=None, seed=None):
+        leaving = []
+        for i, level in enumerate(self.levels):
+            x = level.adapt(x, condition)
+            if i < len(self.splits):
+                x, free = self.splits[i].split(x)
+                leaving.append(free)
+        return self._pack([*leaving, x])
+
+    def _pack(self, parts):
+        flat = [tf.reshape(part, [-1, math.prod(shape)]) for part, shape in zip(parts, self.leaving_shapes, strict=True)]
+        return tf.concat(flat, axis=1)
+
+    def _unpack(self, z):
+        parts = tf.split(z, [math.prod(shape) for shape in self.leaving_shapes], axis=1)
+        return [tf.reshape(part, [-1, *shape]) for part, shape in zip(parts, self.leaving_shapes, strict=True)]

@@ -1,0 +1,43 @@
+"""Transforms that only move entries."""
+
+from __future__ import annotations
+
+import math
+
+import tensorflow as tf
+
+from flowzoo.transform import Bijector, constant_log_det
+
+
+class Squeeze(Bijector):
+    """Moves each block of factor x factor pixels into channels: (H, W, C) -> (H / f, W / f, f * f * C).
+
+    Reference: Dinh et al. 2017, Density estimation using Real NVP, arXiv:1605.08803.
+    """
+
+    def __init__(self, event_shape, factor=2, *, dtype="float32", name=None):
+        height, width, channels = event_shape
+        if height % factor or width % factor:
+            raise ValueError(f"Squeeze by {factor} needs sides divisible by it, got event_shape {tuple(event_shape)}.")
+        latent_shape = (height // factor, width // factor, factor * factor * channels)
+        super().__init__(event_shape, latent_shape, dtype=dtype, name=name)
+        self.factor = factor
+
+    def _encode(self, x, condition):
+        return tf.nn.space_to_depth(x, self.factor), constant_log_det(0.0, x)
+
+    def _decode(self, z, condition):
+        return tf.nn.depth_to_space(z, self.factor), constant_log_det(0.0, z)
+
+
+class Flatten(Bijector):
+    """(..., ) -> (D,)."""
+
+    def __init__(self, event_shape, *, dtype="float32", name=None):
+        super().__init__(event_shape, (math.prod(event_shape),), dtype=dtype, name=name)
+
+    def _encode(self, x, condition):
+        return tf.reshape(x, [-1, *self.latent_shape]), constant_log_det(0.0, x)
+
+    def _decode(self, z, condition):
+        return tf.reshape(z, [-1, *self.event_shape]), constant_log_det(0.0, z)

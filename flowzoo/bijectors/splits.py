@@ -1,0 +1,85 @@
+"""Ways to split an event into the part a coupling keeps and the part it changes."""
+
+from __future__ import annotations
+
+import numpy as np
+import tensorflow as tf
+
+
+class ChannelSplit:
+    """Halves of the last axis: the first is kept, the second free; `swap` exchanges them.
+
+    Args:
+      event_shape: shape of one event; its last axis has at least two entries.
+      swap: keep the second half instead.
+    """
+
+    def __init__(self, event_shape, swap=False):
+        *rest, channels = event_shape
+        if channels < 2:
+            raise ValueError(f"ChannelSplit needs at least 2 channels, got event_shape {tuple(event_shape)}.")
+        self.swap = swap
+        self.sizes = (channels - channels // 2, channels // 2)
+        shapes = [(*rest, size) for size in self.sizes]
+        self.kept_shape, self.free_shape = reversed(shapes) if swap else shapes
+
+    def split(self, x):
+        first, second = tf.split(x, self.sizes, axis=-1)
+        return (second, first) if self.swap else (first, second)
+
+    def merge(self, kept, free):
+        return tf.concat([free, kept] if self.swap else [kept, free], axis=-1)
+
+
+class FeatureMask:
+    """A 0/1 mask over the entries of a vector: 1 is kept, 0 free.
+
+    Args:
+      mask: (features,) of 0 and 1, at least one of each.
+    """
+
+    def __init__(self, mask):
+        mask = np.asarray(mask)
+        if mask.ndim != 1 or not np.isin(mask, (0, 1)).all() or mask.min() == mask.max():
+            raise ValueError(
+                f"`mask` must be a vector with at least one 0 and one 1 and nothing else, got {mask.tolist()}."
+            )
+        self.kept, self.free = np.flatnonzero(mask == 1), np.flatnonzero(mask == 0)
+        self.order = np.argsort(np.concatenate([self.kept, self.free]))
+        self.kept_shape, self.free_shape = (self.kept.size,), (self.free.size,)
+
+    def split(self, x):
+        return tf.gather(x, self.kept, axis=-1), tf.gather(x, self.free, axis=-1)
+
+    def merge(self, kept, free):
+        return tf.gather(tf.concat([kept, free], axis=-1), self.order, axis=-1)
+
+
+class CheckerboardSplit:
+    """The squares of one colour of a checkerboard over an image are kept, the others free.
+
+    Both parts are laid out as (height / 2, width / 2, 2 * channels): the two squares of one colour in each 2x2
+    block become channels. A convolution on that lattice sees the same squares as one on the masked image of
+    Real NVP, at a quarter of the positions.
+
+    Args:
+      event_shape: (height, width, channels), both sides even.
+      swap: keep the other colour instead.
+    """
+
+    def __init__(self, event_shape, swap=False):
+        height, width, channels = event_shape
+        if height % 2 or width % 2:
+            raise ValueError(f"CheckerboardSplit needs even height and width, got event_shape {tuple(event_shape)}.")
+        self.swap = swap
+        self.kept_shape = self.free_shape = (height // 2, width // 2, 2 * channels)
+
+    def split(self, x):
+        a, b, c, d = tf.split(tf.nn.space_to_depth(x, 2), 4, axis=-1)
+        light, dark = tf.concat([a, d], axis=-1), tf.concat([b, c], axis=-1)
+        return (dark, light) if self.swap else (light, dark)
+
+    def merge(self, kept, free):
+        light, dark = (free, kept) if self.swap else (kept, free)
+        (a, d), (b, c) = tf.split(light, 2, axis=-1), tf.split(dark, 2, axis=-1)
+        return tf.nn.depth_to_space(tf.concat([a, b, c, d], axis=-1), 2)

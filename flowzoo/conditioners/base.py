@@ -1,0 +1,42 @@
+"""What all conditioners share."""
+
+from __future__ import annotations
+
+import keras
+
+from flowzoo.conditioners.condition import join
+
+
+class Conditioner(keras.layers.Layer):
+    """A Keras layer (h, condition) -> parameters whose last layer starts at zero, built by its constructor.
+
+    Args:
+      input_event_shape: shape of one h.
+      output_event_shape: shape of one output.
+      condition_features: size of the last axis of the condition; 0 for none.
+      dtype: Keras dtype policy; "mixed_bfloat16" computes in bfloat16 with float32 weights.
+    """
+
+    def __init__(self, input_event_shape, output_event_shape, condition_features=0, *, dtype="float32", name=None):
+        super().__init__(dtype=dtype, name=name)
+        self.input_event_shape = tuple(input_event_shape)
+        self.output_event_shape = tuple(output_event_shape)
+        self.condition_features = int(condition_features)
+        self.joined_shape = (*self.input_event_shape[:-1], self.input_event_shape[-1] + self.condition_features)
+
+    def call(self, h, condition=None):
+        return self._parameters(join(h, condition, self.condition_features))
+
+    def build(self, *shapes):
+        """Everything is built by the constructor."""
+
+    def _made(self, layer, input_event_shape):
+        """Builds `layer` now: a net that is built on first call comes back untrained from a `.keras` file."""
+        layer.build((None, *input_event_shape))
+        return layer
+
+
+def seed_source(seed: int):
+    """A function that gives a new seed at each call, the same ones for the same `seed`."""
+    generator = iter(range(1_000_000))
+    return lambda: int(seed) * 1_000_003 % 2**30 + next(generator)

@@ -1,0 +1,125 @@
+"""Glow: activation normalisation, invertible 1x1 convolution, affine coupling, at several scales."""
+
+from __future__ import annotations
+
+import math
+
+import keras
+
+from flowzoo.bijectors import (
+    ActNorm,
+    AdditiveCoupling,
+    AffineCoupling,
+    Chain,
+    ChannelSplit,
+    InvertibleLinear,
+    Multiscale,
+    Scale,
+    Squeeze,
+    UniformDequantization,
+)
+from flowzoo.conditioners import GlowConvNet
+from flowzoo.flows.base import Flow
+
+COUPLINGS = {"affine": AffineCoupling, "additive": AdditiveCoupling}
+
+
+@keras.saving.register_keras_serializable(package="flowzoo")
+class Glow(Flow):
+    """Glow on images of integers, with learned priors at every scale.
+
+    The prior of the channels that leave at a scale, given those that stay, is the affine coupling at the end of the
+    scale; the last scale's prior is a learned mean and deviation per latent entry.
+
+    Args:
+      image_shape: (height, width, channels), both sides divisible by 2^levels.
+      bits: pixels are integers 0 ... 2^bits - 1.
+      levels: number of scales (L in the paper).
+      depth: steps of flow per scale (K in the paper).
+      hidden: channels of the hidden layers of each coupling's network.
+      coupling: "affine" or "additive".
+      position: give the networks a learned bias per position; good for aligned data.
+      classes: number of classes of a class-conditional model; 0 for none.
+      condition_features: size of a condition vector; 0 for none.
+      conditioner_dtype: Keras dtype policy of the networks, e.g. "mixed_bfloat16"; weights stay float32.
+      seed: of the initial weights.
+
+    Reference: Kingma & Dhariwal 2018, Glow: generative flow with invertible 1x1 convolutions, arXiv:1807.03039.
+    """
+
+    def __init__(
+        self,
+        image_shape=(32, 32, 3),
+        bits=8,
+        levels=3,
+        depth=32,
+        hidden=512,
+        coupling="affine",
+        position=False,
+        classes=0,
+        condition_features=0,
+        conditioner_dtype="float32",
+        seed=0,
+        name=None,
+    ):
+        if coupling not in COUPLINGS:
+            raise ValueError(f"`coupling` must be one of {sorted(COUPLINGS)}, got {coupling!r}.")
+        shape = tuple(image_shape)
+        if len(shape) != 3 or any(side % 2**levels for side in shape[:2]):
+            raise ValueError(
+                f"`image_shape` must be (height, width, channels) with sides divisible by {2**levels} "
+                f"(2^levels), got {shape}."
+            )
+
+        def couple(kind, shape, index):
+            split = ChannelSplit(shape)
+            channels = kind.outputs_per_entry * split.free_shape[-1]
+            conditioner = GlowConvNet(
+                split.kept_shape,
+                channels,
+                hidden,
+                classes or condition_features,
+                position=position,
+                seed=seed + index,
+                dtype=conditioner_dtype,
+            )
+            return kind(shape, split, conditioner)
+
+        stages, index, current = [], 0, shape
+        for level in range(levels):
+            parts = [Squeeze(current)]
+            current = parts[0].latent_shape
+            for _ in range(depth):
+                index += 1
+                parts += [ActNorm(current), InvertibleLinear(current, seed=seed + index)]
+                parts.append(couple(COUPLINGS[coupling], current, index))
+            if level < levels - 1:
+                index += 1
+                parts.append(couple(AffineCoupling, current, index))  # the prior of what leaves here
+            stages.append(Chain(parts))
+            current = (*current[:2], current[2] - current[2] // 2)
+        transform = Chain(
+            [
+                UniformDequantization(shape, bits),
+                Scale(shape, shift=-0.5),
+                Multiscale(stages),
+                ActNorm((math.prod(shape),)),
+            ]
+        )
+        super().__init__(transform, classes=classes, condition_features=condition_features, name=name)
+        self.config = {
+            "image_shape": list(shape),
+            "bits": bits,
+            "levels": levels,
+            "depth": depth,
+            "hidden": hidden,
+            "coupling": coupling,
+            "position": position,
+            "classes": classes,
+            "condition_features": condition_features,
+            "conditioner_dtype": conditioner_dtype,
+            "seed": seed,
+        }
+
+    def get_config(self):
+        return {**self.config, "name": self.name}

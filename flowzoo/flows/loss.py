@@ -1,0 +1,44 @@
+"""What `fit` minimises and reports."""
+
+from __future__ import annotations
+
+import math
+
+import keras
+import tensorflow as tf
+
+
+@keras.saving.register_keras_serializable(package="flowzoo")
+class NegativeLogLikelihood(keras.losses.Loss):
+    """-log p(x) / D in nats per dimension, averaged over the batch; `y_pred` is log p(x), `y_true` is ignored.
+
+    A Loss, not a mean in the train step: only so does Keras scale it rightly under `tf.distribute`.
+
+    Args:
+      dims: D, the number of dimensions of one x.
+    """
+
+    def __init__(self, dims=1, name="negative_log_likelihood", **kwargs):
+        super().__init__(name=name, **kwargs)
+        self.dims = int(dims)
+
+    def call(self, y_true, y_pred):
+        return -y_pred / self.dims
+
+    def get_config(self):
+        return {**super().get_config(), "dims": self.dims}
+
+
+@keras.saving.register_keras_serializable(package="flowzoo")
+class BitsPerDim(keras.metrics.Mean):
+    """-log p(x) / (D ln 2), averaged over all examples seen."""
+
+    def __init__(self, dims=1, name="bits_per_dim", dtype=None):
+        super().__init__(name=name, dtype=dtype)
+        self.dims = int(dims)
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        return super().update_state(tf.cast(-y_pred, self.dtype) / (self.dims * math.log(2.0)), sample_weight)
+
+    def get_config(self):
+        return {**super().get_config(), "dims": self.dims}

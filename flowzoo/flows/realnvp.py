@@ -1,0 +1,134 @@
+"""Real NVP: affine couplings with alternating masks, on vectors and on images."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+
+from flowzoo.bijectors import (
+    ActNorm,
+    AffineCoupling,
+    Chain,
+    ChannelSplit,
+    CheckerboardSplit,
+    FeatureMask,
+    Logit,
+    Multiscale,
+    Squeeze,
+    UniformDequantization,
+)
+from flowzoo.conditioners import MLP, ResidualConvNet
+from flowzoo.flows.base import Flow
+
+
+@keras.saving.register_keras_serializable(package="flowzoo")
+class RealNVP(Flow):
+    """Real NVP on continuous vectors, or on images of integers in logit space.
+
+    Vectors: `depth` couplings whose masks alternate. Images: each scale has `depth` checkerboard couplings, a squeeze,
+    and `depth` channel couplings; half of the channels leave between scales. ActNorm stands for batch normalisation.
+
+    Args:
+      event_shape: (features,) or (height, width, channels) with sides divisible by 2^levels.
+      bits: images: pixels are integers 0 ... 2^bits - 1. Vectors are continuous: 0.
+      levels: number of scales, images only.
+      depth: couplings of each kind per scale, or in all for vectors.
+      hidden: width of the networks.
+      blocks: hidden layers (vectors) or residual blocks (images) of each network.
+      alpha: of the logit, images only.
+      position: give image networks a learned bias per position; good for aligned data.
+      classes: number of classes of a class-conditional model; 0 for none.
+      condition_features: size of a condition vector; 0 for none.
+      conditioner_dtype: Keras dtype policy of the networks, e.g. "mixed_bfloat16"; weights stay in `dtype`.
+      seed: of the initial weights.
+      dtype: float32, or float64 for vectors.
+
+    Reference: Dinh et al. 2017, Density estimation using Real NVP, arXiv:1605.08803.
+    """
+
+    def __init__(
+        self,
+        event_shape=(2,),
+        bits=0,
+        levels=2,
+        depth=4,
+        hidden=64,
+        blocks=2,
+        alpha=0.05,
+        position=False,
+        classes=0,
+        condition_features=0,
+        conditioner_dtype=None,
+        seed=0,
+        dtype="float32",
+        name=None,
+    ):
+        shape = tuple(event_shape)
+        conditioner_dtype = conditioner_dtype or dtype
+        features = classes or condition_features
+        if len(shape) == 1 and shape[0] >= 2 and not bits:
+
+            def network(split, index):
+                width, outputs = split.kept_shape[0], 2 * split.free_shape[0]
+                return MLP(width, outputs, [hidden] * blocks, features, seed=seed + index, dtype=conditioner_dtype)
+
+            parts = _vector_parts(shape, depth, network, dtype)
+        elif len(shape) == 3 and bits and all(side % 2**levels == 0 for side in shape[:2]):
+
+            def network(split, index):
+                channels = 2 * split.free_shape[-1]
+                options = dict(position=position, seed=seed + index, dtype=conditioner_dtype)
+                return ResidualConvNet(split.kept_shape, channels, hidden, features, blocks, **options)
+
+            parts = [UniformDequantization(shape, bits), Logit(shape, alpha), _scales(shape, levels, depth, network)]
+        else:
+            raise ValueError(
+                "RealNVP takes `event_shape` (features,) with at least 2 features and `bits` 0, or (height, width, "
+                f"channels) with sides divisible by 2^levels and `bits` 1 to 16; got {shape}, bits {bits}, levels "
+                f"{levels}."
+            )
+        super().__init__(Chain(parts), classes=classes, condition_features=condition_features, name=name)
+        self.config = {
+            "event_shape": list(shape),
+            "bits": bits,
+            "levels": levels,
+            "depth": depth,
+            "hidden": hidden,
+            "blocks": blocks,
+            "alpha": alpha,
+            "position": position,
+            "classes": classes,
+            "condition_features": condition_features,
+            "conditioner_dtype": conditioner_dtype,
+            "seed": seed,
+            "dtype": dtype,
+        }
+
+    def get_config(self):
+        return {**self.config, "name": self.name}
+
+
+def _vector_parts(shape, depth, network, dtype):
+    parts = []
+    for i in range(depth):
+        split = FeatureMask((np.arange(shape[0]) + i) % 2)
+        parts += [ActNorm(shape, dtype=dtype), AffineCoupling(shape, split, network(split, i), dtype=dtype)]
+    return parts
+
+
+def _scales(shape, levels, depth, network):
+    stages, index = [], 0
+    for _ in range(levels):
+        parts, splits = [], [CheckerboardSplit(shape, swap=bool(i % 2)) for i in range(depth)]
+        squeeze = Squeeze(shape)
+        splits += [squeeze, *(ChannelSplit(squeeze.latent_shape, swap=bool(i % 2)) for i in range(depth))]
+        for split in splits:
+            if split is squeeze:
+                parts.append(squeeze)
+                shape = squeeze.latent_shape
+                continue
+            index += 1
+            parts += [ActNorm(shape), AffineCoupling(shape, split, network(split, index))]
+        stages.append(Chain(parts))
+        shape = (*shape[:2], shape[2] - shape[2] // 2)
+    return Multiscale(stages)

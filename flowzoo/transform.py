@@ -1,0 +1,122 @@
+"""The contract of everything that stands between data and latent."""
+
+from __future__ import annotations
+
+import keras
+import tensorflow as tf
+
+KINDS = ("exact", "estimate", "lower_bound")  # ordered: a composition is as weak as its weakest part
+
+
+class Transform(keras.layers.Layer):
+    """A map between data x and latent z that reports its contribution to log p(x).
+
+    Subclasses implement `_encode(x, condition)` and `_decode(z, condition)`; both return the value and
+    `log_det`. A transform with `stochastic = True` gets the per-row seeds as a third argument.
+
+    Args:
+      event_shape: shape of one x, without the batch dimension.
+      latent_shape: shape of one z; `event_shape` if not given.
+      dtype: float32 or float64; log-determinants are never narrower.
+      name: Keras name.
+
+    Reference: Nielsen et al. 2020, SurVAE Flows, arXiv:2007.02731.
+    """
+
+    kind = "exact"
+    stochastic = False
+
+    def __init__(self, event_shape, latent_shape=None, *, dtype="float32", name=None):
+        super().__init__(dtype=dtype, name=name)
+        if self.compute_dtype not in ("float32", "float64"):
+            raise ValueError(
+                f"`dtype` of a transform must be float32 or float64, got {dtype!r}. "
+                "Only conditioners may run in a narrower type: pass it to them."
+            )
+        self.event_shape = tuple(int(n) for n in event_shape)
+        self.latent_shape = self.event_shape if latent_shape is None else tuple(int(n) for n in latent_shape)
+        self.built = True
+
+    def encode(self, x, condition=None, seed=None):
+        """Maps data to latent.
+
+        Args:
+          x: (batch, *event_shape).
+          condition: what the conditioners take, or None.
+          seed: (batch, 2) int32, one random stream per row; only stochastic transforms read it.
+
+        Returns:
+          z: (batch, *latent_shape), and log_det: (batch,) in nats, log |dz/dx| for a bijection.
+        """
+        x = self._checked(x, self.event_shape, "x")
+        if self.stochastic:
+            return self._encode(x, condition, _required(seed, self))
+        return self._encode(x, condition)
+
+    def decode(self, z, condition=None, seed=None):
+        """Maps latent to data; arguments and results mirror `encode`."""
+        z = self._checked(z, self.latent_shape, "z", integers=False)
+        if self.stochastic:
+            return self._decode(z, condition, seed)
+        return self._decode(z, condition)
+
+    def adapt(self, x, condition=None, seed=None):
+        """Data-dependent initialisation from one batch x; returns the z that comes out afterwards."""
+        return self.encode(x, condition, seed)[0]
+
+    def call(self, x, condition=None, seed=None):
+        return self.encode(x, condition, seed)
+
+    def _encode(self, x, condition):
+        raise NotImplementedError(f"{type(self).__name__} must implement `_encode`.")
+
+    def _decode(self, z, condition):
+        raise NotImplementedError(f"{type(self).__name__} must implement `_decode`.")
+
+    @property
+    def takes_integers(self):
+        """Whether x is integer data, as for dequantization."""
+        return False
+
+    def _checked(self, value, shape, what, integers=None):
+        value = tf.convert_to_tensor(value)
+        integers = self.takes_integers if integers is None else integers
+        if value.dtype.is_integer != integers or not (value.dtype.is_integer or value.dtype.is_floating):
+            expected = "integers (uint8 or int32)" if integers else "floating-point numbers"
+            raise TypeError(
+                f"{type(self).__name__}: `{what}` must be {expected}, got dtype {value.dtype.name}. Cast it first."
+            )
+        if not value.shape[1:].is_compatible_with(shape) or value.shape.rank == 0:
+            raise ValueError(
+                f"{type(self).__name__}: `{what}` must have shape (batch, {', '.join(map(str, shape))}), "
+                f"got {tuple(value.shape)}. The first dimension is the batch."
+            )
+        return value if integers else tf.cast(value, self.compute_dtype)
+
+
+class Bijector(Transform):
+    """A transform that is exact in both directions: decode(encode(x)) = x and the log_dets cancel."""
+
+
+def sum_event(values):
+    """Sums all but the first dimension: (batch, ...) -> (batch,)."""
+    return tf.reduce_sum(values, axis=list(range(1, values.shape.rank)))
+
+
+def constant_log_det(value, like):
+    """Repeats a scalar log_det for each row of `like`: -> (batch,)."""
+    return tf.fill(tf.shape(like)[:1], tf.cast(value, like.dtype))
+
+
+def weakest_kind(kinds):
+    """The kind of a composition, given those of its parts."""
+    return max(kinds, key=KINDS.index, default="exact")
+
+
+def _required(seed, transform):
+    if seed is None:
+        raise ValueError(
+            f"{type(transform).__name__} is stochastic: `seed` must be (batch, 2) int32, got None. "
+            "Use flowzoo.random.row_seeds(seed, batch)."
+        )
+    return seed
