@@ -1,6 +1,6 @@
 """Transforms between data and latent."""
 
-from flowzoo.bijectors.actnorm import ActNorm
+from flowzoo.bijectors.actnorm import ActNorm, ElementwiseAffine
 from flowzoo.bijectors.chain import Chain, Identity, Invert
 from flowzoo.bijectors.coupling import AdditiveCoupling, AffineCoupling, Coupling
 from flowzoo.bijectors.dequantize import UniformDequantization
@@ -18,6 +18,7 @@ __all__ = [
     "ChannelSplit",
     "CheckerboardSplit",
     "Coupling",
+    "ElementwiseAffine",
     "FeatureMask",
     "Flatten",
     "Identity",

@@ -1,4 +1,4 @@
-"""Activation normalisation with an explicit data-dependent initialisation."""
+"""Learned shift and scale: per entry, or per channel with an explicit data-dependent initialisation."""
 
 from __future__ import annotations
 
@@ -9,8 +9,34 @@ import tensorflow as tf
 from flowzoo.transform import Bijector, constant_log_det
 
 
-class ActNorm(Bijector):
-    """z = (x + shift) * exp(log_scale), one shift and scale per entry of the last axis.
+class ElementwiseAffine(Bijector):
+    """z = (x + shift) * exp(log_scale), both learned, starting as the identity.
+
+    Args:
+      event_shape: shape of one x.
+      parameter_shape: trailing axes that have parameters of their own; all of `event_shape` if not given.
+    """
+
+    def __init__(self, event_shape, parameter_shape=None, *, dtype="float32", name=None):
+        super().__init__(event_shape, dtype=dtype, name=name)
+        shape = self.event_shape if parameter_shape is None else tuple(parameter_shape)
+        if shape != self.event_shape[len(self.event_shape) - len(shape) :]:
+            raise ValueError(f"`parameter_shape` must be trailing axes of {self.event_shape}, got {shape}.")
+        self.shift = self.add_weight(shape=shape, initializer="zeros", name="shift")
+        self.log_scale = self.add_weight(shape=shape, initializer="zeros", name="log_scale")
+        self.repeats = math.prod(self.event_shape) // math.prod(shape)
+
+    def _encode(self, x, condition):
+        log_det = constant_log_det(self.repeats * tf.reduce_sum(self.log_scale), x)
+        return (x + self.shift) * tf.exp(self.log_scale), log_det
+
+    def _decode(self, z, condition):
+        log_det = constant_log_det(-self.repeats * tf.reduce_sum(self.log_scale), z)
+        return z * tf.exp(-self.log_scale) - self.shift, log_det
+
+
+class ActNorm(ElementwiseAffine):
+    """One learned shift and scale per entry of the last axis.
 
     It starts as the identity; `adapt` sets it so that z has mean 0 and variance 1 per channel over the batch.
 
@@ -18,11 +44,7 @@ class ActNorm(Bijector):
     """
 
     def __init__(self, event_shape, *, dtype="float32", name=None):
-        super().__init__(event_shape, dtype=dtype, name=name)
-        channels = self.event_shape[-1:]
-        self.shift = self.add_weight(shape=channels, initializer="zeros", name="shift")
-        self.log_scale = self.add_weight(shape=channels, initializer="zeros", name="log_scale")
-        self.positions = math.prod(self.event_shape[:-1])
+        super().__init__(event_shape, tuple(event_shape)[-1:], dtype=dtype, name=name)
 
     def adapt(self, x, condition=None, seed=None):
         x = self._checked(x, self.event_shape, "x")
@@ -30,11 +52,3 @@ class ActNorm(Bijector):
         self.shift.assign(-mean)
         self.log_scale.assign(-0.5 * tf.math.log(tf.maximum(variance, 1e-4)))  # a constant channel stays finite
         return self.encode(x)[0]
-
-    def _encode(self, x, condition):
-        log_det = constant_log_det(self.positions * tf.reduce_sum(self.log_scale), x)
-        return (x + self.shift) * tf.exp(self.log_scale), log_det
-
-    def _decode(self, z, condition):
-        log_det = constant_log_det(-self.positions * tf.reduce_sum(self.log_scale), z)
-        return z * tf.exp(-self.log_scale) - self.shift, log_det

@@ -12,7 +12,9 @@ from flowzoo.bijectors import (
     AffineCoupling,
     Chain,
     ChannelSplit,
+    ElementwiseAffine,
     InvertibleLinear,
+    Logit,
     Multiscale,
     Scale,
     Squeeze,
@@ -39,6 +41,8 @@ class Glow(Flow):
       hidden: channels of the hidden layers of each coupling's network.
       coupling: "affine" or "additive".
       position: give the networks a learned bias per position; good for aligned data.
+      alpha: if positive, pixels pass through a logit of this alpha, as in Real NVP; 0 only centres them. It evens out
+        the densities of data with constant backgrounds.
       classes: number of classes of a class-conditional model; 0 for none.
       condition_features: size of a condition vector; 0 for none.
       conditioner_dtype: Keras dtype policy of the networks, e.g. "mixed_bfloat16"; weights stay float32.
@@ -56,6 +60,7 @@ class Glow(Flow):
         hidden=512,
         coupling="affine",
         position=False,
+        alpha=0.0,
         classes=0,
         condition_features=0,
         conditioner_dtype="float32",
@@ -101,9 +106,9 @@ class Glow(Flow):
         transform = Chain(
             [
                 UniformDequantization(shape, bits),
-                Scale(shape, shift=-0.5),
+                Logit(shape, alpha) if alpha else Scale(shape, shift=-0.5),
                 Multiscale(stages),
-                ActNorm((math.prod(shape),)),
+                ElementwiseAffine((math.prod(shape),)),
             ]
         )
         super().__init__(transform, classes=classes, condition_features=condition_features, name=name)
@@ -115,6 +120,7 @@ class Glow(Flow):
             "hidden": hidden,
             "coupling": coupling,
             "position": position,
+            "alpha": alpha,
             "classes": classes,
             "condition_features": condition_features,
             "conditioner_dtype": conditioner_dtype,

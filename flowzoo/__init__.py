@@ -1,0 +1,33 @@
+"""flowzoo: a zoo of normalizing flows for TensorFlow and Keras, with trained weights.
+
+Everything is imported when it is first used, so that `import flowzoo` costs nothing.
+"""
+
+import importlib
+from typing import Any
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "Flow": "flowzoo.flows",
+    "create": "flowzoo.flows",
+    "card": "flowzoo.zoo.card",
+    "list_presets": "flowzoo.zoo.preset",
+    "load": "flowzoo.zoo.load",
+    "verify": "flowzoo.zoo.verify",
+}
+_PACKAGES = ["bases", "bijectors", "conditioners", "data", "flows", "interop", "serving", "training", "zoo"]
+
+__all__ = ["__version__", *sorted(_HOME), *_PACKAGES]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        return getattr(importlib.import_module(_HOME[name]), name)
+    if name in _PACKAGES:
+        return importlib.import_module(f"flowzoo.{name}")
+    raise AttributeError(f"module 'flowzoo' has no attribute {name!r}. Public names: {', '.join(__all__)}.")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

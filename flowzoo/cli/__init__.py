@@ -1,0 +1,1 @@
+"""The `flowzoo` command: one small file for each subcommand."""

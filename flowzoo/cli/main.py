@@ -1,0 +1,75 @@
+"""The entry point of the `flowzoo` command: arguments, dispatch, and errors in one line."""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+import flowzoo
+from flowzoo.cli import demo, doctor, export, info, listing, sample, score, verify
+
+COMMANDS = (demo, listing, info, sample, score, verify, export, doctor)
+
+OK, CHECK_FAILED, BAD_INPUT, UNEXPECTED = 0, 1, 2, 3
+EXIT_CODES = """exit codes:
+  0  done, and every check held
+  1  `verify` or `doctor` found something off
+  2  wrong arguments or input: unknown preset, missing or damaged file, data of another shape
+  3  an error that flowzoo did not expect; --debug shows where
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one subcommand.
+
+    Args:
+        arguments: the command line without the program's name; that of the process if not given.
+
+    Returns:
+        The exit code; `flowzoo --help` lists them.
+    """
+    args = parser().parse_args(arguments)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow's start-up notes would hide the answer
+    try:
+        return args.run(args)
+    except BrokenPipeError:  # such as `flowzoo list | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return OK
+    except KeyboardInterrupt:
+        print("flowzoo: interrupted", file=sys.stderr)
+        return 130
+    except (ValueError, TypeError, OSError) as error:
+        return _failed(error, args.debug, f"flowzoo: error: {_one_line(error)}", BAD_INPUT)
+    except Exception as error:
+        line = f"flowzoo: unexpected {type(error).__name__}: {_one_line(error)} (--debug shows where)"
+        return _failed(error, args.debug, line, UNEXPECTED)
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser of the whole command line."""
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--debug", action="store_true", help="show the Python trace of an error")
+    top = argparse.ArgumentParser(
+        prog="flowzoo",
+        description="Trained normalizing flows for TensorFlow and Keras.",
+        epilog=EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    top.add_argument("--version", action="version", version=f"flowzoo {flowzoo.__version__}")
+    subparsers = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for command in COMMANDS:
+        sub = subparsers.add_parser(command.NAME, help=command.HELP, description=command.HELP, parents=[common])
+        command.add_arguments(sub)
+        sub.set_defaults(run=command.run)
+    return top
+
+
+def _failed(error: Exception, debug: bool, line: str, code: int) -> int:
+    if debug:
+        raise error
+    print(line, file=sys.stderr)
+    return code
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split()) or type(error).__name__

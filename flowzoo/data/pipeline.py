@@ -1,0 +1,118 @@
+"""`load`: a deterministic, restartable tf.data stream of one split.
+
+The data sets fit in memory, so the stream is one of indices: the order of an epoch is a stateless permutation of
+(seed, epoch), and any step can be reached without running through those before it.
+"""
+
+import numbers
+import os
+from typing import Any
+
+import tensorflow as tf
+
+from flowzoo.data import arrays
+from flowzoo.data.specs import spec
+
+
+def load(
+    name: str,
+    split: str = "train",
+    *,
+    batch_size: int | None = None,
+    bits: int = 8,
+    shuffle: bool = False,
+    flip: bool = False,
+    seed: int = 0,
+    epochs: int | None = 1,
+    start_step: int = 0,
+    labels: bool = False,
+    drop_remainder: bool = False,
+    data_dir: str | os.PathLike | None = None,
+) -> tf.data.Dataset:
+    """Returns a prepared data set as a stream of integers in native units.
+
+    Order and flips are pure functions of (seed, epoch, example): two calls with the same arguments give the same
+    stream, and `start_step=k` gives it from element k on. Each epoch shows every example once.
+
+    Args:
+        name: one of `flowzoo.data.names()`.
+        split: "train", "validation" or "test"; `flowzoo.data.spec(name).split_rule` says how they are cut.
+        batch_size: examples per batch; None gives single examples.
+        bits: keep the highest `bits` of 8: x -> x >> (8 - bits), integers 0 ... 2^bits - 1.
+        shuffle: a new order each epoch.
+        flip: mirror each example left-right with probability 1/2, anew each epoch.
+        seed: of order and flips.
+        epochs: passes over the split; None repeats forever.
+        start_step: elements (batches, or examples without `batch_size`) to leave out at the start, at no cost.
+        labels: give (x, label) instead of x.
+        drop_remainder: leave out the smaller batch that may end an epoch.
+        data_dir: TFDS' folder; None means $TFDS_DATA_DIR or ~/tensorflow_datasets.
+
+    Returns:
+        A `tf.data.Dataset` of known cardinality whose x is uint8 ([batch_size,] height, width, channels) and whose
+        label is int32 ([batch_size]).
+
+    Raises:
+        MissingDataError: if the data set isn't prepared here. Nothing is downloaded.
+        ValueError: for an argument out of range.
+    """
+    if flip and not spec(name).flip_ok:
+        raise ValueError(f"`flip` must be False for {name!r}, got True: mirrored, its examples aren't valid.")
+    _check_integer("batch_size", batch_size, 1, optional=True)
+    _check_integer("bits", bits, 1, 8)
+    _check_integer("seed", seed, -(2**63), 2**63 - 1)
+    _check_integer("epochs", epochs, 1, optional=True)
+    _check_integer("start_step", start_step, 0)
+    images, classes = arrays.read(name, split, data_dir)
+    size = len(images)
+    if drop_remainder and not (batch_size and batch_size <= size):
+        raise ValueError(f"`drop_remainder` needs a `batch_size` of 1 to {size}, got {batch_size}. Pass such a one.")
+    step_size = batch_size or 1
+    epoch_steps = size // step_size if drop_remainder else -(-size // step_size)
+    first_epoch, first_step = divmod(start_step, epoch_steps)
+    with tf.device("cpu"):  # tf.data runs there; by default a GPU would take the arrays
+        images, classes = tf.constant(images), tf.constant(classes)
+
+    def epoch_stream(epoch: tf.Tensor) -> tf.data.Dataset:
+        skipped = tf.where(epoch == first_epoch, first_step * step_size, 0)
+        order = _order(size, seed, epoch) if shuffle else tf.range(size)
+        mirrored = tf.gather(_coins(size, seed, epoch), order) if flip else tf.zeros([size], tf.bool)
+        stream = tf.data.Dataset.from_tensor_slices((order[skipped:], mirrored[skipped:]))
+        return stream.batch(batch_size, drop_remainder=drop_remainder) if batch_size else stream
+
+    def element(index: tf.Tensor, mirrored: tf.Tensor) -> Any:
+        x = tf.gather(images, index)
+        if flip:
+            x = tf.where(mirrored[..., None, None, None], tf.reverse(x, axis=[-2]), x)
+        if bits < 8:
+            x = tf.bitwise.right_shift(x, tf.constant(8 - bits, tf.uint8))
+        return (x, tf.gather(classes, index)) if labels else x
+
+    stream = tf.data.Dataset.range(first_epoch, tf.int64.max if epochs is None else epochs).flat_map(epoch_stream)
+    stream = stream.map(element, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+    left = tf.data.INFINITE_CARDINALITY if epochs is None else max(0, epochs * epoch_steps - start_step)
+    options = tf.data.Options()
+    options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA  # there are no files
+    return stream.apply(tf.data.experimental.assert_cardinality(left)).prefetch(tf.data.AUTOTUNE).with_options(options)
+
+
+def _order(size: int, seed: int, epoch: tf.Tensor) -> tf.Tensor:
+    return tf.argsort(_random_bits(size, seed, 2 * epoch), stable=True)
+
+
+def _coins(size: int, seed: int, epoch: tf.Tensor) -> tf.Tensor:
+    return _random_bits(size, seed, 2 * epoch + 1) < 0
+
+
+def _random_bits(size: int, seed: int, stream: tf.Tensor) -> tf.Tensor:
+    # An explicit algorithm, as the default differs between devices; all 64 bits, as ties would bias the permutation.
+    both = tf.stack([tf.constant(seed, tf.int64), stream])
+    return tf.random.stateless_uniform([size], both, minval=None, maxval=None, dtype=tf.int64, alg="philox")
+
+
+def _check_integer(argument: str, value: Any, least: int, most: float = float("inf"), optional: bool = False) -> None:
+    if value is None and optional:
+        return
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or not least <= value <= most:
+        wanted = f"at least {least}" if most == float("inf") else f"{least} to {most}"
+        raise ValueError(f"`{argument}` must be an integer, {wanted}{', or None' if optional else ''}, got {value!r}.")

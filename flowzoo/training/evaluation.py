@@ -1,0 +1,89 @@
+"""Measure a flow on a split: mean negative log-likelihood with its standard error and its convention."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from flowzoo import data
+from flowzoo.flows import Flow
+
+
+def unit(flow: Flow) -> str:
+    """What a flow's likelihood is reported in: "bits_per_dim" for integer data, else "nats" per example."""
+    return "bits_per_dim" if flow.bits else "nats"
+
+
+def losses(flow: Flow, x: np.ndarray, condition: np.ndarray | None = None, *, batch_size: int = 128, **how) -> np.ndarray:
+    """-log p(x) of each example in `unit(flow)`, (n,) float64; `how` goes to `Flow.score`."""
+    nats = -flow.score(x, condition, batch_size=batch_size, **how).astype(np.float64)
+    return nats / (flow.dims * math.log(2.0)) if flow.bits else nats
+
+
+def arrays(
+    dataset: Mapping[str, Any], split: str, limit: int | None = None, data_dir=None
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """The first `limit` examples of a split in their own order: x, and the labels or None.
+
+    Args:
+        dataset: the `dataset` part of a preset: name, bits, labels.
+        split: "train", "validation" or "test".
+        limit: how many; None for all.
+        data_dir: as in `flowzoo.data.load`.
+    """
+    labels = bool(dataset.get("labels"))
+    stream = data.load(
+        dataset["name"], split, batch_size=500, bits=dataset.get("bits", 8), labels=labels, data_dir=data_dir
+    )
+    if limit is not None:
+        stream = stream.take(-(-limit // 500))
+    parts = list(stream.as_numpy_iterator())
+    columns = [np.concatenate(column)[:limit] for column in (zip(*parts, strict=True) if labels else [parts])]
+    return columns[0], columns[1] if labels else None
+
+
+def evaluate(
+    flow: Flow,
+    dataset: Mapping[str, Any],
+    split: str = "test",
+    *,
+    seed: int = 0,
+    draws: int = 1,
+    limit: int | None = None,
+    batch_size: int = 128,
+    data_dir=None,
+) -> dict[str, Any]:
+    """Measures the mean of -log p(x) over a split.
+
+    Args:
+        flow: the model.
+        dataset: the `dataset` part of a preset: name, bits, labels.
+        split: "train", "validation" or "test".
+        seed: of the noise; no effect for exact flows.
+        draws: noise draws per example; more than 1 gives the importance-weighted bound.
+        limit: only the first so many examples.
+        batch_size: examples per call; no effect on the numbers.
+        data_dir: as in `flowzoo.data.load`.
+
+    Returns:
+        metric ("bits_per_dim" or "nats"), value, standard_error (over examples), kind, draws, seed, split, examples,
+        non_finite (how many examples have no finite value), bits.
+    """
+    x, condition = arrays(dataset, split, limit, data_dir)
+    values = losses(flow, x, condition, batch_size=batch_size, seed=seed, samples=draws)
+    count = len(values)
+    return {
+        "metric": unit(flow),
+        "value": float(values.mean()),
+        "standard_error": float(values.std(ddof=1) / math.sqrt(count)) if count > 1 else None,
+        "kind": flow.kind,
+        "draws": draws,
+        "seed": seed,
+        "split": split,
+        "examples": count,
+        "non_finite": int(np.count_nonzero(~np.isfinite(values))),
+        "bits": flow.bits,
+    }

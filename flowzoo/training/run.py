@@ -1,0 +1,281 @@
+"""`run`: Keras `fit` by the recipe of a preset, which a kill at any moment doesn't harm."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from absl import logging
+
+from flowzoo import flows
+from flowzoo.training import callbacks, evaluation, machine, pictures, state
+from flowzoo.training.progress import Progress, write_best, write_history
+from flowzoo.training.recipe import Recipe, optimizer
+from flowzoo.training.sources import Sources
+
+SAMPLES = 64
+PICTURES = 20  # per training, about
+
+
+@dataclasses.dataclass(frozen=True)
+class Result:
+    """What a training came to.
+
+    Attributes:
+        flow: the flow with the best weights (uncompiled).
+        stopped: "steps" or "early_stopping" (finished), "max_steps", "max_minutes" or "signal" (paused).
+        step: optimizer steps done.
+        best: step, metric, value and weights ("raw" or "ema") of the best validation.
+        history: one row per validation.
+    """
+
+    flow: flows.Flow
+    stopped: str
+    step: int
+    best: dict[str, Any]
+    history: list[dict[str, Any]]
+
+    @property
+    def finished(self) -> bool:
+        return self.stopped in ("steps", "early_stopping")
+
+
+def run(
+    preset,
+    workdir: str | os.PathLike,
+    *,
+    max_steps: int | None = None,
+    smoke: bool = False,
+    deterministic: bool = False,
+    save_minutes: float = 5.0,
+    max_minutes: float | None = None,
+    init_from: str | os.PathLike | None = None,
+) -> Result:
+    """Trains a preset in a work folder, or goes on where a training there stopped or was killed.
+
+    The folder then holds preset.json, state/, history.csv, tensorboard/, samples/, best.weights.h5, best.json and
+    result.json. Data order and noise are pure functions of (seed, step), so a resumed training ends as an
+    undisturbed one does (with `deterministic`, to the last bit).
+
+    Args:
+        preset: a `flowzoo.zoo.preset.Preset`.
+        workdir: the folder; another recipe's folder is refused.
+        max_steps: pause at this step; the schedule remains that of the recipe.
+        smoke: a few tiny steps, with the fixture's examples if the data set is absent.
+        deterministic: deterministic kernels: same seed, same machine, same bits. Slower; stays on in this process.
+        save_minutes: minutes between states.
+        max_minutes: pause after so many minutes.
+        init_from: a `.weights.h5` to start from, with a fresh optimizer.
+
+    Returns:
+        The result.
+
+    Raises:
+        NonFiniteLoss: the loss was not finite; the last good state is kept.
+        StateError: the folder belongs to another recipe or another process, or its states are unreadable.
+        MissingDataError: the data set isn't prepared here (and it's no smoke run).
+    """
+    workdir = Path(workdir)
+    recipe = Recipe.from_dict(preset.training)
+    recipe = recipe.smoke() if smoke else recipe
+    if deterministic:
+        tf.config.experimental.enable_op_determinism()
+    keras.utils.set_random_seed(recipe.seed)
+    workdir.mkdir(parents=True, exist_ok=True)
+    with _alone(workdir):
+        _claim(workdir, preset, recipe, init_from)
+        training = _Training(workdir, preset, recipe, smoke)
+        training.begin(init_from)
+        stopped = training.fit(max_steps, save_minutes, max_minutes)
+        return training.conclude(stopped)
+
+
+class _Training:
+    def __init__(self, workdir: Path, preset, recipe: Recipe, smoke: bool):
+        self.workdir, self.preset, self.recipe = workdir, preset, recipe
+        self.sources = Sources(preset.dataset, recipe, fixture=smoke)
+        self.progress = Progress()
+        self.metric_values = []
+        self.flow, self.twin = self._create(), self._create()
+        self.flow.noise_seed = recipe.seed
+        self.flow.compile(optimizer=optimizer(recipe))
+        self.flow.optimizer.build(self.flow.trainable_variables)
+        nothing = tf.zeros([1])
+        self.flow.compute_metrics(nothing, nothing, nothing)  # Keras makes their variables when first used
+        self.flow.reset_metrics()
+
+    def _create(self):
+        dtype = self.recipe.conditioner_dtype
+        flow = flows.create(
+            self.preset.family, **(self.preset.config | ({"conditioner_dtype": dtype} if dtype else {}))
+        )
+        flow.xla = self.recipe.jit_compile
+        return flow
+
+    def begin(self, init_from) -> None:
+        """From the saved state if there is one, else from new weights."""
+        saved = state.load(self.workdir / "state")
+        if saved is not None:
+            arrays, facts = saved
+            state.assign("model", self.flow.weights, state.unpack("model", arrays))
+            state.assign("optimizer", self.flow.optimizer.variables, state.unpack("optimizer", arrays))
+            self.metric_values = state.unpack("metrics", arrays)
+            self.progress = Progress.restored(facts, state.unpack("best", arrays))
+            logging.info("Going on from step %d of %d.", self.progress.step, self.recipe.steps)
+            if self.progress.best:
+                write_best(self.workdir, self.twin, self.progress)  # the file may be of a step that was lost
+            write_history(self.workdir / "history.csv", self.progress.rows)
+            return
+        if init_from:
+            self.flow.load_weights(init_from)
+        if self.recipe.adapt_examples and not int(self.flow.adapted):
+            self.flow.adapt(*self.sources.first(self.recipe.adapt_examples), seed=self.recipe.seed)
+        logging.info("%s: %d parameters.", self.preset.name, self.flow.count_params())
+
+    def save(self) -> None:
+        flow, progress = self.flow, self.progress
+        arrays = state.pack("model", flow.weights) | state.pack("optimizer", flow.optimizer.variables)
+        bad = [name for name, value in arrays.items() if value.dtype.kind == "f" and not np.isfinite(value).all()]
+        if bad:
+            raise callbacks.NonFiniteLoss(progress.step, f"{len(bad)} weights or optimizer slots are not finite")
+        arrays |= state.pack("metrics", flow.metrics_variables) | state.pack("best", progress.best_weights)
+        state.save(self.workdir / "state", progress.step, arrays, progress.facts())
+
+    def fit(self, max_steps, save_minutes, max_minutes) -> str:
+        """Runs `fit` and returns why it stopped."""
+        progress, recipe = self.progress, self.recipe
+        last = min(recipe.steps, recipe.steps if max_steps is None else max_steps)
+        if progress.finished or progress.step >= last:
+            return progress.finished or "max_steps"
+        with callbacks.Stop(progress, last, max_minutes) as stop:
+            self.validate = callbacks.Validate(
+                progress, recipe, self.twin, self.sources.validation, self.workdir, self.show
+            )
+            self.flow.fit(
+                self.sources.batches(progress.step),
+                epochs=1,
+                steps_per_epoch=last - progress.step,
+                shuffle=False,
+                verbose=1 if sys.stdout.isatty() else 0,
+                callbacks=[
+                    _RestoreMetrics(self.metric_values),
+                    callbacks.Count(progress),
+                    callbacks.StopOnNonFinite(progress),
+                    self.validate,
+                    stop,
+                    callbacks.KeepState(self.save, save_minutes),
+                ],
+            )
+        return stop.reason
+
+    def conclude(self, stopped: str) -> Result:
+        """Writes result.json; the twin holds the best weights after."""
+        progress = self.progress
+        if progress.best is None:  # paused before the first validation, and the state is saved: report where we are
+            weights = state.unpack("model", state.load(self.workdir / "state")[0])
+            state.assign("model", self.twin.weights, weights)
+            value = float(np.mean(evaluation.losses(self.twin, *self.sources.validation)))
+            best = {"step": progress.step, "metric": evaluation.unit(self.twin), "value": value, "weights": "raw"}
+            shown = dataclasses.replace(progress, best=best, best_weights=weights)
+        else:
+            shown = progress
+        write_best(self.workdir, self.twin, shown)
+        result = Result(self.twin, stopped, progress.step, shown.best, progress.rows)
+        facts = {
+            "preset": self.preset.name,
+            "stopped": stopped,
+            "finished": result.finished,
+            "steps": progress.step,
+            "best": shown.best,
+            "kind": self.twin.kind,
+            "validation_examples": len(self.sources.validation[0]),
+            "parameters": self.twin.count_params(),
+            "wall_time_seconds": round(progress.seconds, 1),
+            "seconds_per_step": progress.seconds_per_step,
+            "fixture": self.sources.fixture is not None,
+            "date": time.strftime("%Y-%m-%d"),
+            **machine.facts(),
+        }
+        state.write_text(self.workdir / "result.json", json.dumps(facts, indent=2) + "\n")
+        logging.info("Stopped by %s at step %d; best %s.", stopped, progress.step, shown.best)
+        return result
+
+    def show(self, step: int, flow) -> None:
+        """Writes a picture of samples; about `PICTURES` per training."""
+        validations = -(-self.recipe.steps // self.recipe.validate_every)
+        every = max(1, validations // PICTURES)
+        if len(flow.event_shape) != 3 or (len(self.progress.rows) % every and step != self.recipe.steps):
+            return
+        condition = np.arange(SAMPLES, dtype=np.int32) % flow.classes if flow.classes else None
+        images = flow.sample(SAMPLES, condition, seed=self.recipe.seed).numpy()
+        with state.atomic(self.workdir / "samples" / f"{step:09d}.png") as file:
+            pictures.grid(images, bits=flow.bits or 8).save(file, "PNG")
+
+
+class _RestoreMetrics(keras.callbacks.Callback):
+    """Puts the running means back that `fit` resets when it begins."""
+
+    def __init__(self, values):
+        super().__init__()
+        self.values = values
+
+    def on_epoch_begin(self, epoch, logs=None):
+        if self.values:
+            state.assign("metrics", self.model.metrics_variables, self.values)
+
+
+@contextlib.contextmanager
+def _alone(workdir: Path):
+    """Refuses a folder in which another process is training; the lock goes with the process, even a killed one."""
+    try:
+        import fcntl
+    except ImportError:  # no such locks on this system
+        yield
+        return
+    with open(workdir / ".lock", "w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise state.StateError(f"Another process is training in {workdir}. Pass another --workdir.") from error
+        yield
+
+
+def _claim(workdir: Path, preset, recipe: Recipe, init_from) -> None:
+    """Writes preset.json, or checks that the one there asks for the same training."""
+    asked = preset.to_dict() | {"training": recipe.to_dict()}
+    path, origin = workdir / "preset.json", workdir / "init_from.json"
+    if path.exists():
+        here = json.loads(path.read_text())
+        differences = [
+            difference
+            for part in ("family", "config", "dataset", "training")
+            for difference in _differences(part, here.get(part), asked[part])
+        ]
+        if init_from and origin.exists() and json.loads(origin.read_text()) != str(init_from):
+            differences.append(f"init_from: {json.loads(origin.read_text())} there, {init_from} asked")
+        if differences:
+            raise state.StateError(
+                f"{workdir} holds a training of another recipe: {'; '.join(differences)}. Use another --workdir "
+                "(and --init_from to start from these weights)."
+            )
+        return
+    if init_from:
+        state.write_text(origin, json.dumps(str(init_from)))
+    state.write_text(path, json.dumps(asked, indent=2) + "\n")
+
+
+def _differences(path: str, here: Any, asked: Any) -> list[str]:
+    if isinstance(here, dict) and isinstance(asked, dict):
+        keys = sorted(here.keys() | asked.keys())
+        return [line for key in keys for line in _differences(f"{path}.{key}", here.get(key), asked.get(key))]
+    here, asked = (json.loads(json.dumps(value)) for value in (here, asked))  # tuples are lists there
+    return [] if here == asked else [f"{path}: {here!r} there, {asked!r} asked"]

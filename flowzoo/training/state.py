@@ -1,0 +1,156 @@
+"""The state of a training on disk: one file, written all or nothing, the last two kept.
+
+A state is a `.npz`: every array carries a CRC, so a damaged file is noticed when it is read.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from absl import logging
+
+FORMAT = 1
+KEEP = 2
+DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, OSError, KeyError, ValueError)
+
+
+class StateError(RuntimeError):
+    """A state that can't be read, or that belongs to another training."""
+
+
+@contextlib.contextmanager
+def atomic(path: str | os.PathLike, suffix: str = ".tmp") -> Iterator[IO[bytes]]:
+    """A binary file that appears at `path` whole when the block ends, or not at all.
+
+    Temporary file in the same folder, fsync, rename, fsync of the folder.
+
+    Args:
+        path: where the file shall be; its folder is made if need be.
+        suffix: of the temporary file, for writers that look at it.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=suffix)
+    try:
+        os.close(handle)
+        with open(temporary, "r+b") as file:  # reopened, so that `file.name` is its path
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o644)  # mkstemp makes private files
+        os.replace(temporary, path)
+        _sync_folder(path.parent)
+    except BaseException:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(temporary)
+        raise
+
+
+def write_text(path: str | os.PathLike, text: str) -> None:
+    """Writes a text file, all or nothing."""
+    with atomic(path) as file:
+        file.write(text.encode())
+
+
+def save(folder: str | os.PathLike, step: int, arrays: dict[str, np.ndarray], facts: dict[str, Any]) -> Path:
+    """Writes `folder/state-<step>.npz` and removes all but the last two states.
+
+    Args:
+        folder: where the states of one training lie.
+        step: optimizer steps done.
+        arrays: name -> array.
+        facts: whatever else is to be kept; JSON.
+
+    Returns:
+        The file.
+    """
+    path = Path(folder) / f"state-{step:09d}.npz"
+    text = json.dumps({"format": FORMAT, "step": step, **facts})
+    with atomic(path) as file:
+        np.savez(file, facts=np.frombuffer(text.encode(), np.uint8), **arrays)
+    for old in _files(folder)[KEEP:]:
+        old.unlink(missing_ok=True)
+    for stray in Path(folder).glob(".state-*.tmp"):  # of a process that was killed while it wrote
+        stray.unlink(missing_ok=True)
+    return path
+
+
+def load(folder: str | os.PathLike) -> tuple[dict[str, np.ndarray], dict[str, Any]] | None:
+    """Reads the newest state that is whole; a damaged one is reported and the one before it taken.
+
+    Returns:
+        (arrays, facts), or None if there is no state yet.
+
+    Raises:
+        StateError: there are states, and none can be read; or they were written in a newer format.
+    """
+    paths = _files(folder)
+    for path in paths:
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                arrays = {name: file[name] for name in file.files}
+            facts = json.loads(arrays.pop("facts").tobytes())
+        except DAMAGE as error:
+            logging.error("%s is damaged (%s); trying the state before it.", path, error)
+            continue
+        if facts["format"] > FORMAT:
+            raise StateError(f"{path} has format {facts['format']}, expected {FORMAT} or less. Update flowzoo.")
+        return arrays, facts
+    if paths:
+        raise StateError(f"None of {[path.name for path in paths]} in {folder} can be read. Remove them to start anew.")
+    return None
+
+
+def pack(prefix: str, variables: list) -> dict[str, np.ndarray]:
+    """Variables as named arrays; the names keep the order."""
+    return {f"{prefix}/{i:05d}": np.asarray(v) for i, v in enumerate(variables)}
+
+
+def unpack(prefix: str, arrays: dict[str, np.ndarray]) -> list[np.ndarray]:
+    """The arrays that `pack` named, in order."""
+    return [arrays[name] for name in sorted(arrays) if name.startswith(f"{prefix}/")]
+
+
+def assign(what: str, variables: list, values: list[np.ndarray]) -> None:
+    """Sets variables to saved values.
+
+    Args:
+        what: names the variables in the message.
+        variables: Keras variables.
+        values: one array for each.
+
+    Raises:
+        StateError: number or shapes differ; the message lists the first few that do.
+    """
+    wrong = [
+        f"{v.path}: expected {tuple(v.shape)} {v.dtype}, got {a.shape} {a.dtype}"
+        for v, a in zip(variables, values, strict=False)
+        if tuple(v.shape) != a.shape or str(v.dtype) != str(a.dtype)
+    ]
+    if len(variables) != len(values):
+        wrong.insert(0, f"expected {len(variables)} variables, got {len(values)}")
+    if wrong:
+        raise StateError(f"The saved {what} does not fit: {'; '.join(wrong[:5])}. Use another --workdir.")
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)
+
+
+def _files(folder: str | os.PathLike) -> list[Path]:
+    return sorted(Path(folder).glob("state-*.npz"), reverse=True)
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,1 @@
+"""Presets and trained weights: read, load, describe and measure them again."""

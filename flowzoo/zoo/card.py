@@ -1,0 +1,67 @@
+"""The card of a preset: what it is, what it measured and how, in plain text."""
+
+from pathlib import Path
+from typing import Any
+
+from flowzoo.zoo.preset import Preset
+
+
+def card(name: str | Path) -> Preset:
+    """The card of a preset: its record, with name, family, dataset, metrics, ... as attributes and `to_dict()`.
+
+    Args:
+        name: what `flowzoo.load` takes.
+
+    >>> import flowzoo
+    >>> flowzoo.card("glow-fashion-mnist").family
+    'glow'
+    """
+    return Preset.read(name)
+
+
+def summary(preset: Preset) -> str:
+    """The card in a few lines of plain text."""
+    size = f", {preset.parameters:,} parameters" if preset.parameters else ""
+    lines = [
+        f"{preset.name} (revision {preset.revision}): {preset.description}",
+        f"  family     {preset.family}{size}",
+        f"  data       {preset.dataset['name']}, {preset.dataset['bits']} bits",
+        f"  bits/dim   {metric_text((preset.metrics or {}).get('bits_per_dim'))}",
+    ]
+    lines += [f"  published  {published_text(entry)}" for entry in preset.published]
+    lines += [f"  licence    {licence_text(preset)}", f"  paper      {paper_text(preset)}"]
+    return "\n".join(lines)
+
+
+def metric_text(metric: dict[str, Any] | None) -> str:
+    """A bits/dim metric with its protocol in one line."""
+    if metric is None:
+        return "not measured yet: no trained weights"
+    value = f"{metric['value']:.4f} ± {metric['standard_error']:.4f}"
+    return f"{value} on {metric['examples']:,} examples of {metric['split']} ({protocol_text(metric)})"
+
+
+def protocol_text(metric: dict[str, Any]) -> str:
+    """How a bits/dim metric was measured."""
+    plural = "" if metric["draws"] == 1 else "s"
+    return (
+        f"{metric['kind']}, {metric['draws']} draw{plural}, seed {metric['seed']}, {metric['bits']}-bit data, "
+        f"T = {metric['temperature']:g}, {metric['weights']} weights"
+    )
+
+
+def published_text(entry: dict[str, Any]) -> str:
+    """A published number with its source and what differs from ours."""
+    doubt = "" if entry["verified"] else " (reported, unverified)"
+    return f"{entry['metric']} {entry['value']:g}{doubt}: {entry['source']}; {entry['note']}"
+
+
+def licence_text(preset: Preset) -> str:
+    """The licences of code, weights and data, apart."""
+    return ", ".join(f"{what} {preset.licence[what]}" for what in ("code", "weights", "data"))
+
+
+def paper_text(preset: Preset) -> str:
+    """The paper in one line."""
+    paper = preset.paper
+    return f"{paper['authors']} {paper['year']}, {paper['title']}, arXiv:{paper['arxiv']}"

@@ -1,0 +1,19 @@
+"""The zoo's own exceptions, and the nearest name for a mistyped one."""
+
+import difflib
+from collections.abc import Iterable
+
+
+class PresetError(ValueError):
+    """A preset that does not exist or is not written as one."""
+
+
+class CheckpointError(ValueError):
+    """Weights that are missing, damaged, or belong to another model."""
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """The fix for an unknown name: the closest known one, or all of them."""
+    known = sorted(known)
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    return f"Did you mean {close[0]!r}?" if close else f"Known: {', '.join(known) or 'none'}."

@@ -1,0 +1,63 @@
+"""A preset as a ready flow."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from flowzoo.zoo import store
+from flowzoo.zoo.errors import CheckpointError
+from flowzoo.zoo.preset import Preset
+from flowzoo.zoo.weights import file_layout, fingerprint, flow_layout, require_same_layout
+
+if TYPE_CHECKING:
+    from flowzoo.flows import Flow
+
+
+def load(name: str | Path, weights: bool = True, *, conditioner_dtype: str | None = None) -> "Flow":
+    """Build the flow of a preset and, unless `weights=False`, give it the trained weights.
+
+    Size and sha256 of the file are checked before it is opened; parameter count, shapes and fingerprint before it is
+    loaded. Nothing is downloaded: the weights are installed with flowzoo.
+
+    Args:
+        name: one of `flowzoo.list_presets()`, or the path of a preset's `.json` (its files in a folder of the same name
+            beside it).
+        weights: False gives a new flow with the preset's config.
+        conditioner_dtype: "float32" or "mixed_bfloat16"; the same weights serve both. None takes the config's.
+
+    Returns:
+        The flow, not compiled.
+
+    Raises:
+        PresetError: no such preset, or not written as one.
+        CheckpointError: the weights are missing, damaged, or another model's.
+
+    >>> import flowzoo
+    >>> flow = flowzoo.load("glow-fashion-mnist", weights=False)
+    >>> flow.event_shape
+    (28, 28, 1)
+    """
+    preset = Preset.read(name)
+    flow = build(preset, conditioner_dtype)
+    if weights:
+        _load_published(flow, preset, store.checked_file(preset, store.folder(name)))
+    return flow
+
+
+def build(preset: Preset, conditioner_dtype: str | None = None) -> "Flow":
+    """A new flow with a preset's config; the arguments are those of `load`."""
+    from flowzoo.flows import create
+
+    override = {} if conditioner_dtype is None else {"conditioner_dtype": conditioner_dtype}
+    return create(preset.family, **(preset.config | override))
+
+
+def _load_published(flow: "Flow", preset: Preset, path: Path) -> None:
+    found = file_layout(path)
+    require_same_layout(found, flow_layout(flow), str(path))
+    count, mark = flow.count_params(), fingerprint(found)
+    if (count, mark) != (preset.parameters, preset.fingerprint):
+        raise CheckpointError(
+            f"{preset.name}: expected {preset.parameters} parameters with fingerprint {preset.fingerprint}, "
+            f"got {count} with {mark}. The preset and its weights belong to different versions."
+        )
+    flow.load_weights(path)

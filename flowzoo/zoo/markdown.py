@@ -1,0 +1,117 @@
+"""The cards of all presets as Markdown: MODEL_CARDS.md, and the README's table."""
+
+from flowzoo.zoo.card import licence_text, paper_text, protocol_text
+from flowzoo.zoo.preset import Preset
+
+BEGIN, END = "<!-- presets:begin -->", "<!-- presets:end -->"
+
+INTENDED_USE = """Density estimation, sampling and fine-tuning in research and teaching; a starting point for a flow on
+data of the same shape. The model knows only its training data, and a log-likelihood does not tell whether an input is
+normal: flows are known to give some other data sets a higher one (Nalisnick et al. 2019, arXiv:1810.09136)."""
+
+HEAD = """# Model cards
+
+Written by `python tools/make_cards.py` from `flowzoo/zoo/presets/*.json`; do not edit.
+bits/dim is -log2 p(x) / D with x in its native integers; lower is better. The number after ± is the standard error over
+examples. `flowzoo verify NAME` measures the numbers again.
+"""
+
+
+def markdown_cards(presets: list[Preset]) -> str:
+    """The whole of MODEL_CARDS.md."""
+    return "\n".join([HEAD, *(markdown_card(preset) for preset in presets)])
+
+
+def markdown_card(preset: Preset) -> str:
+    """One preset's section of MODEL_CARDS.md."""
+    parts = [f"## {preset.name}\n", f"{preset.description}\n"]
+    if preset.trained:
+        parts.append(f"![64 samples and rows at several temperatures](checkpoints/{preset.name}/samples.png)\n")
+    parts += [_table(("", ""), _facts(preset)), "### Measured and published\n", _table(*_measured(preset))]
+    parts.append(f"### Intended use\n\n{INTENDED_USE}\n")
+    parts.append(f"### Train it again\n\n```\n{_recipe(preset)}\n```\n")
+    return "\n".join(parts)
+
+
+def preset_table(presets: list[Preset]) -> str:
+    """The README's table of presets."""
+    rows = []
+    for preset in presets:
+        metric = (preset.metrics or {}).get("bits_per_dim")
+        value = f"{metric['value']:.3f}" if metric else "not trained yet"
+        count = f"{preset.parameters:,}" if preset.parameters else ""
+        rows.append((f"[{preset.name}](MODEL_CARDS.md#{preset.name})", preset.dataset["name"], value, count))
+    return _table(("preset", "data", "test bits/dim", "parameters"), rows)
+
+
+def readme_with_table(readme: str, presets: list[Preset]) -> str:
+    """The README with the table between its two markers written anew.
+
+    Raises:
+        ValueError: the markers are not there, once each and in order.
+    """
+    before, begin, rest = readme.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise ValueError(f"the README must have {BEGIN} and then {END}, got one without. Put them around the table.")
+    return f"{before}{BEGIN}\n\n{preset_table(presets)}\n{END}{after}"
+
+
+def _facts(preset: Preset) -> list[tuple[str, str]]:
+    config = ", ".join(f"{key}={value}" for key, value in preset.config.items())
+    recipe = ", ".join(f"{key}={value}" for key, value in preset.training.items())
+    rows = [
+        ("family", f"{preset.family}, revision {preset.revision}"),
+        ("config", f"`{config}`"),
+        ("data", f"{preset.dataset['name']}, {preset.dataset['bits']} bits"),
+        ("training", f"`{recipe}`"),
+        ("licence", licence_text(preset)),
+        ("paper", paper_text(preset)),
+    ]
+    if preset.trained:
+        run = preset.provenance
+        versions = ", ".join(f"{name} {version}" for name, version in run["versions"].items())
+        files = "; ".join(
+            f"{name}, {file['bytes']:,} bytes, `{file['sha256'][:16]}…`" for name, file in preset.files.items()
+        )
+        rows += [
+            ("parameters", f"{preset.parameters:,}"),
+            ("files", files),
+            ("trained", f"{run['steps']:,} steps in {run['wall_time_seconds'] / 3600:.2f} h on {run['hardware']}"),
+            ("versions", f"{versions}; source revision `{run['source_revision']}`, {run['date']}"),
+        ]
+    return rows
+
+
+def _measured(preset: Preset) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    rows = []
+    for name, metric in (preset.metrics or {}).items():
+        if "standard_error" in metric:
+            value = f"{metric['value']:.4f} ± {metric['standard_error']:.4f}"
+            rows.append(
+                (
+                    name,
+                    value,
+                    f"measured here, {metric['split']}, {metric['examples']:,} examples",
+                    protocol_text(metric),
+                )
+            )
+        else:
+            rows.append((name, f"{metric['value']:.3g}", "measured here", metric["note"]))
+    for entry in preset.published:
+        value = f"{entry['value']:g}" + ("" if entry["verified"] else " (reported, unverified)")
+        rows.append((entry["metric"], value, entry["source"], entry["note"]))
+    return ("metric", "value", "source", "protocol, and what differs"), rows
+
+
+def _recipe(preset: Preset) -> str:
+    return (
+        f"python tools/fetch_data.py --dataset={preset.dataset['name']}\n"
+        f"python tools/train.py --preset={preset.name} --workdir=runs/{preset.name}\n"
+        f"flowzoo verify {preset.name}"
+    )
+
+
+def _table(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+    lines = [header, ("---",) * len(header), *(tuple(cell.replace("|", r"\|") for cell in row) for row in rows)]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)

@@ -1,0 +1,85 @@
+"""The measurements behind a card: likelihood, reconstruction, log-determinant, non-finite samples."""
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+import tensorflow as tf
+
+from flowzoo import random
+
+if TYPE_CHECKING:
+    from flowzoo.flows import Flow
+
+_ROWS = 56  # rows of the Jacobian per pass: memory of a training batch of that size
+
+
+def mean_and_error(values: np.ndarray) -> tuple[float, float]:
+    """The mean of `values` (n,) and its standard error, std / sqrt(n)."""
+    values = values.astype(np.float64)
+    return float(values.mean()), float(values.std(ddof=1) / math.sqrt(len(values)))
+
+
+def reconstruction_error(flow: "Flow", x: np.ndarray, condition: np.ndarray | None = None) -> float:
+    """The largest |decode(encode(y)) - y| over all entries of x after dequantization, in units of the data range."""
+    batches = [slice(start, start + 64) for start in range(0, len(x), 64)]
+    errors = [flow.reconstruction_error(x[b], None if condition is None else condition[b]) for b in batches]
+    return float(np.max([np.max(error) for error in errors]))  # NumPy's max keeps a NaN, Python's loses it
+
+
+def log_det_error(flow: "Flow", x: np.ndarray, condition: np.ndarray | None = None) -> float:
+    """|log_det - log |det J|| in nats for one example, J being the autodiff Jacobian of the exact part of the flow.
+
+    Args:
+        flow: the flow.
+        x: (1, *event_shape), one example in native units; the middle of its bin stands for an integer.
+        condition: (1,) label or (1, features), if the flow takes one.
+    """
+    bijection = flow.bijection
+    y = tf.cast(x, flow.compute_dtype)
+    y = (y + 0.5) * 2.0**-flow.bits if flow.bits else y
+    condition = None if condition is None else flow._ready(tf.convert_to_tensor(condition))
+    size = math.prod(bijection.event_shape)
+
+    @tf.function
+    def jacobian_rows(picks):  # row i of the result is the gradient of latent entry picks[i]
+        rows = tf.repeat(y, _ROWS, axis=0)
+        repeated = None if condition is None else tf.repeat(condition, _ROWS, axis=0)
+        with tf.GradientTape() as tape:
+            tape.watch(rows)
+            z = tf.reshape(bijection.encode(rows, repeated)[0], [_ROWS, size])
+            picked = tf.reduce_sum(z * tf.one_hot(picks, size, dtype=z.dtype))
+        return tf.reshape(tape.gradient(picked, rows), [_ROWS, size])
+
+    starts = range(0, size, _ROWS)
+    picks = [tf.constant(np.minimum(np.arange(start, start + _ROWS), size - 1), tf.int32) for start in starts]
+    jacobian = np.concatenate([jacobian_rows(pick).numpy() for pick in picks])[:size]
+    expected = np.linalg.slogdet(jacobian.astype(np.float64))[1]
+    found = tf.function(bijection.encode)(y, condition)[1].numpy()[0]
+    return float(abs(found - expected))
+
+
+def non_finite_rate(flow: "Flow", count: int = 256, condition: np.ndarray | None = None, *, seed: int = 0) -> float:
+    """The share of samples at T = 1 with an entry that is not finite, before they are rounded to native integers.
+
+    Args:
+        flow: the flow.
+        count: samples to draw.
+        condition: (count,) labels or (count, features), if the flow takes one.
+        seed: of the samples.
+    """
+    bijection = flow.bijection
+    condition = None if condition is None else flow._ready(tf.convert_to_tensor(condition))
+
+    @tf.function
+    def finite(seeds, given):
+        x = bijection.decode(flow.base.sample(seeds, tf.ones(tf.shape(seeds)[:1]), given), given)[0]
+        return tf.reduce_all(tf.math.is_finite(tf.reshape(x, [tf.shape(x)[0], -1])), axis=1)
+
+    seeds, good = random.row_seeds(seed, count), 0
+    for start in range(0, count, 64):
+        rows = slice(start, start + 64)
+        good += int(
+            tf.reduce_sum(tf.cast(finite(seeds[rows], None if condition is None else condition[rows]), tf.int32))
+        )
+    return 1.0 - good / count

@@ -1,0 +1,97 @@
+"""A preset: the single record of a model, how it was trained, and what it measured."""
+
+import fnmatch
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from flowzoo.zoo.errors import PresetError, nearest
+from flowzoo.zoo.files import write_atomic
+from flowzoo.zoo.schema import check_preset
+
+PRESETS = Path(__file__).parent / "presets"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preset:
+    """One JSON file of `flowzoo/zoo/presets`, checked; `flowzoo.zoo.schema` has every key.
+
+    The fields after `published` are None until `tools/publish.py` fills them.
+    """
+
+    name: str
+    revision: int
+    description: str
+    family: str
+    config: dict[str, Any]
+    dataset: dict[str, Any]
+    training: dict[str, Any]
+    licence: dict[str, str]
+    paper: dict[str, Any]
+    published: list[dict[str, Any]]
+    parameters: int | None = None
+    fingerprint: str | None = None
+    files: dict[str, dict[str, Any]] | None = None
+    metrics: dict[str, dict[str, Any]] | None = None
+    provenance: dict[str, Any] | None = None
+
+    @classmethod
+    def read(cls, name_or_path: str | Path, folder: str | Path = PRESETS) -> "Preset":
+        """Read and check a preset.
+
+        Args:
+            name_or_path: the name of a preset in `folder`, or the path of a `.json` file.
+            folder: where presets lie; flowzoo's own by default.
+
+        Returns:
+            The preset.
+
+        Raises:
+            PresetError: no such preset (the message names the nearest), no JSON, an unknown or missing key
+                (the message has its path), or a wrong type.
+        """
+        if str(name_or_path).endswith(".json"):
+            path = Path(name_or_path)
+            if not path.is_file():
+                raise PresetError(f"no preset file at {path}. Pass the path of a .json file or the name of a preset.")
+        else:
+            path = Path(folder) / f"{name_or_path}.json"
+            known = list_presets(folder=folder)
+            if name_or_path not in known:
+                raise PresetError(f"unknown preset {name_or_path!r}. {nearest(str(name_or_path), known)}")
+        try:
+            data = json.loads(path.read_text(encoding="utf-8"))
+        except (ValueError, OSError) as error:
+            raise PresetError(f"{path.name}: expected a readable JSON file, got: {error}.") from error
+        return cls.from_dict(data, source=path.name)
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any], source: str = "preset") -> "Preset":
+        """Check `data` and make a preset of it; raises `PresetError` as `read` does."""
+        check_preset(data, source)
+        return cls(**data)
+
+    @property
+    def trained(self) -> bool:
+        """Whether trained weights were published for this preset."""
+        return self.files is not None
+
+    def to_dict(self) -> dict[str, Any]:
+        """A plain dictionary, ready for JSON; fields not measured yet are left out."""
+        return {key: value for key, value in asdict(self).items() if value is not None}
+
+    def write(self, path: str | Path) -> None:
+        """Write the preset as JSON to `path`, all or nothing."""
+        write_atomic(path, (json.dumps(self.to_dict(), indent=2, ensure_ascii=False) + "\n").encode())
+
+
+def list_presets(pattern: str = "*", folder: str | Path = PRESETS) -> list[str]:
+    """Names of the presets that match a shell-style `pattern`, sorted.
+
+    >>> import flowzoo
+    >>> flowzoo.list_presets("glow-fashion*")
+    ['glow-fashion-mnist']
+    """
+    return sorted(path.stem for path in Path(folder).glob("*.json") if fnmatch.fnmatchcase(path.stem, pattern))

@@ -1,0 +1,177 @@
+"""A finished training run becomes a published checkpoint: weights, pictures, measured numbers, provenance."""
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from flowzoo import random
+from flowzoo.flows import Flow
+from flowzoo.training.evaluation import losses
+from flowzoo.zoo import measure, store
+from flowzoo.zoo.errors import CheckpointError, PresetError
+from flowzoo.zoo.examples import Examples, official_test, shipped_examples
+from flowzoo.zoo.files import sha256, write_atomic
+from flowzoo.zoo.load import build
+from flowzoo.zoo.pictures import write_png
+from flowzoo.zoo.preset import PRESETS, Preset
+from flowzoo.zoo.schema import MEASURED
+from flowzoo.zoo.weights import file_layout, fingerprint, load_weights, save_weights
+
+FILES = (store.WEIGHTS, "samples.png", "history.csv")
+COOLER = (0.9, 0.8, 0.7, 0.6)  # temperatures of the last rows of samples.png
+
+
+def publish(
+    name: str | Path,
+    workdir: str | Path,
+    *,
+    force: bool = False,
+    examples: int | None = None,
+    data_dir: str | None = None,
+) -> Preset:
+    """Publish the best weights of a training run under a preset.
+
+    The config published is that of the preset, which must be the run's; the recipe published is the run's.
+
+    Args:
+        name: what `flowzoo.load` takes; the preset's file is written anew.
+        workdir: folder of a finished `flowzoo.training.run`.
+        force: replace a checkpoint that measured better.
+        examples: measure on so many test examples only, for a trial.
+        data_dir: TFDS' folder; TFDS' default if not given.
+
+    Returns:
+        The preset as written.
+
+    Raises:
+        PresetError: the run is of another family, config or data set.
+        CheckpointError: the published checkpoint is better, or the run's weights don't fit.
+    """
+    workdir, preset = Path(workdir), Preset.read(name)
+    run, result = Preset.read(workdir / "preset.json"), json.loads((workdir / "result.json").read_text())
+    _require_same_model(preset, run)
+    if not force and (result["fixture"] or not result["finished"]):
+        raise CheckpointError(
+            f"the run in {workdir} is no finished training: {result['stopped']}. Go on with it, or --force."
+        )
+    flow = build(preset)
+    load_weights(flow, workdir / "best.weights.h5")
+    x, condition = official_test(preset, data_dir)
+    test = x[:examples], None if condition is None else condition[:examples]
+    metrics = measured(preset, flow, test, weights=result["best"]["weights"])
+    if not force:
+        _require_better(preset, metrics)
+    folder = store.CHECKOUT / preset.name if not str(name).endswith(".json") else store.folder(name)
+    write_files(flow, folder, bits=preset.dataset["bits"], history=(workdir / "history.csv").read_bytes())
+    revision = preset.revision + preset.trained  # another set of weights under the same name
+    published = recorded(preset, flow, folder, metrics, _provenance(result))
+    preset = dataclasses.replace(published, revision=revision, training=run.training)
+    preset.write(name if str(name).endswith(".json") else PRESETS / f"{name}.json")
+    return preset
+
+
+def measured(preset: Preset, flow: Flow, test: Examples, weights: str) -> dict[str, dict[str, Any]]:
+    """Every number of a card.
+
+    Args:
+        preset: for the data set and its bits.
+        flow: the trained flow.
+        test: examples of the official test split.
+        weights: which weights these are, "ema" or "raw".
+
+    Returns:
+        The preset's `metrics`.
+    """
+    x, condition = fixture = shipped_examples(preset)
+    one = None if condition is None else condition[:1]
+    return {
+        "bits_per_dim": _likelihood(preset, flow, test, "test", weights),
+        "fixture_bits_per_dim": _likelihood(preset, flow, fixture, "the test images shipped with flowzoo", weights),
+        "reconstruction_error": {
+            "value": measure.reconstruction_error(flow, x, condition),
+            "note": f"largest |decode(encode(y)) - y|, data range 1, {len(x)} shipped test examples, float32",
+        },
+        "log_det_error": {
+            "value": measure.log_det_error(flow, x[:1], one),
+            "note": "nats, against log |det| of the autodiff Jacobian, 1 shipped test example, float32",
+        },
+        "non_finite_samples": {
+            "value": measure.non_finite_rate(flow, len(x), condition),
+            "note": f"share of {len(x)} samples at T = 1, seed 0",
+        },
+    }
+
+
+def write_files(flow: Flow, folder: Path, *, bits: int, history: bytes) -> None:
+    """Write `model.weights.h5`, `samples.png` (64 at T = 1, then a row at each temperature) and `history.csv`."""
+    save_weights(flow, folder / store.WEIGHTS)
+    seeds = random.row_seeds(0, 64).numpy()
+    rows = np.concatenate([seeds, *([seeds[:8]] * len(COOLER))])
+    temperatures = np.repeat([1.0] * 8 + list(COOLER), 8)
+    condition = np.arange(len(rows)) % 8 % flow.classes if flow.classes else None
+    images = flow.sample(len(rows), condition, temperature=temperatures, seed=rows).numpy()
+    write_png(folder / "samples.png", images, columns=8, bits=bits)
+    write_atomic(folder / "history.csv", history)
+
+
+def recorded(preset: Preset, flow: Flow, folder: Path, metrics: dict, provenance: dict) -> Preset:
+    """The preset with everything that is filled at publication; the files must lie in `folder`."""
+    return Preset.from_dict(
+        preset.to_dict()
+        | {
+            "parameters": int(flow.count_params()),
+            "fingerprint": fingerprint(file_layout(folder / store.WEIGHTS)),
+            "files": {
+                name: {"sha256": sha256(folder / name), "bytes": (folder / name).stat().st_size} for name in FILES
+            },
+            "metrics": metrics,
+            "provenance": provenance,
+        }
+    )
+
+
+def _likelihood(preset: Preset, flow: Flow, examples: Examples, split: str, weights: str) -> dict[str, Any]:
+    x, condition = examples
+    value, error = measure.mean_and_error(losses(flow, x, condition, samples=1, seed=0))
+    return {
+        "value": value,
+        "standard_error": error,
+        "kind": flow.kind,
+        "draws": 1,
+        "seed": 0,
+        "split": split,
+        "examples": len(x),
+        "bits": preset.dataset["bits"],
+        "temperature": 1.0,
+        "weights": weights,
+    }
+
+
+def _provenance(result: dict[str, Any]) -> dict[str, Any]:
+    pace = result["seconds_per_step"] or result["wall_time_seconds"] / result["steps"]
+    return {key: result[key] for key in MEASURED["provenance"] if key != "seconds_per_step"} | {
+        "seconds_per_step": pace
+    }
+
+
+def _require_same_model(preset: Preset, run: Preset) -> None:
+    for key in ("family", "config", "dataset"):
+        if getattr(preset, key) != getattr(run, key):
+            raise PresetError(
+                f"the run's `{key}` must be the preset's {getattr(preset, key)}, got {getattr(run, key)}. "
+                f"Correct {preset.name}.json or train it again."
+            )
+
+
+def _require_better(preset: Preset, metrics: dict[str, dict[str, Any]]) -> None:
+    if preset.metrics is None:
+        return
+    old, new = preset.metrics["bits_per_dim"]["value"], metrics["bits_per_dim"]["value"]
+    if not new <= old:
+        raise CheckpointError(
+            f"{preset.name} is published with {old:.4f} bits/dim, this run has {new:.4f}. "
+            "Pass --force to replace it by a worse one."
+        )

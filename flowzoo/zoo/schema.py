@@ -1,0 +1,102 @@
+"""The keys a preset may have, their types, and the check that names the path of a wrong one."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from flowzoo.zoo.errors import PresetError
+
+NUMBER = (int, float)
+TEXTS = [str]  # a list of strings
+ANY = {}  # a mapping with free keys: the family's constructor checks them
+
+FILE = {"sha256": str, "bytes": int}
+TRAINING = {
+    "seed": int,
+    "batch_size": int,
+    "steps": int,
+    "optimizer": str,
+    "learning_rate": NUMBER,
+    "warmup_steps": int,
+    "decay": str,
+    "final_learning_rate": NUMBER,
+    "clip_norm": NUMBER,
+    "ema": NUMBER,
+    "flip": bool,
+    "conditioner_dtype": str,
+    "validate_every": int,
+    "validation_examples": int,
+    "patience": int,
+    "adapt_examples": int,
+    "jit_compile": bool,
+}
+REQUIRED = {
+    "name": str,
+    "revision": int,
+    "description": str,
+    "family": str,
+    "config": ANY,
+    "dataset": {"name": str, "bits": int, "labels": bool},
+    "training": TRAINING,
+    "licence": {"code": str, "weights": str, "data": str},
+    "paper": {"title": str, "authors": str, "year": int, "arxiv": str},
+    "published": [{"metric": str, "value": NUMBER, "source": str, "note": str, "verified": bool}],
+}
+MEASURED = {  # absent until `tools/publish.py` fills them
+    "parameters": int,
+    "fingerprint": str,
+    "files": {"model.weights.h5": FILE, "samples.png": FILE, "history.csv": FILE},
+    "metrics": ANY,
+    "provenance": {
+        "source_revision": str,
+        "command": str,
+        "versions": ANY,
+        "hardware": str,
+        "wall_time_seconds": NUMBER,
+        "steps": int,
+        "seconds_per_step": NUMBER,
+        "date": str,
+    },
+}
+
+
+def check_preset(data: Any, source: str) -> None:
+    """Raise `PresetError` unless `data` has every required key, no unknown one, and the right types.
+
+    Args:
+        data: what was read from JSON.
+        source: where it came from, for the message.
+    """
+    if not isinstance(data, Mapping):
+        raise PresetError(f"{source}: expected a JSON object, got {type(data).__name__}.")
+    present = {key: kind for key, kind in MEASURED.items() if data.get(key) is not None}
+    absent = {key for key in MEASURED if key in data and data[key] is None}
+    _check({key: value for key, value in data.items() if key not in absent}, REQUIRED | present, "", source)
+
+
+def _check(value: Any, kind: Any, path: str, source: str) -> None:
+    if isinstance(kind, dict):
+        _check_mapping(value, kind, path, source)
+    elif isinstance(kind, list):
+        if not isinstance(value, list):
+            raise PresetError(f"{source}: `{path}` must be a list, got {value!r}.")
+        for index, item in enumerate(value):
+            _check(item, kind[0], f"{path}[{index}]", source)
+    elif not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+        names = " or ".join(k.__name__ for k in (kind if isinstance(kind, tuple) else (kind,)))
+        raise PresetError(f"{source}: `{path}` must be {names}, got {value!r}.")
+
+
+def _check_mapping(value: Any, kind: dict, path: str, source: str) -> None:
+    if not isinstance(value, Mapping):
+        raise PresetError(f"{source}: `{path}` must be an object, got {value!r}.")
+    if kind is ANY:
+        return
+    prefix = f"{path}." if path else ""
+    unknown = [f"`{prefix}{key}`" for key in value if key not in kind]
+    if unknown:
+        raise PresetError(f"{source}: unknown key {', '.join(unknown)}. Known here: {', '.join(kind)}.")
+    missing = [f"`{prefix}{key}`" for key in kind if key not in value]
+    if missing:
+        raise PresetError(f"{source}: missing key {', '.join(missing)}.")
+    for key, item in value.items():
+        _check(item, kind[key], f"{prefix}{key}", source)

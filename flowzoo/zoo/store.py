@@ -1,0 +1,59 @@
+"""Where a preset's files lie, and the check of their size and sha256 before anything reads them."""
+
+from pathlib import Path
+
+from flowzoo.zoo.errors import CheckpointError
+from flowzoo.zoo.files import sha256
+from flowzoo.zoo.preset import Preset
+
+WEIGHTS = "model.weights.h5"
+INSTALLED = Path(__file__).parent / "checkpoints"
+CHECKOUT = Path(__file__).parents[2] / "checkpoints"
+
+
+def folder(name_or_path: str | Path) -> Path:
+    """The folder with the big files of a preset, whether it exists or not.
+
+    Args:
+        name_or_path: what `Preset.read` takes. Of flowzoo's own presets the files are installed with the package or lie
+            in the checkout's `checkpoints/<name>`; those of a preset in `<dir>/<name>.json` lie in `<dir>/<name>`.
+    """
+    if str(name_or_path).endswith(".json"):
+        return Path(name_or_path).with_suffix("")
+    installed = INSTALLED / str(name_or_path)
+    return installed if installed.is_dir() else CHECKOUT / str(name_or_path)
+
+
+def checked_file(preset: Preset, where: Path, file: str = WEIGHTS) -> Path:
+    """The path of one of a preset's files, once its size and sha256 are what the preset says.
+
+    Args:
+        preset: the record of sizes and hashes.
+        where: `folder` of that preset.
+        file: name of the file.
+
+    Raises:
+        CheckpointError: the preset has no weights yet, or the file is missing, cut or altered.
+    """
+    if preset.files is None or file not in preset.files:
+        raise CheckpointError(
+            f"{preset.name} has no published {file}. Train it with `python tools/train.py --preset={preset.name}`, "
+            "or load it with weights=False."
+        )
+    path, expected = where / file, preset.files[file]
+    if not path.is_file():
+        raise CheckpointError(
+            f"{preset.name}: {file} is missing, expected it in {where}. A slim install holds the demo preset only: "
+            "install from a clone without FLOWZOO_SLIM."
+        )
+    size = path.stat().st_size
+    if size != expected["bytes"]:
+        raise CheckpointError(
+            f"{preset.name}: {path} must have {expected['bytes']} bytes, got {size}. Install flowzoo again."
+        )
+    digest = sha256(path)
+    if digest != expected["sha256"]:
+        raise CheckpointError(
+            f"{preset.name}: {path} must have sha256 {expected['sha256']}, got {digest}. Install flowzoo again."
+        )
+    return path

@@ -1,0 +1,127 @@
+"""Measure the numbers of a card again and say which are off."""
+
+import math
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from flowzoo.data import MissingDataError
+from flowzoo.flows import Flow
+from flowzoo.training.evaluation import losses
+from flowzoo.zoo.errors import CheckpointError
+from flowzoo.zoo.examples import Examples, official_test, shipped_examples
+from flowzoo.zoo.load import load
+from flowzoo.zoo.measure import log_det_error, mean_and_error, non_finite_rate, reconstruction_error
+from flowzoo.zoo.preset import Preset
+
+SAME_DATA = 1e-3  # bits/dim: same examples, draws and seed, other machine
+STANDARD_ERRORS = 3.0  # other examples of the same data
+RECONSTRUCTION = 1e-3  # of the data range: a quarter of one step of 8 bits
+LOG_DET = 0.05  # nats, from float32 over all dimensions of one example
+
+
+@dataclass(frozen=True)
+class Check:
+    """One number: what it is, what was expected, what was measured, and how far apart they may be."""
+
+    name: str
+    expected: float
+    measured: float
+    tolerance: float
+    protocol: str
+
+    @property
+    def ok(self) -> bool:
+        """Whether the measured value is finite and within the tolerance."""
+        return math.isfinite(self.measured) and abs(self.measured - self.expected) <= self.tolerance
+
+
+@dataclass(frozen=True)
+class Report:
+    """All checks of one preset; `print(report)` shows them, `report.ok` sums them up."""
+
+    preset: str
+    data: str
+    checks: tuple[Check, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether every check holds."""
+        return all(check.ok for check in self.checks)
+
+    def to_dict(self) -> dict[str, Any]:
+        """A plain dictionary, ready for JSON."""
+        checks = [asdict(check) | {"ok": check.ok} for check in self.checks]
+        return {"preset": self.preset, "data": self.data, "ok": self.ok, "checks": checks}
+
+    def __str__(self) -> str:
+        lines = [f"{self.preset}, measured on {self.data}"]
+        for check in self.checks:
+            lines.append(
+                f"  {'ok ' if check.ok else 'OFF'}  {check.name}: {check.measured:.6g}, expected {check.expected:.6g} "
+                f"± {check.tolerance:.3g} ({check.protocol})"
+            )
+        off = sum(not check.ok for check in self.checks)
+        return "\n".join([*lines, f"{off} off" if off else "every number holds"])
+
+
+def verify(name: str | Path, *, data_dir: str | None = None, examples: int | None = None) -> Report:
+    """Measure the numbers of a preset's card again.
+
+    Likelihood is measured on the official test split with the card's draws and seed, and compared to 1e-3 bits/dim; on
+    the first `examples` of it, to 3 standard errors of the difference. Where the data set is not prepared, the test
+    images shipped with flowzoo stand in, and the report says so. The other numbers need no data set.
+
+    Args:
+        name: what `flowzoo.load` takes.
+        data_dir: TFDS' folder; TFDS' default if not given.
+        examples: score so many test examples only.
+
+    Returns:
+        The report; `report.ok` is False when a number is off.
+
+    Raises:
+        PresetError, CheckpointError: as `flowzoo.load`.
+    """
+    preset = Preset.read(name)
+    if preset.metrics is None:
+        raise CheckpointError(f"{preset.name} has no measured numbers yet: it was not trained and published.")
+    flow = load(name)
+    fixture = shipped_examples(preset)
+    try:
+        test = official_test(preset, data_dir)
+        source = "the official test split"
+    except MissingDataError as error:
+        test, source = None, f"the {len(fixture[0])} test images shipped with flowzoo ({error})"
+    checks = _likelihood(preset, flow, test, fixture, examples)
+    return Report(preset.name, source, tuple(checks + _exactness(preset, flow, fixture)))
+
+
+def _likelihood(preset: Preset, flow: Flow, test: Examples | None, fixture: Examples, most: int | None) -> list[Check]:
+    card = preset.metrics["bits_per_dim" if test is not None else "fixture_bits_per_dim"]
+    x, condition = (part if part is None else part[:most] for part in (fixture if test is None else test))
+    mean, error = mean_and_error(losses(flow, x, condition, samples=card["draws"], seed=card["seed"]))
+    protocol = f"{len(x):,} examples, draws {card['draws']}, seed {card['seed']}"
+    if len(x) == card["examples"]:
+        checks = [Check("bits_per_dim", card["value"], mean, SAME_DATA, f"{protocol}, same as the card's")]
+    else:
+        checks = []
+    if test is None or not checks:
+        official = preset.metrics["bits_per_dim"]
+        tolerance = STANDARD_ERRORS * math.hypot(error, official["standard_error"])
+        protocol = f"{protocol}; {STANDARD_ERRORS:g} standard errors of the difference"
+        checks.append(Check("bits_per_dim of the test split", official["value"], mean, tolerance, protocol))
+    return checks
+
+
+def _exactness(preset: Preset, flow: Flow, fixture: Examples) -> list[Check]:
+    x, condition = fixture
+    one = None if condition is None else condition[:1]
+    rate = preset.metrics["non_finite_samples"]["value"]
+    return [
+        Check(
+            "reconstruction_error", 0.0, reconstruction_error(flow, x, condition), RECONSTRUCTION, f"{len(x)} examples"
+        ),
+        Check("log_det_error", 0.0, log_det_error(flow, x[:1], one), LOG_DET, "against autodiff, 1 example, nats"),
+        Check("non_finite_samples", rate, non_finite_rate(flow, len(x), condition), 0.0, f"{len(x)} samples at T = 1"),
+    ]

@@ -1,0 +1,104 @@
+"""Weight files and flows: what each holds, whether they fit, and saving them alike every time.
+
+Keras loads a deeper checkpoint into a shallower flow without a word, so the layout of the file is compared with that
+of the flow first. The layout comes from attribute names, class names and list order, never from Keras' counters.
+"""
+
+import hashlib
+import os
+import tempfile
+from pathlib import Path
+
+import h5py
+import keras
+
+from flowzoo.zoo.errors import CheckpointError
+from flowzoo.zoo.files import write_atomic
+
+Layout = dict[str, tuple[int, ...]]
+
+_SHOWN = 8  # differences named in an error
+
+
+def file_layout(path: str | Path) -> Layout:
+    """The path and shape of each variable in a `.weights.h5` file; optimizer slots are left out.
+
+    Raises:
+        CheckpointError: the file is missing or no HDF5 file.
+    """
+    layout = {}
+
+    def note(name: str, item: h5py.Group | h5py.Dataset) -> None:
+        if isinstance(item, h5py.Dataset) and not name.startswith("optimizer/"):
+            layout[name] = tuple(int(n) for n in item.shape)
+
+    try:
+        with h5py.File(path, "r") as file:
+            file.visititems(note)
+    except OSError as error:
+        raise CheckpointError(f"{path}: expected a Keras .weights.h5 file, it does not open: {error}.") from error
+    return layout
+
+
+def flow_layout(flow: keras.Model) -> Layout:
+    """The layout that `flow` has on disk, independent of other models of this process."""
+    with tempfile.TemporaryDirectory() as scratch:
+        path = os.path.join(scratch, "layout.weights.h5")
+        flow.save_weights(path)
+        return file_layout(path)
+
+
+def fingerprint(layout: Layout) -> str:
+    """The sha256 of the sorted paths and shapes of a layout."""
+    lines = "".join(f"{path} {list(shape)}\n" for path, shape in sorted(layout.items()))
+    return hashlib.sha256(lines.encode()).hexdigest()
+
+
+def load_weights(flow: keras.Model, path: str | Path) -> None:
+    """Load a `.weights.h5` file, refusing one that is not exactly this flow's.
+
+    Args:
+        flow: the flow to load into; unchanged when the file is refused.
+        path: a file by `save_weights`, flowzoo's or Keras'.
+
+    Raises:
+        CheckpointError: the file is damaged, or a variable is missing, extra, or of another shape; all that differ are
+            counted and the first ones named.
+    """
+    require_same_layout(file_layout(path), flow_layout(flow), str(path))
+    flow.load_weights(path)
+
+
+def require_same_layout(found: Layout, expected: Layout, source: str) -> None:
+    """Raise `CheckpointError` with what differs unless the layouts are the same."""
+    wrong = [f"missing {name} {expected[name]}" for name in sorted(expected.keys() - found.keys())]
+    wrong += [f"extra {name} {found[name]}" for name in sorted(found.keys() - expected.keys())]
+    wrong += [
+        f"{name}: expected shape {expected[name]}, got {found[name]}"
+        for name in sorted(expected.keys() & found.keys())
+        if expected[name] != found[name]
+    ]
+    if wrong:
+        more = f"; and {len(wrong) - _SHOWN} more" if len(wrong) > _SHOWN else ""
+        raise CheckpointError(
+            f"{source} holds {len(found)} variables and the flow has {len(expected)}; {len(wrong)} differ: "
+            f"{'; '.join(wrong[:_SHOWN])}{more}. Build the flow with the config it was saved with."
+        )
+
+
+def save_weights(flow: keras.Model, path: str | Path) -> None:
+    """Write the weights of a family's flow, all or nothing: no optimizer slots, and the same bytes each time."""
+    clone = type(flow).from_config(flow.get_config())  # not compiled, so without slots
+    clone.set_weights(flow.get_weights())
+    with tempfile.TemporaryDirectory() as scratch:
+        written, plain = os.path.join(scratch, "keras.weights.h5"), os.path.join(scratch, "plain.h5")
+        clone.save_weights(written)
+        _copy_variables(written, plain)
+        write_atomic(path, Path(plain).read_bytes())
+
+
+def _copy_variables(source: str, target: str) -> None:
+    """Copy the variables only: Keras also notes layer names, whose counters differ from process to process."""
+    with h5py.File(source, "r") as old, h5py.File(target, "w") as new:
+        for name in sorted(file_layout(source)):
+            new.create_dataset(name, data=old[name][()])

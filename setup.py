@@ -1,0 +1,67 @@
+"""Packaging of flowzoo: the library, its presets, and the trained weights of `checkpoints/`.
+
+`FLOWZOO_SLIM=1` builds a wheel with the weights of the demo preset only.
+"""
+
+import os
+import re
+import shutil
+from pathlib import Path
+
+from setuptools import find_packages, setup
+from setuptools.command.build_py import build_py
+
+ROOT = Path(__file__).parent
+DEMO = "glow-fashion-mnist"
+
+
+class BuildWithWeights(build_py):
+    """Copies `checkpoints/*` into what is built; an editable install reads those of the checkout."""
+
+    def run(self) -> None:
+        super().run()
+        if getattr(self, "editable_mode", False):
+            return
+        target = Path(self.build_lib, "flowzoo", "zoo", "checkpoints")
+        shutil.rmtree(target, ignore_errors=True)  # a former build may have had others
+        slim = os.environ.get("FLOWZOO_SLIM", "0") not in ("", "0")
+        for folder in sorted((ROOT / "checkpoints").glob("*/")):
+            if folder.name == DEMO or not slim:
+                shutil.copytree(folder, target / folder.name, ignore=shutil.ignore_patterns(".*"))
+
+
+VERSION = re.search(r'^__version__ = "(.+)"$', (ROOT / "flowzoo" / "__init__.py").read_text(), re.MULTILINE).group(1)
+README = ROOT / "README.md"
+
+setup(
+    name="flowzoo",
+    version=VERSION,
+    description="Normalizing flows for TensorFlow and Keras, with trained weights.",
+    long_description=README.read_text(encoding="utf-8") if README.exists() else "",
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    python_requires=">=3.11",
+    packages=find_packages(include=["flowzoo", "flowzoo.*"]),
+    package_data={"flowzoo": ["zoo/presets/*.json", "data/fixtures/*", "py.typed"]},
+    cmdclass={"build_py": BuildWithWeights},
+    entry_points={"console_scripts": ["flowzoo=flowzoo.cli.main:main"]},
+    install_requires=[
+        "tensorflow>=2.21,<2.22",
+        "keras>=3.15,<3.16",
+        "tensorflow-probability[tf]>=0.25,<0.26",
+        "tf-keras>=2.21,<2.22",
+        "tensorflow-datasets>=4.9.10,<4.10",
+        "importlib_resources>=6,<8",  # tensorflow-datasets 4.9.10 imports it and does not declare it
+        "numpy>=2,<3",
+        "absl-py>=2.1,<3",
+        "h5py>=3.11,<4",
+        "pillow>=10,<14",
+    ],
+    extras_require={
+        "test": ["pytest>=8,<10", "pytest-xdist>=3.6,<4", "hypothesis>=6.100,<7", "ruff>=0.17,<0.18"],
+    },
+    classifiers=[
+        "Programming Language :: Python :: 3.11",
+        "Topic :: Scientific/Engineering :: Artificial Intelligence",
+    ],
+)

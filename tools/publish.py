@@ -1,0 +1,41 @@
+"""Publish a finished training run under its preset: weights, pictures, measured numbers.
+
+python tools/publish.py --preset=glow-fashion-mnist --workdir=runs/glow-fashion-mnist
+"""
+
+import os
+import sys
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # works from a checkout, installed or not
+
+from absl import app, flags
+
+_PRESET = flags.DEFINE_string("preset", None, "The preset, or the path of its .json.", required=True)
+_WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the finished run.", required=True)
+_FORCE = flags.DEFINE_bool("force", False, "Replace a published checkpoint that measured better.")
+_EXAMPLES = flags.DEFINE_integer("examples", None, "Measure on so many test examples only, for a trial.", lower_bound=2)
+_DATA_DIR = flags.DEFINE_string("data_dir", None, "TFDS' folder; TFDS' default if not given.")
+
+
+def main(argv: list[str]) -> None:
+    """Publish, and show the card."""
+    if len(argv) > 1:
+        raise app.UsageError(f"expected no arguments, got {argv[1:]}.")
+    from flowzoo.data import MissingDataError
+    from flowzoo.zoo.card import summary
+    from flowzoo.zoo.errors import CheckpointError, PresetError
+    from flowzoo.zoo.publish import publish
+
+    options = {"force": _FORCE.value, "examples": _EXAMPLES.value, "data_dir": _DATA_DIR.value}
+    try:
+        preset = publish(_PRESET.value, _WORKDIR.value, **options)
+    except (PresetError, CheckpointError, MissingDataError) as error:
+        sys.exit(f"{type(error).__name__}: {error}")
+    print(summary(preset))
+    print("Run `python tools/make_cards.py` to renew MODEL_CARDS.md and the README's table.")
+
+
+if __name__ == "__main__":
+    app.run(main)

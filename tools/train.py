@@ -1,0 +1,50 @@
+"""Train a preset, or go on with its training: python tools/train.py --preset=NAME --workdir=DIR."""
+
+import os
+import sys
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # works from a checkout, installed or not
+
+from absl import app, flags, logging  # noqa: E402
+
+PRESET = flags.DEFINE_string("preset", None, "Name of a preset, or the path of its .json file.", required=True)
+WORKDIR = flags.DEFINE_string("workdir", None, "Folder for state, logs and weights.", required=True)
+MAX_STEPS = flags.DEFINE_integer("max_steps", None, "Pause at this step; the schedule remains the recipe's.")
+MAX_MINUTES = flags.DEFINE_float("max_minutes", None, "Pause after so many minutes.")
+SAVE_MINUTES = flags.DEFINE_float("save_minutes", 5.0, "Minutes between states.")
+SMOKE = flags.DEFINE_bool("smoke", False, "A few tiny steps, to see whether everything runs.")
+DETERMINISTIC = flags.DEFINE_bool("deterministic", False, "Same seed, same machine: same bits. Slower.")
+INIT_FROM = flags.DEFINE_string("init_from", None, "A .weights.h5 to start from, with a fresh optimizer.")
+
+INTERRUPTED = 75  # EX_TEMPFAIL: the same command goes on
+
+
+def main(argv):
+    if len(argv) > 1:
+        raise app.UsageError(f"Unexpected arguments {argv[1:]}: give flags as --name=value.")
+    from flowzoo import data, training
+    from flowzoo.zoo.errors import PresetError
+    from flowzoo.zoo.preset import Preset
+
+    logging.set_verbosity(logging.INFO)
+    try:
+        result = training.run(
+            Preset.read(PRESET.value),
+            WORKDIR.value,
+            max_steps=MAX_STEPS.value,
+            max_minutes=MAX_MINUTES.value,
+            save_minutes=SAVE_MINUTES.value,
+            smoke=SMOKE.value,
+            deterministic=DETERMINISTIC.value,
+            init_from=INIT_FROM.value,
+        )
+    except (PresetError, data.MissingDataError, training.StateError, training.NonFiniteLoss) as error:
+        sys.exit(f"{type(error).__name__}: {error}")
+    print(f"{result.stopped} at step {result.step}; best validation {result.best}")
+    return INTERRUPTED if result.stopped == "signal" else 0
+
+
+if __name__ == "__main__":
+    app.run(main)
