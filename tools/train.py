@@ -7,7 +7,7 @@ from pathlib import Path
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # works from a checkout, installed or not
 
-from absl import app, flags, logging  # noqa: E402
+from absl import app, flags, logging
 
 PRESET = flags.DEFINE_string("preset", None, "Name of a preset, or the path of its .json file.", required=True)
 WORKDIR = flags.DEFINE_string("workdir", None, "Folder for state, logs and weights.", required=True)
@@ -25,7 +25,7 @@ def main(argv):
     if len(argv) > 1:
         raise app.UsageError(f"Unexpected arguments {argv[1:]}: give flags as --name=value.")
     from flowzoo import data, training
-    from flowzoo.zoo.errors import PresetError
+    from flowzoo.zoo.errors import CheckpointError, PresetError
     from flowzoo.zoo.preset import Preset
 
     logging.set_verbosity(logging.INFO)
@@ -40,7 +40,7 @@ def main(argv):
             deterministic=DETERMINISTIC.value,
             init_from=INIT_FROM.value,
         )
-    except (PresetError, data.MissingDataError, training.StateError, training.NonFiniteLoss) as error:
+    except (CheckpointError, PresetError, data.MissingDataError, training.StateError, training.NonFiniteLoss) as error:
         sys.exit(f"{type(error).__name__}: {error}")
     print(f"{result.stopped} at step {result.step}; best validation {result.best}")
     return INTERRUPTED if result.stopped == "signal" else 0

@@ -3,6 +3,7 @@
 import argparse
 
 NAME, HELP = "demo", "Load a trained flow, draw samples, score real images; needs no network."
+TENSORFLOW = True
 
 PRESET = "glow-fashion-mnist"
 

@@ -6,7 +6,10 @@ import re
 from collections.abc import Iterator
 from importlib import metadata
 
+from flowzoo.cli.quiet import import_tensorflow
+
 NAME, HELP = "doctor", "Check the installation: versions, devices, weights; exit code 1 when one is off."
+TENSORFLOW = False
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -61,6 +64,7 @@ def _environment() -> Iterator[tuple[bool, str]]:
     backend = os.environ.get("KERAS_BACKEND", "tensorflow")
     yield backend == "tensorflow", f"KERAS_BACKEND={backend!r} (must be tensorflow)"
     try:
+        import_tensorflow()
         import tensorflow as tf
         import tensorflow_probability  # noqa: F401 - does it import beside this TensorFlow?
     except Exception as error:

@@ -6,6 +6,7 @@ from pathlib import Path
 from flowzoo.cli.common import add_preset
 
 NAME, HELP = "export", "Write a preset as a SavedModel, for TensorFlow Serving or plain TensorFlow."
+TENSORFLOW = True
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -6,6 +6,7 @@ import json
 from flowzoo.cli.common import add_preset
 
 NAME, HELP = "info", "Show the card of a preset."
+TENSORFLOW = False
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -4,6 +4,7 @@ import argparse
 import json
 
 NAME, HELP = "list", "List the presets."
+TENSORFLOW = False
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

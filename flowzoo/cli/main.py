@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import flowzoo
 from flowzoo.cli import demo, doctor, export, info, listing, sample, score, verify
+from flowzoo.cli.quiet import import_tensorflow
 
 COMMANDS = (demo, listing, info, sample, score, verify, export, doctor)
 
@@ -29,8 +30,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit code; `flowzoo --help` lists them.
     """
     args = parser().parse_args(arguments)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow's start-up notes would hide the answer
     try:
+        if args.tensorflow and not args.debug:
+            import_tensorflow()
         return args.run(args)
     except BrokenPipeError:  # such as `flowzoo list | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -60,7 +62,7 @@ def parser() -> argparse.ArgumentParser:
     for command in COMMANDS:
         sub = subparsers.add_parser(command.NAME, help=command.HELP, description=command.HELP, parents=[common])
         command.add_arguments(sub)
-        sub.set_defaults(run=command.run)
+        sub.set_defaults(run=command.run, tensorflow=command.TENSORFLOW)
     return top
 
 

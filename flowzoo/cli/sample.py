@@ -5,6 +5,7 @@ import argparse
 from flowzoo.cli.common import add_label, add_preset, labels, positive
 
 NAME, HELP = "sample", "Draw samples, as a picture or an array."
+TENSORFLOW = True
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -5,6 +5,7 @@ import argparse
 from flowzoo.cli.common import add_label, add_preset, labels, positive, read_examples
 
 NAME, HELP = "score", "Measure the bits/dim of examples: .npy files or pictures."
+TENSORFLOW = True
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -6,6 +6,7 @@ import json
 from flowzoo.cli.common import add_preset, positive
 
 NAME, HELP = "verify", "Measure the numbers of a preset's card again; exit code 1 when one is off."
+TENSORFLOW = True
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -74,6 +74,25 @@ class StopOnNonFinite(keras.callbacks.Callback):
             raise NonFiniteLoss(self.progress.step, f"The loss is {logs['loss']}")
 
 
+class Report(keras.callbacks.Callback):
+    """Logs a line a minute: what the progress bar tells on a terminal."""
+
+    def __init__(self, progress: Progress, last_step: int, every: float = 60.0):
+        super().__init__()
+        self.progress, self.last_step, self.every = progress, last_step, every
+        self.last = time.monotonic()
+
+    def on_train_batch_end(self, batch, logs=None):
+        progress, now = self.progress, time.monotonic()
+        if now - self.last >= self.every and progress.seconds_per_step:
+            self.last, pace = now, progress.seconds_per_step
+            hours = (self.last_step - progress.step) * pace / 3600
+            shown = " | ".join(f"{name} {value:.5g}" for name, value in logs.items())
+            logging.info(
+                "step %d of %d | %s | %.3g s/step | %.1f h left", progress.step, self.last_step, shown, pace, hours
+            )
+
+
 class Validate(keras.callbacks.Callback):
     """Every `validate_every` steps and at the last: measures raw and averaged weights, keeps the best, writes history.
 
@@ -87,7 +106,13 @@ class Validate(keras.callbacks.Callback):
     """
 
     def __init__(
-        self, progress: Progress, recipe: Recipe, twin: Flow, validation, workdir: Path, show: Callable[[int, Flow], None]
+        self,
+        progress: Progress,
+        recipe: Recipe,
+        twin: Flow,
+        validation,
+        workdir: Path,
+        show: Callable[[int, Flow], None],
     ):
         super().__init__()
         self.progress, self.recipe, self.twin, self.validation = progress, recipe, twin, validation
@@ -152,18 +177,22 @@ class Validate(keras.callbacks.Callback):
 
 
 class Stop(keras.callbacks.Callback):
-    """Ends the training after the current step: when finished, at `last_step`, after `max_minutes`, at SIGTERM or SIGINT.
+    """Ends the training after the current step: when finished, at `last_step` or a time, at SIGTERM or SIGINT.
 
     A second signal acts as always.
+
+    Args:
+        progress: says when the recipe is through.
+        last_step: pause there.
+        deadline: pause at this time of `time.monotonic()`.
 
     Attributes:
         reason: "steps", "early_stopping", "max_steps", "max_minutes", "signal", or "" while it goes on.
     """
 
-    def __init__(self, progress: Progress, last_step: int, max_minutes: float | None):
+    def __init__(self, progress: Progress, last_step: int, deadline: float):
         super().__init__()
-        self.progress, self.last_step = progress, last_step
-        self.deadline = time.monotonic() + 60 * max_minutes if max_minutes is not None else math.inf
+        self.progress, self.last_step, self.deadline = progress, last_step, deadline
         self.reason, self.signalled, self.handlers = "", False, {}
 
     def __enter__(self):

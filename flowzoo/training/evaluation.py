@@ -17,7 +17,9 @@ def unit(flow: Flow) -> str:
     return "bits_per_dim" if flow.bits else "nats"
 
 
-def losses(flow: Flow, x: np.ndarray, condition: np.ndarray | None = None, *, batch_size: int = 128, **how) -> np.ndarray:
+def losses(
+    flow: Flow, x: np.ndarray, condition: np.ndarray | None = None, *, batch_size: int = 128, **how
+) -> np.ndarray:
     """-log p(x) of each example in `unit(flow)`, (n,) float64; `how` goes to `Flow.score`."""
     nats = -flow.score(x, condition, batch_size=batch_size, **how).astype(np.float64)
     return nats / (flow.dims * math.log(2.0)) if flow.bits else nats

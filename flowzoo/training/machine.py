@@ -47,15 +47,16 @@ def hardware() -> str:
 
 def source_revision() -> str:
     """The git commit of flowzoo's source, with "-dirty" if it was changed since."""
-    git = ["git", "-C", str(Path(__file__).parent)]
     try:
-        revision = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=True, timeout=20)
-        changes = subprocess.run(
-            [*git, "status", "--porcelain", "--untracked-files=no"], capture_output=True, text=True, check=True, timeout=20
-        )
+        revision = _git("rev-parse", "HEAD")
+        return revision + ("-dirty" if _git("status", "--porcelain", "--untracked-files=no") else "")
     except (OSError, subprocess.SubprocessError):
         return "unknown"
-    return revision.stdout.strip() + ("-dirty" if changes.stdout.strip() else "")
+
+
+def _git(*arguments: str) -> str:
+    command = ["git", "-C", str(Path(__file__).parent), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=20).stdout.strip()
 
 
 def _cpu() -> str:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import json
+import math
 import os
 import sys
 import time
@@ -17,7 +17,7 @@ import tensorflow as tf
 from absl import logging
 
 from flowzoo import flows
-from flowzoo.training import callbacks, evaluation, machine, pictures, state
+from flowzoo.training import callbacks, evaluation, folder, machine, pictures, state
 from flowzoo.training.progress import Progress, write_best, write_history
 from flowzoo.training.recipe import Recipe, optimizer
 from flowzoo.training.sources import Sources
@@ -84,6 +84,7 @@ def run(
         StateError: the folder belongs to another recipe or another process, or its states are unreadable.
         MissingDataError: the data set isn't prepared here (and it's no smoke run).
     """
+    deadline = time.monotonic() + 60 * max_minutes if max_minutes is not None else math.inf
     workdir = Path(workdir)
     recipe = Recipe.from_dict(preset.training)
     recipe = recipe.smoke() if smoke else recipe
@@ -91,11 +92,11 @@ def run(
         tf.config.experimental.enable_op_determinism()
     keras.utils.set_random_seed(recipe.seed)
     workdir.mkdir(parents=True, exist_ok=True)
-    with _alone(workdir):
-        _claim(workdir, preset, recipe, init_from)
+    with folder.alone(workdir):
+        folder.claim(workdir, preset, recipe, init_from)
         training = _Training(workdir, preset, recipe, smoke)
         training.begin(init_from)
-        stopped = training.fit(max_steps, save_minutes, max_minutes)
+        stopped = training.fit(max_steps, save_minutes, deadline)
         return training.conclude(stopped)
 
 
@@ -136,7 +137,9 @@ class _Training:
             write_history(self.workdir / "history.csv", self.progress.rows)
             return
         if init_from:
-            self.flow.load_weights(init_from)
+            from flowzoo.zoo.weights import load_weights  # checks the layout, which Keras doesn't
+
+            load_weights(self.flow, init_from)
         if self.recipe.adapt_examples and not int(self.flow.adapted):
             self.flow.adapt(*self.sources.first(self.recipe.adapt_examples), seed=self.recipe.seed)
         logging.info("%s: %d parameters.", self.preset.name, self.flow.count_params())
@@ -150,27 +153,26 @@ class _Training:
         arrays |= state.pack("metrics", flow.metrics_variables) | state.pack("best", progress.best_weights)
         state.save(self.workdir / "state", progress.step, arrays, progress.facts())
 
-    def fit(self, max_steps, save_minutes, max_minutes) -> str:
+    def fit(self, max_steps: int | None, save_minutes: float, deadline: float) -> str:
         """Runs `fit` and returns why it stopped."""
         progress, recipe = self.progress, self.recipe
         last = min(recipe.steps, recipe.steps if max_steps is None else max_steps)
         if progress.finished or progress.step >= last:
             return progress.finished or "max_steps"
-        with callbacks.Stop(progress, last, max_minutes) as stop:
-            self.validate = callbacks.Validate(
-                progress, recipe, self.twin, self.sources.validation, self.workdir, self.show
-            )
+        with callbacks.Stop(progress, last, deadline) as stop:
+            terminal = sys.stdout.isatty()
             self.flow.fit(
                 self.sources.batches(progress.step),
                 epochs=1,
                 steps_per_epoch=last - progress.step,
                 shuffle=False,
-                verbose=1 if sys.stdout.isatty() else 0,
+                verbose=int(terminal),
                 callbacks=[
                     _RestoreMetrics(self.metric_values),
                     callbacks.Count(progress),
                     callbacks.StopOnNonFinite(progress),
-                    self.validate,
+                    *([] if terminal else [callbacks.Report(progress, last)]),
+                    callbacks.Validate(progress, recipe, self.twin, self.sources.validation, self.workdir, self.show),
                     stop,
                     callbacks.KeepState(self.save, save_minutes),
                 ],
@@ -229,53 +231,5 @@ class _RestoreMetrics(keras.callbacks.Callback):
         self.values = values
 
     def on_epoch_begin(self, epoch, logs=None):
-        if self.values:
+        if len(self.values) == len(self.model.metrics_variables):  # other versions may have other metrics
             state.assign("metrics", self.model.metrics_variables, self.values)
-
-
-@contextlib.contextmanager
-def _alone(workdir: Path):
-    """Refuses a folder in which another process is training; the lock goes with the process, even a killed one."""
-    try:
-        import fcntl
-    except ImportError:  # no such locks on this system
-        yield
-        return
-    with open(workdir / ".lock", "w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise state.StateError(f"Another process is training in {workdir}. Pass another --workdir.") from error
-        yield
-
-
-def _claim(workdir: Path, preset, recipe: Recipe, init_from) -> None:
-    """Writes preset.json, or checks that the one there asks for the same training."""
-    asked = preset.to_dict() | {"training": recipe.to_dict()}
-    path, origin = workdir / "preset.json", workdir / "init_from.json"
-    if path.exists():
-        here = json.loads(path.read_text())
-        differences = [
-            difference
-            for part in ("family", "config", "dataset", "training")
-            for difference in _differences(part, here.get(part), asked[part])
-        ]
-        if init_from and origin.exists() and json.loads(origin.read_text()) != str(init_from):
-            differences.append(f"init_from: {json.loads(origin.read_text())} there, {init_from} asked")
-        if differences:
-            raise state.StateError(
-                f"{workdir} holds a training of another recipe: {'; '.join(differences)}. Use another --workdir "
-                "(and --init_from to start from these weights)."
-            )
-        return
-    if init_from:
-        state.write_text(origin, json.dumps(str(init_from)))
-    state.write_text(path, json.dumps(asked, indent=2) + "\n")
-
-
-def _differences(path: str, here: Any, asked: Any) -> list[str]:
-    if isinstance(here, dict) and isinstance(asked, dict):
-        keys = sorted(here.keys() | asked.keys())
-        return [line for key in keys for line in _differences(f"{path}.{key}", here.get(key), asked.get(key))]
-    here, asked = (json.loads(json.dumps(value)) for value in (here, asked))  # tuples are lists there
-    return [] if here == asked else [f"{path}: {here!r} there, {asked!r} asked"]

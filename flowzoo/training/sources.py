@@ -37,7 +37,9 @@ class Sources:
             logging.warning("%s is not prepared here: this smoke run uses the fixture's examples.", dataset["name"])
             x, labels = data.fixture(dataset["name"])
             self.fixture = (x >> (8 - dataset.get("bits", 8)), labels if dataset.get("labels") else None)
-            self.validation = tuple(part if part is None else part[: recipe.validation_examples] for part in self.fixture)
+            self.validation = tuple(
+                part if part is None else part[: recipe.validation_examples] for part in self.fixture
+            )
 
     def batches(self, start_step: int) -> tf.data.Dataset:
         """The endless training stream from `start_step` on: a pure function of (recipe.seed, step)."""
@@ -51,9 +53,12 @@ class Sources:
     def first(self, count: int) -> tuple[np.ndarray, np.ndarray | None]:
         """`count` training examples in random order, for `Flow.adapt`: x and the labels or None."""
         if self.fixture is not None:
-            return tuple(part if part is None else part[:count] for part in self.fixture)
+            return self._fixture_examples(count)
         batch = next(self._train(count).as_numpy_iterator())
         return batch if isinstance(batch, tuple) else (batch, None)
+
+    def _fixture_examples(self, count: int) -> tuple[np.ndarray, np.ndarray | None]:
+        return tuple(part if part is None else part[:count] for part in self.fixture)
 
     def _train(self, batch_size: int, **how) -> tf.data.Dataset:
         return data.load(

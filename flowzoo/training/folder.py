@@ -1,0 +1,67 @@
+"""The work folder: one process at a time, one recipe for good."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from flowzoo.training import state
+from flowzoo.training.recipe import Recipe
+
+
+@contextlib.contextmanager
+def alone(workdir: Path):
+    """Refuses a folder in which another process is training; the lock goes with the process, even a killed one."""
+    try:
+        import fcntl
+    except ImportError:  # no such locks on this system
+        yield
+        return
+    with open(workdir / ".lock", "w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise state.StateError(f"Another process is training in {workdir}. Pass another --workdir.") from error
+        yield
+
+
+def claim(workdir: Path, preset, recipe: Recipe, init_from: str | os.PathLike | None) -> None:
+    """Makes a new folder this training's, or checks that it is already.
+
+    Args:
+        workdir: the folder.
+        preset: the preset; preset.json gets it with the recipe as run.
+        recipe: the recipe as run.
+        init_from: the weights to start from, if any.
+
+    Raises:
+        StateError: the folder holds another training; the message lists what differs.
+    """
+    asked = preset.to_dict() | {"training": recipe.to_dict()}
+    start = {"init_from": None if init_from is None else str(init_from)}
+    path, origin = workdir / "preset.json", workdir / "start.json"
+    if not path.exists():
+        state.write_text(origin, json.dumps(start) + "\n")
+        state.write_text(path, json.dumps(asked, indent=2) + "\n")
+        return
+    here = json.loads(path.read_text())
+    here["training"] = Recipe.from_dict(here["training"]).to_dict()  # keys that are new since then, as they were
+    wrong = _differences("", json.loads(origin.read_text()) if origin.exists() else start, start)
+    for part in ("family", "config", "dataset", "training"):
+        wrong += _differences(part, here[part], asked[part])
+    if wrong:
+        raise state.StateError(
+            f"{workdir} holds another training: {'; '.join(wrong)}. Pass another --workdir "
+            "(and --init_from to start from this one's weights)."
+        )
+
+
+def _differences(path: str, here: Any, asked: Any) -> list[str]:
+    if isinstance(here, dict) and isinstance(asked, dict):
+        keys = sorted(here.keys() | asked.keys())
+        return [line for key in keys for line in _differences(f"{path}.{key}".lstrip("."), here.get(key), asked.get(key))]
+    here, asked = (json.loads(json.dumps(value)) for value in (here, asked))  # tuples are lists there
+    return [] if here == asked else [f"{path}: {here!r} there, {asked!r} asked"]

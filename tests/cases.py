@@ -1,0 +1,168 @@
+"""The table of constructors: one row per transform and flow gets it the whole battery of tests.
+
+Weights are always seeded random numbers: a zero-initialised head would make every check vacuous.
+"""
+
+import dataclasses
+import functools
+from collections.abc import Callable
+
+import numpy as np
+import tensorflow as tf
+
+from flowzoo import bijectors as b
+from flowzoo import flows, random
+from flowzoo.conditioners import MLP, GlowConvNet, ResidualConvNet
+from flowzoo.transform import Transform
+
+VECTOR, IMAGE = (5,), (4, 4, 2)
+
+
+@dataclasses.dataclass(frozen=True)
+class TransformCase:
+    """A row: how to build it, its data, and the features of its condition (0 for none)."""
+
+    build: Callable[[str, str], Transform]  # of (dtype, dtype of the conditioner)
+    shape: tuple[int, ...] = VECTOR
+    draw: str = "normal"  # or uniform, positive, integers
+    condition_features: int = 0
+    has_conditioner: bool = False
+
+
+def _coupling(kind, shape, split, network, features=0, **options):
+    """A row of a coupling; `network` is its conditioner's class."""
+
+    def build(dtype, conditioner_dtype):
+        outputs = kind.outputs_per_entry * split.free_shape[-1]
+        size = split.kept_shape[0] if network is MLP else split.kept_shape
+        hidden = [6] if network is MLP else 6
+        more = dict(options, seed=1, dtype=conditioner_dtype)
+        conditioner = network(size, outputs, hidden, features, **more)
+        return kind(shape, split, conditioner, dtype=dtype)
+
+    return TransformCase(build, shape, condition_features=features, has_conditioner=True)
+
+
+def _plain(kind, *args, shape=VECTOR, draw="normal", **options):
+    """A row of a transform without a conditioner."""
+    return TransformCase(lambda dtype, _: kind(shape, *args, dtype=dtype, **options), shape, draw)
+
+
+def _from_tfp(dtype, _):
+    import tensorflow_probability as tfp
+
+    from flowzoo.interop import FromTFP
+
+    return FromTFP(tfp.bijectors.Softplus(), VECTOR, dtype=dtype)
+
+
+def _chain(dtype, conditioner_dtype):
+    coupling = TRANSFORMS["affine-condition"].build(dtype, conditioner_dtype)
+    return b.Chain([b.ActNorm(VECTOR, dtype=dtype), coupling, b.Reverse(VECTOR, dtype=dtype)])
+
+
+def _multiscale(dtype, conditioner_dtype):
+    shape = (4, 4, 4)  # its kept half is the shape of the second level
+    first = b.Chain([b.ActNorm(shape, dtype=dtype), b.InvertibleLinear(shape, seed=2, dtype=dtype)])
+    return b.Multiscale([first, TRANSFORMS["affine-channels"].build(dtype, conditioner_dtype)])
+
+
+_mask = b.FeatureMask([1, 0, 0, 1, 0])
+TRANSFORMS = {
+    "affine-mask": _coupling(b.AffineCoupling, VECTOR, _mask, MLP),
+    "affine-condition": _coupling(b.AffineCoupling, VECTOR, _mask, MLP, features=3),
+    "affine-channels": _coupling(b.AffineCoupling, IMAGE, b.ChannelSplit(IMAGE), GlowConvNet),
+    "affine-channels-condition": _coupling(
+        b.AffineCoupling, IMAGE, b.ChannelSplit(IMAGE, swap=True), GlowConvNet, features=2, position=True
+    ),
+    "affine-checkerboard": _coupling(b.AffineCoupling, IMAGE, b.CheckerboardSplit(IMAGE), ResidualConvNet, blocks=1),
+    "additive-checkerboard": _coupling(
+        b.AdditiveCoupling, IMAGE, b.CheckerboardSplit(IMAGE, swap=True), ResidualConvNet, blocks=1
+    ),
+    "actnorm-vector": _plain(b.ActNorm),
+    "actnorm-image": _plain(b.ActNorm, shape=IMAGE),
+    "elementwise-affine": _plain(b.ElementwiseAffine, shape=IMAGE),
+    "linear-vector": _plain(b.InvertibleLinear, seed=3),
+    "linear-image": _plain(b.InvertibleLinear, shape=(2, 2, 4), seed=3),
+    "permutation": _plain(b.Permutation, [2, 0, 4, 1, 3]),
+    "reverse": _plain(b.Reverse),
+    "squeeze": _plain(b.Squeeze, shape=IMAGE),
+    "flatten": _plain(b.Flatten, shape=IMAGE),
+    "multiscale": TransformCase(_multiscale, (4, 4, 4), has_conditioner=True),
+    "scale": _plain(b.Scale, 3.0, -0.5),
+    "logit": _plain(b.Logit, draw="uniform"),
+    "chain": TransformCase(_chain, condition_features=3, has_conditioner=True),
+    "invert": TransformCase(lambda *types: b.Invert(_chain(*types)), condition_features=3, has_conditioner=True),
+    "identity": _plain(b.Identity),
+    "dequantize": _plain(b.UniformDequantization, shape=IMAGE, draw="integers"),
+    "from-tfp": TransformCase(_from_tfp, draw="positive"),
+}
+
+_tiny = {"levels": 2, "depth": 1, "hidden": 4, "seed": 5}
+FLOWS = {  # name: (family, flat configuration)
+    "realnvp": ("realnvp", {"event_shape": (2,), "depth": 2, "hidden": 8, "seed": 5}),
+    "realnvp-condition": (
+        "realnvp",
+        {"event_shape": (2,), "depth": 2, "hidden": 8, "condition_features": 3, "seed": 5},
+    ),
+    "realnvp-image": ("realnvp", {"event_shape": (4, 4, 1), "bits": 8, "blocks": 1, **_tiny}),
+    "glow": ("glow", {"image_shape": (4, 4, 1), **_tiny}),
+    "glow-classes": ("glow", {"image_shape": (4, 4, 1), "classes": 3, "position": True, **_tiny}),
+    "glow-additive": ("glow", {"image_shape": (4, 4, 2), "bits": 5, "coupling": "additive", **_tiny}),
+}
+
+
+def randomized(layer, scale=0.3, seed=0):
+    """The layer with seeded random numbers added to its trainable weights."""
+    noise = np.random.default_rng(seed)
+    for weight in layer.trainable_weights:
+        weight.assign_add(scale * noise.standard_normal(weight.shape).astype(weight.dtype))
+    return layer
+
+
+def new_transform(name, dtype="float32", conditioner_dtype=None):
+    """The transform of a row with random weights, the same ones each time."""
+    return randomized(TRANSFORMS[name].build(dtype, conditioner_dtype or dtype))
+
+
+def new_flow(name, **changes):
+    """The flow of a row with random weights, the same ones each time."""
+    family, config = FLOWS[name]
+    return randomized(flows.create(family, **{**config, **changes}))
+
+
+transform = functools.cache(new_transform)  # shared by tests that leave the weights alone
+flow = functools.cache(new_flow)
+
+
+def transform_data(name, rows=6, dtype="float32", seed=1):
+    """x, condition, seed of a row's transform."""
+    case, numbers = TRANSFORMS[name], np.random.default_rng(seed)
+    shape = (rows, *case.shape)
+    x = {
+        "normal": lambda: numbers.normal(size=shape).astype(dtype),
+        "uniform": lambda: numbers.uniform(0.01, 0.99, shape).astype(dtype),
+        "positive": lambda: numbers.gamma(2.0, size=shape).astype(dtype),
+        "integers": lambda: numbers.integers(0, 256, shape, dtype=np.uint8),
+    }[case.draw]()
+    features = case.condition_features
+    condition = tf.constant(numbers.normal(size=(rows, features)), dtype) if features else None
+    return tf.constant(x), condition, random.row_seeds(7, rows)
+
+
+def flow_data(name, rows=6, seed=1):
+    """x, condition of a row's flow, as NumPy arrays (condition may be None)."""
+    model, numbers = flow(name), np.random.default_rng(seed)
+    shape = (rows, *model.event_shape)
+    x = numbers.integers(0, 2**model.bits, shape, dtype=np.uint8) if model.bits else numbers.normal(size=shape)
+    condition = None
+    if model.classes:
+        condition = numbers.integers(0, model.classes, rows).astype("int32")
+    elif model.condition_features:
+        condition = numbers.normal(size=(rows, model.condition_features)).astype("float32")
+    return x if model.bits else x.astype("float32"), condition
+
+
+def other_condition(condition):
+    """A valid condition that differs from this one in every row."""
+    return (condition + 1) % 3 if condition.dtype.kind == "i" else condition + 1.0

@@ -1,0 +1,199 @@
+"""The command line: what each subcommand prints and writes, and its exit codes."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+import flowzoo
+from flowzoo.cli import doctor
+from flowzoo.cli.main import BAD_INPUT, CHECK_FAILED, OK, UNEXPECTED, main
+from tests.zoo import tiny
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path, monkeypatch):
+    """Run in an empty folder, and without prepared data sets."""
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "no-data"))
+
+
+@pytest.fixture
+def images():
+    return flowzoo.data.fixture("fashion_mnist")[0]
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["list"], ["list", "glow-*", "--json"], ["info", "realnvp-mnist"]])
+def test_light_commands_do_not_import_tensorflow(arguments):
+    code = f"""
+import sys
+from flowzoo.cli import doctor
+from flowzoo.cli.main import main
+try:
+    code = main({arguments!r})
+except SystemExit as stop:
+    code = stop.code
+sys.exit(code or ("tensorflow" in sys.modules or "keras" in sys.modules) * 9)
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout
+
+
+def test_python_m_flowzoo(capfd):
+    assert subprocess.run([sys.executable, "-m", "flowzoo", "--version"], cwd=ROOT).returncode == OK
+    assert capfd.readouterr().out == f"flowzoo {flowzoo.__version__}\n"
+
+
+def test_list(capsys):
+    assert main(["list", "glow-*"]) == OK
+    assert capsys.readouterr().out.startswith("glow-fashion-mnist  ")
+    assert main(["list", "--json"]) == OK
+    assert {preset["name"] for preset in json.loads(capsys.readouterr().out)} == set(flowzoo.list_presets())
+    assert main(["list", "nothing"]) == BAD_INPUT
+    assert "no preset matches 'nothing'. Known: " in capsys.readouterr().err
+
+
+def test_info(published, capsys):
+    assert main(["info", str(published)]) == OK
+    out = capsys.readouterr().out
+    assert "bits/dim   9." in out
+    assert "lower_bound, 1 draw, seed 0" in out
+    assert main(["info", str(published), "--json"]) == OK
+    assert json.loads(capsys.readouterr().out) == flowzoo.card(published).to_dict()
+
+
+def test_demo(published, tmp_path, capsys):
+    assert main(["demo", f"--preset={published}"]) == OK
+    out = capsys.readouterr().out
+    for needed in ("drew 64 samples", "scored 256 test images", "spread", "largest error", "model.weights.h5"):
+        assert needed in out
+    with Image.open(tmp_path / "here" / "flowzoo-demo.png") as picture:
+        assert picture.size == (8 * 28 * 2, 8 * 28 * 2)
+
+
+def test_sample(published, capsys):
+    assert main(["sample", str(published), "--count=3", "--seed=5", "--temperature=0.7", "--out=x.npy"]) == OK
+    expected = flowzoo.load(published).sample(3, temperature=0.7, seed=5)
+    np.testing.assert_array_equal(np.load("x.npy"), expected)
+    assert "3 samples" in capsys.readouterr().out
+    assert main(["sample", str(published), "--count=3"]) == OK
+    with Image.open("samples.png") as picture:
+        assert picture.size == (2 * 28 * 2, 2 * 28 * 2)
+    assert main(["sample", str(published), "--out=x.jpg"]) == BAD_INPUT
+    assert main(["sample", str(published), "--temperature=-1"]) == BAD_INPUT
+    assert capsys.readouterr().err.count("\n") == 2
+
+
+def test_score(published, images, capsys):
+    np.save("x.npy", images[:3])
+    Image.fromarray(images[3, ..., 0]).save("x.png")
+    assert main(["score", str(published), "x.npy", "x.png", "--draws=2", "--seed=1", "--out=scores.csv"]) == OK
+    assert "4 examples: " in capsys.readouterr().out
+    rows = np.loadtxt("scores.csv", delimiter=",", skiprows=1)
+    expected = flowzoo.load(published).bits_per_dim(images[:4], seed=1, samples=2)
+    np.testing.assert_array_equal(rows[:, 0], range(4))
+    np.testing.assert_allclose(rows[:, 1], expected, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("array", "message"),
+    [
+        (np.zeros((2, 8, 8, 1), np.uint8), r"examples must have shape (28, 28, 1), got an array of shape (2, 8, 8, 1)"),
+        (np.zeros((2, 28, 28, 1), np.float32), "examples must be uint8, got float32"),
+        (np.full((1, 28, 28, 1), 300, np.int32), "values must fit uint8, got 300 to 300"),
+        (np.array([None]), "expected an array written by numpy.save"),
+        (None, "No such file"),
+        (b"", "expected an array written by numpy.save"),
+    ],
+)
+def test_score_says_what_is_wrong_with_its_input(published, array, message, capsys):
+    if isinstance(array, bytes):
+        Path("x.npy").write_bytes(array)
+    elif array is not None:
+        np.save("x.npy", array, allow_pickle=True)
+    assert main(["score", str(published), "x.npy"]) == BAD_INPUT
+    error = capsys.readouterr().err
+    assert error.startswith("flowzoo: error: ")
+    assert message in error
+    assert error.count("\n") == 1
+
+
+def test_no_picture_is_refused(published, capsys):
+    Path("x.png").write_text("no picture")
+    assert main(["score", str(published), "x.png"]) == BAD_INPUT
+    assert "expected a .npy file or a picture" in capsys.readouterr().err
+
+
+def test_verify(published, altered, capsys):
+    assert main(["verify", str(published)]) == OK
+    assert "every number holds" in capsys.readouterr().out
+    tiny.edit(altered, lambda record: record["metrics"]["fixture_bits_per_dim"].update(value=2.0))
+    assert main(["verify", str(altered), "--json"]) == CHECK_FAILED
+    assert json.loads(capsys.readouterr().out)["ok"] is False
+
+
+@pytest.mark.skipif(not hasattr(flowzoo.serving, "export"), reason="flowzoo.serving has no export yet")
+def test_export(published, capsys):
+    assert main(["export", str(published), "saved"]) == OK
+    assert "log_prob" in capsys.readouterr().out
+    assert "sample" in tf.saved_model.load("saved").signatures
+    assert main(["export", str(published), "saved"]) == BAD_INPUT
+    assert "must be a new or empty folder" in capsys.readouterr().err
+
+
+def test_doctor(published, altered, capsys, monkeypatch):
+    requirements = ["keras<4,>=3", "numpy<1,>=0.1", "no-such-package>=1", 'pytest>=8; extra == "test"']
+    monkeypatch.setattr(doctor.metadata, "requires", lambda name: requirements)
+    monkeypatch.setenv("TF_USE_LEGACY_KERAS", "1")
+    assert main(["doctor"]) == CHECK_FAILED
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("ok   keras 3.")
+    assert lines[1].startswith("OFF  numpy 2.")
+    assert lines[2].startswith("OFF  no-such-package: expected >=1, not installed")
+    assert lines[3].startswith("OFF  TF_USE_LEGACY_KERAS='1'")
+    assert any(line.startswith("ok   devices: ") for line in lines)
+    assert lines[-1] == "3 off"
+
+    altered.with_suffix("").joinpath("model.weights.h5").unlink()
+    assert [ok for ok, _ in doctor.weights([str(published), str(altered)])] == [True, False]
+
+
+def test_errors_take_one_line_and_the_trace_on_request(capsys, monkeypatch):
+    assert main(["info", "glow-fashon-mnist"]) == BAD_INPUT
+    error = "flowzoo: error: unknown preset 'glow-fashon-mnist'. Did you mean 'glow-fashion-mnist'?\n"
+    assert capsys.readouterr().err == error
+    with pytest.raises(ValueError, match="unknown preset"):
+        main(["info", "glow-fashon-mnist", "--debug"])
+
+    monkeypatch.setattr("flowzoo.zoo.card.card", lambda name: 1 / 0)
+    assert main(["info", "glow-fashion-mnist"]) == UNEXPECTED
+    assert "unexpected ZeroDivisionError: division by zero (--debug shows where)" in capsys.readouterr().err
+
+
+def test_wrong_arguments_exit_with_2():
+    for arguments in ([], ["smaple"], ["sample"], ["sample", "x", "--count=0"]):
+        with pytest.raises(SystemExit) as stop:
+            main(arguments)
+        assert stop.value.code == BAD_INPUT
+
+
+def test_tensorflow_starts_quietly_but_tells_why_it_fails(tmp_path):
+    code = "import os\nfrom flowzoo.cli.quiet import import_tensorflow\nimport_tensorflow()\nos.write(2, b'after')"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stderr == "after"
+    (tmp_path / "tensorflow.py").write_text("import os\nos.write(2, b'native note')\nraise ImportError('broken')")
+    path = {"PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"}
+    done = subprocess.run([sys.executable, "-c", code], env=os.environ | path, capture_output=True, text=True)
+    assert done.returncode != 0
+    assert "native note" in done.stderr
+    assert "ImportError: broken" in done.stderr

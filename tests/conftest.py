@@ -1,0 +1,32 @@
+"""Shared by all tests: quiet TensorFlow on one thread per worker, and fresh processes."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+for pool in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):  # the workers share the cores
+    os.environ.setdefault(pool, "1")
+
+
+@pytest.fixture(scope="session")
+def fresh_process():
+    """A function that runs Python code in a process of its own and returns what it prints."""
+
+    def run(code, *arguments, **environment):
+        done = subprocess.run(
+            [sys.executable, "-c", code, *map(str, arguments)],
+            cwd=Path(__file__).parents[1],
+            env={**os.environ, "PYTHONPATH": ".", **environment},
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+        if done.returncode:
+            pytest.fail(f"The process ended with {done.returncode}:\n{done.stderr[-4000:]}")
+        return done.stdout
+
+    return run

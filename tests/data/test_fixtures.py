@@ -1,0 +1,29 @@
+import numpy as np
+import pytest
+
+from flowzoo import data
+
+FIRST_LABELS = {"mnist": [7, 2, 1, 0, 4], "fashion_mnist": [9, 2, 1, 1, 6], "cifar10": [3, 8, 8, 0, 6]}
+
+
+@pytest.mark.parametrize("name", data.names())
+def test_fixtures_are_the_first_test_images(name):
+    images, labels = data.fixture(name)
+    assert images.shape == (64 if name == "cifar10" else 256, *data.spec(name).event_shape)
+    assert images.dtype == np.uint8
+    assert labels.dtype == np.int32
+    assert labels[:5].tolist() == FIRST_LABELS[name]
+    assert len(np.unique(images.reshape(len(images), -1), axis=0)) == len(images)
+
+
+def test_cifar10_has_its_channels_last_in_the_order_red_green_blue():
+    images, labels = data.fixture("cifar10")
+    red, _, blue = images[(labels == 0) | (labels == 8)].mean(axis=(0, 1, 2))  # aeroplanes and ships: sky and sea
+    assert blue > red + 5
+    red, _, blue = images[(labels == 4) | (labels == 7)].mean(axis=(0, 1, 2))  # deer and horses
+    assert red > blue + 5
+
+
+def test_an_unknown_name_is_refused():
+    with pytest.raises(ValueError, match="Did you mean 'mnist'"):
+        data.fixture("mnis")

@@ -1,0 +1,127 @@
+"""Loading: the right weights load, anything else is refused before it does harm."""
+
+import h5py
+import numpy as np
+import pytest
+
+import flowzoo
+from flowzoo.zoo.errors import CheckpointError, PresetError
+from flowzoo.zoo.files import sha256
+from flowzoo.zoo.load import build
+from flowzoo.zoo.preset import Preset
+from flowzoo.zoo.store import WEIGHTS
+from flowzoo.zoo.weights import file_layout, fingerprint, flow_layout, load_weights, save_weights
+from tests.zoo import tiny
+
+
+@pytest.fixture(scope="module")
+def images():
+    return flowzoo.data.fixture("fashion_mnist")[0][:4]
+
+
+def rehash(path):
+    """Make the preset's record of the weight file true again."""
+    weights = path.with_suffix("") / WEIGHTS
+    file = {"sha256": sha256(weights), "bytes": weights.stat().st_size}
+    return tiny.edit(path, lambda record: record["files"].update({WEIGHTS: file}))
+
+
+def test_published_weights_come_back(published, images):
+    flow, original = flowzoo.load(published), tiny.random_flow(Preset.read(published))
+    np.testing.assert_array_equal(flow.score(images), original.score(images))
+    assert not flow.compiled
+
+
+def test_without_weights_the_flow_is_new(published, images):
+    new = flowzoo.load(published, weights=False)
+    assert np.abs(new.score(images) - flowzoo.load(published).score(images)).min() > 1e-3
+
+
+def test_conditioners_may_run_in_bfloat16(published, images):
+    flow = flowzoo.load(published, conditioner_dtype="mixed_bfloat16")
+    assert flow.get_config()["conditioner_dtype"] == "mixed_bfloat16"
+    np.testing.assert_allclose(flow.score(images), flowzoo.load(published).score(images), rtol=1e-2)
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda file: file.unlink(), r"model\.weights\.h5 is missing"),
+        (lambda file: file.write_bytes(file.read_bytes()[:-1]), r"must have \d+ bytes, got \d+"),
+        (lambda file: file.write_bytes(file.read_bytes()[:-1] + b"x"), r"must have sha256 .*, got "),
+    ],
+)
+def test_damaged_files_are_refused_unopened(altered, damage, message, monkeypatch):
+    monkeypatch.setattr(h5py, "File", None)  # opening it would fail otherwise
+    damage(altered.with_suffix("") / WEIGHTS)
+    with pytest.raises(CheckpointError, match=message):
+        flowzoo.load(altered)
+
+
+def test_no_hdf5_is_refused(altered):
+    (altered.with_suffix("") / WEIGHTS).write_bytes(b"no HDF5")
+    with pytest.raises(CheckpointError, match=r"expected a Keras \.weights\.h5 file"):
+        flowzoo.load(rehash(altered))
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ({"depth": 2}, r"differ: extra .*chain.*/vars/0"),
+        ({"depth": 1, "levels": 1}, r"differ: missing|differ: extra"),
+        ({"hidden": 5}, r"expected shape \(.*\), got \("),
+    ],
+)
+def test_another_models_weights_are_refused(altered, config, message):
+    other = tiny.random_flow(Preset.from_dict(Preset.read(altered).to_dict() | {"config": tiny.CONFIG | config}))
+    save_weights(other, altered.with_suffix("") / WEIGHTS)
+    with pytest.raises(CheckpointError, match=message):
+        flowzoo.load(rehash(altered))
+
+
+@pytest.mark.parametrize("change", [{"parameters": 1}, {"fingerprint": "0" * 64}])
+def test_count_and_fingerprint_are_checked(altered, change):
+    tiny.edit(altered, lambda record: record.update(change))
+    with pytest.raises(CheckpointError, match=r"expected .* parameters with fingerprint .*, got"):
+        flowzoo.load(altered)
+
+
+def test_a_refused_file_leaves_the_flow_as_it_was(altered, images):
+    flow = flowzoo.load(altered, weights=False)
+    before = flow.score(images)
+    deeper = build(Preset.from_dict(Preset.read(altered).to_dict() | {"config": tiny.CONFIG | {"depth": 2}}))
+    deeper.save_weights(altered.parent / "deeper.weights.h5")
+    with pytest.raises(CheckpointError):
+        load_weights(flow, altered.parent / "deeper.weights.h5")
+    np.testing.assert_array_equal(flow.score(images), before)
+
+
+def test_an_untrained_preset_says_how_to_train(altered):
+    tiny.edit(altered, lambda record: [record.pop(key) for key in ("files", "metrics", "parameters", "fingerprint")])
+    with pytest.raises(CheckpointError, match=r"no published .*tools/train\.py --preset=tiny"):
+        flowzoo.load(altered)
+
+
+def test_unknown_name():
+    with pytest.raises(PresetError, match="Did you mean 'glow-fashion-mnist'"):
+        flowzoo.load("glow-fashion-minst")
+
+
+def test_layout_does_not_depend_on_what_was_made_before(published):
+    first, second = (flow_layout(flowzoo.load(published, weights=False)) for _ in range(2))
+    assert fingerprint(first) == fingerprint(second) == Preset.read(published).fingerprint
+    assert fingerprint(first | {"extra": (1,)}) != fingerprint(first)
+
+
+def test_saving_gives_the_same_bytes_without_optimizer_slots(published, tmp_path, images):
+    flow = flowzoo.load(published)
+    flow.compile()
+    flow.optimizer.build(flow.trainable_variables)
+    save_weights(flow, tmp_path / "again.weights.h5")
+    assert (tmp_path / "again.weights.h5").read_bytes() == (published.with_suffix("") / WEIGHTS).read_bytes()
+
+    flow.save_weights(tmp_path / "compiled.weights.h5")  # Keras' own, with slots, loads too
+    assert file_layout(tmp_path / "compiled.weights.h5") == file_layout(tmp_path / "again.weights.h5")
+    new = flowzoo.load(published, weights=False)
+    load_weights(new, tmp_path / "compiled.weights.h5")
+    np.testing.assert_array_equal(new.score(images), flow.score(images))

@@ -1,0 +1,92 @@
+"""Presets are read strictly: a wrong key is named by its path, a wrong name by its nearest."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import flowzoo
+from flowzoo.zoo.errors import PresetError
+from flowzoo.zoo.preset import Preset, list_presets
+from tests.zoo import records
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize("name", list_presets())
+def test_every_shipped_preset_reads_and_is_named_after_its_file(name):
+    preset = Preset.read(name)
+    assert preset.name == name
+    assert name.startswith(f"{preset.family}-")
+
+
+@pytest.mark.parametrize("record", [records.untrained(), records.published()])
+def test_write_then_read_gives_the_same(tmp_path, record):
+    preset = Preset.from_dict(record)
+    preset.write(tmp_path / "tiny.json")
+    assert Preset.read(tmp_path / "tiny.json") == preset
+    assert preset.to_dict() == record
+
+
+def test_null_means_not_measured_yet():
+    assert not Preset.from_dict(records.untrained() | {"files": None, "metrics": None}).trained
+
+
+@pytest.mark.parametrize(
+    ("alter", "message"),
+    [
+        (lambda r: r.update(familly="glow"), r"unknown key `familly`"),
+        (lambda r: r["training"].update(step=3), r"unknown key `training\.step`"),
+        (lambda r: r["published"][0].update(x=1), r"unknown key `published\[0\]\.x`"),
+        (lambda r: r["files"]["samples.png"].update(md5="x"), r"unknown key `files\.samples\.png\.md5`"),
+        (lambda r: r["training"].pop("steps"), r"missing key `training\.steps`"),
+        (lambda r: r["training"].update(steps="many"), r"`training\.steps` must be int, got 'many'"),
+        (lambda r: r["training"].update(steps=True), r"`training\.steps` must be int, got True"),
+        (lambda r: r["training"].update(ema="no"), r"`training\.ema` must be int or float, got 'no'"),
+        (lambda r: r.update(config=[1]), r"`config` must be an object, got \[1\]"),
+        (lambda r: r.update(published={}), r"`published` must be a list"),
+    ],
+)
+def test_a_wrong_record_is_refused_by_path(tmp_path, alter, message):
+    record = records.published()
+    alter(record)
+    with pytest.raises(PresetError, match=message):
+        Preset.read(records.write(tmp_path / "tiny.json", record))
+
+
+def test_not_json_is_refused(tmp_path):
+    (tmp_path / "tiny.json").write_text("{")
+    with pytest.raises(PresetError, match=r"tiny\.json: expected a readable JSON file"):
+        Preset.read(tmp_path / "tiny.json")
+    (tmp_path / "tiny.json").write_text("[]")
+    with pytest.raises(PresetError, match=r"expected a JSON object, got list"):
+        Preset.read(tmp_path / "tiny.json")
+
+
+def test_unknown_names_suggest_the_nearest():
+    with pytest.raises(PresetError, match="Did you mean 'glow-fashion-mnist'"):
+        Preset.read("glow-fashon-mnist")
+    with pytest.raises(PresetError, match=r"Known: .*glow-fashion-mnist"):
+        Preset.read("../secrets")
+    with pytest.raises(PresetError, match="no preset file at"):
+        Preset.read("missing.json")
+
+
+def test_list_presets_takes_a_pattern():
+    assert "glow-fashion-mnist" in flowzoo.list_presets("glow-*")
+    assert flowzoo.list_presets("nothing-*") == []
+
+
+def test_import_costs_nothing():
+    code = (
+        "import flowzoo, sys; flowzoo.list_presets(); flowzoo.card('glow-fashion-mnist'); print('keras' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
+
+
+def test_unknown_attribute_names_the_public_ones():
+    with pytest.raises(AttributeError, match=r"no attribute 'lod'. Public names: .*load"):
+        flowzoo.lod  # noqa: B018 - reading it is the test
+    assert set(dir(flowzoo)) >= {"load", "create", "list_presets", "card", "verify", "Flow"}

@@ -1,0 +1,77 @@
+"""Publishing: what is written loads and verifies, and a worse run does not replace a better one."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import flowzoo
+from flowzoo import training
+from flowzoo.zoo import publish
+from flowzoo.zoo.errors import CheckpointError, PresetError
+from flowzoo.zoo.load import build
+from flowzoo.zoo.preset import Preset
+from tests.zoo import records, tiny
+
+
+@pytest.fixture(autouse=True)
+def small_test_split(monkeypatch):
+    images, _ = flowzoo.data.fixture("fashion_mnist")
+    monkeypatch.setattr(publish, "official_test", lambda preset, data_dir: (images[:64], None))
+
+
+@pytest.fixture
+def untrained(tmp_path):
+    return records.write(tmp_path / "tiny.json", records.untrained() | {"config": tiny.CONFIG})
+
+
+def test_a_finished_run_is_published(untrained, tmp_path):
+    run = tiny.finished_run(tmp_path / "run", Preset.read(untrained))
+    preset = publish.publish(untrained, run)
+    assert preset == Preset.read(untrained)
+    assert preset.revision == 1
+    assert preset.metrics["bits_per_dim"]["weights"] == "ema"
+    assert preset.metrics["bits_per_dim"]["examples"] == 64
+    assert preset.metrics["fixture_bits_per_dim"]["examples"] == 256
+    assert sorted(path.name for path in (tmp_path / "tiny").iterdir()) == sorted(preset.files)
+    with Image.open(tmp_path / "tiny" / "samples.png") as picture:
+        assert picture.size == (8 * 28 * 2, 12 * 28 * 2)
+    assert flowzoo.load(untrained).count_params() == preset.parameters
+
+    again = publish.publish(untrained, run)
+    assert again.files == preset.files
+    assert again.revision == 2
+
+
+def test_a_worse_run_needs_force(altered, tmp_path):
+    worse = tiny.finished_run(tmp_path / "run", Preset.read(altered), scale=0.2)
+    before = altered.read_text()
+    with pytest.raises(CheckpointError, match=r"published with .* bits/dim, this run has .*--force"):
+        publish.publish(altered, worse)
+    assert altered.read_text() == before
+    flowzoo.load(altered)
+    publish.publish(altered, worse, force=True)
+    assert altered.read_text() != before
+
+
+def test_another_models_run_is_refused(altered, tmp_path):
+    other = Preset.from_dict(records.untrained() | {"config": tiny.CONFIG | {"depth": 2}})
+    with pytest.raises(PresetError, match="the run's `config` must be the preset's"):
+        publish.publish(altered, tiny.finished_run(tmp_path / "run", other))
+
+
+@pytest.mark.parametrize("changes", [{"finished": False, "stopped": "max_minutes"}, {"fixture": True}])
+def test_an_unfinished_run_is_refused(altered, tmp_path, changes):
+    run = tiny.finished_run(tmp_path / "run", Preset.read(altered), **changes)
+    with pytest.raises(CheckpointError, match="is no finished training"):
+        publish.publish(altered, run)
+
+
+def test_what_a_real_training_leaves_is_published(untrained, tmp_path):
+    preset = Preset.read(untrained)
+    training.run(preset, tmp_path / "run", smoke=True)
+    published = publish.publish(untrained, tmp_path / "run", force=True)
+    assert published.training["steps"] == published.provenance["steps"]
+    best = build(preset)
+    best.load_weights(tmp_path / "run" / "best.weights.h5")
+    for mine, its in zip(flowzoo.load(untrained).get_weights(), best.get_weights(), strict=True):
+        np.testing.assert_array_equal(mine, its)

@@ -1,0 +1,65 @@
+"""Verify: an honest card holds, and a number that is off is found."""
+
+import math
+
+import pytest
+
+import flowzoo
+from flowzoo.zoo.errors import CheckpointError
+from flowzoo.zoo.verify import Check
+from tests.zoo import tiny
+
+
+def named(report):
+    return {check.name: check for check in report.checks}
+
+
+def test_an_honest_card_holds_on_the_shipped_images(published, tmp_path):
+    report = flowzoo.verify(published, data_dir=str(tmp_path))
+    assert report.ok, str(report)
+    assert "256 test images shipped with flowzoo" in report.data
+    assert "fetch_data.py" in report.data
+    assert set(named(report)) == {
+        "bits_per_dim",
+        "bits_per_dim of the test split",
+        "reconstruction_error",
+        "log_det_error",
+        "non_finite_samples",
+    }
+    assert report.to_dict()["ok"] is True
+    assert "every number holds" in str(report)
+
+
+def test_a_wrong_number_is_found(altered, tmp_path):
+    def lie(record):
+        record["metrics"]["fixture_bits_per_dim"]["value"] -= 0.002
+        record["metrics"]["bits_per_dim"]["value"] -= 0.1
+
+    report = flowzoo.verify(tiny.edit(altered, lie), data_dir=str(tmp_path))
+    assert not report.ok
+    assert [check.name for check in report.checks if not check.ok] == ["bits_per_dim", "bits_per_dim of the test split"]
+    assert "OFF  bits_per_dim" in str(report)
+
+
+def test_the_official_split_is_used_when_it_is_there(published, monkeypatch):
+    images, _ = flowzoo.data.fixture("fashion_mnist")
+    monkeypatch.setattr("flowzoo.zoo.verify.official_test", lambda preset, data_dir: (images[:64], None))
+    report = flowzoo.verify(published)
+    assert report.data == "the official test split"
+    assert report.ok, str(report)
+    assert "same as the card's" in named(report)["bits_per_dim"].protocol
+
+    fewer = named(flowzoo.verify(published, examples=32))
+    assert "bits_per_dim" not in fewer
+    assert "32 examples" in fewer["bits_per_dim of the test split"].protocol
+
+
+def test_nan_never_passes():
+    assert not Check("x", 0.0, math.nan, math.inf, "").ok
+    assert not Check("x", math.nan, 0.0, 1.0, "").ok
+
+
+def test_nothing_to_verify(altered):
+    tiny.edit(altered, lambda record: record.pop("metrics"))
+    with pytest.raises(CheckpointError, match="no measured numbers yet"):
+        flowzoo.verify(altered)
