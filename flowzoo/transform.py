@@ -105,7 +105,8 @@ def sum_event(values):
 
 def constant_log_det(value, like):
     """Repeats a scalar log_det for each row of `like`: -> (batch,)."""
-    return tf.fill(tf.shape(like)[:1], tf.cast(value, like.dtype))
+    value = tf.cast(value, like.dtype) if tf.is_tensor(value) else tf.constant(value, like.dtype)
+    return tf.fill(tf.shape(like)[:1], value)
 
 
 def weakest_kind(kinds):

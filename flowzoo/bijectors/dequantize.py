@@ -36,6 +36,7 @@ class UniformDequantization(Transform):
 
     def _encode(self, x, condition, seed):
         x = tf.cast(x, self.compute_dtype)
+        x = tf.where((x >= 0.0) & (x < 2.0**self.bits), x, math.nan)  # no such integer: no log p(x)
         noisy = x + tf.cast(random.uniform(seed, self.event_shape), x.dtype)
         inside = tf.minimum(noisy, (x + 1.0) * (1.0 - 2.0**-23))  # x + u can round up to the next bin
         return inside * 2.0**-self.bits, constant_log_det(-self.total_log_bins, x)

@@ -68,7 +68,9 @@ class Multiscale(Bijector):
         return self._pack([*leaving, x])
 
     def _pack(self, parts):
-        flat = [tf.reshape(part, [-1, math.prod(shape)]) for part, shape in zip(parts, self.leaving_shapes, strict=True)]
+        flat = [
+            tf.reshape(part, [-1, math.prod(shape)]) for part, shape in zip(parts, self.leaving_shapes, strict=True)
+        ]
         return tf.concat(flat, axis=1)
 
     def _unpack(self, z):

@@ -23,12 +23,10 @@ class Conditioner(keras.layers.Layer):
         self.output_event_shape = tuple(output_event_shape)
         self.condition_features = int(condition_features)
         self.joined_shape = (*self.input_event_shape[:-1], self.input_event_shape[-1] + self.condition_features)
+        self.built = True  # by the constructors of the subclasses
 
     def call(self, h, condition=None):
         return self._parameters(join(h, condition, self.condition_features))
-
-    def build(self, *shapes):
-        """Everything is built by the constructor."""
 
     def _made(self, layer, input_event_shape):
         """Builds `layer` now: a net that is built on first call comes back untrained from a `.keras` file."""

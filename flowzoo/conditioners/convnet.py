@@ -23,7 +23,16 @@ class ImageConditioner(Conditioner):
     """
 
     def __init__(
-        self, image_shape, channels, hidden=128, condition_features=0, *, position=False, seed=0, dtype="float32", name=None
+        self,
+        image_shape,
+        channels,
+        hidden=128,
+        condition_features=0,
+        *,
+        position=False,
+        seed=0,
+        dtype="float32",
+        name=None,
     ):
         super().__init__(image_shape, (*image_shape[:2], channels), condition_features, dtype=dtype, name=name)
         self.hidden = int(hidden)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 
-import keras
 import numpy as np
 import tensorflow as tf
 
@@ -12,11 +11,11 @@ from flowzoo import random
 from flowzoo.bases import StandardNormal
 from flowzoo.bijectors import Chain, Identity
 from flowzoo.flows import door
-from flowzoo.flows.loss import BitsPerDim, NegativeLogLikelihood
+from flowzoo.flows.likelihood_model import LikelihoodModel
 from flowzoo.transform import weakest_kind
 
 
-class Flow(keras.Model):
+class Flow(LikelihoodModel):
     """log p(x) = log p_base(z) + log_det with z, log_det = transform.encode(x).
 
     Data x is in its native units: (batch, *event_shape), uint8 for models that dequantize, else floating point.
@@ -146,7 +145,9 @@ class Flow(keras.Model):
     def interpolate(self, x0, x1, steps=8, condition=None):
         """Decodes the straight line between the latents of x0 and x1: (batch, steps, *event_shape)."""
         (z0, _), (z1, _) = self.encode(x0, condition), self.encode(x1, condition)
-        path = [self.decode((1.0 - t) * z0 + t * z1, condition)[0] for t in np.linspace(0.0, 1.0, steps, dtype="float32")]
+        path = [
+            self.decode((1.0 - t) * z0 + t * z1, condition)[0] for t in np.linspace(0.0, 1.0, steps, dtype="float32")
+        ]
         return tf.stack(path, axis=1)
 
     def reconstruction_error(self, x, condition=None, seed=0):
@@ -175,55 +176,6 @@ class Flow(keras.Model):
         function = self._log_prob_xla if self.xla else self._log_prob
         return function(x, condition, word, 1)
 
-    def compile(self, optimizer="adam", loss=None, weighted_metrics=None, jit_compile=False, **kwargs):
-        """As Keras' own, with the negative log-likelihood as default loss; XLA is the `xla` switch, not jit_compile."""
-        if jit_compile:
-            raise ValueError("`jit_compile` must be False: set `flow.xla = True` to compile log_prob with XLA.")
-        super().compile(
-            optimizer=optimizer,
-            loss=NegativeLogLikelihood(self.dims) if loss is None else loss,
-            weighted_metrics=[BitsPerDim(self.dims)] if weighted_metrics is None else weighted_metrics,
-            jit_compile=False,
-            **kwargs,
-        )
-
-    def compile_from_config(self, config):
-        self.compile(**keras.saving.deserialize_keras_object(config))
-        self.optimizer.build(self.trainable_variables)
-
-    def fit(self, x=None, *args, **kwargs):
-        """As Keras' own; a flow that was not compiled is compiled with its defaults first."""
-        if not self.compiled:
-            self.compile()
-        return super().fit(x, *args, **kwargs)
-
-    def evaluate(self, x=None, *args, **kwargs):
-        """As Keras' own; a flow that was not compiled is compiled with its defaults first."""
-        if not self.compiled:
-            self.compile()
-        return super().evaluate(x, *args, **kwargs)
-
-    def train_step(self, data):
-        x, condition, weight = keras.utils.unpack_x_y_sample_weight(data)
-        with tf.GradientTape() as tape:
-            log_prob = self(x, condition, training=True)
-            loss = self._tracked_loss(x, log_prob, weight, training=True)
-            scaled = self.optimizer.scale_loss(loss)
-        self.optimizer.apply_gradients(
-            zip(tape.gradient(scaled, self.trainable_weights), self.trainable_weights, strict=True)
-        )
-        return self.compute_metrics(x, log_prob, log_prob, sample_weight=weight)
-
-    def test_step(self, data):
-        x, condition, weight = keras.utils.unpack_x_y_sample_weight(data)
-        log_prob = self(x, condition, training=False)
-        self._tracked_loss(x, log_prob, weight, training=False)
-        return self.compute_metrics(x, log_prob, log_prob, sample_weight=weight)
-
-    def predict_step(self, data):
-        x, condition, _ = keras.utils.unpack_x_y_sample_weight(data)
-        return self(x, condition, training=False)
-
     def get_config(self):
         raise ValueError(
             f"{type(self).__name__} was made of your own parts, which have no configuration, so it can't be saved to "
@@ -245,6 +197,10 @@ class Flow(keras.Model):
         from flowzoo.interop import FlowDistribution
 
         return FlowDistribution(self)
+
+    def __dir__(self):
+        # Keras walks dir() when it saves: it would build the views each time, and import TFP.
+        return [name for name in super().__dir__() if name not in ("bijector", "distribution")]
 
     def export(self, path, **options):
         """Writes a SavedModel with the signatures log_prob, sample, encode and decode."""
@@ -312,12 +268,6 @@ class Flow(keras.Model):
     _sample_graph = tf.function(_sample, reduce_retracing=True, autograph=False)
     _reconstruction_graph = tf.function(_reconstruction, reduce_retracing=True, autograph=False)
 
-    def _tracked_loss(self, x, log_prob, weight, training):
-        loss = self.compute_loss(x, log_prob, log_prob, weight, training=training)
-        rows = tf.shape(log_prob)[0] if weight is None else tf.reduce_sum(weight)
-        self._loss_tracker.update_state(loss, sample_weight=tf.cast(rows, "float32"))
-        return loss
-
     def _checked(self, x, condition):
         x = door.check_data(x, self.event_shape, bits=self.bits, dtype=self.compute_dtype)
         return x, door.check_condition(condition, len(x), classes=self.classes, features=self.condition_features)
@@ -325,7 +275,9 @@ class Flow(keras.Model):
     def _ready(self, condition):
         if condition is None or not self.classes:
             return condition
-        return tf.one_hot(tf.cast(condition, tf.int32), self.classes, dtype=self.compute_dtype)
+        labels = tf.cast(condition, tf.int32)[:, None]
+        known = (labels >= 0) & (labels < self.classes)  # a row of zeros would pass for a class
+        return tf.where(known, tf.one_hot(labels[:, 0], self.classes, dtype=self.compute_dtype), math.nan)
 
     def _word(self, seed):
         if isinstance(seed, (int, np.integer)):

@@ -59,7 +59,9 @@ def check_condition(condition, rows, *, classes: int = 0, features: int = 0):
     """Returns the condition as a tensor (or None), or raises naming what was expected and what came."""
     if not classes and not features:
         if condition is not None:
-            raise ValueError("This flow takes no `condition`, got one. Build it with `classes` or `condition_features`.")
+            raise ValueError(
+                "This flow takes no `condition`, got one. Build it with `classes` or `condition_features`."
+            )
         return None
     expected = f"({rows},) integer labels 0 ... {classes - 1}" if classes else f"({rows}, {features}) numbers"
     if condition is None:
@@ -73,7 +75,7 @@ def check_condition(condition, rows, *, classes: int = 0, features: int = 0):
         if rows and (values.min() < 0 or values.max() >= classes):
             raise ValueError(f"`condition` must be {expected}, got labels from {values.min()} to {values.max()}.")
         return tf.cast(condition, tf.int32)
-    if shape[0] != rows or shape[-1] != features or kind.is_bool:
+    if len(shape) < 2 or shape[0] != rows or shape[-1] != features or not (kind.is_floating or kind.is_integer):
         raise ValueError(f"`condition` must be {expected}, got dtype {kind.name} and shape {shape}.")
     if not np.isfinite(np.asarray(condition, np.float64)).all():
         raise ValueError("`condition` must be finite, got NaN or infinity.")

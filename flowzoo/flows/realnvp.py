@@ -77,7 +77,7 @@ class RealNVP(Flow):
 
             def network(split, index):
                 channels = 2 * split.free_shape[-1]
-                options = dict(position=position, seed=seed + index, dtype=conditioner_dtype)
+                options = {"position": position, "seed": seed + index, "dtype": conditioner_dtype}
                 return ResidualConvNet(split.kept_shape, channels, hidden, features, blocks, **options)
 
             parts = [UniformDequantization(shape, bits), Logit(shape, alpha), _scales(shape, levels, depth, network)]
