@@ -3,7 +3,7 @@
 from flowzoo.training.callbacks import NonFiniteLoss
 from flowzoo.training.evaluation import evaluate
 from flowzoo.training.recipe import Recipe
-from flowzoo.training.run import Result, run
 from flowzoo.training.state import StateError
+from flowzoo.training.trainer import Result, run
 
 __all__ = ["NonFiniteLoss", "Recipe", "Result", "StateError", "evaluate", "run"]

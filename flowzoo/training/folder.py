@@ -62,6 +62,8 @@ def claim(workdir: Path, preset, recipe: Recipe, init_from: str | os.PathLike | 
 def _differences(path: str, here: Any, asked: Any) -> list[str]:
     if isinstance(here, dict) and isinstance(asked, dict):
         keys = sorted(here.keys() | asked.keys())
-        return [line for key in keys for line in _differences(f"{path}.{key}".lstrip("."), here.get(key), asked.get(key))]
+        return [
+            line for key in keys for line in _differences(f"{path}.{key}".lstrip("."), here.get(key), asked.get(key))
+        ]
     here, asked = (json.loads(json.dumps(value)) for value in (here, asked))  # tuples are lists there
     return [] if here == asked else [f"{path}: {here!r} there, {asked!r} asked"]

@@ -2,7 +2,7 @@
 
 python -m tests.training.toy WORKDIR [MOMENT COUNT] trains the image preset deterministically, with a state at every
 step, and kills itself at the COUNT-th time it comes to MOMENT: "write" (half of a state is written), "rename" (before
-the rename), "renamed" (after it), "best" (half of the best weights are written), "step" (after an optimizer step).
+the rename), "renamed" (after it), "best" (half of the best weights are written).
 """
 
 import os
@@ -114,8 +114,6 @@ class Bomb:
 
 def arm(moment, count):
     """Plants a bomb."""
-    from flowzoo.training import callbacks
-
     bomb = Bomb(count)
     if moment == "write":
         save = np.savez
@@ -152,14 +150,6 @@ def arm(moment, count):
             bomb()
 
         Flow.save_weights = cut_weights
-    elif moment == "step":
-        count_step = callbacks.Count.on_train_batch_end
-
-        def counted(callback, batch, logs=None):
-            bomb()
-            count_step(callback, batch, logs)
-
-        callbacks.Count.on_train_batch_end = counted
     else:
         raise ValueError(f"unknown moment {moment!r}")
 

@@ -82,8 +82,11 @@ def run(
     Raises:
         NonFiniteLoss: the loss was not finite; the last good state is kept.
         StateError: the folder belongs to another recipe or another process, or its states are unreadable.
+        ValueError: a wrong recipe or `max_steps`.
         MissingDataError: the data set isn't prepared here (and it's no smoke run).
     """
+    if max_steps is not None and max_steps < 1:
+        raise ValueError(f"`max_steps` must be at least 1, got {max_steps}.")
     deadline = time.monotonic() + 60 * max_minutes if max_minutes is not None else math.inf
     workdir = Path(workdir)
     recipe = Recipe.from_dict(preset.training)
@@ -104,6 +107,7 @@ class _Training:
     def __init__(self, workdir: Path, preset, recipe: Recipe, smoke: bool):
         self.workdir, self.preset, self.recipe = workdir, preset, recipe
         self.sources = Sources(preset.dataset, recipe, fixture=smoke)
+        self.machine = machine.facts()  # now, as the source may change while it runs
         self.progress = Progress()
         self.metric_values = []
         self.flow, self.twin = self._create(), self._create()
@@ -139,7 +143,8 @@ class _Training:
         if init_from:
             from flowzoo.zoo.weights import load_weights  # checks the layout, which Keras doesn't
 
-            load_weights(self.flow, init_from)
+            load_weights(self.twin, init_from)  # Keras warns about slots that a compiled flow lacks in the file
+            self.flow.set_weights(self.twin.get_weights())
         if self.recipe.adapt_examples and not int(self.flow.adapted):
             self.flow.adapt(*self.sources.first(self.recipe.adapt_examples), seed=self.recipe.seed)
         logging.info("%s: %d parameters.", self.preset.name, self.flow.count_params())
@@ -205,7 +210,7 @@ class _Training:
             "seconds_per_step": progress.seconds_per_step,
             "fixture": self.sources.fixture is not None,
             "date": time.strftime("%Y-%m-%d"),
-            **machine.facts(),
+            **self.machine,
         }
         state.write_text(self.workdir / "result.json", json.dumps(facts, indent=2) + "\n")
         logging.info("Stopped by %s at step %d; best %s.", stopped, progress.step, shown.best)

@@ -1,0 +1,42 @@
+"""tools/train.py and tools/evaluate.py as a user runs them."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.training import toy
+
+ROOT = Path(__file__).parents[2]
+
+
+def tool(name, *flags, folder):
+    return subprocess.run(
+        [sys.executable, str(ROOT / "tools" / name), *flags],
+        cwd=folder,
+        env=os.environ | {"TFDS_DATA_DIR": str(folder / "nothing"), "TF_CPP_MIN_LOG_LEVEL": "3"},
+        capture_output=True,
+        text=True,
+    )
+
+
+def test_train_and_evaluate(tmp_path):
+    toy.preset(toy.IMAGES).write(tmp_path / "toy.json")
+    trained = tool("train.py", "--preset=toy.json", "--workdir=run", "--smoke", folder=tmp_path)
+    assert trained.returncode == 0, trained.stderr[-3000:]
+    assert trained.stdout.startswith("steps at step 4; best validation")
+    assert json.loads((tmp_path / "run" / "result.json").read_text())["command"].endswith("--smoke")
+    absent = tool("evaluate.py", "--workdir=run", folder=tmp_path)
+    assert absent.returncode == 1 and "MissingDataError" in absent.stderr and "Traceback" not in absent.stderr
+
+
+def test_a_wrong_preset_is_one_line(tmp_path):
+    wrong = tool("train.py", "--preset=glow-fashion-mnits", "--workdir=run", folder=tmp_path)
+    assert wrong.returncode == 1 and "Did you mean 'glow-fashion-mnist'?" in wrong.stderr
+    assert "Traceback" not in wrong.stderr and not (tmp_path / "run").exists()
+
+
+def test_the_tools_are_thin():
+    for name in ("train.py", "evaluate.py"):
+        assert len((ROOT / "tools" / name).read_text().splitlines()) < 100

@@ -1,0 +1,185 @@
+"""`training.run`: fit by the recipe, pauses and restarts, the best weights, errors."""
+
+import json
+import os
+import signal
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from flowzoo import data, flows, training
+from flowzoo.training import callbacks, evaluation, state
+from flowzoo.zoo.preset import Preset
+from tests.training import toy
+
+
+def rows_without_time(result):
+    return [{key: value for key, value in row.items() if key != "seconds"} for row in result.history]
+
+
+def test_a_training_leaves_what_it_should(circle, tmp_path):
+    result = training.run(toy.preset(toy.CIRCLE), tmp_path)
+    assert (result.stopped, result.finished, result.step) == ("steps", True, 12)
+    assert [row["step"] for row in result.history] == [5, 10, 12]
+    assert list(result.history[0]) == [
+        "step",
+        "seconds",
+        "loss",
+        "learning_rate",
+        "validation_nats",
+        "validation_nats_ema",
+    ]
+    assert result.history[-1]["learning_rate"] == pytest.approx(1e-5)
+    assert (tmp_path / "history.csv").read_text().splitlines()[0] == ",".join(result.history[0])
+    facts = json.loads((tmp_path / "result.json").read_text())
+    assert facts["best"] == json.loads((tmp_path / "best.json").read_text()) == result.best
+    assert facts["steps"] == 12 and facts["seconds_per_step"] > 0 and facts["versions"]["keras"]
+    assert Preset.read(tmp_path / "preset.json").training["steps"] == 12
+    assert list((tmp_path / "tensorboard").iterdir())
+    assert len(list((tmp_path / "state").iterdir())) == 1
+
+
+def test_the_better_of_raw_and_averaged_weights_is_kept(circle, tmp_path):
+    result = training.run(toy.preset(toy.CIRCLE), tmp_path)
+    values = {
+        (row["step"], which): row[f"validation_nats{suffix}"]
+        for row in result.history
+        for which, suffix in (("raw", ""), ("ema", "_ema"))
+    }
+    best = min(values, key=values.get)
+    assert (result.best["step"], result.best["weights"]) == best and result.best["value"] == values[best]
+    again = flows.create("realnvp", **toy.CIRCLE["config"])
+    again.load_weights(tmp_path / "best.weights.h5")
+    x, _ = toy.Circle({}, training.Recipe.from_dict(toy.TRAINING)).validation
+    assert evaluation.losses(again, x).mean() == pytest.approx(values[best], abs=1e-6)
+
+
+@pytest.mark.parametrize("best", ["raw", "ema"])
+def test_validation_tries_both_weights(circle, tmp_path, monkeypatch, best):
+    # A weight that only grows is judged by its size: the averaged one is always smaller.
+    def size(flow, *_):
+        value = np.abs(flow.trainable_weights[-1].numpy()).sum()
+        return np.array([value if best == "ema" else 1 / value])
+
+    monkeypatch.setattr(evaluation, "losses", size)
+    count = callbacks.Count.on_train_batch_end
+
+    def grow(callback, batch, logs=None):
+        count(callback, batch, logs)
+        weight = callback.model.trainable_weights[-1]
+        weight.assign(np.full(weight.shape, callback.progress.step, np.float32))
+
+    monkeypatch.setattr(callbacks.Count, "on_train_batch_end", grow)
+    result = training.run(toy.preset(toy.CIRCLE, learning_rate=1e-6), tmp_path)
+    assert result.best["weights"] == best and result.best["step"] == (5 if best == "ema" else 12)
+    column = "validation_nats" + ("_ema" if best == "ema" else "")
+    assert result.best["value"] == min(row[column] for row in result.history)
+    assert size(result.flow)[0] == pytest.approx(result.best["value"])
+
+
+def test_a_pause_in_the_middle_changes_nothing(circle, tmp_path):
+    whole = training.run(toy.preset(toy.CIRCLE), tmp_path / "whole")
+    first = training.run(toy.preset(toy.CIRCLE), tmp_path / "parts", max_steps=3)
+    assert (first.stopped, first.finished, first.step, first.history) == ("max_steps", False, 3, [])
+    assert first.best["step"] == 3  # there was no validation: reports where it stands
+    second = training.run(toy.preset(toy.CIRCLE), tmp_path / "parts", max_steps=7)
+    assert (second.step, len(second.history)) == (7, 1)
+    parts = training.run(toy.preset(toy.CIRCLE), tmp_path / "parts")
+    for got, expected in zip(rows_without_time(parts), rows_without_time(whole), strict=True):
+        assert got == pytest.approx(expected, rel=1e-6)
+    for got, expected in zip(parts.flow.get_weights(), whole.flow.get_weights(), strict=True):
+        np.testing.assert_allclose(got, expected, rtol=1e-5, atol=1e-6)
+
+
+def test_sigterm_finishes_the_step_and_saves(circle, tmp_path):
+    def changed(step, x):
+        if step == 4:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return x
+
+    circle.changed = staticmethod(changed)
+    handler = signal.getsignal(signal.SIGTERM)
+    result = training.run(toy.preset(toy.CIRCLE), tmp_path)
+    assert result.stopped == "signal" and not result.finished and result.step < 12
+    assert state.load(tmp_path / "state")[1]["step"] == result.step
+    assert signal.getsignal(signal.SIGTERM) is handler
+    circle.changed = staticmethod(lambda step, x: x)
+    assert training.run(toy.preset(toy.CIRCLE), tmp_path).finished
+
+
+def test_max_minutes_pauses(circle, tmp_path):
+    assert training.run(toy.preset(toy.CIRCLE), tmp_path, max_minutes=0.0).stopped == "max_minutes"
+
+
+def test_a_non_finite_loss_stops_with_its_step_and_keeps_the_last_good_state(circle, tmp_path):
+    circle.changed = staticmethod(lambda step, x: x * np.float32("nan" if step == 7 else 1))
+    with pytest.raises(training.NonFiniteLoss, match="The loss is nan at step 8") as error:
+        training.run(toy.preset(toy.CIRCLE), tmp_path, save_minutes=0.0)
+    assert error.value.step == 8
+    arrays, facts = state.load(tmp_path / "state")
+    assert facts["step"] == 7 and all(np.isfinite(value).all() for value in arrays.values())
+
+
+def test_a_state_with_non_finite_weights_is_never_written(circle, tmp_path, monkeypatch):
+    count = callbacks.Count.on_train_batch_end
+
+    def spoil(callback, batch, logs=None):  # as an infinite gradient under a finite loss does
+        count(callback, batch, logs)
+        if callback.progress.step == 4:
+            callback.model.trainable_variables[0].assign(callback.model.trainable_variables[0] * np.inf)
+
+    monkeypatch.setattr(callbacks.Count, "on_train_batch_end", spoil)
+    with pytest.raises(training.NonFiniteLoss, match=r"not finite at step 4"):
+        training.run(toy.preset(toy.CIRCLE), tmp_path, save_minutes=0.0)
+    assert state.load(tmp_path / "state")[1]["step"] == 3
+
+
+def test_early_stopping(circle, tmp_path):
+    frozen = toy.preset(toy.CIRCLE, learning_rate=1e-30, final_learning_rate=0.0, ema=0, patience=2, validate_every=2)
+    result = training.run(frozen, tmp_path)
+    assert (result.stopped, result.finished, result.step, result.best["step"]) == ("early_stopping", True, 6, 2)
+    assert training.run(frozen, tmp_path).step == 6  # finished is finished
+
+
+def test_another_recipe_is_refused(circle, tmp_path):
+    training.run(toy.preset(toy.CIRCLE), tmp_path, max_steps=1)
+    with pytest.raises(training.StateError, match=r"training\.learning_rate: 0\.003 there, 0\.1 asked") as error:
+        training.run(toy.preset(toy.CIRCLE, learning_rate=0.1, steps=99), tmp_path)
+    assert "training.steps: 12 there, 99 asked" in str(error.value) and "--init_from" in str(error.value)
+    with pytest.raises(training.StateError, match=r"init_from: None there, 'x\.weights\.h5' asked"):
+        training.run(toy.preset(toy.CIRCLE), tmp_path, init_from="x.weights.h5")
+
+
+def test_a_second_process_is_refused(circle, tmp_path):
+    pytest.importorskip("fcntl")
+    from flowzoo.training import folder
+
+    with folder.alone(tmp_path), pytest.raises(training.StateError, match="Another process"):
+        training.run(toy.preset(toy.CIRCLE), tmp_path)
+
+
+def test_init_from_takes_weights_and_a_fresh_optimizer(circle, tmp_path):
+    first = training.run(toy.preset(toy.CIRCLE), tmp_path / "first")
+    weights = tmp_path / "first" / "best.weights.h5"
+    second = training.run(
+        toy.preset(toy.CIRCLE, learning_rate=1e-9, final_learning_rate=0.0), tmp_path / "second", init_from=weights
+    )
+    for got, expected in zip(second.flow.get_weights(), first.flow.get_weights(), strict=True):
+        np.testing.assert_allclose(got, expected, atol=1e-6)
+    deeper = {**toy.CIRCLE, "config": toy.CIRCLE["config"] | {"depth": 1}}
+    with pytest.raises(ValueError, match="extra"):
+        training.run(toy.preset(deeper), tmp_path / "third", init_from=weights)
+
+
+def test_smoke_on_images_without_the_data_set(tmp_path, monkeypatch):
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "nothing"))
+    with pytest.raises(data.MissingDataError, match="fetch_data"):
+        training.run(toy.preset(toy.IMAGES), tmp_path / "real")
+    result = training.run(toy.preset(toy.IMAGES), tmp_path / "smoke", smoke=True)
+    assert result.finished and result.step == 4 and "bits_per_dim" in result.history[0]
+    assert json.loads((tmp_path / "smoke" / "result.json").read_text())["fixture"] is True
+    with Image.open(tmp_path / "smoke" / "samples" / "000000004.png") as picture:
+        assert picture.size == (8 * 28, 8 * 28)
+    with pytest.raises(training.StateError, match=r"training\.steps"):
+        training.run(toy.preset(toy.IMAGES), tmp_path / "smoke")
