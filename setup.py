@@ -19,11 +19,12 @@ class BuildWithWeights(build_py):
     """Copies `checkpoints/*` into what is built; an editable install reads those of the checkout."""
 
     def run(self) -> None:
-        super().run()
         if getattr(self, "editable_mode", False):
+            super().run()
             return
+        shutil.rmtree(Path(self.build_lib, "flowzoo"), ignore_errors=True)  # what a former build left
+        super().run()
         target = Path(self.build_lib, "flowzoo", "zoo", "checkpoints")
-        shutil.rmtree(target, ignore_errors=True)  # a former build may have had others
         slim = os.environ.get("FLOWZOO_SLIM", "0") not in ("", "0")
         for folder in sorted((ROOT / "checkpoints").glob("*/")):
             if folder.name == DEMO or not slim:

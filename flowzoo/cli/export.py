@@ -1,7 +1,6 @@
 """`flowzoo export NAME DIR`: a SavedModel for TensorFlow Serving."""
 
 import argparse
-from pathlib import Path
 
 from flowzoo.cli.common import add_preset
 
@@ -17,14 +16,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Load, export, and name the signatures."""
-    directory = Path(args.directory)
-    if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
-        raise ValueError(f"DIR must be a new or empty folder, got {directory} with something in it.")
     import tensorflow as tf
 
     import flowzoo
 
-    flowzoo.load(args.preset).export(str(directory))
-    signatures = ", ".join(sorted(tf.saved_model.load(str(directory)).signatures))
-    print(f"SavedModel of {args.preset}: {directory} (signatures: {signatures})")
+    flowzoo.load(args.preset).export(args.directory)
+    signatures = ", ".join(sorted(tf.saved_model.load(args.directory).signatures))
+    print(f"SavedModel of {args.preset}: {args.directory} (signatures: {signatures})")
     return 0

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
+
 import keras
+import tensorflow as tf
 
 from flowzoo.conditioners.condition import join
 
@@ -26,12 +29,21 @@ class Conditioner(keras.layers.Layer):
         self.built = True  # by the constructors of the subclasses
 
     def call(self, h, condition=None):
-        return self._parameters(join(h, condition, self.condition_features))
+        parameters = self._parameters(join(h, condition, self.condition_features))
+        return parameters if condition is None else _nan_where_not_finite(parameters, condition)
 
     def _made(self, layer, input_event_shape):
         """Builds `layer` now: a net that is built on first call comes back untrained from a `.keras` file."""
         layer.build((None, *input_event_shape))
         return layer
+
+
+def _nan_where_not_finite(parameters, condition):
+    """A relu that TensorFlow fuses in a graph swallows NaN, and a bad condition would go unnoticed."""
+    finite = tf.math.is_finite(tf.cast(condition, parameters.dtype))
+    finite = tf.reduce_all(tf.reshape(finite, [tf.shape(finite)[0], -1]), axis=1)
+    finite = tf.reshape(finite, [-1] + [1] * (parameters.shape.rank - 1))
+    return tf.where(finite, parameters, tf.constant(math.nan, parameters.dtype))
 
 
 def seed_source(seed: int):

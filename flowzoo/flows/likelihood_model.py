@@ -27,6 +27,11 @@ class LikelihoodModel(keras.Model):
             jit_compile=False,
             **kwargs,
         )
+        # Under tf.distribute Keras would build these by calling the model with neither condition nor target.
+        rows = tf.zeros([1])
+        for part in (self._compile_loss, self._compile_metrics):
+            if part is not None:
+                part.build(rows, rows)
 
     def compile_from_config(self, config):
         self.compile(**keras.saving.deserialize_keras_object(config))
@@ -67,6 +72,10 @@ class LikelihoodModel(keras.Model):
 
     def _tracked_loss(self, x, log_prob, weight, training):
         loss = self.compute_loss(x, log_prob, log_prob, weight, training=training)
-        rows = tf.shape(log_prob)[0] if weight is None else tf.reduce_sum(weight)
-        self._loss_tracker.update_state(loss, sample_weight=tf.cast(rows, "float32"))
-        return loss
+        replicas = tf.distribute.get_strategy().num_replicas_in_sync
+        rows = tf.cast(tf.shape(log_prob)[0], loss.dtype)
+        self._loss_tracker.update_state(loss * replicas, sample_weight=rows)  # Keras divided it by the replicas
+        if replicas == 1:
+            return loss
+        # Of a ragged batch some replicas have fewer rows; the mean of their means would not be the mean.
+        return loss * replicas * rows / tf.distribute.get_replica_context().all_reduce("sum", rows)

@@ -64,6 +64,8 @@ class RealNVP(Flow):
         name=None,
     ):
         shape = tuple(event_shape)
+        if bits and dtype != "float32":
+            raise ValueError(f"`dtype` must be 'float32' for images, got {dtype!r}.")
         conditioner_dtype = conditioner_dtype or dtype
         features = classes or condition_features
         if len(shape) == 1 and shape[0] >= 2 and not bits:

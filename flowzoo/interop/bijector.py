@@ -67,7 +67,9 @@ def as_tfp(transform, condition=None, name=None):
       ValueError: it is stochastic or no bijection.
     """
     if not isinstance(transform, Transform):
-        raise TypeError(f"`transform` must be a flowzoo Transform, got {type(transform).__name__}. Use `flow.bijector`.")
+        raise TypeError(
+            f"`transform` must be a flowzoo Transform, got {type(transform).__name__}. Use `flow.bijector`."
+        )
     if transform.stochastic or transform.kind != "exact":
         raise ValueError(
             f"`transform` must be an exact bijection, got {type(transform).__name__} of kind {transform.kind!r}, "

@@ -40,7 +40,9 @@ def export(flow, path: str | os.PathLike, *, overwrite: bool = False) -> Path:
     if path.exists() and not path.is_dir():
         raise FileExistsError(f"`path` must be a folder or new, got the file {path}.")
     if path.is_dir() and any(path.iterdir()) and not overwrite:
-        raise FileExistsError(f"`path` must be a new or empty folder, got {path} with something in it. Use overwrite=True.")
+        raise FileExistsError(
+            f"`path` must be a new or empty folder, got {path} with something in it. Use overwrite=True."
+        )
     path.parent.mkdir(parents=True, exist_ok=True)
     # Beside the target, so that renaming is atomic; no number, so that TensorFlow Serving takes it for no version.
     written = path.parent / f".{path.name}.{uuid.uuid4().hex}"

@@ -34,12 +34,13 @@ def publish(
 ) -> Preset:
     """Publish the best weights of a training run under a preset.
 
-    The config published is that of the preset, which must be the run's; the recipe published is the run's.
+    The run must be of the preset's family, config, data set and recipe; with `force` the recipe may differ, and the
+    one published is the run's.
 
     Args:
         name: what `flowzoo.load` takes; the preset's file is written anew.
         workdir: folder of a finished `flowzoo.training.run`.
-        force: replace a checkpoint that measured better.
+        force: publish an unfinished run, one of another recipe, or one that measured worse than what is published.
         examples: measure on so many test examples only, for a trial.
         data_dir: TFDS' folder; TFDS' default if not given.
 
@@ -47,12 +48,14 @@ def publish(
         The preset as written.
 
     Raises:
-        PresetError: the run is of another family, config or data set.
-        CheckpointError: the published checkpoint is better, or the run's weights don't fit.
+        PresetError: the run is of another family, config, data set or recipe.
+        CheckpointError: the run is not finished, the published checkpoint is better, or the run's weights don't fit.
     """
     workdir, preset = Path(workdir), Preset.read(name)
     run, result = Preset.read(workdir / "preset.json"), json.loads((workdir / "result.json").read_text())
-    _require_same_model(preset, run)
+    _require_same(preset, run, ("family", "config", "dataset"))
+    if not force:
+        _require_same(preset, run, ("training",))
     if not force and (result["fixture"] or not result["finished"]):
         raise CheckpointError(
             f"the run in {workdir} is no finished training: {result['stopped']}. Go on with it, or --force."
@@ -157,8 +160,8 @@ def _provenance(result: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _require_same_model(preset: Preset, run: Preset) -> None:
-    for key in ("family", "config", "dataset"):
+def _require_same(preset: Preset, run: Preset, keys: tuple[str, ...]) -> None:
+    for key in keys:
         if getattr(preset, key) != getattr(run, key):
             raise PresetError(
                 f"the run's `{key}` must be the preset's {getattr(preset, key)}, got {getattr(run, key)}. "

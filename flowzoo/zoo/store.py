@@ -20,8 +20,8 @@ def folder(name_or_path: str | Path) -> Path:
     """
     if str(name_or_path).endswith(".json"):
         return Path(name_or_path).with_suffix("")
-    installed = INSTALLED / str(name_or_path)
-    return installed if installed.is_dir() else CHECKOUT / str(name_or_path)
+    editable = CHECKOUT.is_dir() and not INSTALLED.is_dir()
+    return (CHECKOUT if editable else INSTALLED) / str(name_or_path)
 
 
 def checked_file(preset: Preset, where: Path, file: str = WEIGHTS) -> Path:

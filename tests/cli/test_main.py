@@ -142,7 +142,6 @@ def test_verify(published, altered, capsys):
     assert json.loads(capsys.readouterr().out)["ok"] is False
 
 
-@pytest.mark.skipif(not hasattr(flowzoo.serving, "export"), reason="flowzoo.serving has no export yet")
 def test_export(published, capsys):
     assert main(["export", str(published), "saved"]) == OK
     assert "log_prob" in capsys.readouterr().out

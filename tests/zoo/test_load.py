@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 import flowzoo
+from flowzoo.zoo import store
 from flowzoo.zoo.errors import CheckpointError, PresetError
 from flowzoo.zoo.files import sha256
 from flowzoo.zoo.load import build
@@ -100,6 +101,17 @@ def test_an_untrained_preset_says_how_to_train(altered):
     tiny.edit(altered, lambda record: [record.pop(key) for key in ("files", "metrics", "parameters", "fingerprint")])
     with pytest.raises(CheckpointError, match=r"no published .*tools/train\.py --preset=tiny"):
         flowzoo.load(altered)
+
+
+def test_installed_weights_come_before_those_of_a_checkout(tmp_path, monkeypatch):
+    monkeypatch.setattr(store, "INSTALLED", tmp_path / "installed")
+    monkeypatch.setattr(store, "CHECKOUT", tmp_path / "checkout")
+    assert store.folder("a").parent == store.INSTALLED
+    store.CHECKOUT.mkdir()
+    assert store.folder("a").parent == store.CHECKOUT
+    store.INSTALLED.mkdir()
+    assert store.folder("a").parent == store.INSTALLED
+    assert store.folder(tmp_path / "own.json") == tmp_path / "own"
 
 
 def test_unknown_name():

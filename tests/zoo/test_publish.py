@@ -69,6 +69,8 @@ def test_an_unfinished_run_is_refused(altered, tmp_path, changes):
 def test_what_a_real_training_leaves_is_published(untrained, tmp_path):
     preset = Preset.read(untrained)
     training.run(preset, tmp_path / "run", smoke=True)
+    with pytest.raises(PresetError, match="the run's `training` must be the preset's"):
+        publish.publish(untrained, tmp_path / "run")
     published = publish.publish(untrained, tmp_path / "run", force=True)
     assert published.training["steps"] == published.provenance["steps"]
     best = build(preset)

@@ -1,0 +1,44 @@
+import math
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from flowzoo import random
+from flowzoo.bijectors import UniformDequantization
+
+
+@pytest.mark.parametrize("bits", [1, 5, 8, 16])
+@pytest.mark.parametrize("noise", [0.0, 2.0**-24, 0.5, 1.0 - 2.0**-24])
+def test_every_value_comes_back_for_any_noise(bits, noise, monkeypatch):
+    monkeypatch.setattr(random, "uniform", lambda seeds, shape: tf.fill([len(seeds), *shape], noise))
+    x = np.arange(2**bits, dtype=np.uint8 if bits <= 8 else np.int32)[:, None]
+    layer = UniformDequantization((1,), bits)
+    z, log_det = layer.encode(x, seed=random.row_seeds(0, len(x)))
+    assert (z.numpy() >= 0).all() and (z.numpy() < 1).all()
+    again, back = layer.decode(z)
+    np.testing.assert_array_equal(again, x)
+    assert again.dtype == (tf.uint8 if bits <= 8 else tf.int32)
+    np.testing.assert_allclose(log_det, -bits * math.log(2.0), rtol=1e-6)
+    np.testing.assert_array_equal(back, -log_det)
+
+
+def test_noise_fills_the_bin_and_is_new_for_each_seed():
+    layer = UniformDequantization((2, 2, 1))
+    x = np.full((2000, 2, 2, 1), 7, np.uint8)
+    z = layer.encode(x, seed=random.row_seeds(0, len(x)))[0].numpy() * 256 - 7
+    np.testing.assert_allclose(z.mean(), 0.5, atol=0.02)
+    np.testing.assert_allclose(z.var(), 1 / 12, rtol=0.05)
+    assert np.abs(np.corrcoef(z.reshape(2000, 4).T) - np.eye(4)).max() < 0.12
+
+
+def test_decode_clips_what_lies_outside():
+    layer = UniformDequantization((3,))
+    np.testing.assert_array_equal(layer.decode(tf.constant([[-5.0, 1.0, 7e8]]))[0], [[0, 255, 255]])
+
+
+def test_errors():
+    with pytest.raises(ValueError, match="`bits` must be 1 to 16, got 17"):
+        UniformDequantization((2,), 17)
+    with pytest.raises(ValueError, match=r"`seed` must be \(batch, 2\) int32, got None"):
+        UniformDequantization((2,)).encode(np.zeros((1, 2), np.uint8))
