@@ -26,10 +26,10 @@ def main(argv):
     if (PRESET.value is None) == (WORKDIR.value is None):
         raise app.UsageError("Give --preset or --workdir.")
     from flowzoo import data, training
-    from flowzoo.zoo.errors import CheckpointError, PresetError
+    from flowzoo.errors import CheckpointError, PresetError
+    from flowzoo.flows.weights import load_weights
     from flowzoo.zoo.load import build, load
     from flowzoo.zoo.preset import Preset
-    from flowzoo.zoo.weights import load_weights
 
     try:
         if WORKDIR.value:

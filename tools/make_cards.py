@@ -8,7 +8,7 @@ sys.path.insert(0, str(ROOT))  # works from a checkout, installed or not
 
 from absl import app  # noqa: E402
 
-from flowzoo.zoo.files import write_atomic  # noqa: E402
+from flowzoo.files import write_atomic  # noqa: E402
 from flowzoo.zoo.markdown import markdown_cards, readme_with_table  # noqa: E402
 from flowzoo.zoo.preset import Preset, list_presets  # noqa: E402
 

@@ -23,8 +23,8 @@ def main(argv: list[str]) -> None:
     """Publish, and show the card."""
     if len(argv) > 1:
         raise app.UsageError(f"expected no arguments, got {argv[1:]}.")
+    from flowzoo.errors import CheckpointError, PresetError
     from flowzoo.zoo.card import summary
-    from flowzoo.zoo.errors import CheckpointError, PresetError
     from flowzoo.zoo.publish import publish
 
     options = {"force": _FORCE.value, "examples": _EXAMPLES.value, "data_dir": _DATA_DIR.value}

@@ -25,7 +25,7 @@ def main(argv):
     if len(argv) > 1:
         raise app.UsageError(f"Unexpected arguments {argv[1:]}: give flags as --name=value.")
     from flowzoo import data, training
-    from flowzoo.zoo.errors import CheckpointError, PresetError
+    from flowzoo.errors import CheckpointError, PresetError
     from flowzoo.zoo.preset import Preset
 
     logging.set_verbosity(logging.INFO)

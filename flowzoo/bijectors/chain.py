@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 from flowzoo import random
 from flowzoo.transform import Bijector, Transform, constant_log_det, weakest_kind
 
@@ -20,7 +22,7 @@ class Chain(Transform):
         transforms = list(transforms)
         if not transforms:
             raise ValueError("`transforms` must hold at least one transform, got an empty list.")
-        for first, second in zip(transforms[:-1], transforms[1:], strict=True):
+        for first, second in itertools.pairwise(transforms):
             if first.latent_shape != second.event_shape:
                 raise ValueError(
                     f"{type(second).__name__} must take what {type(first).__name__} gives: expected event_shape "

@@ -102,7 +102,7 @@ def _rotation(size, seed):
 
 
 def _lu(matrix):
-    """Partial pivoting: matrix[order^-1] = lower @ upper, as (order, lower, upper) with eye[order] @ lower @ upper = matrix."""
+    """(order, lower, upper) with eye[order] @ lower @ upper = matrix, by partial pivoting."""
     upper, lower, rows = matrix.copy(), np.eye(len(matrix)), np.arange(len(matrix))
     for column in range(len(matrix)):
         pivot = column + np.argmax(np.abs(upper[column:, column]))

@@ -76,8 +76,8 @@ def _environment() -> Iterator[tuple[bool, str]]:
 
 def weights(names: list[str]) -> Iterator[tuple[bool, str]]:
     """For each preset whether its weight file is there and intact, and where."""
+    from flowzoo.errors import CheckpointError
     from flowzoo.zoo import store
-    from flowzoo.zoo.errors import CheckpointError
     from flowzoo.zoo.preset import Preset
 
     for name in names:

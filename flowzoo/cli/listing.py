@@ -15,7 +15,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print one line for each preset that matches."""
-    from flowzoo.zoo.errors import PresetError
+    from flowzoo.errors import PresetError
     from flowzoo.zoo.preset import Preset, list_presets
 
     presets = [Preset.read(name) for name in list_presets(args.pattern)]

@@ -23,7 +23,7 @@ def run(args: argparse.Namespace) -> int:
     if not args.out.endswith((".png", ".npy")):
         raise ValueError(f"--out must end in .png or .npy, got {args.out!r}.")
     import flowzoo
-    from flowzoo.zoo.files import write_array
+    from flowzoo.files import write_array
     from flowzoo.zoo.pictures import write_png
 
     preset = flowzoo.card(args.preset)

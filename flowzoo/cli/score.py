@@ -21,8 +21,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Score, print mean and spread, write the values if asked to."""
     import flowzoo
+    from flowzoo.files import write_atomic
     from flowzoo.training.evaluation import losses, unit
-    from flowzoo.zoo.files import write_atomic
 
     flow = flowzoo.load(args.preset)
     x = read_examples(args.files, flow)

@@ -182,6 +182,10 @@ class Flow(LikelihoodModel):
             "`.keras`. Save its weights with `save_weights('name.weights.h5')` and build the parts again to load them."
         )
 
+    def __dir__(self):
+        # Keras evaluates every name here when it saves, and would store the weights under `bijection`.
+        return sorted({*super().__dir__()} - {"_parts", "bijection", "bijector", "distribution"})
+
     # Views -----------------------------------------------------------------------------------------------------
 
     @property
@@ -197,10 +201,6 @@ class Flow(LikelihoodModel):
         from flowzoo.interop import FlowDistribution
 
         return FlowDistribution(self)
-
-    def __dir__(self):
-        # Keras walks dir() when it saves: it would build the views each time, and import TFP.
-        return [name for name in super().__dir__() if name not in ("bijector", "distribution")]
 
     def export(self, path, **options):
         """Writes a SavedModel with the signatures log_prob, sample, encode and decode."""

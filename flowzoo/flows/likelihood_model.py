@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import warnings
+
 import keras
 import tensorflow as tf
 
+from flowzoo.bijectors import ActNorm
 from flowzoo.flows.loss import BitsPerDim, NegativeLogLikelihood
 
 
 class LikelihoodModel(keras.Model):
-    """A model with `call(x, condition, training)` -> log p(x), (batch,), and `dims`, the size of one x, and `bits`
-    of its integers (0 if continuous).
+    """A model with `call(x, condition, training)` -> log p(x), (batch,), and `dims`, the size of one x, `bits` of its
+    integers (0 if continuous), and the flag `adapted`.
 
     Elements of a dataset are x or (x, condition), optionally with sample weights third.
     """
@@ -41,6 +44,12 @@ class LikelihoodModel(keras.Model):
         """As Keras' own; a flow that was not compiled is compiled with its defaults first."""
         if not self.compiled:
             self.compile()
+        if not int(self.adapted) and any(isinstance(layer, ActNorm) for layer in self._flatten_layers()):
+            warnings.warn(
+                "This flow has ActNorm layers and was never adapted, so its first steps may be wild. "
+                "Call `flow.adapt(x)` with some hundred examples before `fit`.",
+                stacklevel=2,
+            )
         return super().fit(x, *args, **kwargs)
 
     def evaluate(self, x=None, *args, **kwargs):

@@ -8,6 +8,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from flowzoo import files
 from flowzoo.training import state
 from flowzoo.training.recipe import Recipe
 
@@ -44,8 +45,8 @@ def claim(workdir: Path, preset, recipe: Recipe, init_from: str | os.PathLike | 
     start = {"init_from": None if init_from is None else str(init_from)}
     path, origin = workdir / "preset.json", workdir / "start.json"
     if not path.exists():
-        state.write_text(origin, json.dumps(start) + "\n")
-        state.write_text(path, json.dumps(asked, indent=2) + "\n")
+        files.write_atomic(origin, json.dumps(start) + "\n")
+        files.write_atomic(path, json.dumps(asked, indent=2) + "\n")
         return
     here = json.loads(path.read_text())
     here["training"] = Recipe.from_dict(here["training"]).to_dict()  # keys that are new since then, as they were

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from flowzoo import files
 from flowzoo.training import state
 
 
@@ -64,7 +65,7 @@ def write_history(path: str | Path, rows: list[dict[str, Any]]) -> None:
     writer = csv.DictWriter(text, fieldnames=list(rows[0]) if rows else ["step"], lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
-    state.write_text(path, text.getvalue())
+    files.write_atomic(path, text.getvalue())
 
 
 def write_best(workdir: Path, flow, progress: Progress) -> None:
@@ -76,6 +77,6 @@ def write_best(workdir: Path, flow, progress: Progress) -> None:
         progress: has the best weights.
     """
     state.assign("best weights", flow.weights, progress.best_weights)
-    with state.atomic(workdir / "best.weights.h5", suffix=".weights.h5") as file:
+    with files.atomic(workdir / "best.weights.h5", suffix=".weights.h5") as file:
         flow.save_weights(file.name)
-    state.write_text(workdir / "best.json", json.dumps(progress.best, indent=2) + "\n")
+    files.write_atomic(workdir / "best.json", json.dumps(progress.best, indent=2) + "\n")

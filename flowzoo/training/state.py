@@ -5,18 +5,17 @@ A state is a `.npz`: every array carries a CRC, so a damaged file is noticed whe
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-import tempfile
 import zipfile
 import zlib
-from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 from absl import logging
+
+from flowzoo.files import atomic
 
 FORMAT = 1
 KEEP = 2
@@ -25,40 +24,6 @@ DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, OSError, KeyError, ValueErro
 
 class StateError(RuntimeError):
     """A state that can't be read, or that belongs to another training."""
-
-
-@contextlib.contextmanager
-def atomic(path: str | os.PathLike, suffix: str = ".tmp") -> Iterator[IO[bytes]]:
-    """A binary file that appears at `path` whole when the block ends, or not at all.
-
-    Temporary file in the same folder, fsync, rename, fsync of the folder.
-
-    Args:
-        path: where the file shall be; its folder is made if need be.
-        suffix: of the temporary file, for writers that look at it.
-    """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=suffix)
-    try:
-        os.close(handle)
-        with open(temporary, "r+b") as file:  # reopened, so that `file.name` is its path
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)  # mkstemp makes private files
-        os.replace(temporary, path)
-        _sync_folder(path.parent)
-    except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(temporary)
-        raise
-
-
-def write_text(path: str | os.PathLike, text: str) -> None:
-    """Writes a text file, all or nothing."""
-    with atomic(path) as file:
-        file.write(text.encode())
 
 
 def save(folder: str | os.PathLike, step: int, arrays: dict[str, np.ndarray], facts: dict[str, Any]) -> Path:
@@ -146,11 +111,3 @@ def assign(what: str, variables: list, values: list[np.ndarray]) -> None:
 
 def _files(folder: str | os.PathLike) -> list[Path]:
     return sorted(Path(folder).glob("state-*.npz"), reverse=True)
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -16,7 +16,8 @@ import numpy as np
 import tensorflow as tf
 from absl import logging
 
-from flowzoo import flows
+from flowzoo import files, flows
+from flowzoo.flows.weights import load_weights
 from flowzoo.training import callbacks, evaluation, folder, machine, pictures, state
 from flowzoo.training.progress import Progress, write_best, write_history
 from flowzoo.training.recipe import Recipe, optimizer
@@ -141,8 +142,6 @@ class _Training:
             write_history(self.workdir / "history.csv", self.progress.rows)
             return
         if init_from:
-            from flowzoo.zoo.weights import load_weights  # checks the layout, which Keras doesn't
-
             load_weights(self.twin, init_from)  # Keras warns about slots that a compiled flow lacks in the file
             self.flow.set_weights(self.twin.get_weights())
         if self.recipe.adapt_examples and not int(self.flow.adapted):
@@ -212,7 +211,7 @@ class _Training:
             "date": time.strftime("%Y-%m-%d"),
             **self.machine,
         }
-        state.write_text(self.workdir / "result.json", json.dumps(facts, indent=2) + "\n")
+        files.write_atomic(self.workdir / "result.json", json.dumps(facts, indent=2) + "\n")
         logging.info("Stopped by %s at step %d; best %s.", stopped, progress.step, shown.best)
         return result
 
@@ -224,7 +223,7 @@ class _Training:
             return
         condition = np.arange(SAMPLES, dtype=np.int32) % flow.classes if flow.classes else None
         images = flow.sample(SAMPLES, condition, seed=self.recipe.seed).numpy()
-        with state.atomic(self.workdir / "samples" / f"{step:09d}.png") as file:
+        with files.atomic(self.workdir / "samples" / f"{step:09d}.png") as file:
             pictures.grid(images, bits=flow.bits or 8).save(file, "PNG")
 
 

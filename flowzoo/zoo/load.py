@@ -3,10 +3,10 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from flowzoo.errors import CheckpointError
+from flowzoo.flows.weights import file_layout, fingerprint, flow_layout, require_same_layout
 from flowzoo.zoo import store
-from flowzoo.zoo.errors import CheckpointError
 from flowzoo.zoo.preset import Preset
-from flowzoo.zoo.weights import file_layout, fingerprint, flow_layout, require_same_layout
 
 if TYPE_CHECKING:
     from flowzoo.flows import Flow

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
+from flowzoo.files import write_atomic
 from flowzoo.training.pictures import grid
-from flowzoo.zoo.files import write_atomic
 
 
 def write_png(path: str | Path, images: np.ndarray, columns: int | None = None, bits: int = 8, scale: int = 2) -> None:

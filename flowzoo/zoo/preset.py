@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from flowzoo.zoo.errors import PresetError, nearest
-from flowzoo.zoo.files import write_atomic
+from flowzoo.errors import PresetError, nearest
+from flowzoo.files import write_atomic
 from flowzoo.zoo.schema import check_preset
 
 PRESETS = Path(__file__).parent / "presets"

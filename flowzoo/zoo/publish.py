@@ -8,17 +8,17 @@ from typing import Any
 import numpy as np
 
 from flowzoo import random
+from flowzoo.errors import CheckpointError, PresetError
+from flowzoo.files import sha256, write_atomic
 from flowzoo.flows import Flow
+from flowzoo.flows.weights import file_layout, fingerprint, load_weights, save_weights
 from flowzoo.training.evaluation import losses
 from flowzoo.zoo import measure, store
-from flowzoo.zoo.errors import CheckpointError, PresetError
 from flowzoo.zoo.examples import Examples, official_test, shipped_examples
-from flowzoo.zoo.files import sha256, write_atomic
 from flowzoo.zoo.load import build
 from flowzoo.zoo.pictures import write_png
 from flowzoo.zoo.preset import PRESETS, Preset
 from flowzoo.zoo.schema import MEASURED
-from flowzoo.zoo.weights import file_layout, fingerprint, load_weights, save_weights
 
 FILES = (store.WEIGHTS, "samples.png", "history.csv")
 COOLER = (0.9, 0.8, 0.7, 0.6)  # temperatures of the last rows of samples.png

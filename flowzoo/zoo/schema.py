@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from flowzoo.zoo.errors import PresetError
+from flowzoo.errors import PresetError
 
 NUMBER = (int, float)
 TEXTS = [str]  # a list of strings

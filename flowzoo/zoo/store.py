@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from flowzoo.zoo.errors import CheckpointError
-from flowzoo.zoo.files import sha256
+from flowzoo.errors import CheckpointError
+from flowzoo.files import sha256
 from flowzoo.zoo.preset import Preset
 
 WEIGHTS = "model.weights.h5"

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from flowzoo.data import MissingDataError
+from flowzoo.errors import CheckpointError
 from flowzoo.flows import Flow
 from flowzoo.training.evaluation import losses
-from flowzoo.zoo.errors import CheckpointError
 from flowzoo.zoo.examples import Examples, official_test, shipped_examples
 from flowzoo.zoo.load import load
 from flowzoo.zoo.measure import log_det_error, mean_and_error, non_finite_rate, reconstruction_error

@@ -62,7 +62,7 @@ def test_linear_starts_as_a_rotation():
         (lambda: b.Scale((3,), scale=0.0), "must be finite and not 0"),
         (
             lambda: b.AffineCoupling((3,), b.FeatureMask([1, 0, 1]), MLP(2, 3)),
-            r"must give \(2,\) per example, got \(3,\)",
+            r"must give \(2,\) per example, got",
         ),
     ],
 )

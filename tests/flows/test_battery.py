@@ -100,7 +100,7 @@ def test_the_door_names_what_is_wrong(name):
         with pytest.raises(ValueError, match="for one example pass x"):
             method(x[0], condition)
     wrong = x.astype("float32") if model.bits else x.astype("int32")
-    with pytest.raises(TypeError, match="`x` must hold (integers|floating-point numbers).*got dtype"):
+    with pytest.raises(TypeError, match=r"`x` must hold (integers|floating-point numbers).*got dtype"):
         model.log_prob(wrong, condition)
     if model.bits:
         with pytest.raises(ValueError, match=rf"integers 0 ... {2**model.bits - 1}, got values from"):
@@ -126,7 +126,7 @@ def test_the_door_checks_the_condition(name):
     with pytest.raises(ValueError, match=r"`condition` must be \(6,.*shape \(5,"):
         model.log_prob(x, condition[:5])
     if model.classes:
-        with pytest.raises(ValueError, match="labels 0 ... 2, got labels from 0 to 3"):
+        with pytest.raises(ValueError, match=r"labels 0 ... 2, got labels from 0 to 3"):
             model.log_prob(x, np.array([0, 1, 2, 3, 1, 0]))
     else:
         with pytest.raises(ValueError, match="must be finite"):

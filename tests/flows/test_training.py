@@ -88,13 +88,13 @@ def test_adapt_happens_once(name):
         z = model.transform.transforms[0].encode(x)[0].numpy()
         np.testing.assert_allclose(z.mean(axis=0), 0.0, atol=1e-5)
         np.testing.assert_allclose(z.var(axis=0), 1.0, rtol=1e-3)
-    with pytest.raises(ValueError, match="adapted already.*force=True"):
+    with pytest.raises(ValueError, match=r"adapted already.*force=True"):
         model.adapt(x, condition)
     model.adapt(x, condition, force=True)
 
 
 def test_compile_refuses_jit_compile():
-    with pytest.raises(ValueError, match="set `flow.xla = True`"):
+    with pytest.raises(ValueError, match=r"set `flow\.xla = True`"):
         cases.new_flow("realnvp").compile(jit_compile=True)
 
 
@@ -143,7 +143,8 @@ def losses(name, strategy):
         model = cases.new_flow(name)
         model.compile("sgd" if name == "realnvp" else "adam")
     data = tf.data.Dataset.from_tensor_slices(x if condition is None else (x, condition)).batch(8)  # 8 and 3: ragged
-    return model.fit(data, epochs=2, verbose=0).history["loss"] + [model.evaluate(data, verbose=0, return_dict=True)["loss"]]
+    trained = model.fit(data, epochs=2, verbose=0).history["loss"]
+    return trained + [model.evaluate(data, verbose=0, return_dict=True)["loss"]]
 two = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
 assert two.num_replicas_in_sync == 2
 for name in ("realnvp", "realnvp-condition"):

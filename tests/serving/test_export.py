@@ -134,7 +134,7 @@ def test_is_written_all_or_nothing(tmp_path, monkeypatch):
     path.mkdir(parents=True)
     model.export(str(path))  # an empty folder is fine
     before = sorted(path.iterdir())
-    with pytest.raises(FileExistsError, match="must be a new or empty folder, got .* Use overwrite=True"):
+    with pytest.raises(FileExistsError, match=r"must be a new or empty folder, got .* Use overwrite=True"):
         model.export(path)
     (tmp_path / "file").touch()
     with pytest.raises(FileExistsError, match="got the file"):

@@ -5,13 +5,13 @@ import numpy as np
 import pytest
 
 import flowzoo
+from flowzoo.errors import CheckpointError, PresetError
+from flowzoo.files import sha256
+from flowzoo.flows.weights import file_layout, fingerprint, flow_layout, load_weights, save_weights
 from flowzoo.zoo import store
-from flowzoo.zoo.errors import CheckpointError, PresetError
-from flowzoo.zoo.files import sha256
 from flowzoo.zoo.load import build
 from flowzoo.zoo.preset import Preset
 from flowzoo.zoo.store import WEIGHTS
-from flowzoo.zoo.weights import file_layout, fingerprint, flow_layout, load_weights, save_weights
 from tests.zoo import tiny
 
 

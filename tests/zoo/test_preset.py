@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import flowzoo
-from flowzoo.zoo.errors import PresetError
+from flowzoo.errors import PresetError
 from flowzoo.zoo.preset import Preset, list_presets
 from tests.zoo import records
 

@@ -6,8 +6,8 @@ from PIL import Image
 
 import flowzoo
 from flowzoo import training
+from flowzoo.errors import CheckpointError, PresetError
 from flowzoo.zoo import publish
-from flowzoo.zoo.errors import CheckpointError, PresetError
 from flowzoo.zoo.load import build
 from flowzoo.zoo.preset import Preset
 from tests.zoo import records, tiny

@@ -5,7 +5,7 @@ import math
 import pytest
 
 import flowzoo
-from flowzoo.zoo.errors import CheckpointError
+from flowzoo.errors import CheckpointError
 from flowzoo.zoo.verify import Check
 from tests.zoo import tiny
 

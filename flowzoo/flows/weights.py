@@ -12,8 +12,8 @@ from pathlib import Path
 import h5py
 import keras
 
-from flowzoo.zoo.errors import CheckpointError
-from flowzoo.zoo.files import write_atomic
+from flowzoo.errors import CheckpointError
+from flowzoo.files import write_atomic
 
 Layout = dict[str, tuple[int, ...]]
 

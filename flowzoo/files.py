@@ -1,0 +1,70 @@
+"""Files written all or nothing, and their sha256."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+@contextlib.contextmanager
+def atomic(path: str | os.PathLike, suffix: str = ".tmp") -> Iterator[IO[bytes]]:
+    """A binary file that appears at `path` whole when the block ends, or not at all.
+
+    Temporary file in the same folder, fsync, rename, fsync of the folder.
+
+    Args:
+        path: where the file shall be; its folder is made if need be.
+        suffix: of the temporary file, for writers that look at it.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=suffix)
+    try:
+        os.close(handle)
+        with open(temporary, "r+b") as file:  # reopened, so that `file.name` is its path
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o644)  # mkstemp makes private files
+        os.replace(temporary, path)
+        _sync_folder(path.parent)
+    except BaseException:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(temporary)
+        raise
+
+
+def write_atomic(path: str | os.PathLike, content: bytes | str) -> None:
+    """Writes bytes, or text as UTF-8, all or nothing."""
+    with atomic(path) as file:
+        file.write(content.encode() if isinstance(content, str) else content)
+
+
+def write_array(path: str | os.PathLike, array: np.ndarray) -> None:
+    """Writes an array as `.npy`, all or nothing."""
+    import numpy as np
+
+    with atomic(path) as file:
+        np.save(file, array)
+
+
+def sha256(path: str | os.PathLike) -> str:
+    """The sha256 of a file, in hexadecimal."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
