@@ -41,7 +41,7 @@ setup(
     long_description=README.read_text(encoding="utf-8") if README.exists() else "",
     long_description_content_type="text/markdown",
     license="Apache-2.0",
-    python_requires=">=3.11",
+    python_requires=">=3.11,<3.12",
     packages=find_packages(include=["flowzoo", "flowzoo.*"]),
     package_data={"flowzoo": ["zoo/presets/*.json", "data/fixtures/*", "py.typed"]},
     cmdclass={"build_py": BuildWithWeights},

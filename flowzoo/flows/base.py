@@ -160,7 +160,7 @@ class Flow(LikelihoodModel):
         Raises:
           ValueError: the flow is adapted already, as a loaded one is; `force=True` does it again.
         """
-        if int(self.adapted) and not force:
+        if int(tf.convert_to_tensor(self.adapted)) and not force:
             raise ValueError("This flow is adapted already (or was loaded). Pass force=True to initialise it again.")
         x, condition = self._checked(x, condition)
         self.transform.adapt(x, self._ready(condition), self._seeds(x, self._word(seed)))

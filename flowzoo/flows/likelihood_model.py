@@ -44,7 +44,8 @@ class LikelihoodModel(keras.Model):
         """As Keras' own; a flow that was not compiled is compiled with its defaults first."""
         if not self.compiled:
             self.compile()
-        if not int(self.adapted) and any(isinstance(layer, ActNorm) for layer in self._flatten_layers()):
+        adapted = int(tf.convert_to_tensor(self.adapted))  # int() of a variable fails under tf.distribute
+        if not adapted and any(isinstance(layer, ActNorm) for layer in self._flatten_layers()):
             warnings.warn(
                 "This flow has ActNorm layers and was never adapted, so its first steps may be wild. "
                 "Call `flow.adapt(x)` with some hundred examples before `fit`.",
