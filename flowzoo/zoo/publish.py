@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -155,9 +156,8 @@ def _likelihood(preset: Preset, flow: Flow, examples: Examples, split: str, weig
 
 def _provenance(result: dict[str, Any]) -> dict[str, Any]:
     pace = result["seconds_per_step"] or result["wall_time_seconds"] / result["steps"]
-    return {key: result[key] for key in MEASURED["provenance"] if key != "seconds_per_step"} | {
-        "seconds_per_step": pace
-    }
+    facts = {key: result[key] for key in MEASURED["provenance"]} | {"seconds_per_step": pace}
+    return facts | {"command": re.sub(r"--workdir[= ]\S+", "--workdir=DIR", facts["command"])}  # a path of this machine
 
 
 def _require_same(preset: Preset, run: Preset, keys: tuple[str, ...]) -> None:
