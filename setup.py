@@ -57,9 +57,10 @@ setup(
         "absl-py>=2.1,<3",
         "h5py>=3.11,<4",
         "pillow>=10,<14",
+        "tensorboard>=2.20,<2.22",  # tf.summary writes with it, and tensorflow does not bring it
     ],
     extras_require={
-        "test": ["pytest>=8,<10", "pytest-xdist>=3.6,<4", "hypothesis>=6.100,<7", "ruff>=0.17,<0.18"],
+        "test": ["pytest>=8,<10", "pytest-xdist>=3.6,<4", "hypothesis>=6.100,<7", "ruff>=0.17,<0.18", "scipy>=1.13,<2"],
     },
     classifiers=[
         "Programming Language :: Python :: 3.11",
