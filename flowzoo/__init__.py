@@ -16,7 +16,7 @@ _HOME = {
     "load": "flowzoo.zoo.load",
     "verify": "flowzoo.zoo.verify",
 }
-_PACKAGES = ["bases", "bijectors", "conditioners", "data", "flows", "interop", "serving", "training", "zoo"]
+_PACKAGES = ["bases", "bijectors", "conditioners", "data", "flows", "interop", "random", "serving", "training", "zoo"]
 
 __all__ = ["__version__", *sorted(_HOME), *_PACKAGES]
 

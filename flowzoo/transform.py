@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+
 import keras
 import tensorflow as tf
 
@@ -26,7 +28,14 @@ class Transform(keras.layers.Layer):
     kind = "exact"
     stochastic = False
 
-    def __init__(self, event_shape, latent_shape=None, *, dtype="float32", name=None):
+    def __init__(
+        self,
+        event_shape: Sequence[int],
+        latent_shape: Sequence[int] | None = None,
+        *,
+        dtype: str = "float32",
+        name: str | None = None,
+    ):
         super().__init__(dtype=dtype, name=name)
         if self.compute_dtype not in ("float32", "float64"):
             raise ValueError(
@@ -37,7 +46,7 @@ class Transform(keras.layers.Layer):
         self.latent_shape = self.event_shape if latent_shape is None else tuple(int(n) for n in latent_shape)
         self.built = True
 
-    def encode(self, x, condition=None, seed=None):
+    def encode(self, x, condition=None, seed=None) -> tuple[tf.Tensor, tf.Tensor]:
         """Maps data to latent.
 
         Args:
@@ -53,18 +62,18 @@ class Transform(keras.layers.Layer):
             return self._encode(x, condition, _required(seed, self))
         return self._encode(x, condition)
 
-    def decode(self, z, condition=None, seed=None):
+    def decode(self, z, condition=None, seed=None) -> tuple[tf.Tensor, tf.Tensor]:
         """Maps latent to data; arguments and results mirror `encode`."""
         z = self._checked(z, self.latent_shape, "z", integers=False)
         if self.stochastic:
             return self._decode(z, condition, seed)
         return self._decode(z, condition)
 
-    def adapt(self, x, condition=None, seed=None):
+    def adapt(self, x, condition=None, seed=None) -> tf.Tensor:
         """Data-dependent initialisation from one batch x; returns the z that comes out afterwards."""
         return self.encode(x, condition, seed)[0]
 
-    def call(self, x, condition=None, seed=None):
+    def call(self, x, condition=None, seed=None) -> tuple[tf.Tensor, tf.Tensor]:
         return self.encode(x, condition, seed)
 
     def _encode(self, x, condition):
@@ -74,7 +83,7 @@ class Transform(keras.layers.Layer):
         raise NotImplementedError(f"{type(self).__name__} must implement `_decode`.")
 
     @property
-    def takes_integers(self):
+    def takes_integers(self) -> bool:
         """Whether x is integer data, as for dequantization."""
         return False
 
@@ -98,18 +107,18 @@ class Bijector(Transform):
     """A transform that is exact in both directions: decode(encode(x)) = x and the log_dets cancel."""
 
 
-def sum_event(values):
+def sum_event(values: tf.Tensor) -> tf.Tensor:
     """Sums all but the first dimension: (batch, ...) -> (batch,)."""
     return tf.reduce_sum(values, axis=list(range(1, values.shape.rank)))
 
 
-def constant_log_det(value, like):
+def constant_log_det(value, like: tf.Tensor) -> tf.Tensor:
     """Repeats a scalar log_det for each row of `like`: -> (batch,)."""
     value = tf.cast(value, like.dtype) if tf.is_tensor(value) else tf.constant(value, like.dtype)
     return tf.fill(tf.shape(like)[:1], value)
 
 
-def weakest_kind(kinds):
+def weakest_kind(kinds: Iterable[str]) -> str:
     """The kind of a composition, given those of its parts."""
     return max(kinds, key=KINDS.index, default="exact")
 
@@ -118,6 +127,6 @@ def _required(seed, transform):
     if seed is None:
         raise ValueError(
             f"{type(transform).__name__} is stochastic: `seed` must be (batch, 2) int32, got None. "
-            "Use flowzoo.random.row_seeds(seed, batch)."
+            "Use `row_seeds(seed, batch)` of `flowzoo.random`."
         )
     return seed

@@ -1,7 +1,8 @@
 """Flows: the model and its families."""
 
-import difflib
+import inspect
 
+from flowzoo.errors import nearest
 from flowzoo.flows.base import Flow
 from flowzoo.flows.glow import Glow
 from flowzoo.flows.realnvp import RealNVP
@@ -20,9 +21,12 @@ def create(family: str, **config) -> Flow:
       TypeError: the family takes no such keyword.
     """
     if family not in FAMILIES:
-        near = difflib.get_close_matches(str(family), FAMILIES, n=1)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
-        raise ValueError(f"`family` must be one of {sorted(FAMILIES)}, got {family!r}.{hint}")
+        raise ValueError(
+            f"`family` must be one of {sorted(FAMILIES)}, got {family!r}. {nearest(str(family), FAMILIES)}"
+        )
+    known = inspect.signature(FAMILIES[family]).parameters
+    for key in config.keys() - known.keys():
+        raise TypeError(f"The family {family!r} takes no {key!r}. {nearest(key, known)}")
     return FAMILIES[family](**config)
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import tensorflow as tf
 
 from flowzoo import random
 
 
-def check_data(x, event_shape, *, bits: int = 0, dtype="float32", what="x"):
+def check_data(x, event_shape: Sequence[int], *, bits: int = 0, dtype: str = "float32", what: str = "x") -> tf.Tensor:
     """Returns x as a tensor, or raises naming what was expected and what came.
 
     Args:
@@ -55,7 +57,7 @@ def check_data(x, event_shape, *, bits: int = 0, dtype="float32", what="x"):
     return x
 
 
-def check_condition(condition, rows, *, classes: int = 0, features: int = 0):
+def check_condition(condition, rows: int, *, classes: int = 0, features: int = 0) -> tf.Tensor | None:
     """Returns the condition as a tensor (or None), or raises naming what was expected and what came."""
     if not classes and not features:
         if condition is not None:
@@ -82,7 +84,27 @@ def check_condition(condition, rows, *, classes: int = 0, features: int = 0):
     return tf.cast(condition, tf.float32)
 
 
-def check_seeds(seed, rows: int):
+def check_count(value, what: str, least: int = 1) -> int:
+    """Returns a whole number >= `least`, or raises."""
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
+        raise ValueError(f"`{what}` must be a whole number >= {least}, got {value!r}.")
+    return int(value)
+
+
+def check_counts(least: int, **values) -> None:
+    """Raises unless all `values` are whole numbers >= `least`."""
+    for what, value in values.items():
+        check_count(value, what, least)
+
+
+def check_shape(shape, what: str) -> tuple[int, ...]:
+    """Returns a shape as a tuple of positive whole numbers, or raises."""
+    if not isinstance(shape, (tuple, list)):
+        raise ValueError(f"`{what}` must be a tuple of whole numbers, got {shape!r}.")
+    return tuple(check_count(n, what) for n in shape)
+
+
+def check_seeds(seed, rows: int) -> tf.Tensor:
     """Returns (rows, 2) int32 seeds from None, an int, or seeds; None draws from TensorFlow's global generator."""
     if seed is None:
         seed = int(tf.random.uniform((), maxval=2**62, dtype=tf.int64))
@@ -97,7 +119,7 @@ def check_seeds(seed, rows: int):
     return tf.cast(seed, tf.int32)
 
 
-def check_temperature(temperature, rows: int):
+def check_temperature(temperature, rows: int) -> tf.Tensor:
     """Returns (rows,) float32 temperatures from a number or one number per row."""
     values = np.asarray(temperature, np.float32)
     if values.shape not in ((), (rows,)) or not np.isfinite(values).all() or (values < 0).any():

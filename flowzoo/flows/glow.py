@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from typing import Any
 
 import keras
 
@@ -22,6 +24,7 @@ from flowzoo.bijectors import (
 )
 from flowzoo.conditioners import GlowConvNet
 from flowzoo.flows.base import Flow
+from flowzoo.flows.door import check_counts, check_shape
 
 COUPLINGS = {"affine": AffineCoupling, "additive": AdditiveCoupling}
 
@@ -31,7 +34,7 @@ class Glow(Flow):
     """Glow on images of integers, with learned priors at every scale.
 
     The prior of the channels that leave at a scale, given those that stay, is the affine coupling at the end of the
-    scale; the last scale's prior is a learned mean and deviation per latent entry.
+    scale; on the whole flat latent follow a learned mean and deviation per entry.
 
     Args:
       image_shape: (height, width, channels), both sides divisible by 2^levels.
@@ -53,23 +56,25 @@ class Glow(Flow):
 
     def __init__(
         self,
-        image_shape=(32, 32, 3),
-        bits=8,
-        levels=3,
-        depth=32,
-        hidden=512,
-        coupling="affine",
-        position=False,
-        alpha=0.0,
-        classes=0,
-        condition_features=0,
-        conditioner_dtype="float32",
-        seed=0,
-        name=None,
+        image_shape: Sequence[int] = (32, 32, 3),
+        bits: int = 8,
+        levels: int = 3,
+        depth: int = 32,
+        hidden: int = 512,
+        coupling: str = "affine",
+        position: bool = False,
+        alpha: float = 0.0,
+        classes: int = 0,
+        condition_features: int = 0,
+        conditioner_dtype: str = "float32",
+        seed: int = 0,
+        name: str | None = None,
     ):
         if coupling not in COUPLINGS:
             raise ValueError(f"`coupling` must be one of {sorted(COUPLINGS)}, got {coupling!r}.")
-        shape = tuple(image_shape)
+        check_counts(1, bits=bits, levels=levels, depth=depth, hidden=hidden)
+        check_counts(0, classes=classes, condition_features=condition_features)
+        shape = check_shape(image_shape, "image_shape")
         if len(shape) != 3 or any(side % 2**levels for side in shape[:2]):
             raise ValueError(
                 f"`image_shape` must be (height, width, channels) with sides divisible by {2**levels} "
@@ -127,5 +132,5 @@ class Glow(Flow):
             "seed": seed,
         }
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**self.config, "name": self.name}

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from flowzoo.bijectors import ActNorm
 from flowzoo.flows.loss import BitsPerDim, NegativeLogLikelihood
+from flowzoo.flows.weights import file_layout, flow_layout, require_same_layout
 
 
 class LikelihoodModel(keras.Model):
     """A model with `call(x, condition, training)` -> log p(x), (batch,), and `dims`, the size of one x, `bits` of its
     integers (0 if continuous), and the flag `adapted`.
 
-    Elements of a dataset are x or (x, condition), optionally with sample weights third.
+    Elements of a dataset are x, (x, condition) or (x, condition, sample weight). `_checked(x, condition)` raises on
+    bad input.
     """
 
-    def compile(self, optimizer="adam", loss=None, weighted_metrics=None, jit_compile=False, **kwargs):
+    def compile(self, optimizer="adam", loss=None, weighted_metrics=None, jit_compile: bool = False, **kwargs) -> None:
         """As Keras' own, with the negative log-likelihood as default loss; XLA is the `xla` switch, not jit_compile."""
         if jit_compile:
             raise ValueError("`jit_compile` must be False: set `flow.xla = True` to compile log_prob with XLA.")
@@ -36,14 +40,17 @@ class LikelihoodModel(keras.Model):
             if part is not None:
                 part.build(rows, rows)
 
-    def compile_from_config(self, config):
+    def compile_from_config(self, config: dict) -> None:
         self.compile(**keras.saving.deserialize_keras_object(config))
         self.optimizer.build(self.trainable_variables)
 
-    def fit(self, x=None, *args, **kwargs):
-        """As Keras' own; a flow that was not compiled is compiled with its defaults first."""
-        if not self.compiled:
-            self.compile()
+    def fit(self, x=None, y=None, *args, **kwargs) -> keras.callbacks.History:
+        """As Keras' own, with the condition as y; a flow that was not compiled is compiled with its defaults first.
+
+        Raises:
+          TypeError, ValueError: arrays x and y are refused as by `log_prob`. Data sets are not looked through first.
+        """
+        self._begin(x, y, kwargs)
         adapted = int(tf.convert_to_tensor(self.adapted))  # int() of a variable fails under tf.distribute
         if not adapted and any(isinstance(layer, ActNorm) for layer in self._flatten_layers()):
             warnings.warn(
@@ -51,15 +58,14 @@ class LikelihoodModel(keras.Model):
                 "Call `flow.adapt(x)` with some hundred examples before `fit`.",
                 stacklevel=2,
             )
-        return super().fit(x, *args, **kwargs)
+        return super().fit(x, y, *args, **kwargs)
 
-    def evaluate(self, x=None, *args, **kwargs):
-        """As Keras' own; a flow that was not compiled is compiled with its defaults first."""
-        if not self.compiled:
-            self.compile()
-        return super().evaluate(x, *args, **kwargs)
+    def evaluate(self, x=None, y=None, *args, **kwargs):
+        """As Keras' own, with the condition as y; refuses what `fit` refuses."""
+        self._begin(x, y, kwargs)
+        return super().evaluate(x, y, *args, **kwargs)
 
-    def train_step(self, data):
+    def train_step(self, data) -> dict:
         x, condition, weight = keras.utils.unpack_x_y_sample_weight(data)
         with tf.GradientTape() as tape:
             log_prob = self(x, condition, training=True)
@@ -70,15 +76,36 @@ class LikelihoodModel(keras.Model):
         )
         return self.compute_metrics(x, log_prob, log_prob, sample_weight=weight)
 
-    def test_step(self, data):
+    def test_step(self, data) -> dict:
         x, condition, weight = keras.utils.unpack_x_y_sample_weight(data)
         log_prob = self(x, condition, training=False)
         self._tracked_loss(x, log_prob, weight, training=False)
         return self.compute_metrics(x, log_prob, log_prob, sample_weight=weight)
 
-    def predict_step(self, data):
+    def predict_step(self, data) -> tf.Tensor:
         x, condition, _ = keras.utils.unpack_x_y_sample_weight(data)
         return self(x, condition, training=False)
+
+    def load_weights(self, filepath: str | os.PathLike, skip_mismatch: bool = False, **kwargs) -> None:
+        """As Keras' own, but a `.weights.h5` that is not exactly this flow's is refused, not loaded in part.
+
+        Raises:
+          CheckpointError: the file is damaged, or a variable is missing, extra or of another shape; it names them.
+        """
+        if str(filepath).endswith(".weights.h5") and not skip_mismatch:
+            require_same_layout(file_layout(filepath), flow_layout(self), str(filepath))
+        super().load_weights(filepath, skip_mismatch=skip_mismatch, **kwargs)
+
+    def _begin(self, x, y, options):
+        if not self.compiled:
+            self.compile()
+        if options.get("sample_weight") is not None and y is None:
+            raise ValueError(
+                "`sample_weight` needs a condition beside it: without one Keras drops the weights. "
+                "Draw the rows of x by their weights instead."
+            )
+        if isinstance(x, np.ndarray) or tf.is_tensor(x):
+            self._checked(x, y)
 
     def _tracked_loss(self, x, log_prob, weight, training):
         loss = self.compute_loss(x, log_prob, log_prob, weight, training=training)

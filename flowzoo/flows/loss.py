@@ -18,14 +18,14 @@ class NegativeLogLikelihood(keras.losses.Loss):
       dims: D, the number of dimensions of one x.
     """
 
-    def __init__(self, dims=1, name="negative_log_likelihood", **kwargs):
+    def __init__(self, dims: int = 1, name: str = "negative_log_likelihood", **kwargs):
         super().__init__(name=name, **kwargs)
         self.dims = int(dims)
 
-    def call(self, y_true, y_pred):
+    def call(self, y_true, y_pred) -> tf.Tensor:
         return -y_pred / self.dims
 
-    def get_config(self):
+    def get_config(self) -> dict:
         return {**super().get_config(), "dims": self.dims}
 
 
@@ -33,12 +33,12 @@ class NegativeLogLikelihood(keras.losses.Loss):
 class BitsPerDim(keras.metrics.Mean):
     """-log p(x) / (D ln 2), averaged over all examples seen."""
 
-    def __init__(self, dims=1, name="bits_per_dim", dtype=None):
+    def __init__(self, dims: int = 1, name: str = "bits_per_dim", dtype: str | None = None):
         super().__init__(name=name, dtype=dtype)
         self.dims = int(dims)
 
-    def update_state(self, y_true, y_pred, sample_weight=None):
+    def update_state(self, y_true, y_pred, sample_weight=None) -> None:
         return super().update_state(tf.cast(-y_pred, self.dtype) / (self.dims * math.log(2.0)), sample_weight)
 
-    def get_config(self):
+    def get_config(self) -> dict:
         return {**super().get_config(), "dims": self.dims}

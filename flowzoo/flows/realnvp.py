@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 import numpy as np
 
@@ -19,6 +22,7 @@ from flowzoo.bijectors import (
 )
 from flowzoo.conditioners import MLP, ResidualConvNet
 from flowzoo.flows.base import Flow
+from flowzoo.flows.door import check_counts, check_shape
 
 
 @keras.saving.register_keras_serializable(package="flowzoo")
@@ -48,22 +52,24 @@ class RealNVP(Flow):
 
     def __init__(
         self,
-        event_shape=(2,),
-        bits=0,
-        levels=2,
-        depth=4,
-        hidden=64,
-        blocks=2,
-        alpha=0.05,
-        position=False,
-        classes=0,
-        condition_features=0,
-        conditioner_dtype=None,
-        seed=0,
-        dtype="float32",
-        name=None,
+        event_shape: Sequence[int] = (2,),
+        bits: int = 0,
+        levels: int = 2,
+        depth: int = 4,
+        hidden: int = 64,
+        blocks: int = 2,
+        alpha: float = 0.05,
+        position: bool = False,
+        classes: int = 0,
+        condition_features: int = 0,
+        conditioner_dtype: str | None = None,
+        seed: int = 0,
+        dtype: str = "float32",
+        name: str | None = None,
     ):
-        shape = tuple(event_shape)
+        check_counts(1, levels=levels, depth=depth, hidden=hidden, blocks=blocks)
+        check_counts(0, bits=bits, classes=classes, condition_features=condition_features)
+        shape = check_shape(event_shape, "event_shape")
         if bits and dtype != "float32":
             raise ValueError(f"`dtype` must be 'float32' for images, got {dtype!r}.")
         conditioner_dtype = conditioner_dtype or dtype
@@ -106,7 +112,7 @@ class RealNVP(Flow):
             "dtype": dtype,
         }
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**self.config, "name": self.name}
 
 

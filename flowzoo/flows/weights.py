@@ -66,7 +66,7 @@ def load_weights(flow: keras.Model, path: str | Path) -> None:
             counted and the first ones named.
     """
     require_same_layout(file_layout(path), flow_layout(flow), str(path))
-    flow.load_weights(path)
+    keras.Model.load_weights(flow, path)
 
 
 def require_same_layout(found: Layout, expected: Layout, source: str) -> None:

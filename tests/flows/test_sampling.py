@@ -24,7 +24,7 @@ def test_a_row_depends_on_its_own_seed_temperature_and_condition_only(name):
     model, (_, condition) = cases.flow(name), cases.flow_data(name, 7)
     seeds, temperature = random.row_seeds(11, 7), np.linspace(0.1, 1.2, 7).astype("float32")
     x = model.sample(7, condition, temperature, seeds).numpy()
-    assert x.shape == (7, *model.event_shape) and x.dtype == model.input_dtype
+    assert x.shape == (7, *model.event_shape) and x.dtype == model.data_dtype
     np.testing.assert_array_equal(model.sample(7, condition, temperature, seeds), x)
     order = np.array([4, 2, 6])
     some = None if condition is None else condition[order]

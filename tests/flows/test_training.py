@@ -51,8 +51,40 @@ def test_takes_arrays_pairs_and_data_sets():
     for data in (x, tf.data.Dataset.from_tensor_slices(x).batch(8)):
         assert np.isfinite(plain.fit(data, verbose=0).history["loss"]).all()
     weights = np.r_[np.ones(16), np.zeros(16)].astype("float32")
-    weighted = plain.evaluate(x, sample_weight=weights, verbose=0)
-    assert np.isfinite(weighted)
+    for call in (plain.fit, plain.evaluate):
+        with pytest.raises(ValueError, match="without one Keras drops the weights"):
+            call(x, sample_weight=weights, verbose=0)
+    x, condition = _data("realnvp-condition")
+    assert np.isfinite(model.evaluate(x, condition, sample_weight=weights, verbose=0))
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_keras_sees_what_log_prob_sees(name):
+    model, (x, condition) = cases.flow(name), cases.flow_data(name, 8)
+    expected = model.log_prob(x, condition).numpy()
+    np.testing.assert_allclose(model(x, condition), expected, rtol=1e-5, atol=1e-4)
+    data = tf.data.Dataset.from_tensors(x if condition is None else (x, condition))
+    np.testing.assert_allclose(cases.flow(name).predict(data, verbose=0), expected, rtol=1e-5, atol=1e-4)
+
+
+def test_keras_refuses_what_log_prob_refuses():
+    model, x = cases.new_flow("glow"), cases.flow_data("glow", 8)[0]
+    for call in (model.fit, model.evaluate):
+        with pytest.raises(TypeError, match="native pixel values"):
+            call((x / 255.0).astype("float32"), verbose=0)
+    with pytest.raises(TypeError, match="must be integers"):
+        model.predict((x / 255.0).astype("float32"), verbose=0)
+    plain, x = cases.new_flow("realnvp"), cases.flow_data("realnvp", 8)[0].copy()
+    x[3] = np.nan
+    with pytest.raises(ValueError, match="first in row 3"):
+        plain.fit(x, verbose=0)
+    with pytest.raises(ValueError, match="some examples to adapt"):
+        plain.adapt(x[:0])
+
+
+def test_a_flow_hides_no_name_of_keras_unawares():
+    own = {name for name in vars(flows.Flow) if not name.startswith("_") and hasattr(keras.Model, name)}
+    assert own <= {"call", "get_config", "export"}
 
 
 def test_xla_training_equals_plain_training():

@@ -1,0 +1,95 @@
+"""What a flow computes, without checks: safe in any graph, under XLA and in an export."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import tensorflow as tf
+
+from flowzoo import random
+from flowzoo.bijectors import Chain, Identity
+from flowzoo.flows.likelihood_model import LikelihoodModel
+from flowzoo.transform import Transform
+
+
+class Computations(LikelihoodModel):
+    """Needs `transform`, `base` and `classes`. A `word` is a seed as a uint32 scalar; `samples` counts noise draws."""
+
+    @property
+    def bits(self) -> int:
+        """Bits of native integer data; 0 for continuous data."""
+        return next((t.bits for t in self._parts if t.takes_integers), 0)
+
+    @property
+    def bijection(self) -> Transform:
+        """The exact part of the transform: what follows dequantization."""
+        parts = self._parts
+        first = next((i for i, t in enumerate(parts) if not t.stochastic), len(parts))
+        exact = parts[first:]
+        if any(t.stochastic for t in exact):
+            raise ValueError("Stochastic transforms must come before the exact ones for `bijection`, got them mixed.")
+        return exact[0] if len(exact) == 1 else Chain(exact) if exact else Identity(self.latent_shape)
+
+    @property
+    def _parts(self):
+        return _flat(self.transform)
+
+    def _log_prob(self, x, condition, word, samples):
+        x, condition, seeds = tf.convert_to_tensor(x), self._ready(condition), self._seeds(x, word)
+
+        def once(draw):
+            z, log_det = self.transform.encode(x, condition, seeds if draw is None else random.fold_in(seeds, draw))
+            return self.base.log_prob(z, condition) + log_det
+
+        if samples == 1 or not self.transform.stochastic:
+            return once(None)
+        draws = tf.map_fn(once, tf.range(samples, dtype=tf.int32), fn_output_signature=self.compute_dtype)
+        return tf.reduce_logsumexp(draws, axis=0) - math.log(samples)
+
+    def _encode(self, x, condition, word):
+        return self.transform.encode(x, self._ready(condition), self._seeds(x, word))
+
+    def _decode(self, z, condition):
+        return self.transform.decode(z, self._ready(condition))
+
+    def _sample(self, seeds, temperature, condition):
+        condition = self._ready(condition)
+        return self.transform.decode(self.base.sample(seeds, temperature, condition), condition)[0]
+
+    def _reconstruction(self, x, condition, word):
+        condition, seeds = self._ready(condition), self._seeds(x, word)
+        noisy = [t for t in self._parts if t.stochastic]
+        if noisy:
+            x = Chain(noisy).encode(x, condition, seeds)[0]
+        bijection = self.bijection
+        again = bijection.decode(bijection.encode(x, condition)[0], condition)[0]
+        return tf.reduce_max(tf.abs(tf.reshape(again - x, [tf.shape(x)[0], -1])), axis=1)
+
+    _log_prob_graph = tf.function(_log_prob, reduce_retracing=True, autograph=False)
+    _log_prob_xla = tf.function(_log_prob, jit_compile=True, autograph=False)
+    _encode_graph = tf.function(_encode, reduce_retracing=True, autograph=False)
+    _decode_graph = tf.function(_decode, reduce_retracing=True, autograph=False)
+    _sample_graph = tf.function(_sample, reduce_retracing=True, autograph=False)
+    _reconstruction_graph = tf.function(_reconstruction, reduce_retracing=True, autograph=False)
+
+    def _ready(self, condition):
+        if condition is None or not self.classes:
+            return condition
+        labels = tf.cast(condition, tf.int32)[:, None]
+        known = (labels >= 0) & (labels < self.classes)  # a row of zeros would pass for a class
+        return tf.where(known, tf.one_hot(labels[:, 0], self.classes, dtype=self.compute_dtype), math.nan)
+
+    def _word(self, seed):
+        if isinstance(seed, (int, np.integer)):
+            return tf.constant(int(seed) & 0xFFFFFFFF, tf.uint32)
+        return tf.cast(seed, tf.uint32)
+
+    def _seeds(self, x, word):
+        return random.fold_in(random.hash_rows(x), word) if self.transform.stochastic else None
+
+
+def _flat(transform):
+    if isinstance(transform, Chain):
+        return [part for inner in transform.transforms for part in _flat(inner)]
+    return [transform]
