@@ -6,13 +6,14 @@ Reference: Salmon et al. 2011, Parallel random numbers: as easy as 1, 2, 3 (Thre
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import tensorflow as tf
 
 _ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
 
 
-def row_seeds(seed: int, rows) -> tf.Tensor:
+def row_seeds(seed: int, rows: int | tf.Tensor) -> tf.Tensor:
     """Seeds of `rows` independent streams: (rows, 2) int32; row i depends on `seed` and i only."""
     seed = int(seed)
     key = [tf.constant(word & 0xFFFFFFFF, tf.uint32) for word in (seed, seed >> 32)]
@@ -20,7 +21,7 @@ def row_seeds(seed: int, rows) -> tf.Tensor:
     return _pack(*_threefry(*key, index, tf.zeros_like(index)))
 
 
-def fold_in(seeds, data) -> tf.Tensor:
+def fold_in(seeds: tf.Tensor, data: int | tf.Tensor) -> tf.Tensor:
     """New streams from streams (rows, 2) int32 and an integer, a Python int or a scalar tensor."""
     if isinstance(data, int):
         data = tf.constant(data & 0xFFFFFFFF, tf.uint32)
@@ -29,7 +30,7 @@ def fold_in(seeds, data) -> tf.Tensor:
     return _pack(*_threefry(key0, key1, counter, tf.ones_like(counter)))
 
 
-def hash_rows(x) -> tf.Tensor:
+def hash_rows(x: tf.Tensor) -> tf.Tensor:
     """Seeds made of each row's own content: (batch, ...) -> (batch, 2) int32."""
     x = tf.convert_to_tensor(x)
     if x.dtype.is_floating:
@@ -43,12 +44,12 @@ def hash_rows(x) -> tf.Tensor:
     return _pack(*_threefry(*_constants(size & 0xFFFFFFFF, 1), *sums))
 
 
-def uniform(seeds, shape) -> tf.Tensor:
+def uniform(seeds: tf.Tensor, shape: Sequence[int]) -> tf.Tensor:
     """Uniform numbers in [0, 1) for each row: seeds (rows, 2) int32 -> (rows, *shape) float32."""
     return _reshape(tf.cast(_shift_right(_bits(seeds, shape), 8), tf.float32) * 2.0**-24, shape)
 
 
-def normal(seeds, shape) -> tf.Tensor:
+def normal(seeds: tf.Tensor, shape: Sequence[int]) -> tf.Tensor:
     """Standard normal numbers for each row: seeds (rows, 2) int32 -> (rows, *shape) float32."""
     centred = tf.cast(_shift_right(_bits(seeds, shape), 9), tf.float32) * 2.0**-22 + (2.0**-23 - 1.0)
     return _reshape(math.sqrt(2.0) * tf.math.erfinv(centred), shape)

@@ -79,6 +79,8 @@ TRANSFORMS = {
     "additive-checkerboard": _coupling(
         b.AdditiveCoupling, IMAGE, b.CheckerboardSplit(IMAGE, swap=True), ResidualConvNet, blocks=1
     ),
+    "additive-channels": _coupling(b.AdditiveCoupling, IMAGE, b.ChannelSplit(IMAGE), GlowConvNet),
+    "additive-mask": _coupling(b.AdditiveCoupling, VECTOR, _mask, MLP),
     "actnorm-vector": _plain(b.ActNorm),
     "actnorm-image": _plain(b.ActNorm, shape=IMAGE),
     "elementwise-affine": _plain(b.ElementwiseAffine, shape=IMAGE),
@@ -108,6 +110,7 @@ FLOWS = {  # name: (family, flat configuration)
     "realnvp-image": ("realnvp", {"event_shape": (4, 4, 1), "bits": 8, "blocks": 1, **_tiny}),
     "glow": ("glow", {"image_shape": (4, 4, 1), **_tiny}),
     "glow-classes": ("glow", {"image_shape": (4, 4, 1), "classes": 3, "position": True, **_tiny}),
+    "glow-condition": ("glow", {"image_shape": (4, 4, 1), "condition_features": 3, **_tiny}),
     "glow-additive": ("glow", {"image_shape": (4, 4, 2), "bits": 5, "coupling": "additive", **_tiny}),
 }
 

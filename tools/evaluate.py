@@ -25,10 +25,10 @@ def main(argv):
         raise app.UsageError(f"Unexpected arguments {argv[1:]}: give flags as --name=value.")
     if (PRESET.value is None) == (WORKDIR.value is None):
         raise app.UsageError("Give --preset or --workdir.")
-    from flowzoo import data, training
-    from flowzoo.errors import CheckpointError, PresetError
+    from flowzoo import training
     from flowzoo.flows.weights import load_weights
-    from flowzoo.zoo.load import build, load
+    from flowzoo.training.model import build
+    from flowzoo.zoo.load import load
     from flowzoo.zoo.preset import Preset
 
     try:
@@ -48,7 +48,7 @@ def main(argv):
             batch_size=BATCH_SIZE.value,
             data_dir=DATA_DIR.value,
         )
-    except (PresetError, CheckpointError, data.MissingDataError) as error:
+    except (ValueError, TypeError, OSError) as error:
         sys.exit(f"{type(error).__name__}: {error}")
     print(json.dumps(measured, indent=2))
 

@@ -24,8 +24,7 @@ INTERRUPTED = 75  # EX_TEMPFAIL: the same command goes on
 def main(argv):
     if len(argv) > 1:
         raise app.UsageError(f"Unexpected arguments {argv[1:]}: give flags as --name=value.")
-    from flowzoo import data, training
-    from flowzoo.errors import CheckpointError, PresetError
+    from flowzoo import training
     from flowzoo.zoo.preset import Preset
 
     logging.set_verbosity(logging.INFO)
@@ -40,7 +39,7 @@ def main(argv):
             deterministic=DETERMINISTIC.value,
             init_from=INIT_FROM.value,
         )
-    except (CheckpointError, PresetError, data.MissingDataError, training.StateError, training.NonFiniteLoss) as error:
+    except (ValueError, TypeError, OSError, training.StateError, training.NonFiniteLoss) as error:
         sys.exit(f"{type(error).__name__}: {error}")
     print(f"{result.stopped} at step {result.step}; best validation {result.best}")
     return INTERRUPTED if result.stopped == "signal" else 0

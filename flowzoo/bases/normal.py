@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import keras
 import tensorflow as tf
@@ -19,16 +20,16 @@ class StandardNormal(keras.layers.Layer):
       dtype: float32 or float64.
     """
 
-    def __init__(self, event_shape, *, dtype="float32", name=None):
+    def __init__(self, event_shape: Sequence[int], *, dtype: str = "float32", name: str | None = None):
         super().__init__(dtype=dtype, name=name)
         self.event_shape = tuple(event_shape)
         self.built = True
 
-    def log_prob(self, z, condition=None):
+    def log_prob(self, z: tf.Tensor, condition: tf.Tensor | None = None) -> tf.Tensor:
         """log p(z) in nats: (batch, *event_shape) -> (batch,)."""
         return -0.5 * sum_event(tf.square(z) + math.log(2.0 * math.pi))
 
-    def sample(self, seeds, temperature, condition=None):
+    def sample(self, seeds: tf.Tensor, temperature: tf.Tensor, condition: tf.Tensor | None = None) -> tf.Tensor:
         """One z per row: seeds (rows, 2) int32, temperature (rows,) -> (rows, *event_shape)."""
         temperature = tf.reshape(tf.cast(temperature, self.compute_dtype), [-1] + [1] * len(self.event_shape))
         return temperature * tf.cast(random.normal(seeds, self.event_shape), self.compute_dtype)

@@ -8,7 +8,7 @@ from flowzoo.bijectors.elementwise import Logit, Scale
 from flowzoo.bijectors.linear import InvertibleLinear, Permutation, Reverse
 from flowzoo.bijectors.multiscale import Multiscale
 from flowzoo.bijectors.reshape import Flatten, Squeeze
-from flowzoo.bijectors.splits import ChannelSplit, CheckerboardSplit, FeatureMask
+from flowzoo.bijectors.splits import ChannelSplit, CheckerboardSplit, FeatureMask, Split
 
 __all__ = [
     "ActNorm",
@@ -29,6 +29,7 @@ __all__ = [
     "Permutation",
     "Reverse",
     "Scale",
+    "Split",
     "Squeeze",
     "UniformDequantization",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import tensorflow as tf
 
@@ -17,7 +18,14 @@ class ElementwiseAffine(Bijector):
       parameter_shape: trailing axes that have parameters of their own; all of `event_shape` if not given.
     """
 
-    def __init__(self, event_shape, parameter_shape=None, *, dtype="float32", name=None):
+    def __init__(
+        self,
+        event_shape: Sequence[int],
+        parameter_shape: Sequence[int] | None = None,
+        *,
+        dtype: str = "float32",
+        name: str | None = None,
+    ):
         super().__init__(event_shape, dtype=dtype, name=name)
         shape = self.event_shape if parameter_shape is None else tuple(parameter_shape)
         if shape != self.event_shape[len(self.event_shape) - len(shape) :]:
@@ -43,10 +51,10 @@ class ActNorm(ElementwiseAffine):
     Reference: Kingma & Dhariwal 2018, Glow, arXiv:1807.03039.
     """
 
-    def __init__(self, event_shape, *, dtype="float32", name=None):
+    def __init__(self, event_shape: Sequence[int], *, dtype: str = "float32", name: str | None = None):
         super().__init__(event_shape, tuple(event_shape)[-1:], dtype=dtype, name=name)
 
-    def adapt(self, x, condition=None, seed=None):
+    def adapt(self, x: tf.Tensor, condition: tf.Tensor | None = None, seed: tf.Tensor | None = None) -> tf.Tensor:
         x = self._checked(x, self.event_shape, "x")
         mean, variance = tf.nn.moments(x, axes=list(range(x.shape.rank - 1)))
         self.shift.assign(-mean)

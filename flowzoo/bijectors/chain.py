@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
+
+import tensorflow as tf
 
 from flowzoo import random
 from flowzoo.transform import Bijector, Transform, constant_log_det, weakest_kind
@@ -15,27 +18,28 @@ class Chain(Transform):
       transforms: non-empty list whose shapes fit: each `latent_shape` is the next `event_shape`.
 
     Raises:
+      TypeError: an entry is no `Transform`, or they are of different dtypes.
       ValueError: the list is empty or two neighbours do not fit.
     """
 
-    def __init__(self, transforms, *, name=None):
+    def __init__(self, transforms: Sequence[Transform], *, name: str | None = None):
         transforms = list(transforms)
         if not transforms:
             raise ValueError("`transforms` must hold at least one transform, got an empty list.")
+        dtype = common_dtype(transforms, "transforms")
         for first, second in itertools.pairwise(transforms):
             if first.latent_shape != second.event_shape:
                 raise ValueError(
                     f"{type(second).__name__} must take what {type(first).__name__} gives: expected event_shape "
                     f"{first.latent_shape}, got {second.event_shape}. Insert a reshaping transform between them."
                 )
-        dtype = transforms[-1].compute_dtype
         super().__init__(transforms[0].event_shape, transforms[-1].latent_shape, dtype=dtype, name=name)
         self.transforms = transforms
         self.kind = weakest_kind(t.kind for t in transforms)
         self.stochastic = any(t.stochastic for t in transforms)
 
     @property
-    def takes_integers(self):
+    def takes_integers(self) -> bool:
         return self.transforms[0].takes_integers
 
     def _encode(self, x, condition, seed=None):
@@ -52,7 +56,7 @@ class Chain(Transform):
             total = log_det if total is None else total + log_det
         return z, total
 
-    def adapt(self, x, condition=None, seed=None):
+    def adapt(self, x: tf.Tensor, condition: tf.Tensor | None = None, seed: tf.Tensor | None = None) -> tf.Tensor:
         for i, transform in enumerate(self.transforms):
             x = transform.adapt(x, condition, _seed_of(transform, seed, i))
         return x
@@ -65,7 +69,9 @@ class Invert(Bijector):
       TypeError: the transform is no bijection, so exchanging its directions would not be exact.
     """
 
-    def __init__(self, bijector, *, name=None):
+    def __init__(self, bijector: Transform, *, name: str | None = None):
+        if not isinstance(bijector, Transform):
+            raise TypeError(f"Invert expected a Bijector, got {type(bijector).__name__}.")
         if bijector.stochastic or bijector.kind != "exact":
             raise TypeError(
                 f"Invert expected an exact bijection, got {type(bijector).__name__} of kind {bijector.kind!r}. "
@@ -88,6 +94,19 @@ class Identity(Bijector):
         return x, constant_log_det(0.0, x)
 
     _decode = _encode
+
+
+def common_dtype(transforms: Sequence[Transform], what: str) -> str:
+    """The dtype of all transforms of the argument `what`; TypeError if one is none or they differ."""
+    for transform in transforms:
+        if not isinstance(transform, Transform):
+            raise TypeError(f"`{what}` must hold flowzoo Transforms, got {type(transform).__name__}.")
+    dtypes = [transform.compute_dtype for transform in transforms]
+    if len(set(dtypes)) > 1:
+        raise TypeError(
+            f"`{what}` must all be of one dtype, got {', '.join(dtypes)}. Build them with the same `dtype`."
+        )
+    return dtypes[0]
 
 
 def _seed_of(transform, seed, index):

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import keras
 import tensorflow as tf
 
+from flowzoo.bijectors.splits import Split
 from flowzoo.transform import Bijector, constant_log_det, sum_event
 
 
@@ -12,15 +16,37 @@ class Coupling(Bijector):
 
     Args:
       event_shape: shape of one x.
-      split: how x falls into parts: `ChannelSplit`, `FeatureMask`, `CheckerboardSplit` or alike.
+      split: how x falls into parts: `ChannelSplit`, `FeatureMask`, `CheckerboardSplit` or alike, of this event_shape.
       conditioner: Keras layer (kept, condition) -> parameters, with `outputs_per_entry` times as many entries on
         the last axis as the free part.
+
+    Raises:
+      ValueError: the split or the conditioner is made for another shape.
     """
 
     outputs_per_entry = 1
 
-    def __init__(self, event_shape, split, conditioner, *, dtype="float32", name=None):
+    def __init__(
+        self,
+        event_shape: Sequence[int],
+        split: Split,
+        conditioner: keras.layers.Layer,
+        *,
+        dtype: str = "float32",
+        name: str | None = None,
+    ):
         super().__init__(event_shape, dtype=dtype, name=name)
+        if tuple(split.event_shape) != self.event_shape:
+            raise ValueError(
+                f"{type(self).__name__}: the split must be of event_shape {self.event_shape}, "
+                f"got {tuple(split.event_shape)}. Build it for the events of the coupling."
+            )
+        takes = getattr(conditioner, "input_event_shape", None)  # a layer of your own need not tell
+        if takes is not None and tuple(takes) != tuple(split.kept_shape):
+            raise ValueError(
+                f"{type(self).__name__}: the conditioner must take {tuple(split.kept_shape)} per example, the kept "
+                f"part of its split, got one for {tuple(takes)}."
+            )
         expected = (*split.free_shape[:-1], self.outputs_per_entry * split.free_shape[-1])
         if tuple(conditioner.output_event_shape) != expected:
             raise ValueError(
@@ -60,7 +86,16 @@ class AffineCoupling(Coupling):
 
     outputs_per_entry = 2
 
-    def __init__(self, event_shape, split, conditioner, *, bound=2.0, dtype="float32", name=None):
+    def __init__(
+        self,
+        event_shape: Sequence[int],
+        split: Split,
+        conditioner: keras.layers.Layer,
+        *,
+        bound: float = 2.0,
+        dtype: str = "float32",
+        name: str | None = None,
+    ):
         super().__init__(event_shape, split, conditioner, dtype=dtype, name=name)
         self.bound = float(bound)
 

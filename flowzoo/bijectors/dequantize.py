@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import tensorflow as tf
 
@@ -23,7 +24,7 @@ class UniformDequantization(Transform):
     kind = "lower_bound"
     stochastic = True
 
-    def __init__(self, event_shape, bits=8, *, dtype="float32", name=None):
+    def __init__(self, event_shape: Sequence[int], bits: int = 8, *, dtype: str = "float32", name: str | None = None):
         super().__init__(event_shape, dtype=dtype, name=name)
         if not 1 <= bits <= 16:
             raise ValueError(f"`bits` must be 1 to 16, got {bits}.")
@@ -31,7 +32,7 @@ class UniformDequantization(Transform):
         self.total_log_bins = math.prod(self.event_shape) * bits * math.log(2.0)
 
     @property
-    def takes_integers(self):
+    def takes_integers(self) -> bool:
         return True
 
     def _encode(self, x, condition, seed):

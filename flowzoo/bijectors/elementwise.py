@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import tensorflow as tf
 
@@ -12,7 +13,15 @@ from flowzoo.transform import Bijector, constant_log_det, sum_event
 class Scale(Bijector):
     """z = (x + shift) * scale with fixed numbers, e.g. shift = -0.5 to centre data of [0, 1)."""
 
-    def __init__(self, event_shape, scale=1.0, shift=0.0, *, dtype="float32", name=None):
+    def __init__(
+        self,
+        event_shape: Sequence[int],
+        scale: float = 1.0,
+        shift: float = 0.0,
+        *,
+        dtype: str = "float32",
+        name: str | None = None,
+    ):
         super().__init__(event_shape, dtype=dtype, name=name)
         if not math.isfinite(scale) or scale == 0.0 or not math.isfinite(shift):
             raise ValueError(f"`scale` must be finite and not 0 and `shift` finite, got {scale} and {shift}.")
@@ -34,7 +43,9 @@ class Logit(Bijector):
     Reference: Dinh et al. 2017, Density estimation using Real NVP, arXiv:1605.08803.
     """
 
-    def __init__(self, event_shape, alpha=0.05, *, dtype="float32", name=None):
+    def __init__(
+        self, event_shape: Sequence[int], alpha: float = 0.05, *, dtype: str = "float32", name: str | None = None
+    ):
         super().__init__(event_shape, dtype=dtype, name=name)
         if not 0.0 < alpha < 0.5:
             raise ValueError(f"`alpha` must lie in (0, 0.5), got {alpha}. Real NVP uses 0.05.")

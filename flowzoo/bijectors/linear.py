@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -23,7 +24,7 @@ class InvertibleLinear(Bijector):
     Reference: Kingma & Dhariwal 2018, Glow, arXiv:1807.03039.
     """
 
-    def __init__(self, event_shape, *, seed=0, dtype="float32", name=None):
+    def __init__(self, event_shape: Sequence[int], *, seed: int = 0, dtype: str = "float32", name: str | None = None):
         super().__init__(event_shape, dtype=dtype, name=name)
         channels = self.event_shape[-1]
         order, lower, upper = _lu(_rotation(channels, seed))
@@ -73,7 +74,14 @@ class Permutation(Bijector):
       order: a permutation of 0 ... channels - 1.
     """
 
-    def __init__(self, event_shape, order, *, dtype="float32", name=None):
+    def __init__(
+        self,
+        event_shape: Sequence[int],
+        order: Sequence[int] | np.ndarray,
+        *,
+        dtype: str = "float32",
+        name: str | None = None,
+    ):
         super().__init__(event_shape, dtype=dtype, name=name)
         self.order = np.asarray(order)
         if sorted(self.order.tolist()) != list(range(self.event_shape[-1])):
@@ -92,7 +100,7 @@ class Permutation(Bijector):
 class Reverse(Permutation):
     """z is x with the last axis in reverse order."""
 
-    def __init__(self, event_shape, *, dtype="float32", name=None):
+    def __init__(self, event_shape: Sequence[int], *, dtype: str = "float32", name: str | None = None):
         super().__init__(event_shape, np.arange(event_shape[-1])[::-1], dtype=dtype, name=name)
 
 

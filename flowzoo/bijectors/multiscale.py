@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import tensorflow as tf
 
+from flowzoo.bijectors.chain import common_dtype
 from flowzoo.bijectors.splits import ChannelSplit
-from flowzoo.transform import Bijector
+from flowzoo.transform import Bijector, Transform
 
 
 class Multiscale(Bijector):
@@ -18,13 +20,18 @@ class Multiscale(Bijector):
     Args:
       levels: bijectors on images; each takes the kept half of what the one before gives.
 
+    Raises:
+      TypeError: an entry is no `Transform`, or they are of different dtypes.
+      ValueError: the list is empty or two neighbours do not fit.
+
     Reference: Dinh et al. 2017, Density estimation using Real NVP, arXiv:1605.08803.
     """
 
-    def __init__(self, levels, *, name=None):
+    def __init__(self, levels: Sequence[Transform], *, name: str | None = None):
         levels = list(levels)
         if not levels:
             raise ValueError("`levels` must hold at least one bijector, got an empty list.")
+        dtype = common_dtype(levels, "levels")
         splits = [ChannelSplit(level.latent_shape) for level in levels[:-1]]
         for split, level in zip(splits, levels[1:], strict=True):
             if split.kept_shape != level.event_shape:
@@ -33,7 +40,7 @@ class Multiscale(Bijector):
                     f"got {level.event_shape}."
                 )
         event_shape = levels[0].event_shape
-        super().__init__(event_shape, (math.prod(event_shape),), dtype=levels[0].compute_dtype, name=name)
+        super().__init__(event_shape, (math.prod(event_shape),), dtype=dtype, name=name)
         self.levels = levels
         self.splits = splits
         self.leaving_shapes = [split.free_shape for split in splits] + [levels[-1].latent_shape]
@@ -58,7 +65,7 @@ class Multiscale(Bijector):
             total = log_det if total is None else total + log_det
         return z, total
 
-    def adapt(self, x, condition=None, seed=None):
+    def adapt(self, x: tf.Tensor, condition: tf.Tensor | None = None, seed: tf.Tensor | None = None) -> tf.Tensor:
         leaving = []
         for i, level in enumerate(self.levels):
             x = level.adapt(x, condition)

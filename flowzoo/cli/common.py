@@ -43,7 +43,7 @@ def read_examples(paths: list[str], flow: "Flow") -> "np.ndarray":
         flow: the flow that will take them.
 
     Returns:
-        (n, *flow.event_shape) of `flow.input_dtype`.
+        (n, *flow.event_shape) of `flow.data_dtype`.
 
     Raises:
         ValueError: a file is no array or picture, or its shape or type is not the flow's.
@@ -55,28 +55,53 @@ def read_examples(paths: list[str], flow: "Flow") -> "np.ndarray":
 
 def _read(path: Path, flow: "Flow") -> "np.ndarray":
     import numpy as np
-    from PIL import Image, UnidentifiedImageError
 
     shape = tuple(flow.event_shape)
-    if path.suffix == ".npy":
-        try:
-            array = np.load(path, allow_pickle=False)
-        except (ValueError, EOFError) as error:
-            raise ValueError(f"{path}: expected an array written by numpy.save, got: {error}.") from error
-    else:
-        try:
-            with Image.open(path) as picture:
-                array = np.asarray(picture.convert("L" if shape[-1] == 1 else "RGB")).reshape(
-                    1, *picture.size[::-1], -1
-                )
-        except UnidentifiedImageError as error:
-            raise ValueError(f"{path}: expected a .npy file or a picture such as PNG.") from error
+    array = _read_array(path) if path.suffix == ".npy" else _read_picture(path, "L" if shape[-1] == 1 else "RGB")
     if array.shape == shape:
         array = array[None]
     if array.shape[1:] != shape:
         raise ValueError(f"{path}: examples must have shape {shape}, got an array of shape {array.shape}.")
-    if np.issubdtype(array.dtype, np.integer) != np.issubdtype(np.dtype(flow.input_dtype), np.integer):
-        raise ValueError(f"{path}: examples must be {flow.input_dtype}, got {array.dtype}. Save them in native units.")
-    if array.dtype.kind in "iu" and array.size and (array.min() < 0 or array.max() > np.iinfo(flow.input_dtype).max):
-        raise ValueError(f"{path}: values must fit {flow.input_dtype}, got {array.min()} to {array.max()}.")
-    return array.astype(flow.input_dtype)
+    if not len(array):
+        raise ValueError(f"{path}: expected at least one example, got an array of shape {array.shape}.")
+    if np.issubdtype(array.dtype, np.integer) != np.issubdtype(np.dtype(flow.data_dtype), np.integer):
+        raise ValueError(f"{path}: examples must be {flow.data_dtype}, got {array.dtype}. Save them in native units.")
+    if array.dtype.kind in "iu" and (array.min() < 0 or array.max() > np.iinfo(flow.data_dtype).max):
+        raise ValueError(f"{path}: values must fit {flow.data_dtype}, got {array.min()} to {array.max()}.")
+    return array.astype(flow.data_dtype)
+
+
+def _read_array(path: Path) -> "np.ndarray":
+    import zipfile
+
+    import numpy as np
+
+    try:
+        array = np.load(path, allow_pickle=False)
+    except (ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise ValueError(f"{path}: expected an array written by numpy.save, got: {error}.") from error
+    if not isinstance(array, np.ndarray):
+        array.close()
+        raise ValueError(f"{path}: expected an array written by numpy.save, got an .npz archive. Save the array alone.")
+    return array
+
+
+def _read_picture(path: Path, mode: str) -> "np.ndarray":
+    import numpy as np
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with Image.open(path) as picture:
+            if picture.mode.startswith(("I", "F")) or _png_depth(path) > 8:
+                raise ValueError(f"{path}: expected a picture of 8 bits per channel, got more. Save it with 8 bits.")
+            if picture.mode.endswith(("A", "a")) or "transparency" in picture.info:
+                raise ValueError(f"{path}: expected a picture without transparency, got one with. Save it without.")
+            return np.asarray(picture.convert(mode)).reshape(1, *picture.size[::-1], -1)
+    except UnidentifiedImageError as error:
+        raise ValueError(f"{path}: expected a .npy file or a picture such as PNG.") from error
+
+
+def _png_depth(path: Path) -> int:  # Pillow cuts colours of 16 bits to 8 without a word
+    with open(path, "rb") as file:
+        head = file.read(25)
+    return head[24] if head.startswith(b"\x89PNG") and len(head) == 25 else 8

@@ -2,10 +2,10 @@
 
 import argparse
 
+from flowzoo.zoo.store import DEMO as PRESET
+
 NAME, HELP = "demo", "Load a trained flow, draw samples, score real images; needs no network."
 TENSORFLOW = True
-
-PRESET = "glow-fashion-mnist"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -16,6 +16,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Show the card, draw, score, reconstruct, and say where the files are."""
+    if not args.out.endswith(".png"):
+        raise ValueError(f"--out must end in .png, got {args.out!r}.")
     from pathlib import Path
 
     import numpy as np

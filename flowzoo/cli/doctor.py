@@ -85,6 +85,9 @@ def weights(names: list[str]) -> Iterator[tuple[bool, str]]:
         if not preset.trained:
             yield True, f"{preset.name}: no weights published yet"
             continue
+        if store.left_out(store.folder(name)):
+            yield True, f"{preset.name}: not installed (slim)"
+            continue
         try:
             yield True, f"{preset.name}: {store.checked_file(preset, store.folder(name))}"
         except CheckpointError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 
 import keras
 import tensorflow as tf
@@ -20,7 +21,15 @@ class Conditioner(keras.layers.Layer):
       dtype: Keras dtype policy; "mixed_bfloat16" computes in bfloat16 with float32 weights.
     """
 
-    def __init__(self, input_event_shape, output_event_shape, condition_features=0, *, dtype="float32", name=None):
+    def __init__(
+        self,
+        input_event_shape: Sequence[int],
+        output_event_shape: Sequence[int],
+        condition_features: int = 0,
+        *,
+        dtype: str = "float32",
+        name: str | None = None,
+    ):
         super().__init__(dtype=dtype, name=name)
         self.input_event_shape = tuple(input_event_shape)
         self.output_event_shape = tuple(output_event_shape)
@@ -28,7 +37,7 @@ class Conditioner(keras.layers.Layer):
         self.joined_shape = (*self.input_event_shape[:-1], self.input_event_shape[-1] + self.condition_features)
         self.built = True  # by the constructors of the subclasses
 
-    def call(self, h, condition=None):
+    def call(self, h: tf.Tensor, condition: tf.Tensor | None = None) -> tf.Tensor:
         parameters = self._parameters(join(h, condition, self.condition_features))
         return parameters if condition is None else _nan_where_not_finite(parameters, condition)
 
@@ -46,7 +55,7 @@ def _nan_where_not_finite(parameters, condition):
     return tf.where(finite, parameters, tf.constant(math.nan, parameters.dtype))
 
 
-def seed_source(seed: int):
+def seed_source(seed: int) -> Callable[[], int]:
     """A function that gives a new seed at each call, the same ones for the same `seed`."""
     generator = iter(range(1_000_000))
     return lambda: int(seed) * 1_000_003 % 2**30 + next(generator)

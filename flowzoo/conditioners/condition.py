@@ -5,7 +5,7 @@ from __future__ import annotations
 import tensorflow as tf
 
 
-def join(h, condition, condition_features: int):
+def join(h: tf.Tensor, condition: tf.Tensor | None, condition_features: int) -> tf.Tensor:
     """Concatenates a condition to the last axis of h.
 
     Args:

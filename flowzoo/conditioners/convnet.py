@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import keras
 import tensorflow as tf
 
@@ -24,15 +26,15 @@ class ImageConditioner(Conditioner):
 
     def __init__(
         self,
-        image_shape,
-        channels,
-        hidden=128,
-        condition_features=0,
+        image_shape: Sequence[int],
+        channels: int,
+        hidden: int = 128,
+        condition_features: int = 0,
         *,
-        position=False,
-        seed=0,
-        dtype="float32",
-        name=None,
+        position: bool = False,
+        seed: int = 0,
+        dtype: str = "float32",
+        name: str | None = None,
     ):
         super().__init__(image_shape, (*image_shape[:2], channels), condition_features, dtype=dtype, name=name)
         self.hidden = int(hidden)
@@ -58,8 +60,21 @@ class GlowConvNet(ImageConditioner):
     Reference: Kingma & Dhariwal 2018, Glow, arXiv:1807.03039.
     """
 
-    def __init__(self, image_shape, channels, hidden=128, condition_features=0, **options):
-        super().__init__(image_shape, channels, hidden, condition_features, **options)
+    def __init__(
+        self,
+        image_shape: Sequence[int],
+        channels: int,
+        hidden: int = 128,
+        condition_features: int = 0,
+        *,
+        position: bool = False,
+        seed: int = 0,
+        dtype: str = "float32",
+        name: str | None = None,
+    ):
+        super().__init__(
+            image_shape, channels, hidden, condition_features, position=position, seed=seed, dtype=dtype, name=name
+        )
         self.first = self._conv(self.hidden, 3, self.joined_shape[-1])
         self.middle = self._conv(self.hidden, 1, self.hidden)
         self.head = self._conv(channels, 3, self.hidden, zero=True)
@@ -81,8 +96,22 @@ class ResidualConvNet(ImageConditioner):
     Reference: Dinh et al. 2017, Density estimation using Real NVP, arXiv:1605.08803.
     """
 
-    def __init__(self, image_shape, channels, hidden=64, condition_features=0, blocks=2, **options):
-        super().__init__(image_shape, channels, hidden, condition_features, **options)
+    def __init__(
+        self,
+        image_shape: Sequence[int],
+        channels: int,
+        hidden: int = 64,
+        condition_features: int = 0,
+        blocks: int = 2,
+        *,
+        position: bool = False,
+        seed: int = 0,
+        dtype: str = "float32",
+        name: str | None = None,
+    ):
+        super().__init__(
+            image_shape, channels, hidden, condition_features, position=position, seed=seed, dtype=dtype, name=name
+        )
         self.first = self._conv(self.hidden, 3, self.joined_shape[-1])
         self.inner = [self._conv(self.hidden, 3, self.hidden) for _ in range(blocks)]
         self.outer = [self._conv(self.hidden, 3, self.hidden, zero=True) for _ in range(blocks)]

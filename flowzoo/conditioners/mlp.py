@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 import keras
 
 from flowzoo.conditioners.base import Conditioner, seed_source
@@ -22,15 +24,15 @@ class MLP(Conditioner):
 
     def __init__(
         self,
-        features,
-        outputs,
-        hidden=(64, 64),
-        condition_features=0,
+        features: int,
+        outputs: int,
+        hidden: Sequence[int] = (64, 64),
+        condition_features: int = 0,
         *,
-        activation="relu",
-        seed=0,
-        dtype="float32",
-        name=None,
+        activation: str | Callable = "relu",
+        seed: int = 0,
+        dtype: str = "float32",
+        name: str | None = None,
     ):
         super().__init__((features,), (outputs,), condition_features, dtype=dtype, name=name)
         new_seed = seed_source(seed)

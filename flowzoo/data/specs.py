@@ -1,9 +1,10 @@
 """What flowzoo knows of each data set: shapes, splits, sizes, licence, source."""
 
 import dataclasses
-import difflib
 from collections.abc import Mapping
 from types import MappingProxyType
+
+from flowzoo.errors import nearest
 
 _VALIDATION_RULE = (
     "validation = the last 5,000 training examples in TFDS' own order; train = the rest; test = the official test set"
@@ -108,6 +109,6 @@ def spec(name: str) -> DatasetSpec:
     """
     if name in _SPECS:
         return _SPECS[name]
-    near = difflib.get_close_matches(str(name), _SPECS, n=1, cutoff=0.5)
-    hint = f"Did you mean '{near[0]}'?" if near else "Pass one of these names."
-    raise ValueError(f"`name` must be one of {', '.join(map(repr, _SPECS))}, got {name!r}. {hint}")
+    raise ValueError(
+        f"`name` must be one of {', '.join(map(repr, _SPECS))}, got {name!r}. {nearest(str(name), _SPECS)}"
+    )

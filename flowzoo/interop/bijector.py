@@ -5,6 +5,9 @@ TFP's `forward` is flowzoo's `decode`: both go from the base distribution to the
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
@@ -25,7 +28,9 @@ class FromTFP(Bijector):
       TypeError: it is no bijector, has variables (which no checkpoint would hold), or another dtype.
     """
 
-    def __init__(self, bijector, event_shape, *, dtype="float32", name=None):
+    def __init__(
+        self, bijector: tfb.Bijector, event_shape: Sequence[int], *, dtype: str = "float32", name: str | None = None
+    ):
         if not isinstance(bijector, tfb.Bijector):
             raise TypeError(f"`bijector` must be a tfb.Bijector, got {type(bijector).__name__}.")
         if bijector.variables:
@@ -51,7 +56,9 @@ class FromTFP(Bijector):
         return tf.broadcast_to(tf.cast(log_det, self.compute_dtype), tf.shape(like)[:1])
 
 
-def as_tfp(transform, condition=None, name=None):
+def as_tfp(
+    transform: Transform, condition: tf.Tensor | np.ndarray | None = None, name: str | None = None
+) -> tfb.Bijector:
     """A `tfb.Bijector` that shares the weights of a transform: its forward is decode, its inverse encode.
 
     It is never cached: TFP's cache would give stale results after a weight update. Its `trainable_variables` are

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
 from flowzoo import random
 from flowzoo.interop.shapes import as_rows, from_rows, leading_shape
+
+if TYPE_CHECKING:
+    from flowzoo.flows import Flow
 
 tfd = tfp.distributions
 
@@ -22,9 +28,20 @@ class FlowDistribution(tfd.Distribution):
       flow: a `Flow`.
       condition: None; a label or (batch,) labels; (features,) or (*batch, features). Its batch is the batch shape.
       validate_args, allow_nan_stats, name: as in TFP.
+
+    Raises:
+      TypeError: the labels are no integers.
+      ValueError: the condition is missing, unexpected, or of another size.
     """
 
-    def __init__(self, flow, condition=None, validate_args=False, allow_nan_stats=True, name="FlowDistribution"):
+    def __init__(
+        self,
+        flow: Flow,
+        condition: tf.Tensor | np.ndarray | int | None = None,
+        validate_args: bool = False,
+        allow_nan_stats: bool = True,
+        name: str = "FlowDistribution",
+    ):
         parameters = dict(locals())
         if (condition is None) != (not flow.classes and not flow.condition_features):
             raise ValueError(
@@ -34,11 +51,11 @@ class FlowDistribution(tfd.Distribution):
         self.flow = flow
         self.condition = None
         if condition is not None:
-            self.condition = tf.cast(condition, tf.int32 if flow.classes else flow.compute_dtype)
+            self.condition = _checked_condition(flow, condition)
         self._weights = [variable.value for variable in flow.variables]  # tf.Variables, which TFP can see
-        continuous = tf.as_dtype(flow.input_dtype).is_floating
+        continuous = tf.as_dtype(flow.data_dtype).is_floating
         super().__init__(
-            dtype=tf.as_dtype(flow.input_dtype),
+            dtype=tf.as_dtype(flow.data_dtype),
             reparameterization_type=tfd.FULLY_REPARAMETERIZED if continuous else tfd.NOT_REPARAMETERIZED,
             validate_args=validate_args,
             allow_nan_stats=allow_nan_stats,
@@ -84,6 +101,19 @@ class FlowDistribution(tfd.Distribution):
         if self.condition is None:
             return None
         return as_rows(self.condition, leading, () if self.flow.classes else (self.flow.condition_features,))
+
+
+def _checked_condition(flow, condition):
+    condition = tf.convert_to_tensor(condition)
+    if flow.classes:
+        if not condition.dtype.is_integer:
+            raise TypeError(f"`condition` must be {_expected(flow)}, got dtype {condition.dtype.name}. Cast it first.")
+        return tf.cast(condition, tf.int32)
+    if not condition.shape[-1:].is_compatible_with([flow.condition_features]):
+        raise ValueError(
+            f"`condition` must be {_expected(flow)}, got shape {tuple(condition.shape)}. Its last axis is the features."
+        )
+    return tf.cast(condition, flow.compute_dtype)
 
 
 def _expected(flow):

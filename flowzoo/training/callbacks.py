@@ -10,7 +10,7 @@ import math
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import keras
@@ -110,7 +110,7 @@ class Validate(keras.callbacks.Callback):
         progress: Progress,
         recipe: Recipe,
         twin: Flow,
-        validation,
+        validation: tuple[np.ndarray, np.ndarray | None],
         workdir: Path,
         show: Callable[[int, Flow], None],
     ):
@@ -133,7 +133,7 @@ class Validate(keras.callbacks.Callback):
                 logging.info("No better validation in %d: stopping early.", self.progress.wait)
             self.writer.flush()
 
-    def validate(self, logs) -> None:
+    def validate(self, logs: Mapping[str, float]) -> None:
         """One validation."""
         progress, metric = self.progress, evaluation.unit(self.twin)
         candidates = self._candidates()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,15 +19,21 @@ def unit(flow: Flow) -> str:
 
 
 def losses(
-    flow: Flow, x: np.ndarray, condition: np.ndarray | None = None, *, batch_size: int = 128, **how
+    flow: Flow,
+    x: np.ndarray,
+    condition: np.ndarray | None = None,
+    *,
+    seed: int = 0,
+    samples: int = 1,
+    batch_size: int = 128,
 ) -> np.ndarray:
-    """-log p(x) of each example in `unit(flow)`, (n,) float64; `how` goes to `Flow.score`."""
-    nats = -flow.score(x, condition, batch_size=batch_size, **how).astype(np.float64)
+    """-log p(x) of each example in `unit(flow)`, (n,) float64; the arguments are those of `Flow.score`."""
+    nats = -flow.score(x, condition, seed=seed, samples=samples, batch_size=batch_size).astype(np.float64)
     return nats / (flow.dims * math.log(2.0)) if flow.bits else nats
 
 
 def arrays(
-    dataset: Mapping[str, Any], split: str, limit: int | None = None, data_dir=None
+    dataset: Mapping[str, Any], split: str, limit: int | None = None, data_dir: str | os.PathLike | None = None
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """The first `limit` examples of a split in their own order: x, and the labels or None.
 
@@ -36,10 +43,8 @@ def arrays(
         limit: how many; None for all.
         data_dir: as in `flowzoo.data.load`.
     """
-    labels = bool(dataset.get("labels"))
-    stream = data.load(
-        dataset["name"], split, batch_size=500, bits=dataset.get("bits", 8), labels=labels, data_dir=data_dir
-    )
+    labels = dataset["labels"]
+    stream = data.load(dataset["name"], split, batch_size=500, bits=dataset["bits"], labels=labels, data_dir=data_dir)
     if limit is not None:
         stream = stream.take(-(-limit // 500))
     parts = list(stream.as_numpy_iterator())
@@ -56,7 +61,7 @@ def evaluate(
     draws: int = 1,
     limit: int | None = None,
     batch_size: int = 128,
-    data_dir=None,
+    data_dir: str | os.PathLike | None = None,
 ) -> dict[str, Any]:
     """Measures the mean of -log p(x) over a split.
 

@@ -5,16 +5,20 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flowzoo import files
 from flowzoo.training import state
 from flowzoo.training.recipe import Recipe
 
+if TYPE_CHECKING:
+    from flowzoo.zoo.preset import Preset
+
 
 @contextlib.contextmanager
-def alone(workdir: Path):
+def alone(workdir: Path) -> Iterator[None]:
     """Refuses a folder in which another process is training; the lock goes with the process, even a killed one."""
     try:
         import fcntl
@@ -29,25 +33,16 @@ def alone(workdir: Path):
         yield
 
 
-def claim(workdir: Path, preset, recipe: Recipe, init_from: str | os.PathLike | None) -> None:
-    """Makes a new folder this training's, or checks that it is already.
-
-    Args:
-        workdir: the folder.
-        preset: the preset; preset.json gets it with the recipe as run.
-        recipe: the recipe as run.
-        init_from: the weights to start from, if any.
+def require_same(workdir: Path, preset: Preset, recipe: Recipe, init_from: str | os.PathLike | None) -> None:
+    """Refuses a folder that holds another training; the arguments are those of `claim`.
 
     Raises:
         StateError: the folder holds another training; the message lists what differs.
     """
-    asked = preset.to_dict() | {"training": recipe.to_dict()}
-    start = {"init_from": None if init_from is None else str(init_from)}
     path, origin = workdir / "preset.json", workdir / "start.json"
     if not path.exists():
-        files.write_atomic(origin, json.dumps(start) + "\n")
-        files.write_atomic(path, json.dumps(asked, indent=2) + "\n")
         return
+    asked, start = _record(preset, recipe), _start(init_from)
     here = json.loads(path.read_text())
     here["training"] = Recipe.from_dict(here["training"]).to_dict()  # keys that are new since then, as they were
     wrong = _differences("", json.loads(origin.read_text()) if origin.exists() else start, start)
@@ -58,6 +53,28 @@ def claim(workdir: Path, preset, recipe: Recipe, init_from: str | os.PathLike | 
             f"{workdir} holds another training: {'; '.join(wrong)}. Pass another --workdir "
             "(and --init_from to start from this one's weights)."
         )
+
+
+def claim(workdir: Path, preset: Preset, recipe: Recipe, init_from: str | os.PathLike | None) -> None:
+    """Makes a new folder this training's; one that is already stays as it is.
+
+    Args:
+        workdir: the folder.
+        preset: the preset; preset.json gets it with the recipe as run.
+        recipe: the recipe as run.
+        init_from: the weights to start from, if any.
+    """
+    if not (workdir / "preset.json").exists():
+        files.write_atomic(workdir / "start.json", json.dumps(_start(init_from)) + "\n")
+        files.write_atomic(workdir / "preset.json", json.dumps(_record(preset, recipe), indent=2) + "\n")
+
+
+def _record(preset: Preset, recipe: Recipe) -> dict[str, Any]:
+    return preset.to_dict() | {"training": recipe.to_dict()}
+
+
+def _start(init_from: str | os.PathLike | None) -> dict[str, str | None]:
+    return {"init_from": None if init_from is None else str(init_from)}
 
 
 def _differences(path: str, here: Any, asked: Any) -> list[str]:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from flowzoo import files
+from flowzoo.flows import Flow
 from flowzoo.training import state
 
 
@@ -68,7 +69,7 @@ def write_history(path: str | Path, rows: list[dict[str, Any]]) -> None:
     files.write_atomic(path, text.getvalue())
 
 
-def write_best(workdir: Path, flow, progress: Progress) -> None:
+def write_best(workdir: Path, flow: Flow, progress: Progress) -> None:
     """Writes best.weights.h5 and best.json, each all or nothing.
 
     Args:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import tensorflow as tf
@@ -11,22 +10,29 @@ from absl import logging
 
 from flowzoo import data
 from flowzoo.training import evaluation
+from flowzoo.training.model import require_dataset
 from flowzoo.training.recipe import Recipe
+
+if TYPE_CHECKING:
+    from flowzoo.zoo.preset import Preset
 
 
 class Sources:
     """Training batches from any step on, the batch for `Flow.adapt`, and the validation examples.
 
     Args:
-        dataset: the `dataset` part of a preset: name, bits, labels.
+        preset: its `dataset` says name, bits and labels.
         recipe: the recipe.
         fixture: use the fixture's few examples if the data set isn't prepared here.
 
     Raises:
+        PresetError: there is no such data set.
         MissingDataError: the data set isn't prepared here, and `fixture` is False.
     """
 
-    def __init__(self, dataset: Mapping[str, Any], recipe: Recipe, fixture: bool = False):
+    def __init__(self, preset: Preset, recipe: Recipe, fixture: bool = False):
+        require_dataset(preset)
+        dataset = preset.dataset
         self.dataset, self.recipe = dataset, recipe
         self.fixture = None
         try:
@@ -36,7 +42,7 @@ class Sources:
                 raise
             logging.warning("%s is not prepared here: this smoke run uses the fixture's examples.", dataset["name"])
             x, labels = data.fixture(dataset["name"])
-            self.fixture = (x >> (8 - dataset.get("bits", 8)), labels if dataset.get("labels") else None)
+            self.fixture = (x >> (8 - dataset["bits"]), labels if dataset["labels"] else None)
             self.validation = tuple(
                 part if part is None else part[: recipe.validation_examples] for part in self.fixture
             )
@@ -60,14 +66,25 @@ class Sources:
     def _fixture_examples(self, count: int) -> tuple[np.ndarray, np.ndarray | None]:
         return tuple(part if part is None else part[:count] for part in self.fixture)
 
-    def _train(self, batch_size: int, **how) -> tf.data.Dataset:
+    def _train(
+        self,
+        batch_size: int,
+        *,
+        epochs: int | None = 1,
+        start_step: int = 0,
+        flip: bool = False,
+        drop_remainder: bool = False,
+    ) -> tf.data.Dataset:
         return data.load(
             self.dataset["name"],
             "train",
             batch_size=batch_size,
-            bits=self.dataset.get("bits", 8),
-            labels=bool(self.dataset.get("labels")),
+            bits=self.dataset["bits"],
+            labels=self.dataset["labels"],
             shuffle=True,
             seed=self.recipe.seed,
-            **how,
+            epochs=epochs,
+            start_step=start_step,
+            flip=flip,
+            drop_remainder=drop_remainder,
         )

@@ -9,7 +9,7 @@ import os
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
@@ -17,11 +17,16 @@ import tensorflow as tf
 from absl import logging
 
 from flowzoo import files, flows
+from flowzoo.errors import PresetError
 from flowzoo.flows.weights import load_weights
 from flowzoo.training import callbacks, evaluation, folder, machine, pictures, state
+from flowzoo.training.model import build
 from flowzoo.training.progress import Progress, write_best, write_history
 from flowzoo.training.recipe import Recipe, optimizer
 from flowzoo.training.sources import Sources
+
+if TYPE_CHECKING:
+    from flowzoo.zoo.preset import Preset
 
 SAMPLES = 64
 PICTURES = 20  # per training, about
@@ -51,7 +56,7 @@ class Result:
 
 
 def run(
-    preset,
+    preset: Preset,
     workdir: str | os.PathLike,
     *,
     max_steps: int | None = None,
@@ -83,35 +88,45 @@ def run(
     Raises:
         NonFiniteLoss: the loss was not finite; the last good state is kept.
         StateError: the folder belongs to another recipe or another process, or its states are unreadable.
-        ValueError: a wrong recipe or `max_steps`.
+        PresetError: the preset's family, config, recipe or data set is wrong; the folder is as it was.
+        ValueError: a wrong `max_steps`.
         MissingDataError: the data set isn't prepared here (and it's no smoke run).
     """
     if max_steps is not None and max_steps < 1:
         raise ValueError(f"`max_steps` must be at least 1, got {max_steps}.")
     deadline = time.monotonic() + 60 * max_minutes if max_minutes is not None else math.inf
     workdir = Path(workdir)
-    recipe = Recipe.from_dict(preset.training)
-    recipe = recipe.smoke() if smoke else recipe
+    recipe = _recipe(preset, smoke)
     if deterministic:
         tf.config.experimental.enable_op_determinism()
     keras.utils.set_random_seed(recipe.seed)
+    folder.require_same(workdir, preset, recipe, init_from)
+    training = _Training(workdir, preset, recipe, smoke)  # before the folder is made: a wrong preset leaves no trace
     workdir.mkdir(parents=True, exist_ok=True)
     with folder.alone(workdir):
-        folder.claim(workdir, preset, recipe, init_from)
-        training = _Training(workdir, preset, recipe, smoke)
+        folder.require_same(workdir, preset, recipe, init_from)  # another process may have come first
         training.begin(init_from)
+        folder.claim(workdir, preset, recipe, init_from)
         stopped = training.fit(max_steps, save_minutes, deadline)
         return training.conclude(stopped)
 
 
+def _recipe(preset: Preset, smoke: bool) -> Recipe:
+    try:
+        recipe = Recipe.from_dict(preset.training)
+    except (ValueError, TypeError) as error:
+        raise PresetError(f"{preset.source}: {error}") from error
+    return recipe.smoke() if smoke else recipe
+
+
 class _Training:
-    def __init__(self, workdir: Path, preset, recipe: Recipe, smoke: bool):
+    def __init__(self, workdir: Path, preset: Preset, recipe: Recipe, smoke: bool):
         self.workdir, self.preset, self.recipe = workdir, preset, recipe
-        self.sources = Sources(preset.dataset, recipe, fixture=smoke)
+        self.flow, self.twin = self._create(), self._create()
+        self.sources = Sources(preset, recipe, fixture=smoke)
         self.machine = machine.facts()  # now, as the source may change while it runs
         self.progress = Progress()
         self.metric_values = []
-        self.flow, self.twin = self._create(), self._create()
         self.flow.noise_seed = recipe.seed
         self.flow.compile(optimizer=optimizer(recipe))
         self.flow.optimizer.build(self.flow.trainable_variables)
@@ -119,15 +134,12 @@ class _Training:
         self.flow.compute_metrics(nothing, nothing, nothing)  # Keras makes their variables when first used
         self.flow.reset_metrics()
 
-    def _create(self):
-        dtype = self.recipe.conditioner_dtype
-        flow = flows.create(
-            self.preset.family, **(self.preset.config | ({"conditioner_dtype": dtype} if dtype else {}))
-        )
+    def _create(self) -> flows.Flow:
+        flow = build(self.preset, self.recipe.conditioner_dtype or None)
         flow.xla = self.recipe.jit_compile
         return flow
 
-    def begin(self, init_from) -> None:
+    def begin(self, init_from: str | os.PathLike | None) -> None:
         """From the saved state if there is one, else from new weights."""
         saved = state.load(self.workdir / "state")
         if saved is not None:
@@ -215,7 +227,7 @@ class _Training:
         logging.info("Stopped by %s at step %d; best %s.", stopped, progress.step, shown.best)
         return result
 
-    def show(self, step: int, flow) -> None:
+    def show(self, step: int, flow: flows.Flow) -> None:
         """Writes a picture of samples; about `PICTURES` per training."""
         validations = -(-self.recipe.steps // self.recipe.validate_every)
         every = max(1, validations // PICTURES)

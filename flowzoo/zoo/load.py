@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from flowzoo.errors import CheckpointError
 from flowzoo.flows.weights import file_layout, fingerprint, flow_layout, require_same_layout
+from flowzoo.training.model import build
 from flowzoo.zoo import store
 from flowzoo.zoo.preset import Preset
 
@@ -41,14 +42,6 @@ def load(name: str | Path, weights: bool = True, *, conditioner_dtype: str | Non
     if weights:
         _load_published(flow, preset, store.checked_file(preset, store.folder(name)))
     return flow
-
-
-def build(preset: Preset, conditioner_dtype: str | None = None) -> "Flow":
-    """A new flow with a preset's config; the arguments are those of `load`."""
-    from flowzoo.flows import create
-
-    override = {} if conditioner_dtype is None else {"conditioner_dtype": conditioner_dtype}
-    return create(preset.family, **(preset.config | override))
 
 
 def _load_published(flow: "Flow", preset: Preset, path: Path) -> None:

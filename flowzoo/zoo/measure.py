@@ -15,9 +15,10 @@ _ROWS = 56  # rows of the Jacobian per pass: memory of a training batch of that 
 
 
 def mean_and_error(values: np.ndarray) -> tuple[float, float]:
-    """The mean of `values` (n,) and its standard error, std / sqrt(n)."""
+    """The mean of `values` (n,) and its standard error, std / sqrt(n); NaN for one value, which has no spread."""
     values = values.astype(np.float64)
-    return float(values.mean()), float(values.std(ddof=1) / math.sqrt(len(values)))
+    error = float(values.std(ddof=1) / math.sqrt(len(values))) if len(values) > 1 else math.nan
+    return float(values.mean()), error
 
 
 def reconstruction_error(flow: "Flow", x: np.ndarray, condition: np.ndarray | None = None) -> float:

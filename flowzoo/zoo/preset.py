@@ -3,7 +3,7 @@
 import fnmatch
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ PRESETS = Path(__file__).parent / "presets"
 class Preset:
     """One JSON file of `flowzoo/zoo/presets`, checked; `flowzoo.zoo.schema` has every key.
 
-    The fields after `published` are None until `tools/publish.py` fills them.
+    The fields after `published` are None until `tools/publish.py` fills them; `source` is the file, for messages.
     """
 
     name: str
@@ -36,6 +36,7 @@ class Preset:
     files: dict[str, dict[str, Any]] | None = None
     metrics: dict[str, dict[str, Any]] | None = None
     provenance: dict[str, Any] | None = None
+    source: str = field(default="preset", compare=False, repr=False)
 
     @classmethod
     def read(cls, name_or_path: str | Path, folder: str | Path = PRESETS) -> "Preset":
@@ -57,10 +58,10 @@ class Preset:
             if not path.is_file():
                 raise PresetError(f"no preset file at {path}. Pass the path of a .json file or the name of a preset.")
         else:
-            path = Path(folder) / f"{name_or_path}.json"
-            known = list_presets(folder=folder)
-            if name_or_path not in known:
-                raise PresetError(f"unknown preset {name_or_path!r}. {nearest(str(name_or_path), known)}")
+            name, known = str(name_or_path), list_presets(folder=folder)
+            path = Path(folder) / f"{name}.json"
+            if name not in known:
+                raise PresetError(f"unknown preset {name!r}. {nearest(name, known)}")
         try:
             data = json.loads(path.read_text(encoding="utf-8"))
         except (ValueError, OSError) as error:
@@ -71,7 +72,7 @@ class Preset:
     def from_dict(cls, data: Mapping[str, Any], source: str = "preset") -> "Preset":
         """Check `data` and make a preset of it; raises `PresetError` as `read` does."""
         check_preset(data, source)
-        return cls(**data)
+        return cls(**data, source=source)
 
     @property
     def trained(self) -> bool:
@@ -80,7 +81,7 @@ class Preset:
 
     def to_dict(self) -> dict[str, Any]:
         """A plain dictionary, ready for JSON; fields not measured yet are left out."""
-        return {key: value for key, value in asdict(self).items() if value is not None}
+        return {key: value for key, value in asdict(self).items() if value is not None and key != "source"}
 
     def write(self, path: str | Path) -> None:
         """Write the preset as JSON to `path`, all or nothing."""

@@ -14,9 +14,9 @@ from flowzoo.files import sha256, write_atomic
 from flowzoo.flows import Flow
 from flowzoo.flows.weights import file_layout, fingerprint, load_weights, save_weights
 from flowzoo.training.evaluation import losses
+from flowzoo.training.model import build
 from flowzoo.zoo import measure, store
 from flowzoo.zoo.examples import Examples, official_test, shipped_examples
-from flowzoo.zoo.load import build
 from flowzoo.zoo.pictures import write_png
 from flowzoo.zoo.preset import PRESETS, Preset
 from flowzoo.zoo.schema import MEASURED
@@ -42,7 +42,7 @@ def publish(
         name: what `flowzoo.load` takes; the preset's file is written anew.
         workdir: folder of a finished `flowzoo.training.run`.
         force: publish an unfinished run, one of another recipe, or one that measured worse than what is published.
-        examples: measure on so many test examples only, for a trial.
+        examples: measure on so many test examples only, for a trial; needs `force`, as the card gets these numbers.
         data_dir: TFDS' folder; TFDS' default if not given.
 
     Returns:
@@ -50,8 +50,15 @@ def publish(
 
     Raises:
         PresetError: the run is of another family, config, data set or recipe.
-        CheckpointError: the run is not finished, the published checkpoint is better, or the run's weights don't fit.
+        CheckpointError: the run is not finished, the published checkpoint is better or was measured on another number
+            of examples, or the run's weights don't fit.
+        ValueError: `examples` without `force`.
     """
+    if examples is not None and not force:
+        raise ValueError(
+            f"`examples` must be None without `force`, got {examples}: the numbers of so few would replace the card's. "
+            "Leave out --examples, or pass --force."
+        )
     workdir, preset = Path(workdir), Preset.read(name)
     run, result = Preset.read(workdir / "preset.json"), json.loads((workdir / "result.json").read_text())
     _require_same(preset, run, ("family", "config", "dataset"))
@@ -172,7 +179,13 @@ def _require_same(preset: Preset, run: Preset, keys: tuple[str, ...]) -> None:
 def _require_better(preset: Preset, metrics: dict[str, dict[str, Any]]) -> None:
     if preset.metrics is None:
         return
-    old, new = preset.metrics["bits_per_dim"]["value"], metrics["bits_per_dim"]["value"]
+    before, now = preset.metrics["bits_per_dim"], metrics["bits_per_dim"]
+    if before["examples"] != now["examples"]:
+        raise CheckpointError(
+            f"{preset.name} must be compared on the {before['examples']:,} test examples of its card, got "
+            f"{now['examples']:,}. Pass --force to publish without a comparison."
+        )
+    old, new = before["value"], now["value"]
     if not new <= old:
         raise CheckpointError(
             f"{preset.name} is published with {old:.4f} bits/dim, this run has {new:.4f}. "

@@ -7,6 +7,7 @@ from flowzoo.files import sha256
 from flowzoo.zoo.preset import Preset
 
 WEIGHTS = "model.weights.h5"
+DEMO = "glow-fashion-mnist"  # the only one with weights in a slim install
 INSTALLED = Path(__file__).parent / "checkpoints"
 CHECKOUT = Path(__file__).parents[2] / "checkpoints"
 
@@ -22,6 +23,11 @@ def folder(name_or_path: str | Path) -> Path:
         return Path(name_or_path).with_suffix("")
     editable = CHECKOUT.is_dir() and not INSTALLED.is_dir()
     return (CHECKOUT if editable else INSTALLED) / str(name_or_path)
+
+
+def left_out(where: Path) -> bool:
+    """Whether `where` is a `folder` of flowzoo's own weights that a slim install (FLOWZOO_SLIM=1) leaves out."""
+    return where.parent == INSTALLED and where.name != DEMO and not where.is_dir()
 
 
 def checked_file(preset: Preset, where: Path, file: str = WEIGHTS) -> Path:
@@ -42,18 +48,23 @@ def checked_file(preset: Preset, where: Path, file: str = WEIGHTS) -> Path:
         )
     path, expected = where / file, preset.files[file]
     if not path.is_file():
-        raise CheckpointError(
-            f"{preset.name}: {file} is missing, expected it in {where}. A slim install holds the demo preset only: "
-            "install from a clone without FLOWZOO_SLIM."
-        )
+        raise CheckpointError(f"{preset.name}: {file} is missing, expected it in {where}. {_mend(where)}")
     size = path.stat().st_size
     if size != expected["bytes"]:
-        raise CheckpointError(
-            f"{preset.name}: {path} must have {expected['bytes']} bytes, got {size}. Install flowzoo again."
-        )
+        raise CheckpointError(f"{preset.name}: {path} must have {expected['bytes']} bytes, got {size}. {_mend(where)}")
     digest = sha256(path)
     if digest != expected["sha256"]:
         raise CheckpointError(
-            f"{preset.name}: {path} must have sha256 {expected['sha256']}, got {digest}. Install flowzoo again."
+            f"{preset.name}: {path} must have sha256 {expected['sha256']}, got {digest}. {_mend(where)}"
         )
     return path
+
+
+def _mend(where: Path) -> str:
+    if left_out(where):
+        return "A slim install holds the demo preset only: install from a clone without FLOWZOO_SLIM."
+    if where.parent == INSTALLED:
+        return "Install flowzoo again."
+    if where.parent == CHECKOUT:
+        return "Restore it with `git checkout checkpoints`."
+    return "Put the file that was published there, or load the preset with weights=False."

@@ -14,6 +14,16 @@ def test_parts_that_do_not_fit_are_named():
             kind([])
 
 
+def test_parts_must_be_transforms_of_one_dtype():
+    for kind, what in ((Chain, "transforms"), (Multiscale, "levels")):
+        with pytest.raises(TypeError, match=f"`{what}` must hold flowzoo Transforms, got int"):
+            kind([3])
+        with pytest.raises(TypeError, match=f"`{what}` must all be of one dtype, got float32, float64"):
+            kind([Reverse((4, 4, 2)), Reverse((4, 4, 2), dtype="float64")])
+    with pytest.raises(TypeError, match="Invert expected a Bijector, got int"):
+        Invert(3)
+
+
 def test_a_chain_is_as_weak_as_its_weakest_part():
     chain = Chain([UniformDequantization((2,)), Reverse((2,))])
     assert chain.kind == "lower_bound" and chain.stochastic and chain.takes_integers

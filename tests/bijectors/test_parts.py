@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from flowzoo import bijectors as b
-from flowzoo.conditioners import MLP
+from flowzoo.conditioners import MLP, GlowConvNet
 
 SPLITS = {
     "channels": (b.ChannelSplit((4, 4, 3)), (4, 4, 3)),
@@ -18,6 +18,7 @@ def test_merge_undoes_split(name):
     split, shape = SPLITS[name]
     x = np.random.default_rng(0).normal(size=(2, *shape)).astype("float32")
     kept, free = split.split(x)
+    assert split.event_shape == shape
     assert kept.shape == (2, *split.kept_shape) and free.shape == (2, *split.free_shape)
     np.testing.assert_array_equal(split.merge(kept, free), x)
 
@@ -55,14 +56,29 @@ def test_linear_starts_as_a_rotation():
         (lambda: b.ChannelSplit((4, 4, 1)), "at least 2 channels"),
         (lambda: b.CheckerboardSplit((4, 3, 1)), "even height and width"),
         (lambda: b.FeatureMask([1, 1]), "at least one 0 and one 1"),
+        (lambda: b.FeatureMask([]), r"at least one 0 and one 1 and nothing else, got \[\]"),
         (lambda: b.FeatureMask([0, 2]), "at least one 0 and one 1"),
         (lambda: b.Permutation((3,), [0, 1, 1]), r"permutation of 0 ... 2, got \[0, 1, 1\]"),
         (lambda: b.Squeeze((3, 4, 1)), r"divisible by it, got event_shape \(3, 4, 1\)"),
+        (lambda: b.Squeeze((4, 4, 1), 1), "`factor` must be at least 2, got 1"),
+        (lambda: b.Squeeze((4, 4, 1), 0), "`factor` must be at least 2, got 0"),
         (lambda: b.Logit((3,), alpha=0.5), r"`alpha` must lie in \(0, 0.5\), got 0.5"),
         (lambda: b.Scale((3,), scale=0.0), "must be finite and not 0"),
         (
             lambda: b.AffineCoupling((3,), b.FeatureMask([1, 0, 1]), MLP(2, 3)),
             r"must give \(2,\) per example, got",
+        ),
+        (
+            lambda: b.AffineCoupling((3,), b.FeatureMask([1, 0]), MLP(1, 2)),
+            r"the split must be of event_shape \(3,\), got \(2,\)",
+        ),
+        (
+            lambda: b.AdditiveCoupling((8, 8, 1), b.CheckerboardSplit((4, 4, 1)), GlowConvNet((2, 2, 2), 2, 4)),
+            r"the split must be of event_shape \(8, 8, 1\), got \(4, 4, 1\)",
+        ),
+        (
+            lambda: b.AffineCoupling((3,), b.FeatureMask([1, 0, 1]), MLP(3, 2)),
+            r"the conditioner must take \(2,\) per example, the kept part of its split, got one for \(3,\)",
         ),
     ],
 )

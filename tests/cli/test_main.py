@@ -2,8 +2,10 @@
 
 import json
 import os
+import struct
 import subprocess
 import sys
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +16,7 @@ from PIL import Image
 import flowzoo
 from flowzoo.cli import doctor
 from flowzoo.cli.main import BAD_INPUT, CHECK_FAILED, OK, UNEXPECTED, main
+from flowzoo.zoo import store
 from tests.zoo import tiny
 
 ROOT = Path(__file__).parents[2]
@@ -79,6 +82,8 @@ def test_demo(published, tmp_path, capsys):
         assert needed in out
     with Image.open(tmp_path / "here" / "flowzoo-demo.png") as picture:
         assert picture.size == (8 * 28 * 2, 8 * 28 * 2)
+    assert main(["demo", f"--preset={published}", "--out=d.jpg"]) == BAD_INPUT
+    assert "--out must end in .png, got 'd.jpg'" in capsys.readouterr().err
 
 
 def test_sample(published, capsys):
@@ -114,6 +119,9 @@ def test_score(published, images, capsys):
         (np.array([None]), "expected an array written by numpy.save"),
         (None, "No such file"),
         (b"", "expected an array written by numpy.save"),
+        (b"PK\x03\x04", "expected an array written by numpy.save"),
+        (np.zeros((0, 28, 28, 1), np.uint8), "expected at least one example, got an array of shape (0, 28, 28, 1)"),
+        (np.zeros(0, np.uint8), "examples must have shape (28, 28, 1), got an array of shape (0,)"),
     ],
 )
 def test_score_says_what_is_wrong_with_its_input(published, array, message, capsys):
@@ -126,6 +134,40 @@ def test_score_says_what_is_wrong_with_its_input(published, array, message, caps
     assert error.startswith("flowzoo: error: ")
     assert message in error
     assert error.count("\n") == 1
+
+
+def test_an_npz_archive_is_refused(published, capsys):
+    with open("x.npy", "wb") as file:
+        np.savez(file, x=np.zeros((1, 28, 28, 1), np.uint8))
+    assert main(["score", str(published), "x.npy"]) == BAD_INPUT
+    assert "got an .npz archive" in capsys.readouterr().err
+
+
+def png_of_16_bit_colours():
+    rows = b"".join(b"\0" + bytes(6 * 28) for _ in range(28))
+    header = struct.pack(">IIBBBBB", 28, 28, 16, 2, 0, 0, 0)
+    chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(rows)), (b"IEND", b"")]
+    body = (struct.pack(">I", len(d)) + n + d + struct.pack(">I", zlib.crc32(n + d)) for n, d in chunks)
+    return b"\x89PNG\r\n\x1a\n" + b"".join(body)
+
+
+def test_pictures_that_would_lose_something_are_refused(published, capsys):
+    deep, clear = np.zeros((28, 28), np.uint16), np.zeros((28, 28, 4), np.uint8)
+    Image.fromarray(deep).save("deep.png")
+    Path("colours.png").write_bytes(png_of_16_bit_colours())
+    Image.fromarray(clear).save("rgba.png")
+    Image.fromarray(clear[..., :2]).save("la.png")
+    Image.fromarray(clear[..., 0]).save("key.png", transparency=0)
+    for name, message in [
+        ("deep.png", "8 bits per channel"),
+        ("colours.png", "8 bits per channel"),
+        ("rgba.png", "without transparency"),
+        ("la.png", "without transparency"),
+        ("key.png", "without transparency"),
+    ]:
+        assert main(["score", str(published), name]) == BAD_INPUT
+        error = capsys.readouterr().err
+        assert error.startswith(f"flowzoo: error: {name}: ") and message in error and error.count("\n") == 1
 
 
 def test_no_picture_is_refused(published, capsys):
@@ -147,7 +189,9 @@ def test_export(published, capsys):
     assert "log_prob" in capsys.readouterr().out
     assert "sample" in tf.saved_model.load("saved").signatures
     assert main(["export", str(published), "saved"]) == BAD_INPUT
-    assert "must be a new or empty folder" in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert "must be a new or empty folder" in error and "--overwrite" in error and "=True" not in error
+    assert main(["export", str(published), "saved", "--overwrite"]) == OK
 
 
 def test_doctor(published, altered, capsys, monkeypatch):
@@ -165,6 +209,16 @@ def test_doctor(published, altered, capsys, monkeypatch):
 
     altered.with_suffix("").joinpath("model.weights.h5").unlink()
     assert [ok for ok, _ in doctor.weights([str(published), str(altered)])] == [True, False]
+
+
+def test_doctor_takes_a_slim_install_for_healthy(tmp_path, monkeypatch):
+    monkeypatch.setattr(store, "INSTALLED", tmp_path / "installed")
+    monkeypatch.setattr(store, "CHECKOUT", tmp_path / "no-checkout")
+    checks = list(doctor.weights(["glow-fashion-mnist", "realnvp-mnist"]))
+    assert [ok for ok, _ in checks] == [False, True]  # the demo's weights are in every install
+    assert checks[1][1] == "realnvp-mnist: not installed (slim)"
+    (tmp_path / "installed" / "realnvp-mnist").mkdir(parents=True)
+    assert [ok for ok, _ in doctor.weights(["realnvp-mnist"])] == [False]
 
 
 def test_errors_take_one_line_and_the_trace_on_request(capsys, monkeypatch):

@@ -1,3 +1,5 @@
+import inspect
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -39,6 +41,13 @@ def test_seed_fixes_the_weights(name):
 def test_position_adds_a_bias_per_pixel(name):
     plain, placed = NETS[name](), NETS[name](position=True)
     assert placed.count_params() == plain.count_params() + 4 * 6 * 8
+
+
+@pytest.mark.parametrize("kind", [GlowConvNet, ResidualConvNet])
+def test_keywords_are_in_the_signature(kind):
+    parameters = inspect.signature(kind).parameters
+    assert {"position", "seed", "dtype", "name"} <= set(parameters)
+    assert kind((4, 4, 1), 1, 4, name="net").name == "net"
 
 
 def test_an_image_condition_is_resized():

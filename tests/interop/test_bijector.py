@@ -87,6 +87,19 @@ def test_refuses_what_is_no_bijection():
         as_tfp(cases.transform("affine-mask")).forward_event_shape([4])
 
 
+def test_events_are_not_broadcast():
+    view, x = as_tfp(cases.transform("affine-mask")), cases.transform_data("affine-mask")[0]
+    for direction in (view.forward, view.inverse, view.inverse_log_det_jacobian):
+        with pytest.raises(ValueError, match=r"Expected shape \(..., 5\), got \(6, 1\)"):
+            direction(x[:, :1])
+    with pytest.raises(ValueError, match=r"Expected shape \(..., 4, 4, 2\), got \(6, 4, 1, 2\)"):
+        as_tfp(cases.transform("squeeze")).inverse(tf.zeros([6, 4, 1, 2]))
+    unknown = tf.function(view.inverse, input_signature=[tf.TensorSpec([None, None])])
+    np.testing.assert_allclose(unknown(x), view.inverse(x), rtol=1e-5, atol=1e-6)
+    with pytest.raises(tf.errors.InvalidArgumentError, match=r"\[6,1\] is not compatible"):
+        unknown(x[:, :1])
+
+
 @pytest.mark.parametrize("name", list(cases.FLOWS))
 def test_the_bijector_of_a_flow_begins_after_dequantization(name):
     model, condition = cases.flow(name), cases.flow_data(name, 1)[1]

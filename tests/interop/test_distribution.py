@@ -16,11 +16,11 @@ tfd = tfp.distributions
 def test_agrees_with_the_flow(name):
     model, (x, condition) = cases.flow(name), cases.flow_data(name)
     distribution = FlowDistribution(model, condition)
-    assert distribution.dtype == model.input_dtype and distribution.event_shape == model.event_shape
+    assert distribution.dtype == model.data_dtype and distribution.event_shape == model.event_shape
     assert distribution.batch_shape == (() if condition is None else (6,))
     np.testing.assert_allclose(distribution.log_prob(x), model.log_prob(x, condition), rtol=1e-5, atol=1e-5)
     sample = distribution.sample(3, seed=(1, 2))
-    assert sample.shape == (3, *distribution.batch_shape, *model.event_shape) and sample.dtype == model.input_dtype
+    assert sample.shape == (3, *distribution.batch_shape, *model.event_shape) and sample.dtype == model.data_dtype
     np.testing.assert_array_equal(distribution.sample(3, seed=(1, 2)), sample)
     assert (distribution.sample(3, seed=(1, 3)).numpy() != sample.numpy()).any()
     assert distribution.log_prob(sample).shape == sample.shape[: 1 + len(distribution.batch_shape)]
@@ -54,6 +54,17 @@ def test_the_condition_is_the_batch():
         FlowDistribution(model)
     with pytest.raises(ValueError, match="must be None, got one"):
         FlowDistribution(cases.flow("realnvp"), 1)
+
+
+def test_wrong_shapes_and_types_are_refused():
+    with pytest.raises(ValueError, match=r"Expected shape \(..., 2\), got \(6, 1\)"):
+        cases.flow("realnvp").distribution.log_prob(np.zeros((6, 1), "float32"))
+    for labels in (0.7, [0.0, 1.0], True):
+        with pytest.raises(TypeError, match=r"must be integer labels 0 ... 2, got dtype"):
+            FlowDistribution(cases.flow("glow-classes"), labels)
+    for condition in (1.0, [[1.0]]):  # would be broadcast to 3 features
+        with pytest.raises(ValueError, match=r"must be \(..., 3\) numbers, got shape"):
+            FlowDistribution(cases.flow("realnvp-condition"), condition)
 
 
 def test_in_a_joint_distribution():

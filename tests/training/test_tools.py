@@ -37,6 +37,13 @@ def test_a_wrong_preset_is_one_line(tmp_path):
     assert "Traceback" not in wrong.stderr and not (tmp_path / "run").exists()
 
 
+def test_a_wrong_recipe_is_one_line(tmp_path):
+    toy.preset(toy.IMAGES, decay="linear").write(tmp_path / "mine.json")
+    wrong = tool("train.py", "--preset=mine.json", "--workdir=run", folder=tmp_path)
+    assert wrong.returncode == 1 and "mine.json: `training.decay` must be" in wrong.stderr
+    assert "Traceback" not in wrong.stderr and not (tmp_path / "run").exists()
+
+
 def test_the_tools_are_thin():
     for name in ("train.py", "evaluate.py"):
         assert len((ROOT / "tools" / name).read_text().splitlines()) < 100

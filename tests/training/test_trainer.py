@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from flowzoo import data, flows, training
+from flowzoo.errors import CheckpointError, PresetError
 from flowzoo.training import callbacks, evaluation, state
 from flowzoo.zoo.preset import Preset
 from tests.training import toy
@@ -51,7 +52,7 @@ def test_the_better_of_raw_and_averaged_weights_is_kept(circle, tmp_path):
     assert (result.best["step"], result.best["weights"]) == best and result.best["value"] == values[best]
     again = flows.create("realnvp", **toy.CIRCLE["config"])
     again.load_weights(tmp_path / "best.weights.h5")
-    x, _ = toy.Circle({}, training.Recipe.from_dict(toy.TRAINING)).validation
+    x, _ = toy.Circle(None, training.Recipe.from_dict(toy.TRAINING)).validation
     assert evaluation.losses(again, x).mean() == pytest.approx(values[best], abs=1e-6)
 
 
@@ -183,3 +184,25 @@ def test_smoke_on_images_without_the_data_set(tmp_path, monkeypatch):
         assert picture.size == (8 * 28, 8 * 28)
     with pytest.raises(training.StateError, match=r"training\.steps"):
         training.run(toy.preset(toy.IMAGES), tmp_path / "smoke")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"family": "realnpv"}, r"preset: `family` .*Did you mean 'realnvp'"),
+        ({"config": {"event_shape": [2], "widht": 8}}, r"preset: unknown key `config\.widht`"),
+        ({"training": toy.TRAINING | {"decay": "linear"}}, r"preset: `training\.decay` must be .*, got 'linear'"),
+        ({"dataset": {"name": "fashion_mnits", "bits": 0, "labels": False}}, r"`dataset\.name` .*'fashion_mnist'"),
+    ],
+)
+def test_a_wrong_preset_leaves_no_folder(tmp_path, change, message):
+    preset = Preset.from_dict(toy.preset(toy.CIRCLE).to_dict() | change)
+    with pytest.raises(PresetError, match=message):
+        training.run(preset, tmp_path / "run", smoke=True)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_start_that_fails_does_not_claim_the_folder(circle, tmp_path):
+    with pytest.raises(CheckpointError):
+        training.run(toy.preset(toy.CIRCLE), tmp_path, init_from=tmp_path / "missing.weights.h5")
+    assert training.run(toy.preset(toy.CIRCLE), tmp_path, max_steps=1).step == 1

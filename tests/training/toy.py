@@ -66,7 +66,7 @@ class Circle:
     fixture = None
     changed = staticmethod(lambda step, x: x)
 
-    def __init__(self, dataset, recipe, fixture=False):
+    def __init__(self, preset, recipe, fixture=False):
         self.recipe = recipe
         self.validation = (self._points(10_000, recipe.validation_examples), None)
 

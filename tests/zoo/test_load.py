@@ -1,5 +1,7 @@
 """Loading: the right weights load, anything else is refused before it does harm."""
 
+from pathlib import Path
+
 import h5py
 import numpy as np
 import pytest
@@ -8,8 +10,8 @@ import flowzoo
 from flowzoo.errors import CheckpointError, PresetError
 from flowzoo.files import sha256
 from flowzoo.flows.weights import file_layout, fingerprint, flow_layout, load_weights, save_weights
+from flowzoo.training.model import build
 from flowzoo.zoo import store
-from flowzoo.zoo.load import build
 from flowzoo.zoo.preset import Preset
 from flowzoo.zoo.store import WEIGHTS
 from tests.zoo import tiny
@@ -137,3 +139,50 @@ def test_saving_gives_the_same_bytes_without_optimizer_slots(published, tmp_path
     new = flowzoo.load(published, weights=False)
     load_weights(new, tmp_path / "compiled.weights.h5")
     np.testing.assert_array_equal(new.score(images), flow.score(images))
+
+
+def test_a_path_may_be_a_name():
+    assert flowzoo.load(Path("glow-fashion-mnist"), weights=False).event_shape == (28, 28, 1)
+    with pytest.raises(PresetError, match="unknown preset 'glow-fashion-minst'"):
+        flowzoo.load(Path("glow-fashion-minst"))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"family": "glwo"}, r"tiny\.json: `family` must be one of .*, got 'glwo'\. Did you mean 'glow'\?"),
+        ({"config": tiny.CONFIG | {"widht": 3}}, r"tiny\.json: unknown key `config\.widht` for the family 'glow'"),
+        ({"config": tiny.CONFIG | {"hiden": 3}}, r"unknown key `config\.hiden` .*Did you mean 'hidden'"),
+        ({"config": tiny.CONFIG | {"levels": 0}}, r"tiny\.json: the family 'glow' refuses `config`: "),
+        ({"config": tiny.CONFIG | {"bits": 5}}, r"tiny\.json: `dataset\.bits` must be the 5 .*, got 8"),
+        ({"config": tiny.CONFIG | {"classes": 10}}, r"tiny\.json: `dataset\.labels` must be true .*, got false"),
+        ({"dataset": {"name": "mnist", "bits": 8, "labels": True}}, r"`dataset\.labels` must be false .*, got true"),
+    ],
+)
+def test_a_preset_whose_parts_do_not_fit_is_refused(altered, change, message):
+    tiny.edit(altered, lambda record: record.update(change))
+    with pytest.raises(PresetError, match=message):
+        flowzoo.load(altered, weights=False)
+
+
+def test_vectors_have_no_bits(altered):
+    change = {
+        "family": "realnvp",
+        "config": {"event_shape": [3], "depth": 2, "hidden": 4, "seed": 0},
+        "dataset": {"name": "mine", "bits": 0, "labels": False},
+    }
+    tiny.edit(altered, lambda record: record.update(change))
+    assert flowzoo.load(altered, weights=False).event_shape == (3,)
+
+
+def test_missing_weights_tell_how_to_get_them(altered, tmp_path, monkeypatch):
+    (altered.with_suffix("") / WEIGHTS).unlink()
+    with pytest.raises(CheckpointError, match="Put the file that was published there") as error:
+        flowzoo.load(altered)
+    assert "slim" not in str(error.value)
+    monkeypatch.setattr(store, "INSTALLED", tmp_path / "installed")
+    monkeypatch.setattr(store, "CHECKOUT", tmp_path / "no-checkout")
+    with pytest.raises(CheckpointError, match="slim install"):
+        flowzoo.load("realnvp-mnist")
+    with pytest.raises(CheckpointError, match="Install flowzoo again"):
+        flowzoo.load("glow-fashion-mnist")

@@ -21,9 +21,12 @@ def images():
     return flowzoo.data.fixture("fashion_mnist")[0]
 
 
+@pytest.mark.filterwarnings("error::RuntimeWarning")
 def test_mean_and_error():
     mean, error = measure.mean_and_error(np.array([1.0, 2.0, 3.0], np.float32))
     assert (mean, error) == pytest.approx((2.0, 1.0 / math.sqrt(3.0)))
+    mean, error = measure.mean_and_error(np.array([2.0], np.float32))
+    assert mean == 2.0 and math.isnan(error)
 
 
 def test_reconstruction_error_keeps_nan(flow, images, monkeypatch):

@@ -27,6 +27,7 @@ def test_write_then_read_gives_the_same(tmp_path, record):
     preset.write(tmp_path / "tiny.json")
     assert Preset.read(tmp_path / "tiny.json") == preset
     assert preset.to_dict() == record
+    assert Preset.read(tmp_path / "tiny.json").source == "tiny.json"
 
 
 def test_null_means_not_measured_yet():

@@ -7,8 +7,8 @@ from PIL import Image
 import flowzoo
 from flowzoo import training
 from flowzoo.errors import CheckpointError, PresetError
+from flowzoo.training.model import build
 from flowzoo.zoo import publish
-from flowzoo.zoo.load import build
 from flowzoo.zoo.preset import Preset
 from tests.zoo import records, tiny
 
@@ -77,3 +77,14 @@ def test_what_a_real_training_leaves_is_published(untrained, tmp_path):
     best.load_weights(tmp_path / "run" / "best.weights.h5")
     for mine, its in zip(flowzoo.load(untrained).get_weights(), best.get_weights(), strict=True):
         np.testing.assert_array_equal(mine, its)
+
+
+def test_only_equal_numbers_of_examples_are_compared(altered, tmp_path):
+    run = tiny.finished_run(tmp_path / "run", Preset.read(altered))
+    before = altered.read_text()
+    with pytest.raises(ValueError, match=r"`examples` must be None without `force`, got 8: .*--force"):
+        publish.publish(altered, run, examples=8)
+    assert altered.read_text() == before
+    assert publish.publish(altered, run, examples=8, force=True).metrics["bits_per_dim"]["examples"] == 8
+    with pytest.raises(CheckpointError, match="compared on the 8 test examples of its card, got 64"):
+        publish.publish(altered, run)

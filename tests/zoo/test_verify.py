@@ -63,3 +63,15 @@ def test_nothing_to_verify(altered):
     tiny.edit(altered, lambda record: record.pop("metrics"))
     with pytest.raises(CheckpointError, match="no measured numbers yet"):
         flowzoo.verify(altered)
+
+
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+@pytest.mark.parametrize("count", [1, 2])
+def test_an_honest_card_holds_on_very_few_examples(published, monkeypatch, count):
+    images, _ = flowzoo.data.fixture("fashion_mnist")
+    monkeypatch.setattr("flowzoo.zoo.verify.official_test", lambda preset, data_dir: (images[:64], None))
+    report = flowzoo.verify(published, examples=count)
+    assert report.ok, str(report)
+    card = flowzoo.card(published).metrics["bits_per_dim"]
+    expected = 3 * card["standard_error"] * math.sqrt(1 + 64 / count)
+    assert named(report)["bits_per_dim of the test split"].tolerance == pytest.approx(expected)

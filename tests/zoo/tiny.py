@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from flowzoo.flows import Flow
+from flowzoo.training.model import build
 from flowzoo.zoo.examples import shipped_examples
-from flowzoo.zoo.load import build
 from flowzoo.zoo.preset import Preset
 from flowzoo.zoo.publish import measured, recorded, write_files
 from tests.zoo import records

@@ -1,0 +1,68 @@
+"""The flow of a preset, and the refusal of a preset whose parts are wrong or do not fit each other."""
+
+from __future__ import annotations
+
+import inspect
+from typing import TYPE_CHECKING
+
+from flowzoo import data, flows
+from flowzoo.errors import PresetError, nearest
+
+if TYPE_CHECKING:
+    from flowzoo.zoo.preset import Preset
+
+
+def build(preset: Preset, conditioner_dtype: str | None = None) -> flows.Flow:
+    """A new flow with a preset's config.
+
+    Args:
+        preset: the preset; its `family`, `config` and `dataset` are used.
+        conditioner_dtype: as in `flowzoo.load`; None takes the config's.
+
+    Raises:
+        PresetError: an unknown family or config key (the message names the nearest), a config that the family refuses,
+            or a `dataset` of other bits or labels than the flow's.
+    """
+    family, config = preset.family, preset.config
+    if family not in flows.FAMILIES:
+        raise PresetError(
+            f"{preset.source}: `family` must be one of {sorted(flows.FAMILIES)}, got {family!r}. "
+            f"{nearest(family, flows.FAMILIES)}"
+        )
+    known = inspect.signature(flows.FAMILIES[family]).parameters
+    for key in config:
+        if key not in known:
+            raise PresetError(
+                f"{preset.source}: unknown key `config.{key}` for the family {family!r}. {nearest(key, known)}"
+            )
+    override = {} if conditioner_dtype is None else {"conditioner_dtype": conditioner_dtype}
+    try:
+        flow = flows.create(family, **(config | override))
+    except (ValueError, TypeError) as error:
+        raise PresetError(f"{preset.source}: the family {family!r} refuses `config`: {error}") from error
+    _require_fitting(preset, flow)
+    return flow
+
+
+def require_dataset(preset: Preset) -> None:
+    """Raise `PresetError` unless the preset's data set is one that flowzoo knows; the message names the nearest."""
+    name = preset.dataset["name"]
+    if name not in data.names():
+        raise PresetError(
+            f"{preset.source}: `dataset.name` must be one of {sorted(data.names())}, got {name!r}. "
+            f"{nearest(name, data.names())}"
+        )
+
+
+def _require_fitting(preset: Preset, flow: flows.Flow) -> None:
+    bits, labels = preset.dataset["bits"], preset.dataset["labels"]
+    if bits != flow.bits:
+        raise PresetError(
+            f"{preset.source}: `dataset.bits` must be the {flow.bits} of the flow's config (0 for continuous data), "
+            f"got {bits}. Correct the one or the other."
+        )
+    if labels != bool(flow.classes):
+        raise PresetError(
+            f"{preset.source}: `dataset.labels` must be {str(bool(flow.classes)).lower()} for a flow with "
+            f"{flow.classes} classes, got {str(labels).lower()}. Correct it or `config.classes`."
+        )
