@@ -30,3 +30,19 @@ def fresh_process():
         return done.stdout
 
     return run
+
+
+@pytest.fixture(scope="session")
+def published(tmp_path_factory):
+    """The path of a tiny published preset's JSON; not to be altered."""
+    from tests.zoo import tiny  # here, since TensorFlow must find the environment set above
+
+    return tiny.publish(tmp_path_factory.mktemp("zoo"))
+
+
+@pytest.fixture
+def altered(published, tmp_path):
+    """A copy of `published` that a test may alter."""
+    from tests.zoo import tiny
+
+    return tiny.copy(published, tmp_path)

@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import keras
+
 from flowzoo.errors import CheckpointError
 from flowzoo.flows.weights import file_layout, fingerprint, flow_layout, require_same_layout
 from flowzoo.training.model import build
@@ -53,4 +55,4 @@ def _load_published(flow: "Flow", preset: Preset, path: Path) -> None:
             f"{preset.name}: expected {preset.parameters} parameters with fingerprint {preset.fingerprint}, "
             f"got {count} with {mark}. The preset and its weights belong to different versions."
         )
-    flow.load_weights(path)
+    keras.Model.load_weights(flow, path)  # the flow's own would lay both out and compare them once more
