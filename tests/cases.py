@@ -67,6 +67,13 @@ def _multiscale(dtype, conditioner_dtype):
     return b.Multiscale([first, TRANSFORMS["affine-channels"].build(dtype, conditioner_dtype)])
 
 
+def _variational(dtype, conditioner_dtype):
+    squeezed = (2, 2, 8)
+    split = b.ChannelSplit(squeezed)
+    network = GlowConvNet(split.kept_shape, 8, 6, 8, seed=4, dtype=conditioner_dtype)
+    return b.VariationalDequantization(IMAGE, b.AffineCoupling(squeezed, split, network, dtype=dtype), dtype=dtype)
+
+
 _mask = b.FeatureMask([1, 0, 0, 1, 0])
 TRANSFORMS = {
     "affine-mask": _coupling(b.AffineCoupling, VECTOR, _mask, MLP),
@@ -80,6 +87,7 @@ TRANSFORMS = {
         b.AdditiveCoupling, IMAGE, b.CheckerboardSplit(IMAGE, swap=True), ResidualConvNet, blocks=1
     ),
     "additive-channels": _coupling(b.AdditiveCoupling, IMAGE, b.ChannelSplit(IMAGE), GlowConvNet),
+    "affine-all-free": _coupling(b.AffineCoupling, VECTOR, b.AllFree(VECTOR), MLP, features=3),
     "additive-mask": _coupling(b.AdditiveCoupling, VECTOR, _mask, MLP),
     "actnorm-vector": _plain(b.ActNorm),
     "actnorm-image": _plain(b.ActNorm, shape=IMAGE),
@@ -97,6 +105,7 @@ TRANSFORMS = {
     "invert": TransformCase(lambda *types: b.Invert(_chain(*types)), condition_features=3, has_conditioner=True),
     "identity": _plain(b.Identity),
     "dequantize": _plain(b.UniformDequantization, shape=IMAGE, draw="integers"),
+    "dequantize-variational": TransformCase(_variational, IMAGE, "integers"),
     "from-tfp": TransformCase(_from_tfp, draw="positive"),
 }
 
@@ -111,6 +120,7 @@ FLOWS = {  # name: (family, flat configuration)
     "glow": ("glow", {"image_shape": (4, 4, 1), **_tiny}),
     "glow-classes": ("glow", {"image_shape": (4, 4, 1), "classes": 3, "position": True, **_tiny}),
     "glow-condition": ("glow", {"image_shape": (4, 4, 1), "condition_features": 3, **_tiny}),
+    "glow-variational": ("glow", {"image_shape": (4, 4, 1), "noise_depth": 2, "noise_hidden": 4, **_tiny}),
     "glow-additive": ("glow", {"image_shape": (4, 4, 2), "bits": 5, "coupling": "additive", **_tiny}),
 }
 

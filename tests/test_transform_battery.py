@@ -73,10 +73,8 @@ def test_gradient_reaches_every_weight(name):
     transform = cases.transform(name)
     x, condition, seed = cases.transform_data(name)
     z = _latent(transform)
-    for direction, start in ((transform.encode, x), (transform.decode, z)):
-        if name == "dequantize":
-            assert not transform.trainable_weights
-            continue
+    directions = [(transform.encode, x), (transform.decode, z)]
+    for direction, start in directions[:1] if transform.stochastic else directions:  # decode only rounds there
         with tf.GradientTape() as tape:
             value, log_det = direction(start, condition, seed)
             loss = tf.reduce_sum(tf.sin(value)) + tf.reduce_sum(log_det)

@@ -3,17 +3,18 @@
 from flowzoo.bijectors.actnorm import ActNorm, ElementwiseAffine
 from flowzoo.bijectors.chain import Chain, Identity, Invert
 from flowzoo.bijectors.coupling import AdditiveCoupling, AffineCoupling, Coupling
-from flowzoo.bijectors.dequantize import UniformDequantization
+from flowzoo.bijectors.dequantize import UniformDequantization, VariationalDequantization
 from flowzoo.bijectors.elementwise import Logit, Scale
 from flowzoo.bijectors.linear import InvertibleLinear, Permutation, Reverse
 from flowzoo.bijectors.multiscale import Multiscale
 from flowzoo.bijectors.reshape import Flatten, Squeeze
-from flowzoo.bijectors.splits import ChannelSplit, CheckerboardSplit, FeatureMask, Split
+from flowzoo.bijectors.splits import AllFree, ChannelSplit, CheckerboardSplit, FeatureMask, Split
 
 __all__ = [
     "ActNorm",
     "AdditiveCoupling",
     "AffineCoupling",
+    "AllFree",
     "Chain",
     "ChannelSplit",
     "CheckerboardSplit",
@@ -32,4 +33,5 @@ __all__ = [
     "Split",
     "Squeeze",
     "UniformDequantization",
+    "VariationalDequantization",
 ]

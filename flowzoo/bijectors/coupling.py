@@ -80,6 +80,7 @@ class AffineCoupling(Coupling):
 
     Args:
       bound: s lies within (-bound, bound), so that neither direction can explode.
+      growth: s lies below this instead. A small one keeps outliers in check that deep stacks would blow up in encode.
 
     Reference: Dinh et al. 2017, Density estimation using Real NVP, arXiv:1605.08803.
     """
@@ -93,11 +94,15 @@ class AffineCoupling(Coupling):
         conditioner: keras.layers.Layer,
         *,
         bound: float = 2.0,
+        growth: float | None = None,
         dtype: str = "float32",
         name: str | None = None,
     ):
         super().__init__(event_shape, split, conditioner, dtype=dtype, name=name)
         self.bound = float(bound)
+        self.growth = self.bound if growth is None else float(growth)
+        if min(self.bound, self.growth) <= 0.0:
+            raise ValueError(f"`bound` and `growth` must be positive, got {bound} and {growth}.")
 
     def _encode(self, x, condition):
         kept, free = self.split.split(x)
@@ -111,4 +116,5 @@ class AffineCoupling(Coupling):
 
     def _parameters(self, kept, condition):
         shift, raw = tf.split(self._raw(kept, condition), 2, axis=-1)
-        return shift, self.bound * tf.tanh(raw / self.bound)
+        limit = self.bound if self.growth == self.bound else tf.where(raw > 0.0, self.growth, self.bound)
+        return shift, limit * tf.tanh(raw / limit)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import tensorflow as tf
 
 from flowzoo import random
-from flowzoo.transform import Transform, constant_log_det
+from flowzoo.transform import Bijector, Transform, constant_log_det, sum_event
 
 
 class UniformDequantization(Transform):
@@ -36,12 +36,64 @@ class UniformDequantization(Transform):
         return True
 
     def _encode(self, x, condition, seed):
-        x = tf.cast(x, self.compute_dtype)
-        x = tf.where((x >= 0.0) & (x < 2.0**self.bits), x, math.nan)  # no such integer: no log p(x)
-        noisy = x + tf.cast(random.uniform(seed, self.event_shape), x.dtype)
-        inside = tf.minimum(noisy, (x + 1.0) * (1.0 - 2.0**-23))  # x + u can round up to the next bin
-        return inside * 2.0**-self.bits, constant_log_det(-self.total_log_bins, x)
+        x = self._whole(x)
+        return self._noisy(x, random.uniform(seed, self.event_shape)), constant_log_det(-self.total_log_bins, x)
 
     def _decode(self, z, condition, seed=None):
         x = tf.floor(tf.clip_by_value(z * 2.0**self.bits, 0.0, 2.0**self.bits - 1.0))
         return tf.cast(x, tf.uint8 if self.bits <= 8 else tf.int32), constant_log_det(self.total_log_bins, z)
+
+    def _whole(self, x):
+        x = tf.cast(x, self.compute_dtype)
+        return tf.where((x >= 0.0) & (x < 2.0**self.bits), x, math.nan)  # no such integer: no log p(x)
+
+    def _noisy(self, x, u):
+        inside = tf.minimum(x + tf.cast(u, x.dtype), (x + 1.0) * (1.0 - 2.0**-23))  # x + u can round up to the next bin
+        return inside * 2.0**-self.bits
+
+
+class VariationalDequantization(UniformDequantization):
+    """z = (x + u) / 2^bits, u = Phi(y), where y is drawn from a flow given x: noise that fits each example.
+
+    log P(x) >= E[log p(z) - log q(u | x)] - D bits ln 2. With Phi the normal distribution function and `noise` the
+    identity, as it starts, u is uniform.
+
+    Args:
+      event_shape: (height, width, channels), both sides even.
+      noise: bijector on (height / 2, width / 2, 4 * channels), the squeezed y; its condition is the squeezed image in
+        [-0.5, 0.5), of that same shape.
+      bits: x holds integers 0 ... 2^bits - 1; 1 to 16.
+
+    Raises:
+      ValueError: `noise` is for another shape.
+
+    Reference: Ho et al. 2019, Flow++, arXiv:1902.00275.
+    """
+
+    def __init__(
+        self,
+        event_shape: Sequence[int],
+        noise: Bijector,
+        bits: int = 8,
+        *,
+        dtype: str = "float32",
+        name: str | None = None,
+    ):
+        super().__init__(event_shape, bits, dtype=dtype, name=name)
+        height, width, channels = self.event_shape
+        squeezed = (height // 2, width // 2, 4 * channels)
+        if height % 2 or width % 2 or not noise.event_shape == noise.latent_shape == squeezed:
+            raise ValueError(
+                f"`noise` must map {squeezed} to itself for images of shape {self.event_shape} with even sides, got "
+                f"{noise.event_shape} to {noise.latent_shape}."
+            )
+        self.noise = noise
+
+    def _encode(self, x, condition, seed):
+        x = self._whole(x)
+        image = tf.nn.space_to_depth(x * 2.0**-self.bits - 0.5, 2)
+        e = tf.cast(random.normal(seed, self.noise.latent_shape), self.compute_dtype)
+        y, log_det = self.noise.decode(e, image)
+        u = 0.5 * tf.math.erfc(-math.sqrt(0.5) * tf.nn.depth_to_space(y, 2))
+        entropy = log_det + 0.5 * sum_event(tf.square(e) - tf.square(y))  # -log q(u | x)
+        return self._noisy(x, u), entropy - self.total_log_bins

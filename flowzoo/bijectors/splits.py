@@ -74,6 +74,26 @@ class FeatureMask:
         return tf.gather(tf.concat([kept, free], axis=-1), self.order, axis=-1)
 
 
+class AllFree:
+    """Nothing of a vector is kept: a coupling then depends on its condition alone, as a class-conditional prior does.
+
+    Args:
+      event_shape: (features,).
+    """
+
+    def __init__(self, event_shape: Sequence[int]):
+        if len(event_shape) != 1:
+            raise ValueError(f"AllFree needs a vector, got event_shape {tuple(event_shape)}. Put a Flatten before it.")
+        self.event_shape = self.free_shape = (int(event_shape[0]),)
+        self.kept_shape = (0,)
+
+    def split(self, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        return x[:, :0], x
+
+    def merge(self, kept: tf.Tensor, free: tf.Tensor) -> tf.Tensor:
+        return free
+
+
 class CheckerboardSplit:
     """The squares of one colour of a checkerboard over an image are kept, the others free.
 

@@ -12,6 +12,7 @@ from flowzoo.bijectors import (
     ActNorm,
     AdditiveCoupling,
     AffineCoupling,
+    AllFree,
     Chain,
     ChannelSplit,
     ElementwiseAffine,
@@ -20,10 +21,10 @@ from flowzoo.bijectors import (
     Multiscale,
     Scale,
     Squeeze,
-    UniformDequantization,
 )
-from flowzoo.conditioners import GlowConvNet
+from flowzoo.conditioners import MLP, GlowConvNet
 from flowzoo.flows.base import Flow
+from flowzoo.flows.dequantization import dequantization
 from flowzoo.flows.door import check_counts, check_shape
 
 COUPLINGS = {"affine": AffineCoupling, "additive": AdditiveCoupling}
@@ -34,7 +35,7 @@ class Glow(Flow):
     """Glow on images of integers, with learned priors at every scale.
 
     The prior of the channels that leave at a scale, given those that stay, is the affine coupling at the end of the
-    scale; on the whole flat latent follow a learned mean and deviation per entry.
+    scale; on the whole flat latent follow a learned mean and deviation per entry, and per class if there are classes.
 
     Args:
       image_shape: (height, width, channels), both sides divisible by 2^levels.
@@ -43,9 +44,12 @@ class Glow(Flow):
       depth: steps of flow per scale (K in the paper).
       hidden: channels of the hidden layers of each coupling's network.
       coupling: "affine" or "additive".
+      growth: bound on the log-scales of the couplings in encode; a small one (0.5) keeps deep stacks stable in training.
       position: give the networks a learned bias per position; good for aligned data.
       alpha: if positive, pixels pass through a logit of this alpha, as in Real NVP; 0 only centres them. It evens out
         the densities of data with constant backgrounds.
+      noise_depth: couplings of the flow that draws the noise of variational dequantization; 0 for uniform noise.
+      noise_hidden: channels of the hidden layers of its networks.
       classes: number of classes of a class-conditional model; 0 for none.
       condition_features: size of a condition vector; 0 for none.
       conditioner_dtype: Keras dtype policy of the networks, e.g. "mixed_bfloat16"; weights stay float32.
@@ -62,8 +66,11 @@ class Glow(Flow):
         depth: int = 32,
         hidden: int = 512,
         coupling: str = "affine",
+        growth: float = 2.0,
         position: bool = False,
         alpha: float = 0.0,
+        noise_depth: int = 0,
+        noise_hidden: int = 32,
         classes: int = 0,
         condition_features: int = 0,
         conditioner_dtype: str = "float32",
@@ -72,8 +79,8 @@ class Glow(Flow):
     ):
         if coupling not in COUPLINGS:
             raise ValueError(f"`coupling` must be one of {sorted(COUPLINGS)}, got {coupling!r}.")
-        check_counts(1, bits=bits, levels=levels, depth=depth, hidden=hidden)
-        check_counts(0, classes=classes, condition_features=condition_features)
+        check_counts(1, bits=bits, levels=levels, depth=depth, hidden=hidden, noise_hidden=noise_hidden)
+        check_counts(0, classes=classes, condition_features=condition_features, noise_depth=noise_depth)
         shape = check_shape(image_shape, "image_shape")
         if len(shape) != 3 or any(side % 2**levels for side in shape[:2]):
             raise ValueError(
@@ -93,7 +100,8 @@ class Glow(Flow):
                 seed=seed + index,
                 dtype=conditioner_dtype,
             )
-            return kind(shape, split, conditioner)
+            options = {"growth": growth} if kind is AffineCoupling else {}
+            return kind(shape, split, conditioner, **options)
 
         stages, index, current = [], 0, shape
         for level in range(levels):
@@ -108,15 +116,17 @@ class Glow(Flow):
                 parts.append(couple(AffineCoupling, current, index))  # the prior of what leaves here
             stages.append(Chain(parts))
             current = (*current[:2], current[2] - current[2] // 2)
-        transform = Chain(
-            [
-                UniformDequantization(shape, bits),
-                Logit(shape, alpha) if alpha else Scale(shape, shift=-0.5),
-                Multiscale(stages),
-                ElementwiseAffine((math.prod(shape),)),
-            ]
-        )
-        super().__init__(transform, classes=classes, condition_features=condition_features, name=name)
+        latent = (math.prod(shape),)
+        parts = [
+            dequantization(shape, bits, noise_depth, noise_hidden, seed, conditioner_dtype),
+            Logit(shape, alpha) if alpha else Scale(shape, shift=-0.5),
+            Multiscale(stages),
+            ElementwiseAffine(latent),
+        ]
+        if classes:
+            network = MLP(0, AffineCoupling.outputs_per_entry * latent[0], [], classes, dtype=conditioner_dtype)
+            parts.append(AffineCoupling(latent, AllFree(latent), network))
+        super().__init__(Chain(parts), classes=classes, condition_features=condition_features, name=name)
         self.config = {
             "image_shape": list(shape),
             "bits": bits,
@@ -124,8 +134,11 @@ class Glow(Flow):
             "depth": depth,
             "hidden": hidden,
             "coupling": coupling,
+            "growth": growth,
             "position": position,
             "alpha": alpha,
+            "noise_depth": noise_depth,
+            "noise_hidden": noise_hidden,
             "classes": classes,
             "condition_features": condition_features,
             "conditioner_dtype": conditioner_dtype,

@@ -18,10 +18,10 @@ from flowzoo.bijectors import (
     Logit,
     Multiscale,
     Squeeze,
-    UniformDequantization,
 )
 from flowzoo.conditioners import MLP, ResidualConvNet
 from flowzoo.flows.base import Flow
+from flowzoo.flows.dequantization import dequantization
 from flowzoo.flows.door import check_counts, check_shape
 
 
@@ -40,6 +40,8 @@ class RealNVP(Flow):
       hidden: width of the networks.
       blocks: hidden layers (vectors) or residual blocks (images) of each network.
       alpha: of the logit, images only.
+      noise_depth: couplings of the flow that draws the noise of variational dequantization, images only; 0 for uniform.
+      noise_hidden: channels of the hidden layers of its networks.
       position: give image networks a learned bias per position; good for aligned data.
       classes: number of classes of a class-conditional model; 0 for none.
       condition_features: size of a condition vector; 0 for none.
@@ -60,6 +62,8 @@ class RealNVP(Flow):
         blocks: int = 2,
         alpha: float = 0.05,
         position: bool = False,
+        noise_depth: int = 0,
+        noise_hidden: int = 32,
         classes: int = 0,
         condition_features: int = 0,
         conditioner_dtype: str | None = None,
@@ -67,8 +71,8 @@ class RealNVP(Flow):
         dtype: str = "float32",
         name: str | None = None,
     ):
-        check_counts(1, levels=levels, depth=depth, hidden=hidden, blocks=blocks)
-        check_counts(0, bits=bits, classes=classes, condition_features=condition_features)
+        check_counts(1, levels=levels, depth=depth, hidden=hidden, blocks=blocks, noise_hidden=noise_hidden)
+        check_counts(0, bits=bits, noise_depth=noise_depth, classes=classes, condition_features=condition_features)
         shape = check_shape(event_shape, "event_shape")
         if bits and dtype != "float32":
             raise ValueError(f"`dtype` must be 'float32' for images, got {dtype!r}.")
@@ -88,7 +92,8 @@ class RealNVP(Flow):
                 options = {"position": position, "seed": seed + index, "dtype": conditioner_dtype}
                 return ResidualConvNet(split.kept_shape, channels, hidden, features, blocks, **options)
 
-            parts = [UniformDequantization(shape, bits), Logit(shape, alpha), _scales(shape, levels, depth, network)]
+            noise = dequantization(shape, bits, noise_depth, noise_hidden, seed, conditioner_dtype)
+            parts = [noise, Logit(shape, alpha), _scales(shape, levels, depth, network)]
         else:
             raise ValueError(
                 "RealNVP takes `event_shape` (features,) with at least 2 features and `bits` 0, or (height, width, "
@@ -105,6 +110,8 @@ class RealNVP(Flow):
             "blocks": blocks,
             "alpha": alpha,
             "position": position,
+            "noise_depth": noise_depth,
+            "noise_hidden": noise_hidden,
             "classes": classes,
             "condition_features": condition_features,
             "conditioner_dtype": conditioner_dtype,
