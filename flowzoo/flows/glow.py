@@ -44,7 +44,7 @@ class Glow(Flow):
       depth: steps of flow per scale (K in the paper).
       hidden: channels of the hidden layers of each coupling's network.
       coupling: "affine" or "additive".
-      growth: bound on the log-scales of the couplings in encode; a small one (0.5) keeps deep stacks stable in training.
+      growth: bound on the log-scales of the couplings in encode; a small one (0.5) keeps deep stacks stable.
       position: give the networks a learned bias per position; good for aligned data.
       alpha: if positive, pixels pass through a logit of this alpha, as in Real NVP; 0 only centres them. It evens out
         the densities of data with constant backgrounds.
