@@ -137,4 +137,6 @@ def members(archive: Path, rows: dict) -> Iterator[tuple[str, bytes]]:
                     raise FetchError(f"{archive.name}: {member.name} must have size {size}, got {picture.size}.")
             yield member.name, content
     if left:
-        raise FetchError(f"{archive.name}: {len(left)} files of {INDEX} are missing, the first is {min(left)}. {_AGAIN}")
+        raise FetchError(
+            f"{archive.name}: {len(left)} files of {INDEX} are missing, the first is {min(left)}. {_AGAIN}"
+        )

@@ -113,7 +113,9 @@ def write_fixture(name: str) -> Path:
 
     Raises:
         FetchError: if the official files can't be had.
+        ValueError: for an unknown name, or a data set whose images may not be shipped.
     """
+    fixtures.path(name)  # refuses data sets whose images may not be shipped
     with tempfile.TemporaryDirectory(prefix="flowzoo-fetch-") as scratch:
         files = checked_files(name, Path(scratch))
         if name == "cifar10":
