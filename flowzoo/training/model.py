@@ -45,12 +45,19 @@ def build(preset: Preset, conditioner_dtype: str | None = None) -> flows.Flow:
 
 
 def require_dataset(preset: Preset) -> None:
-    """Raise `PresetError` unless the preset's data set is one that flowzoo knows; the message names the nearest."""
-    name = preset.dataset["name"]
+    """Raise `PresetError` unless flowzoo knows the preset's data set, and that has the labels and splits asked for."""
+    name, split = preset.dataset["name"], preset.training.get("finish_split")
     if name not in data.names():
         raise PresetError(
             f"{preset.source}: `dataset.name` must be one of {sorted(data.names())}, got {name!r}. "
             f"{nearest(name, data.names())}"
+        )
+    facts = data.spec(name)
+    if preset.dataset["labels"] and not facts.classes:
+        raise PresetError(f"{preset.source}: `dataset.labels` must be false for {name!r}, which has no labels.")
+    if split and split not in facts.splits:
+        raise PresetError(
+            f"{preset.source}: `training.finish_split` must be one of {list(facts.splits)} for {name!r}, got {split!r}."
         )
 
 

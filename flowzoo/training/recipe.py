@@ -4,17 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import keras
+if TYPE_CHECKING:
+    import keras  # the zoo checks recipes without it
 
-OPTIMIZERS = {
-    "adam": keras.optimizers.Adam,
-    "adamax": keras.optimizers.Adamax,
-    "adamw": keras.optimizers.AdamW,
-    "lion": keras.optimizers.Lion,
-    "sgd": keras.optimizers.SGD,
-}
+OPTIMIZERS = {"adam": "Adam", "adamax": "Adamax", "adamw": "AdamW", "lion": "Lion", "sgd": "SGD"}  # Keras' names
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -39,6 +34,8 @@ class Recipe:
         patience: stop after so many validations without a better one; 0 for never.
         adapt_examples: training examples for the data-dependent initialisation; 0 for none.
         jit_compile: compile log_prob with XLA.
+        finish_split: what the last `finish_steps` draw from instead of "train", "" for nothing else.
+        finish_steps: how many of `steps`; 0 with `finish_split` "".
     """
 
     steps: int
@@ -58,6 +55,8 @@ class Recipe:
     patience: int = 0
     adapt_examples: int = 512
     jit_compile: bool = False
+    finish_split: str = ""
+    finish_steps: int = 0
 
     def __post_init__(self):
         for name in ("steps", "batch_size", "validate_every", "validation_examples"):
@@ -67,6 +66,9 @@ class Recipe:
         _require(self.learning_rate > 0, "learning_rate", "above 0", self.learning_rate)
         _require(0 <= self.ema < 1, "ema", "in [0, 1)", self.ema)
         _require(self.optimizer in OPTIMIZERS, "optimizer", f"one of {sorted(OPTIMIZERS)}", self.optimizer)
+        _require(0 <= self.finish_steps <= self.steps, "finish_steps", "0 to `steps`", self.finish_steps)
+        wanted = "named where `finish_steps` is above 0, and nowhere else"
+        _require(bool(self.finish_split) == bool(self.finish_steps), "finish_split", wanted, self.finish_split)
         _require(self.decay in ("cosine", "constant"), "decay", "'cosine' or 'constant'", self.decay)
 
     @classmethod
@@ -89,6 +91,7 @@ class Recipe:
         return dataclasses.replace(
             self, steps=4, batch_size=8, warmup_steps=min(self.warmup_steps, 2), validate_every=2,
             validation_examples=16, adapt_examples=min(self.adapt_examples, 16), patience=0,
+            finish_steps=min(self.finish_steps, 2),
         )  # fmt: skip
 
     def to_dict(self) -> dict[str, Any]:
@@ -98,6 +101,8 @@ class Recipe:
 
 def learning_rate(recipe: Recipe) -> keras.optimizers.schedules.LearningRateSchedule:
     """The rate as a function of the step: a linear warm-up, then the decay, reaching its end at `recipe.steps`."""
+    import keras
+
     warmup = min(recipe.warmup_steps, recipe.steps - 1)
     end = 1.0 if recipe.decay == "constant" else recipe.final_learning_rate / recipe.learning_rate
     return keras.optimizers.schedules.CosineDecay(
@@ -111,8 +116,11 @@ def learning_rate(recipe: Recipe) -> keras.optimizers.schedules.LearningRateSche
 
 def optimizer(recipe: Recipe) -> keras.optimizers.Optimizer:
     """The optimizer with schedule, clipping and moving average."""
+    import keras
+
+    kind = getattr(keras.optimizers, OPTIMIZERS[recipe.optimizer])
     average = {"use_ema": True, "ema_momentum": recipe.ema} if recipe.ema else {}
-    return OPTIMIZERS[recipe.optimizer](learning_rate(recipe), global_clipnorm=recipe.clip_norm or None, **average)
+    return kind(learning_rate(recipe), global_clipnorm=recipe.clip_norm or None, **average)
 
 
 def _require(holds: bool, name: str, wanted: str, got: Any) -> None:

@@ -1,8 +1,9 @@
-"""Sources: the data of one training, from the prepared data set or, for a smoke run without it, from the fixture."""
+"""Sources: the data of one training, from the prepared data set or, for a smoke run without it, from a stand-in."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import tensorflow as tf
@@ -23,7 +24,8 @@ class Sources:
     Args:
         preset: its `dataset` says name, bits and labels.
         recipe: the recipe.
-        fixture: use the fixture's few examples if the data set isn't prepared here.
+        fixture: if the data set isn't prepared here, use the fixture's few examples, or smooth noise where there is
+            no fixture.
 
     Raises:
         PresetError: there is no such data set.
@@ -40,27 +42,36 @@ class Sources:
         except data.MissingDataError:
             if not fixture:
                 raise
-            logging.warning("%s is not prepared here: this smoke run uses the fixture's examples.", dataset["name"])
-            x, labels = data.fixture(dataset["name"])
-            self.fixture = (x >> (8 - dataset["bits"]), labels if dataset["labels"] else None)
+            self.fixture = _stand_in(dataset)
             self.validation = tuple(
                 part if part is None else part[: recipe.validation_examples] for part in self.fixture
             )
 
     def batches(self, start_step: int) -> tf.data.Dataset:
-        """The endless training stream from `start_step` on: a pure function of (recipe.seed, step)."""
+        """The endless training stream from `start_step` on: a pure function of (recipe.seed, step).
+
+        From step `recipe.steps - recipe.finish_steps` on it shows `recipe.finish_split`, with epochs of its own.
+        """
         recipe = self.recipe
         if self.fixture is not None:
             parts = tuple(part for part in self.fixture if part is not None)
             stream = tf.data.Dataset.from_tensor_slices(parts if len(parts) > 1 else parts[0])
             return stream.repeat().batch(recipe.batch_size).skip(start_step)
-        return self._train(recipe.batch_size, epochs=None, start_step=start_step, flip=recipe.flip, drop_remainder=True)
+        turn = recipe.steps - recipe.finish_steps
+        flags = {"epochs": None, "flip": recipe.flip, "drop_remainder": True}
+        if not recipe.finish_steps:
+            return self._train("train", recipe.batch_size, start_step=start_step, **flags)
+        finish = self._train(recipe.finish_split, recipe.batch_size, start_step=max(0, start_step - turn), **flags)
+        if start_step >= turn:
+            return finish
+        train = self._train("train", recipe.batch_size, start_step=start_step, **flags)
+        return train.take(turn - start_step).concatenate(finish)
 
     def first(self, count: int) -> tuple[np.ndarray, np.ndarray | None]:
         """`count` training examples in random order, for `Flow.adapt`: x and the labels or None."""
         if self.fixture is not None:
             return self._fixture_examples(count)
-        batch = next(self._train(count).as_numpy_iterator())
+        batch = next(self._train("train", count).as_numpy_iterator())
         return batch if isinstance(batch, tuple) else (batch, None)
 
     def _fixture_examples(self, count: int) -> tuple[np.ndarray, np.ndarray | None]:
@@ -68,6 +79,7 @@ class Sources:
 
     def _train(
         self,
+        split: str,
         batch_size: int,
         *,
         epochs: int | None = 1,
@@ -77,7 +89,7 @@ class Sources:
     ) -> tf.data.Dataset:
         return data.load(
             self.dataset["name"],
-            "train",
+            split,
             batch_size=batch_size,
             bits=self.dataset["bits"],
             labels=self.dataset["labels"],
@@ -88,3 +100,18 @@ class Sources:
             flip=flip,
             drop_remainder=drop_remainder,
         )
+
+
+def _stand_in(dataset: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray | None]:
+    facts = data.spec(dataset["name"])
+    what = "the fixture's examples" if facts.shipped else "smooth noise, as its images may not be shipped"
+    logging.warning("%s is not prepared here: this smoke run uses %s.", facts.name, what)
+    x, labels = data.fixture(facts.name) if facts.shipped else (_smooth_noise(64, facts.event_shape), None)
+    return x >> (8 - dataset["bits"]), labels if dataset["labels"] else None
+
+
+def _smooth_noise(count: int, shape: tuple[int, int, int]) -> np.ndarray:
+    """(count, *shape) uint8, the same at every call: noise of a sixteenth of the size, blown up."""
+    height, width, channels = shape
+    coarse = np.random.default_rng(0).uniform(0, 255, (count, -(-height // 16), -(-width // 16), channels))
+    return tf.image.resize(coarse, (height, width), "bilinear").numpy().astype(np.uint8)

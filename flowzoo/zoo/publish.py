@@ -15,8 +15,9 @@ from flowzoo.flows import Flow
 from flowzoo.flows.weights import file_layout, fingerprint, load_weights, save_weights
 from flowzoo.training.evaluation import losses
 from flowzoo.training.model import build
+from flowzoo.training.recipe import Recipe
 from flowzoo.zoo import measure, store
-from flowzoo.zoo.examples import Examples, official_test, shipped_examples
+from flowzoo.zoo.examples import Examples, inputs, official_test, shipped_examples
 from flowzoo.zoo.pictures import write_png
 from flowzoo.zoo.preset import PRESETS, Preset
 from flowzoo.zoo.schema import MEASURED
@@ -96,18 +97,21 @@ def measured(preset: Preset, flow: Flow, test: Examples, weights: str) -> dict[s
     Returns:
         The preset's `metrics`.
     """
-    x, condition = fixture = shipped_examples(preset)
+    shipped = shipped_examples(preset)
+    (x, condition), what = inputs(preset, flow)
     one = None if condition is None else condition[:1]
-    return {
-        "bits_per_dim": _likelihood(preset, flow, test, "test", weights),
-        "fixture_bits_per_dim": _likelihood(preset, flow, fixture, "the test images shipped with flowzoo", weights),
+    metrics = {"bits_per_dim": _likelihood(preset, flow, test, "test", weights)}
+    if shipped is not None:
+        split = "the test images shipped with flowzoo"
+        metrics["fixture_bits_per_dim"] = _likelihood(preset, flow, shipped, split, weights)
+    return metrics | {
         "reconstruction_error": {
             "value": measure.reconstruction_error(flow, x, condition),
-            "note": f"largest |decode(encode(y)) - y|, data range 1, {len(x)} shipped test examples, float32",
+            "note": f"largest |decode(encode(y)) - y|, data range 1, {len(x)} {what}, float32",
         },
         "log_det_error": {
             "value": measure.log_det_error(flow, x[:1], one),
-            "note": "nats, against log |det| of the autodiff Jacobian, 1 shipped test example, float32",
+            "note": f"nats, against log |det| of the autodiff Jacobian, the first of the {what}, float32",
         },
         "non_finite_samples": {
             "value": measure.non_finite_rate(flow, len(x), condition),
@@ -169,11 +173,15 @@ def _provenance(result: dict[str, Any]) -> dict[str, Any]:
 
 def _require_same(preset: Preset, run: Preset, keys: tuple[str, ...]) -> None:
     for key in keys:
-        if getattr(preset, key) != getattr(run, key):
+        if _whole(preset, key) != _whole(run, key):
             raise PresetError(
                 f"the run's `{key}` must be the preset's {getattr(preset, key)}, got {getattr(run, key)}. "
                 f"Correct {preset.name}.json or train it again."
             )
+
+
+def _whole(preset: Preset, key: str) -> Any:
+    return Recipe.from_dict(preset.training).to_dict() if key == "training" else getattr(preset, key)
 
 
 def _require_better(preset: Preset, metrics: dict[str, dict[str, Any]]) -> None:

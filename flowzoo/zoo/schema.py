@@ -1,34 +1,35 @@
 """The keys a preset may have, their types, and the check that names the path of a wrong one."""
 
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import MISSING, dataclass, fields
+from typing import Any, get_type_hints
 
 from flowzoo.errors import PresetError
+from flowzoo.training.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class Default:
+    """Type of a key that may be absent, as it has a default."""
+
+    kind: Any
+
 
 NUMBER = (int, float)
 TEXTS = [str]  # a list of strings
 ANY = {}  # a mapping with free keys: the family's constructor checks them
 
 FILE = {"sha256": str, "bytes": int}
-TRAINING = {
-    "seed": int,
-    "batch_size": int,
-    "steps": int,
-    "optimizer": str,
-    "learning_rate": NUMBER,
-    "warmup_steps": int,
-    "decay": str,
-    "final_learning_rate": NUMBER,
-    "clip_norm": NUMBER,
-    "ema": NUMBER,
-    "flip": bool,
-    "conditioner_dtype": str,
-    "validate_every": int,
-    "validation_examples": int,
-    "patience": int,
-    "adapt_examples": int,
-    "jit_compile": bool,
-}
+
+
+def _recipe() -> dict[str, Any]:
+    hints, kinds = get_type_hints(Recipe), {}
+    for field in fields(Recipe):
+        kind = NUMBER if hints[field.name] is float else hints[field.name]
+        kinds[field.name] = kind if field.default is MISSING else Default(kind)
+    return kinds
+
+
 REQUIRED = {
     "name": str,
     "revision": int,
@@ -36,7 +37,7 @@ REQUIRED = {
     "family": str,
     "config": ANY,
     "dataset": {"name": str, "bits": int, "labels": bool},
-    "training": TRAINING,
+    "training": _recipe(),
     "licence": {"code": str, "weights": str, "data": str},
     "paper": {"title": str, "authors": str, "year": int, "arxiv": str},
     "published": [{"metric": str, "value": NUMBER, "source": str, "note": str, "verified": bool}],
@@ -74,6 +75,7 @@ def check_preset(data: Any, source: str) -> None:
 
 
 def _check(value: Any, kind: Any, path: str, source: str) -> None:
+    kind = kind.kind if isinstance(kind, Default) else kind
     if isinstance(kind, dict):
         _check_mapping(value, kind, path, source)
     elif isinstance(kind, list):
@@ -95,7 +97,7 @@ def _check_mapping(value: Any, kind: dict, path: str, source: str) -> None:
     unknown = [f"`{prefix}{key}`" for key in value if key not in kind]
     if unknown:
         raise PresetError(f"{source}: unknown key {', '.join(unknown)}. Known here: {', '.join(kind)}.")
-    missing = [f"`{prefix}{key}`" for key in kind if key not in value]
+    missing = [f"`{prefix}{key}`" for key in kind if key not in value and not isinstance(kind[key], Default)]
     if missing:
         raise PresetError(f"{source}: missing key {', '.join(missing)}.")
     for key, item in value.items():

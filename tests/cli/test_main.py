@@ -78,7 +78,7 @@ def test_info(published, capsys):
 def test_demo(published, tmp_path, capsys):
     assert main(["demo", f"--preset={published}"]) == OK
     out = capsys.readouterr().out
-    for needed in ("drew 64 samples", "scored 256 test images", "spread", "largest error", "model.weights.h5"):
+    for needed in ("drew 64 samples", "scored 256 shipped test images", "spread", "largest error", "model.weights.h5"):
         assert needed in out
     with Image.open(tmp_path / "here" / "flowzoo-demo.png") as picture:
         assert picture.size == (8 * 28 * 2, 8 * 28 * 2)

@@ -1,15 +1,18 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from flowzoo import data
+from flowzoo.data import fixtures, prepare
 
 FIRST_LABELS = {"mnist": [7, 2, 1, 0, 4], "fashion_mnist": [9, 2, 1, 1, 6], "cifar10": [3, 8, 8, 0, 6]}
 
 
-@pytest.mark.parametrize("name", data.names())
+@pytest.mark.parametrize("name", FIRST_LABELS)
 def test_fixtures_are_the_first_test_images(name):
     images, labels = data.fixture(name)
-    assert images.shape == (64 if name == "cifar10" else 256, *data.spec(name).event_shape)
+    assert images.shape == (data.spec(name).shipped, *data.spec(name).event_shape)
     assert images.dtype == np.uint8
     assert labels.dtype == np.int32
     assert labels[:5].tolist() == FIRST_LABELS[name]
@@ -27,3 +30,12 @@ def test_cifar10_has_its_channels_last_in_the_order_red_green_blue():
 def test_an_unknown_name_is_refused():
     with pytest.raises(ValueError, match="Did you mean 'mnist'"):
         data.fixture("mnis")
+
+
+@pytest.mark.parametrize("name", ["celeb_a", "celeb_a_subset"])
+def test_no_pictures_of_people_are_shipped(name):
+    with pytest.raises(ValueError, match=r"one of 'mnist', 'fashion_mnist', 'cifar10', got 'celeb_a.*not be shipped"):
+        data.fixture(name)
+    with pytest.raises(ValueError, match="may not be shipped"):
+        prepare.write_fixture(name)
+    assert not list(Path(fixtures.__file__).parent.glob("celeb*"))

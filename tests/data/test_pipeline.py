@@ -123,11 +123,12 @@ def test_static_shapes(examples):
         ({"drop_remainder": True}, "`drop_remainder` needs a `batch_size` of 1 to 50, got None"),
         ({"drop_remainder": True, "batch_size": 51}, "`drop_remainder` needs a `batch_size` of 1 to 50, got 51"),
         ({"flip": True}, "`flip` must be False for 'mnist'"),
+        ({"name": "celeb_a", "labels": True}, "`labels` must be False for 'celeb_a', got True: .*no class labels"),
     ],
 )
 def test_wrong_arguments_are_refused(examples, wrong, message):
     with pytest.raises(ValueError, match=message):
-        data.load("mnist", **wrong)
+        data.load(**({"name": "mnist"} | wrong))
 
 
 def test_numpy_integers_are_integers(examples):

@@ -8,6 +8,7 @@ import pytest
 
 import flowzoo
 from flowzoo.errors import PresetError
+from flowzoo.training.recipe import Recipe
 from flowzoo.zoo.preset import Preset, list_presets
 from tests.zoo import records
 
@@ -28,6 +29,16 @@ def test_write_then_read_gives_the_same(tmp_path, record):
     assert Preset.read(tmp_path / "tiny.json") == preset
     assert preset.to_dict() == record
     assert Preset.read(tmp_path / "tiny.json").source == "tiny.json"
+
+
+def test_recipe_keys_with_a_default_may_be_absent(tmp_path):
+    record = records.untrained()
+    record["training"] = {"steps": 3, "finish_split": "train_official", "finish_steps": 1}
+    preset = Preset.read(records.write(tmp_path / "tiny.json", record))
+    assert preset.to_dict() == record
+    assert Recipe.from_dict(preset.training) == Recipe(steps=3, finish_split="train_official", finish_steps=1)
+    record["training"] = Recipe(steps=3).to_dict()
+    assert Preset.from_dict(record).training == record["training"]
 
 
 def test_null_means_not_measured_yet():
