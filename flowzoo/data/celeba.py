@@ -28,9 +28,9 @@ def crop_and_resize(image: bytes) -> np.ndarray:
     """Cuts the centre out of an aligned CelebA image, 148x148 of 178x218 or 74x74 of 89x109, and makes it 64x64.
 
     The centre of the half-size image begins between two pixels, at (7.5, 17.5), so both sizes show the same section.
-    Resizing is Pillow's: bicubic (a = -1/2), widened for antialiasing by the scale (2.3125 or 1.15625), columns first,
-    then rows, in 32-bit integers with weights of 22 bits; after each of the two, half is rounded up, then clipped to
-    0 ... 255. So the result is the same on every machine.
+    Resizing is Pillow's: bicubic (a = -1/2), widened for antialiasing by the scale (2.3125 or 1.15625), along the
+    width and then along the height, with weights rounded to whole multiples of 2^-22; after each of the two, half is
+    rounded up, then clipped to 0 ... 255. All in integers, so the result is the same on every machine.
 
     Args:
         image: an encoded image file (JPEG; tests use PNG).
