@@ -12,7 +12,7 @@ from absl import app, flags
 
 PRESET = flags.DEFINE_string("preset", None, "Name of a published preset, or the path of its .json file.")
 WORKDIR = flags.DEFINE_string("workdir", None, "Folder of a training: measures its best.weights.h5.")
-SPLIT = flags.DEFINE_enum("split", "test", ["train", "validation", "test"], "Which examples.")
+SPLIT = flags.DEFINE_string("split", "test", "Which examples: train, validation, test, or another of the data set's.")
 SEED = flags.DEFINE_integer("seed", 0, "Of the dequantization noise.")
 DRAWS = flags.DEFINE_integer("draws", 1, "Noise draws per example; more give a tighter bound.", lower_bound=1)
 LIMIT = flags.DEFINE_integer("limit", None, "Only the first so many examples.", lower_bound=1)

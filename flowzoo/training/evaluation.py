@@ -39,7 +39,7 @@ def arrays(
 
     Args:
         dataset: the `dataset` part of a preset: name, bits, labels.
-        split: "train", "validation" or "test".
+        split: "train", "validation", "test" or another of the data set's.
         limit: how many; None for all.
         data_dir: as in `flowzoo.data.load`.
     """
@@ -68,7 +68,7 @@ def evaluate(
     Args:
         flow: the model.
         dataset: the `dataset` part of a preset: name, bits, labels.
-        split: "train", "validation" or "test".
+        split: "train", "validation", "test" or another of the data set's.
         seed: of the noise; no effect for exact flows.
         draws: noise draws per example; more than 1 gives the importance-weighted bound.
         limit: only the first so many examples.

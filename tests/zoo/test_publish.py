@@ -88,3 +88,22 @@ def test_only_equal_numbers_of_examples_are_compared(altered, tmp_path):
     assert publish.publish(altered, run, examples=8, force=True).metrics["bits_per_dim"]["examples"] == 8
     with pytest.raises(CheckpointError, match="compared on the 8 test examples of its card, got 64"):
         publish.publish(altered, run)
+
+
+def test_a_data_set_of_which_nothing_is_shipped(tmp_path):
+    record = records.untrained() | {"config": tiny.CONFIG}
+    record["dataset"]["name"] = "celeb_a_subset"
+    path = records.write(tmp_path / "tiny.json", record)
+    metrics = publish.publish(path, tiny.finished_run(tmp_path / "run", Preset.read(path))).metrics
+    assert set(metrics) == {"bits_per_dim", "reconstruction_error", "log_det_error", "non_finite_samples"}
+    assert "64 samples of the flow at T = 0.7" in metrics["reconstruction_error"]["note"]
+    assert metrics["reconstruction_error"]["value"] < 1e-3
+    assert metrics["log_det_error"]["value"] < 0.05
+
+
+def test_keys_that_a_recipe_leaves_out_are_their_defaults(tmp_path):
+    whole = records.untrained() | {"config": tiny.CONFIG}
+    short = whole | {"training": {key: value for key, value in whole["training"].items() if key != "seed"}}
+    path = records.write(tmp_path / "tiny.json", short)
+    published = publish.publish(path, tiny.finished_run(tmp_path / "run", Preset.from_dict(whole)))
+    assert published.training == whole["training"]

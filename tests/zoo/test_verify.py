@@ -1,5 +1,6 @@
 """Verify: an honest card holds, and a number that is off is found."""
 
+import json
 import math
 
 import pytest
@@ -75,3 +76,32 @@ def test_an_honest_card_holds_on_very_few_examples(published, monkeypatch, count
     card = flowzoo.card(published).metrics["bits_per_dim"]
     expected = 3 * card["standard_error"] * math.sqrt(1 + 64 / count)
     assert named(report)["bits_per_dim of the test split"].tolerance == pytest.approx(expected)
+
+
+@pytest.fixture
+def faces(altered):
+    """A preset of a data set of which nothing is shipped, as `publish` leaves it."""
+
+    def change(record):
+        record["dataset"]["name"] = "celeb_a_subset"
+        del record["metrics"]["fixture_bits_per_dim"]
+
+    return tiny.edit(altered, change)
+
+
+def test_without_any_image_the_likelihood_is_missing_not_fine(faces, tmp_path):
+    report = flowzoo.verify(faces, data_dir=str(tmp_path))
+    assert [check.name for check in report.checks if not check.ok] == ["bits_per_dim"]
+    assert named(report)["bits_per_dim"].measured is None
+    assert "OFF  bits_per_dim: not measured, expected" in str(report)
+    assert f"Run: python tools/fetch_data.py --dataset=celeb_a_subset --data_dir={tmp_path}" in str(report)
+    assert "64 samples of the flow at T = 0.7" in named(report)["reconstruction_error"].protocol
+    json.dumps(report.to_dict(), allow_nan=False)
+
+
+def test_with_the_data_set_no_shipped_image_is_needed(faces, monkeypatch):
+    images, _ = flowzoo.data.fixture("fashion_mnist")
+    monkeypatch.setattr("flowzoo.zoo.verify.official_test", lambda preset, data_dir: (images[:64], None))
+    report = flowzoo.verify(faces)
+    assert report.ok, str(report)
+    assert len(report.checks) == 4
