@@ -25,15 +25,17 @@ from flowzoo.training.recipe import Recipe
 
 
 class NonFiniteLoss(ArithmeticError):
-    """The loss or a weight is not a finite number.
+    """The loss, a gradient or a weight is not a finite number.
 
-    Attributes:
+    Args:
         step: the step (from 1) at which it was seen.
+        what: what is not finite.
+        found: where it came from, and where the batch is.
     """
 
-    def __init__(self, step: int, what: str):
+    def __init__(self, step: int, what: str, found: str = ""):
         super().__init__(
-            f"{what} at step {step}. The last state written is still good: lower the learning rate or `clip_norm`, "
+            f"{what} at step {step}{found and f': {found}'}. The last state written is still good: lower the learning rate or `clip_norm`, "
             "or raise `warmup_steps`, and start again in a new --workdir (--init_from takes over weights)."
         )
         self.step = step
@@ -63,7 +65,10 @@ class Count(keras.callbacks.Callback):
 
 
 class StopOnNonFinite(keras.callbacks.Callback):
-    """Raises `NonFiniteLoss` at the first step whose loss is NaN or infinite: the logged mean keeps either."""
+    """Raises `NonFiniteLoss` at the first step whose loss is NaN or infinite: the logged mean keeps either.
+
+    Where `forensics.stopping` works, it comes first.
+    """
 
     def __init__(self, progress: Progress):
         super().__init__()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import math
 import os
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +21,7 @@ from absl import logging
 from flowzoo import files, flows
 from flowzoo.errors import PresetError
 from flowzoo.flows.weights import load_weights
-from flowzoo.training import callbacks, evaluation, folder, machine, pictures, state
+from flowzoo.training import callbacks, evaluation, folder, forensics, machine, pictures, state
 from flowzoo.training.model import build
 from flowzoo.training.progress import Progress, write_best, write_history
 from flowzoo.training.recipe import Recipe, optimizer
@@ -175,7 +177,7 @@ class _Training:
         last = min(recipe.steps, recipe.steps if max_steps is None else max_steps)
         if progress.finished or progress.step >= last:
             return progress.finished or "max_steps"
-        with callbacks.Stop(progress, last, deadline) as stop:
+        with callbacks.Stop(progress, last, deadline) as stop, self._explaining():
             terminal = sys.stdout.isatty()
             self.flow.fit(
                 self.sources.batches(progress.step),
@@ -194,6 +196,18 @@ class _Training:
                 ],
             )
         return stop.reason
+
+    @contextlib.contextmanager
+    def _explaining(self) -> Iterator[None]:
+        try:
+            yield
+        except tf.errors.InvalidArgumentError as error:
+            if forensics.MARK not in str(error):
+                raise
+            step, batch = self.progress.step + 1, next(iter(self.sources.batches(self.progress.step)))
+            x, condition = batch if isinstance(batch, tuple) else (batch, None)
+            what, found = forensics.report(self.flow, x, condition, step, self.recipe.seed, self.workdir)
+            raise callbacks.NonFiniteLoss(step, what, found) from None
 
     def conclude(self, stopped: str) -> Result:
         """Writes result.json; the twin holds the best weights after."""
