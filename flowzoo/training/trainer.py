@@ -17,12 +17,13 @@ import keras
 import numpy as np
 import tensorflow as tf
 from absl import logging
+from PIL import Image
 
 from flowzoo import files, flows
 from flowzoo.errors import PresetError
 from flowzoo.flows.weights import load_weights
 from flowzoo.training import callbacks, evaluation, folder, forensics, machine, pictures, state
-from flowzoo.training.model import build
+from flowzoo.training.model import build, initial_weights
 from flowzoo.training.progress import Progress, write_best, write_history
 from flowzoo.training.recipe import Recipe, optimizer
 from flowzoo.training.sources import Sources
@@ -30,7 +31,6 @@ from flowzoo.training.sources import Sources
 if TYPE_CHECKING:
     from flowzoo.zoo.preset import Preset
 
-SAMPLES = 64
 PICTURES = 20  # per training, about
 
 
@@ -70,8 +70,8 @@ def run(
 ) -> Result:
     """Trains a preset in a work folder, or goes on where a training there stopped or was killed.
 
-    The folder then holds preset.json, state/, history.csv, tensorboard/, samples/, best.weights.h5, best.json and
-    result.json. Data order and noise are pure functions of (seed, step), so a resumed training ends as an
+    The folder then holds preset.json, state/, history.csv, tensorboard/, samples/, interpolations/, best.weights.h5,
+    best.json and result.json. Data order and noise are pure functions of (seed, step), so a resumed training ends as an
     undisturbed one does (with `deterministic`, to the last bit).
 
     Args:
@@ -82,7 +82,7 @@ def run(
         deterministic: deterministic kernels: same seed, same machine, same bits. Slower; stays on in this process.
         save_minutes: minutes between states.
         max_minutes: pause after so many minutes.
-        init_from: a `.weights.h5` to start from, with a fresh optimizer.
+        init_from: weights to start from, with a fresh optimizer: a preset's name or a `.weights.h5`.
 
     Returns:
         The result.
@@ -156,7 +156,9 @@ class _Training:
             write_history(self.workdir / "history.csv", self.progress.rows)
             return
         if init_from:
-            load_weights(self.twin, init_from)  # Keras warns about slots that a compiled flow lacks in the file
+            load_weights(
+                self.twin, initial_weights(init_from)
+            )  # Keras warns about slots that a compiled flow lacks in the file
             self.flow.set_weights(self.twin.get_weights())
         if self.recipe.adapt_examples and not int(self.flow.adapted):
             self.flow.adapt(*self.sources.first(self.recipe.adapt_examples), seed=self.recipe.seed)
@@ -168,6 +170,7 @@ class _Training:
         bad = [name for name, value in arrays.items() if value.dtype.kind == "f" and not np.isfinite(value).all()]
         if bad:
             raise callbacks.NonFiniteLoss(progress.step, f"{len(bad)} weights or optimizer slots are not finite")
+        progress.note_memory()
         arrays |= state.pack("metrics", flow.metrics_variables) | state.pack("best", progress.best_weights)
         state.save(self.workdir / "state", progress.step, arrays, progress.facts())
 
@@ -221,9 +224,12 @@ class _Training:
         else:
             shown = progress
         write_best(self.workdir, self.twin, shown)
+        progress.note_memory()
         result = Result(self.twin, stopped, progress.step, shown.best, progress.rows)
         facts = {
             "preset": self.preset.name,
+            "seed": self.recipe.seed,
+            "init_from": folder.start(self.workdir)["init_from"],
             "stopped": stopped,
             "finished": result.finished,
             "steps": progress.step,
@@ -233,6 +239,7 @@ class _Training:
             "parameters": self.twin.count_params(),
             "wall_time_seconds": round(progress.seconds, 1),
             "seconds_per_step": progress.seconds_per_step,
+            **{f"peak_{what}_bytes": peak for what, peak in progress.peaks.items()},
             "fixture": self.sources.fixture is not None,
             "date": time.strftime("%Y-%m-%d"),
             **self.machine,
@@ -241,16 +248,17 @@ class _Training:
         logging.info("Stopped by %s at step %d; best %s.", stopped, progress.step, shown.best)
         return result
 
-    def show(self, step: int, flow: flows.Flow) -> None:
-        """Writes a picture of samples; about `PICTURES` per training."""
+    def show(self, step: int, flow: flows.Flow) -> dict[str, Image.Image]:
+        """Writes and returns pictures by the flow; about `PICTURES` times per training, else none."""
         validations = -(-self.recipe.steps // self.recipe.validate_every)
         every = max(1, validations // PICTURES)
         if len(flow.event_shape) != 3 or (len(self.progress.rows) % every and step != self.recipe.steps):
-            return
-        condition = np.arange(SAMPLES, dtype=np.int32) % flow.classes if flow.classes else None
-        images = flow.sample(SAMPLES, condition, seed=self.recipe.seed).numpy()
-        with files.atomic(self.workdir / "samples" / f"{step:09d}.png") as file:
-            pictures.grid(images, bits=flow.bits or 8).save(file, "PNG")
+            return {}
+        drawn = pictures.drawn(flow, self.recipe.seed)
+        for name, picture in drawn.items():
+            with files.atomic(self.workdir / name / f"{step:09d}.png") as file:
+                picture.save(file, "PNG")
+        return drawn
 
 
 class _RestoreMetrics(keras.callbacks.Callback):

@@ -1,9 +1,11 @@
 """MODEL_CARDS.md and the README's table are what the presets say."""
 
+import types
 from pathlib import Path
 
 import pytest
 
+from flowzoo.data import specs
 from flowzoo.zoo.card import summary
 from flowzoo.zoo.markdown import BEGIN, END, markdown_card, markdown_cards, preset_table, readme_with_table
 from flowzoo.zoo.preset import Preset, list_presets
@@ -47,6 +49,42 @@ def test_an_untrained_preset_claims_nothing():
     assert "not measured yet" in summary(preset)
     assert "not trained yet" in preset_table([preset])
     assert "samples.png" not in markdown_card(preset)
+
+
+def test_a_recipe_only_is_marked():
+    preset = Preset.from_dict(records.untrained() | {"recipe_only": True, "parameters": 1234})
+    text = markdown_card(preset)
+    assert "**Recipe only: there are no weights.**" in text and "| parameters | 1,234 |" in text
+    assert "flowzoo verify" not in text and "samples.png" not in text and "### Train it\n" in text
+    assert "recipe only, no weights | 1,234" in preset_table([preset])
+    assert "bits/dim   recipe only: there are no weights" in summary(preset)
+
+
+def test_restrictions_of_the_data_are_plain_to_see():
+    record = records.published()
+    record["licence"]["data"] = "CelebA agreement: non-commercial research purposes only"
+    preset = Preset.from_dict(record)
+    assert "**Restricted: non-commercial research only, by the licence of the data.**" in markdown_card(preset)
+    assert "fashion_mnist; non-commercial research only" in preset_table([preset])
+    assert "restricted non-commercial research only" in summary(preset)
+    assert "estricted" not in markdown_card(Preset.from_dict(records.published()))
+
+
+def test_a_part_of_a_data_set_is_named(monkeypatch):
+    part = types.SimpleNamespace(subset="14,283 of the 162,770 training images; 660 of the 19,962 test images")
+    monkeypatch.setattr(specs, "spec", lambda name: part)
+    preset = Preset.from_dict(records.published())
+    assert f"| data | fashion_mnist, 8 bits ({part.subset}) |" in markdown_card(preset)
+    assert f"data       fashion_mnist, 8 bits ({part.subset})" in summary(preset)
+
+
+def test_memory_and_start_of_a_training():
+    record = records.published()
+    record["provenance"] |= {"peak_memory_bytes": 3 * 2**29, "peak_gpu_memory_bytes": 2**30, "init_from": "glow-mnist"}
+    text = "2 steps in 0.02 h on 2 CPU cores"
+    more = ", at most 1.50 GiB of memory, at most 1.00 GiB of GPU memory, from the weights of glow-mnist"
+    assert f"| trained | {text}{more} |" in markdown_card(Preset.from_dict(record))
+    assert f"trained    {text}\n" in summary(Preset.from_dict(records.published()))
 
 
 def test_readme_needs_its_markers():
