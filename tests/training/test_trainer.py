@@ -183,8 +183,10 @@ def test_init_from_takes_weights_and_a_fresh_optimizer(circle, tmp_path):
         training.run(toy.preset(deeper), tmp_path / "third", init_from=weights)
 
 
-def test_init_from_takes_a_preset(circle, published, tmp_path):
-    tiny = Preset.read(published)
+def test_init_from_takes_a_preset(published, tmp_path, monkeypatch):
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "nothing"))
+    record = Preset.read(published).to_dict()
+    tiny = Preset.from_dict(record | {"training": record["training"] | {"adapt_examples": 0}})
     result = training.run(tiny, tmp_path / "run", smoke=True, init_from=published, max_steps=1)
     start = flowzoo.load(published)
     change = max(np.abs(a - b).max() for a, b in zip(result.flow.get_weights(), start.get_weights(), strict=True))
