@@ -60,7 +60,7 @@ def protocol_text(metric: dict[str, Any]) -> str:
 def data_text(preset: Preset) -> str:
     """The data set, its bits, and of which larger one it is a part."""
     name = preset.dataset["name"]
-    subset = getattr(specs.spec(name), "subset", "") if name in specs.names() else ""
+    subset = specs.spec(name).subset if name in specs.names() else ""
     return f"{name}, {preset.dataset['bits']} bits" + (f" ({subset})" if subset else "")
 
 

@@ -20,7 +20,7 @@ from flowzoo.zoo import measure, store
 from flowzoo.zoo.examples import Examples, inputs, official_test, shipped_examples
 from flowzoo.zoo.pictures import write_png
 from flowzoo.zoo.preset import PRESETS, Preset
-from flowzoo.zoo.schema import MAY_LACK, MEASURED
+from flowzoo.zoo.schema import MEASURED, Default
 
 FILES = (store.WEIGHTS, "samples.png", "history.csv")
 COOLER = (0.9, 0.8, 0.7, 0.6)  # temperatures of the last rows of samples.png
@@ -171,10 +171,8 @@ def _provenance(result: dict[str, Any]) -> dict[str, Any]:
     facts = result | {"seconds_per_step": pace} | {"command": _without_folders(result["command"])}
     if result.get("init_from"):
         facts["init_from"] = Path(result["init_from"]).name
-    wanted = [
-        key for key in MEASURED["provenance"] if f"provenance.{key}" not in MAY_LACK or facts.get(key) is not None
-    ]
-    return {key: facts[key] for key in wanted}
+    kinds = MEASURED["provenance"].items()
+    return {key: facts[key] for key, kind in kinds if not isinstance(kind, Default) or facts.get(key) is not None}
 
 
 def _without_folders(command: str) -> str:

@@ -75,7 +75,7 @@ def test_an_overflow_in_the_base(circle, tmp_path):
 
 
 def test_the_path_leads_to_the_transform():
-    flow = flows.create("glow", image_shape=[4, 4, 3], bits=8, levels=2, depth=2, hidden=4, classes=3)
+    flow = flows.create("glow", image_shape=[4, 4, 3], bits=8, levels=2, depth=2, hidden=4, classes=3, noise_depth=1)
     flow.compile()
     x, labels = np.zeros([2, 4, 4, 3], np.uint8), np.array([0, 2])
     assert forensics.examine(flow, x, labels, 1).transform is None
@@ -83,11 +83,13 @@ def test_the_path_leads_to_the_transform():
     guilty.conditioner.head.bias.assign(np.full(guilty.conditioner.head.bias.shape, np.nan))
     found = forensics.examine(flow, x, labels, 1)
     assert (found.transform, found.what) == ("transforms/2/levels/1/transforms/3 AffineCoupling", "value")
+    expected = f"first not finite: {found.transform}, encode, value, 2 examples; weights that were not finite before: "
+    assert str(found) == expected + guilty.conditioner.head.bias.path
+    noise = flow.transform.transforms[0].noise.transforms[0]
+    noise.conditioner.head.bias.assign(np.full(noise.conditioner.head.bias.shape, np.nan))
+    found = forensics.examine(flow, x, labels, 1)
+    assert (found.transform, found.direction) == ("transforms/0/noise/transforms/0 AffineCoupling", "decode")
     assert "encode" not in vars(guilty) and "log_prob" not in vars(flow.base)
-    assert (
-        str(found) == f"first not finite: {found.transform}, encode, value, 2 examples; weights that were not finite "
-        f"before: {guilty.conditioner.head.bias.path}"
-    )
 
 
 def test_a_failing_second_pass_still_leaves_the_batch(circle, tmp_path, monkeypatch):
