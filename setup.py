@@ -57,6 +57,7 @@ setup(
         "absl-py>=2.1,<3",
         "h5py>=3.11,<4",
         "pillow>=10,<14",
+        "matplotlib>=3.8,<4",
         "tensorboard>=2.20,<2.22",  # tf.summary writes with it, and tensorflow does not bring it
     ],
     extras_require={

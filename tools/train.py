@@ -16,7 +16,7 @@ MAX_MINUTES = flags.DEFINE_float("max_minutes", None, "Pause after so many minut
 SAVE_MINUTES = flags.DEFINE_float("save_minutes", 5.0, "Minutes between states.")
 SMOKE = flags.DEFINE_bool("smoke", False, "A few tiny steps, to see whether everything runs.")
 DETERMINISTIC = flags.DEFINE_bool("deterministic", False, "Same seed, same machine: same bits. Slower.")
-INIT_FROM = flags.DEFINE_string("init_from", None, "A .weights.h5 to start from, with a fresh optimizer.")
+INIT_FROM = flags.DEFINE_string("init_from", None, "Start from the weights of a preset (its name) or a .weights.h5.")
 
 INTERRUPTED = 75  # EX_TEMPFAIL: the same command goes on
 

@@ -83,7 +83,7 @@ def weights(names: list[str]) -> Iterator[tuple[bool, str]]:
     for name in names:
         preset = Preset.read(name)
         if not preset.trained:
-            yield True, f"{preset.name}: no weights published yet"
+            yield True, f"{preset.name}: {'recipe only' if preset.recipe_only else 'no weights published yet'}"
             continue
         if store.left_out(store.folder(name)):
             yield True, f"{preset.name}: not installed (slim)"

@@ -25,5 +25,6 @@ def run(args: argparse.Namespace) -> int:
         print(json.dumps(preset.to_dict(), indent=2))
     else:
         print(summary(preset))
-        print(f"  files      {store.folder(args.preset) if preset.trained else 'none yet'}")
+        absent = "none" if preset.recipe_only else "none yet"
+        print(f"  files      {store.folder(args.preset) if preset.trained else absent}")
     return 0

@@ -6,10 +6,10 @@ import sys
 from collections.abc import Sequence
 
 import flowzoo
-from flowzoo.cli import demo, doctor, export, info, listing, sample, score, verify
+from flowzoo.cli import demo, doctor, export, info, listing, plot, sample, score, verify
 from flowzoo.cli.quiet import import_tensorflow
 
-COMMANDS = (demo, listing, info, sample, score, verify, export, doctor)
+COMMANDS = (demo, listing, info, sample, score, verify, export, plot, doctor)
 
 OK, CHECK_FAILED, BAD_INPUT, UNEXPECTED = 0, 1, 2, 3
 EXIT_CODES = """exit codes:

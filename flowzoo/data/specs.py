@@ -11,6 +11,9 @@ _VALIDATION_RULE = (
 )
 
 _CELEBA_RULE = "the official partition by file number: train to 162770, validation to 182637, test to 202599"
+_CELEBA_SUBSET = (
+    "14,283 of the 162,770 training images, 780 of the 19,867 validation images, 660 of the 19,962 test images"
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,6 +33,7 @@ class DatasetSpec:
         citation: authors, title, year.
         source: where the official files are taken from.
         shipped: how many test examples lie in the package (`flowzoo.data.fixture`); 0 for none.
+        subset: how much of a larger data set this is, in words, for cards; "" for a whole one.
     """
 
     name: str
@@ -44,6 +48,7 @@ class DatasetSpec:
     citation: str
     source: str
     shipped: int
+    subset: str = ""
 
 
 def _labelled(train_size: int, **facts) -> DatasetSpec:
@@ -125,9 +130,9 @@ _SPECS = {
             {"train": 14_283, "train_official": 4_560, "validation": 780, "test": 660},
             name="celeb_a_subset",
             tfds_name="celeb_a_subset:1.0.0",
-            split_rule=f"{_CELEBA_RULE}; of it 14,283 of the 162,770 training images, 780 of the 19,867 validation "
-            "images, 660 of the 19,962 test images. 9,723 training images are half size (89x109), all others official "
-            "size (178x218); train_official = the 4,560 training images of official size",
+            subset=_CELEBA_SUBSET,
+            split_rule=f"{_CELEBA_RULE}; of it {_CELEBA_SUBSET}. 9,723 training images are half size (89x109), all "
+            "others official size (178x218); train_official = the 4,560 training images of official size",
             source="a folder with train.tar, validation.tar, test.tar and index.csv (--source_dir), sha256 and size of "
             "each image checked",
         ),

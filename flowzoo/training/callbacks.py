@@ -17,6 +17,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 from absl import logging
+from PIL import Image
 
 from flowzoo.flows import Flow
 from flowzoo.training import evaluation
@@ -25,16 +26,19 @@ from flowzoo.training.recipe import Recipe
 
 
 class NonFiniteLoss(ArithmeticError):
-    """The loss or a weight is not a finite number.
+    """The loss, a gradient or a weight is not a finite number.
 
-    Attributes:
+    Args:
         step: the step (from 1) at which it was seen.
+        what: what is not finite.
+        found: where it came from, and where the batch is.
     """
 
-    def __init__(self, step: int, what: str):
+    def __init__(self, step: int, what: str, found: str = ""):
         super().__init__(
-            f"{what} at step {step}. The last state written is still good: lower the learning rate or `clip_norm`, "
-            "or raise `warmup_steps`, and start again in a new --workdir (--init_from takes over weights)."
+            f"{what} at step {step}{found and f': {found}'}. The last state written is still good: lower the learning "
+            "rate or `clip_norm`, or raise `warmup_steps`, and start again in a new --workdir (--init_from takes over "
+            "weights)."
         )
         self.step = step
 
@@ -63,7 +67,10 @@ class Count(keras.callbacks.Callback):
 
 
 class StopOnNonFinite(keras.callbacks.Callback):
-    """Raises `NonFiniteLoss` at the first step whose loss is NaN or infinite: the logged mean keeps either."""
+    """Raises `NonFiniteLoss` at the first step whose loss is NaN or infinite: the logged mean keeps either.
+
+    Where `forensics.stopping` works, it comes first.
+    """
 
     def __init__(self, progress: Progress):
         super().__init__()
@@ -102,7 +109,7 @@ class Validate(keras.callbacks.Callback):
         twin: an uncompiled flow like the one in training; weights are tried in it.
         validation: x and condition or None.
         workdir: the work folder.
-        show: called with (step, twin) after a validation, the twin holding the better weights; for pictures.
+        show: called with (step, twin) after a validation, the twin holding the better weights; gives pictures by name.
     """
 
     def __init__(
@@ -112,7 +119,7 @@ class Validate(keras.callbacks.Callback):
         twin: Flow,
         validation: tuple[np.ndarray, np.ndarray | None],
         workdir: Path,
-        show: Callable[[int, Flow], None],
+        show: Callable[[int, Flow], Mapping[str, Image.Image]],
     ):
         super().__init__()
         self.progress, self.recipe, self.twin, self.validation = progress, recipe, twin, validation
@@ -157,7 +164,12 @@ class Validate(keras.callbacks.Callback):
         write_history(self.workdir / "history.csv", progress.rows)
         self._summarize({key: value for key, value in row.items() if key not in ("step", "loss", "learning_rate")})
         logging.info(" | ".join(f"{key} {value:.6g}" for key, value in row.items()))
-        self.show(progress.step, self.twin)
+        pictures = self.show(progress.step, self.twin)
+        progress.note_memory()
+        self._summarize({f"peak_{what}_bytes": peak for what, peak in progress.peaks.items()})
+        with self.writer.as_default(step=progress.step):
+            for name, picture in pictures.items():
+                tf.summary.image(name, np.atleast_3d(picture)[None])
 
     def _candidates(self) -> dict[str, list[np.ndarray]]:
         raw = [np.array(v) for v in self.model.weights]

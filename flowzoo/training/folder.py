@@ -62,11 +62,17 @@ def claim(workdir: Path, preset: Preset, recipe: Recipe, init_from: str | os.Pat
         workdir: the folder.
         preset: the preset; preset.json gets it with the recipe as run.
         recipe: the recipe as run.
-        init_from: the weights to start from, if any.
+        init_from: the preset or file to start from, if any.
     """
     if not (workdir / "preset.json").exists():
         files.write_atomic(workdir / "start.json", json.dumps(_start(init_from)) + "\n")
         files.write_atomic(workdir / "preset.json", json.dumps(_record(preset, recipe), indent=2) + "\n")
+
+
+def start(workdir: Path) -> dict[str, str | None]:
+    """What a claimed folder's training began from: `init_from`, None for new weights."""
+    path = workdir / "start.json"
+    return json.loads(path.read_text()) if path.exists() else _start(None)
 
 
 def _record(preset: Preset, recipe: Recipe) -> dict[str, Any]:

@@ -26,6 +26,13 @@ def facts() -> dict[str, Any]:
     }
 
 
+def peak_memory() -> dict[str, int]:
+    """Most memory this process has held so far, in bytes: `memory`, and with a GPU `gpu_memory` of the fullest."""
+    gpus = [f"GPU:{i}" for i in range(len(tf.config.list_logical_devices("GPU")))]
+    on_gpus = [tf.config.experimental.get_memory_info(gpu)["peak"] for gpu in gpus]
+    return {"memory": _peak_resident()} | ({"gpu_memory": max(on_gpus)} if on_gpus else {})
+
+
 def versions() -> dict[str, str]:
     """Versions of Python and of the packages that matter."""
     found = {"python": platform.python_version()}
@@ -57,6 +64,15 @@ def source_revision() -> str:
 def _git(*arguments: str) -> str:
     command = ["git", "-C", str(Path(__file__).parent), *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=True, timeout=20).stdout.strip()
+
+
+def _peak_resident() -> int:
+    try:
+        import resource
+    except ImportError:  # no such count on this system
+        return 0
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else 1024 * peak
 
 
 def _cpu() -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flowzoo import data, flows
@@ -42,6 +44,31 @@ def build(preset: Preset, conditioner_dtype: str | None = None) -> flows.Flow:
         raise PresetError(f"{preset.source}: the family {family!r} refuses `config`: {error}") from error
     _require_fitting(preset, flow)
     return flow
+
+
+def initial_weights(init_from: str | os.PathLike) -> Path:
+    """The weight file that a training starts from.
+
+    Args:
+        init_from: the path of a `.weights.h5`, or what `flowzoo.load` takes: a preset, whose file is checked.
+
+    Raises:
+        PresetError: it is neither.
+        CheckpointError: the preset has no weights, or its file is missing or damaged.
+    """
+    if Path(init_from).suffix == ".h5":
+        return Path(init_from)
+    from flowzoo.zoo import store
+    from flowzoo.zoo.preset import Preset
+
+    try:
+        preset = Preset.read(init_from)
+    except PresetError as error:
+        raise PresetError(
+            "`init_from` must be the name of a preset or the path of a .weights.h5 file, got "
+            f"{str(init_from)!r}: {error}"
+        ) from error
+    return store.checked_file(preset, store.folder(init_from))
 
 
 def require_dataset(preset: Preset) -> None:

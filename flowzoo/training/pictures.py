@@ -7,6 +7,22 @@ import math
 import numpy as np
 from PIL import Image
 
+from flowzoo.flows import Flow
+
+SAMPLES = 64
+LINES = 8
+
+
+def drawn(flow: Flow, seed: int) -> dict[str, Image.Image]:
+    """What a flow of images draws: `samples`, 64 at temperature 1, and `interpolations`: each row goes in a straight
+    line of the latent from one sample to another of its class. No picture shows training data."""
+    samples = flow.sample(SAMPLES, _classes(flow, SAMPLES), seed=seed).numpy()
+    condition = _classes(flow, LINES)
+    ends = [flow.sample(LINES, condition, seed=seed + 1 + end).numpy() for end in range(2)]
+    between = flow.interpolate(*ends, steps=8, condition=condition).numpy()
+    pictures = {"samples": samples, "interpolations": between.reshape(-1, *between.shape[2:])}
+    return {name: grid(images, columns=8, bits=flow.bits or 8) for name, images in pictures.items()}
+
 
 def grid(images: np.ndarray, columns: int | None = None, bits: int = 8, scale: int = 1) -> Image.Image:
     """Puts images side by side, row by row.
@@ -28,3 +44,7 @@ def grid(images: np.ndarray, columns: int | None = None, bits: int = 8, scale: i
     canvas = canvas.reshape(rows, columns, height, width, channels).swapaxes(1, 2)
     canvas = canvas.reshape(rows * height, columns * width, channels).repeat(scale, axis=0).repeat(scale, axis=1)
     return Image.fromarray(canvas.squeeze(-1) if channels == 1 else canvas)
+
+
+def _classes(flow: Flow, count: int) -> np.ndarray | None:
+    return np.arange(count, dtype=np.int32) % flow.classes if flow.classes else None

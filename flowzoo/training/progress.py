@@ -13,7 +13,7 @@ import numpy as np
 
 from flowzoo import files
 from flowzoo.flows import Flow
-from flowzoo.training import state
+from flowzoo.training import machine, state
 
 
 @dataclasses.dataclass
@@ -24,6 +24,7 @@ class Progress:
         step: optimizer steps done.
         seconds: wall time, over all processes.
         step_seconds, timed_steps: time inside steps, without the first step of a process, which compiles.
+        peaks: most bytes of memory held at once by any of the processes, as `machine.peak_memory` names them.
         rows: the history, one row per validation.
         best: step, value, metric and weights ("raw" or "ema") of the best validation; None before the first.
         best_weights: the values of the flow's weights there.
@@ -35,6 +36,7 @@ class Progress:
     seconds: float = 0.0
     step_seconds: float = 0.0
     timed_steps: int = 0
+    peaks: dict[str, int] = dataclasses.field(default_factory=dict)
     rows: list[dict[str, Any]] = dataclasses.field(default_factory=list)
     best: dict[str, Any] | None = None
     best_weights: list[np.ndarray] = dataclasses.field(default_factory=list)
@@ -54,6 +56,10 @@ class Progress:
         """The progress of a saved state; facts of other versions of flowzoo are left out."""
         known = {field.name for field in dataclasses.fields(cls)}
         return cls(best_weights=best_weights, **{key: value for key, value in facts.items() if key in known})
+
+    def note_memory(self) -> None:
+        """Brings `peaks` up to date."""
+        self.peaks |= {what: max(peak, self.peaks.get(what, 0)) for what, peak in machine.peak_memory().items()}
 
     @property
     def seconds_per_step(self) -> float | None:

@@ -115,10 +115,12 @@ def learning_rate(recipe: Recipe) -> keras.optimizers.schedules.LearningRateSche
 
 
 def optimizer(recipe: Recipe) -> keras.optimizers.Optimizer:
-    """The optimizer with schedule, clipping and moving average."""
+    """The optimizer with schedule, clipping and moving average; it stops before a step that is not finite."""
     import keras
 
-    kind = getattr(keras.optimizers, OPTIMIZERS[recipe.optimizer])
+    from flowzoo.training.forensics import stopping
+
+    kind = stopping(getattr(keras.optimizers, OPTIMIZERS[recipe.optimizer]))
     average = {"use_ema": True, "ema_momentum": recipe.ema} if recipe.ema else {}
     return kind(learning_rate(recipe), global_clipnorm=recipe.clip_norm or None, **average)
 

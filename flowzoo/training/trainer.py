@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import math
 import os
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,12 +17,13 @@ import keras
 import numpy as np
 import tensorflow as tf
 from absl import logging
+from PIL import Image
 
 from flowzoo import files, flows
 from flowzoo.errors import PresetError
 from flowzoo.flows.weights import load_weights
-from flowzoo.training import callbacks, evaluation, folder, machine, pictures, state
-from flowzoo.training.model import build
+from flowzoo.training import callbacks, evaluation, folder, forensics, machine, pictures, state
+from flowzoo.training.model import build, initial_weights
 from flowzoo.training.progress import Progress, write_best, write_history
 from flowzoo.training.recipe import Recipe, optimizer
 from flowzoo.training.sources import Sources
@@ -28,7 +31,6 @@ from flowzoo.training.sources import Sources
 if TYPE_CHECKING:
     from flowzoo.zoo.preset import Preset
 
-SAMPLES = 64
 PICTURES = 20  # per training, about
 
 
@@ -68,8 +70,8 @@ def run(
 ) -> Result:
     """Trains a preset in a work folder, or goes on where a training there stopped or was killed.
 
-    The folder then holds preset.json, state/, history.csv, tensorboard/, samples/, best.weights.h5, best.json and
-    result.json. Data order and noise are pure functions of (seed, step), so a resumed training ends as an
+    The folder then holds preset.json, state/, history.csv, tensorboard/, samples/, interpolations/, best.weights.h5,
+    best.json and result.json. Data order and noise are pure functions of (seed, step), so a resumed training ends as an
     undisturbed one does (with `deterministic`, to the last bit).
 
     Args:
@@ -80,7 +82,7 @@ def run(
         deterministic: deterministic kernels: same seed, same machine, same bits. Slower; stays on in this process.
         save_minutes: minutes between states.
         max_minutes: pause after so many minutes.
-        init_from: a `.weights.h5` to start from, with a fresh optimizer.
+        init_from: weights to start from, with a fresh optimizer: a preset's name or a `.weights.h5`.
 
     Returns:
         The result.
@@ -154,7 +156,9 @@ class _Training:
             write_history(self.workdir / "history.csv", self.progress.rows)
             return
         if init_from:
-            load_weights(self.twin, init_from)  # Keras warns about slots that a compiled flow lacks in the file
+            load_weights(
+                self.twin, initial_weights(init_from)
+            )  # Keras warns about slots that a compiled flow lacks in the file
             self.flow.set_weights(self.twin.get_weights())
         if self.recipe.adapt_examples and not int(self.flow.adapted):
             self.flow.adapt(*self.sources.first(self.recipe.adapt_examples), seed=self.recipe.seed)
@@ -166,6 +170,7 @@ class _Training:
         bad = [name for name, value in arrays.items() if value.dtype.kind == "f" and not np.isfinite(value).all()]
         if bad:
             raise callbacks.NonFiniteLoss(progress.step, f"{len(bad)} weights or optimizer slots are not finite")
+        progress.note_memory()
         arrays |= state.pack("metrics", flow.metrics_variables) | state.pack("best", progress.best_weights)
         state.save(self.workdir / "state", progress.step, arrays, progress.facts())
 
@@ -175,7 +180,7 @@ class _Training:
         last = min(recipe.steps, recipe.steps if max_steps is None else max_steps)
         if progress.finished or progress.step >= last:
             return progress.finished or "max_steps"
-        with callbacks.Stop(progress, last, deadline) as stop:
+        with callbacks.Stop(progress, last, deadline) as stop, self._explaining():
             terminal = sys.stdout.isatty()
             self.flow.fit(
                 self.sources.batches(progress.step),
@@ -195,6 +200,18 @@ class _Training:
             )
         return stop.reason
 
+    @contextlib.contextmanager
+    def _explaining(self) -> Iterator[None]:
+        try:
+            yield
+        except tf.errors.InvalidArgumentError as error:
+            if forensics.MARK not in str(error):
+                raise
+            step, batch = self.progress.step + 1, next(iter(self.sources.batches(self.progress.step)))
+            x, condition = batch if isinstance(batch, tuple) else (batch, None)
+            what, found = forensics.report(self.flow, x, condition, step, self.recipe.seed, self.workdir)
+            raise callbacks.NonFiniteLoss(step, what, found) from None
+
     def conclude(self, stopped: str) -> Result:
         """Writes result.json; the twin holds the best weights after."""
         progress = self.progress
@@ -207,9 +224,12 @@ class _Training:
         else:
             shown = progress
         write_best(self.workdir, self.twin, shown)
+        progress.note_memory()
         result = Result(self.twin, stopped, progress.step, shown.best, progress.rows)
         facts = {
             "preset": self.preset.name,
+            "seed": self.recipe.seed,
+            "init_from": folder.start(self.workdir)["init_from"],
             "stopped": stopped,
             "finished": result.finished,
             "steps": progress.step,
@@ -219,6 +239,7 @@ class _Training:
             "parameters": self.twin.count_params(),
             "wall_time_seconds": round(progress.seconds, 1),
             "seconds_per_step": progress.seconds_per_step,
+            **{f"peak_{what}_bytes": peak for what, peak in progress.peaks.items()},
             "fixture": self.sources.fixture is not None,
             "date": time.strftime("%Y-%m-%d"),
             **self.machine,
@@ -227,16 +248,17 @@ class _Training:
         logging.info("Stopped by %s at step %d; best %s.", stopped, progress.step, shown.best)
         return result
 
-    def show(self, step: int, flow: flows.Flow) -> None:
-        """Writes a picture of samples; about `PICTURES` per training."""
+    def show(self, step: int, flow: flows.Flow) -> dict[str, Image.Image]:
+        """Writes and returns pictures by the flow; about `PICTURES` times per training, else none."""
         validations = -(-self.recipe.steps // self.recipe.validate_every)
         every = max(1, validations // PICTURES)
         if len(flow.event_shape) != 3 or (len(self.progress.rows) % every and step != self.recipe.steps):
-            return
-        condition = np.arange(SAMPLES, dtype=np.int32) % flow.classes if flow.classes else None
-        images = flow.sample(SAMPLES, condition, seed=self.recipe.seed).numpy()
-        with files.atomic(self.workdir / "samples" / f"{step:09d}.png") as file:
-            pictures.grid(images, bits=flow.bits or 8).save(file, "PNG")
+            return {}
+        drawn = pictures.drawn(flow, self.recipe.seed)
+        for name, picture in drawn.items():
+            with files.atomic(self.workdir / name / f"{step:09d}.png") as file:
+                picture.save(file, "PNG")
+        return drawn
 
 
 class _RestoreMetrics(keras.callbacks.Callback):

@@ -3,7 +3,10 @@
 from pathlib import Path
 from typing import Any
 
+from flowzoo.data import specs
 from flowzoo.zoo.preset import Preset
+
+RECIPE_ONLY = "recipe only: there are no weights"
 
 
 def card(name: str | Path) -> Preset:
@@ -21,15 +24,19 @@ def card(name: str | Path) -> Preset:
 
 def summary(preset: Preset) -> str:
     """The card in a few lines of plain text."""
+    value = RECIPE_ONLY if preset.recipe_only else metric_text((preset.metrics or {}).get("bits_per_dim"))
     size = f", {preset.parameters:,} parameters" if preset.parameters else ""
     lines = [
         f"{preset.name} (revision {preset.revision}): {preset.description}",
         f"  family     {preset.family}{size}",
-        f"  data       {preset.dataset['name']}, {preset.dataset['bits']} bits",
-        f"  bits/dim   {metric_text((preset.metrics or {}).get('bits_per_dim'))}",
+        f"  data       {data_text(preset)}",
+        f"  bits/dim   {value}",
     ]
+    lines += [f"  trained    {training_text(preset)}"] if preset.trained else []
     lines += [f"  published  {published_text(entry)}" for entry in preset.published]
-    lines += [f"  licence    {licence_text(preset)}", f"  paper      {paper_text(preset)}"]
+    lines += [f"  licence    {licence_text(preset)}"]
+    lines += [f"  restricted {restriction_text(preset)}"] if restriction_text(preset) else []
+    lines += [f"  paper      {paper_text(preset)}"]
     return "\n".join(lines)
 
 
@@ -48,6 +55,28 @@ def protocol_text(metric: dict[str, Any]) -> str:
         f"{metric['kind']}, {metric['draws']} draw{plural}, seed {metric['seed']}, {metric['bits']}-bit data, "
         f"T = {metric['temperature']:g}, {metric['weights']} weights"
     )
+
+
+def data_text(preset: Preset) -> str:
+    """The data set, its bits, and of which larger one it is a part."""
+    name = preset.dataset["name"]
+    subset = specs.spec(name).subset if name in specs.names() else ""
+    return f"{name}, {preset.dataset['bits']} bits" + (f" ({subset})" if subset else "")
+
+
+def training_text(preset: Preset) -> str:
+    """Steps, wall time, hardware, memory and start of the training of a published preset."""
+    run = preset.provenance
+    text = f"{run['steps']:,} steps in {run['wall_time_seconds'] / 3600:.2f} h on {run['hardware']}"
+    for key, what in (("peak_memory_bytes", "memory"), ("peak_gpu_memory_bytes", "GPU memory")):
+        text += f", at most {run[key] / 2**30:.2f} GiB of {what}" if key in run else ""
+    return text + (f", from the weights of {run['init_from']}" if "init_from" in run else "")
+
+
+def restriction_text(preset: Preset) -> str:
+    """What the data's licence forbids, in a few words; "" if it allows commercial use."""
+    limited = "non-commercial" in preset.licence["data"].lower() or "noncommercial" in preset.licence["data"].lower()
+    return "non-commercial research only, by the licence of the data" if limited else ""
 
 
 def published_text(entry: dict[str, Any]) -> str:

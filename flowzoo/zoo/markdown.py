@@ -1,6 +1,14 @@
 """The cards of all presets as Markdown: MODEL_CARDS.md, and the README's table."""
 
-from flowzoo.zoo.card import licence_text, paper_text, protocol_text
+from flowzoo.zoo.card import (
+    RECIPE_ONLY,
+    data_text,
+    licence_text,
+    paper_text,
+    protocol_text,
+    restriction_text,
+    training_text,
+)
 from flowzoo.zoo.preset import Preset
 
 BEGIN, END = "<!-- presets:begin -->", "<!-- presets:end -->"
@@ -25,11 +33,15 @@ def markdown_cards(presets: list[Preset]) -> str:
 def markdown_card(preset: Preset) -> str:
     """One preset's section of MODEL_CARDS.md."""
     parts = [f"## {preset.name}\n", f"{preset.description}\n"]
+    if preset.recipe_only:
+        parts.append(f"**{RECIPE_ONLY[0].upper()}{RECIPE_ONLY[1:]}.**\n")
+    if restriction_text(preset):
+        parts.append(f"**Restricted: {restriction_text(preset)}.**\n")
     if preset.trained:
         parts.append(f"![64 samples and rows at several temperatures](checkpoints/{preset.name}/samples.png)\n")
     parts += [_table(("", ""), _facts(preset)), "### Measured and published\n", _table(*_measured(preset))]
     parts.append(f"### Intended use\n\n{INTENDED_USE}\n")
-    parts.append(f"### Train it again\n\n```\n{_recipe(preset)}\n```\n")
+    parts.append(f"### Train it{'' if preset.recipe_only else ' again'}\n\n```\n{_recipe(preset)}\n```\n")
     return "\n".join(parts)
 
 
@@ -38,9 +50,13 @@ def preset_table(presets: list[Preset]) -> str:
     rows = []
     for preset in presets:
         metric = (preset.metrics or {}).get("bits_per_dim")
-        value = f"{metric['value']:.3f}" if metric else "not trained yet"
+        absent = "recipe only, no weights" if preset.recipe_only else "not trained yet"
+        value = f"{metric['value']:.3f}" if metric else absent
+        limit = f"; {restriction_text(preset)}" if restriction_text(preset) else ""
         count = f"{preset.parameters:,}" if preset.parameters else ""
-        rows.append((f"[{preset.name}](MODEL_CARDS.md#{preset.name})", preset.dataset["name"], value, count))
+        rows.append(
+            (f"[{preset.name}](MODEL_CARDS.md#{preset.name})", f"{preset.dataset['name']}{limit}", value, count)
+        )
     return _table(("preset", "data", "test bits/dim", "parameters"), rows)
 
 
@@ -63,11 +79,13 @@ def _facts(preset: Preset) -> list[tuple[str, str]]:
     rows = [
         ("family", f"{preset.family}, revision {preset.revision}"),
         ("config", f"`{config}`"),
-        ("data", f"{preset.dataset['name']}, {preset.dataset['bits']} bits"),
+        ("data", data_text(preset)),
         ("training", f"`{recipe}`"),
         ("licence", licence_text(preset)),
         ("paper", paper_text(preset)),
     ]
+    if preset.parameters:
+        rows.append(("parameters", f"{preset.parameters:,}"))
     if preset.trained:
         run = preset.provenance
         versions = ", ".join(f"{name} {version}" for name, version in run["versions"].items())
@@ -75,9 +93,8 @@ def _facts(preset: Preset) -> list[tuple[str, str]]:
             f"{name}, {file['bytes']:,} bytes, `{file['sha256'][:16]}…`" for name, file in preset.files.items()
         )
         rows += [
-            ("parameters", f"{preset.parameters:,}"),
             ("files", files),
-            ("trained", f"{run['steps']:,} steps in {run['wall_time_seconds'] / 3600:.2f} h on {run['hardware']}"),
+            ("trained", training_text(preset)),
             ("versions", f"{versions}; source revision `{run['source_revision']}`, {run['date']}"),
         ]
     return rows
@@ -107,9 +124,8 @@ def _measured(preset: Preset) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
 def _recipe(preset: Preset) -> str:
     return (
         f"python tools/fetch_data.py --dataset={preset.dataset['name']}\n"
-        f"python tools/train.py --preset={preset.name} --workdir=runs/{preset.name}\n"
-        f"flowzoo verify {preset.name}"
-    )
+        f"python tools/train.py --preset={preset.name} --workdir=runs/{preset.name}"
+    ) + ("" if preset.recipe_only else f"\nflowzoo verify {preset.name}")
 
 
 def _table(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:

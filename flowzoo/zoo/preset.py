@@ -18,7 +18,8 @@ PRESETS = Path(__file__).parent / "presets"
 class Preset:
     """One JSON file of `flowzoo/zoo/presets`, checked; `flowzoo.zoo.schema` has every key.
 
-    The fields after `published` are None until `tools/publish.py` fills them; `source` is the file, for messages.
+    With `recipe_only` there are no weights and none are to come: a recipe, such as a paper's, too large to train here.
+    The fields after it are None until `tools/publish.py` fills them; `source` is the file, for messages.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Preset:
     licence: dict[str, str]
     paper: dict[str, Any]
     published: list[dict[str, Any]]
+    recipe_only: bool | None = None
     parameters: int | None = None
     fingerprint: str | None = None
     files: dict[str, dict[str, Any]] | None = None
@@ -88,11 +90,18 @@ class Preset:
         write_atomic(path, (json.dumps(self.to_dict(), indent=2, ensure_ascii=False) + "\n").encode())
 
 
-def list_presets(pattern: str = "*", folder: str | Path = PRESETS) -> list[str]:
+def list_presets(pattern: str = "*", folder: str | Path = PRESETS, *, weights: bool | None = None) -> list[str]:
     """Names of the presets that match a shell-style `pattern`, sorted.
+
+    Args:
+        pattern: such as "glow-*".
+        folder: where presets lie; flowzoo's own by default.
+        weights: True for those with trained weights, False for those without (such as recipes of a paper's size), None
+            for all.
 
     >>> import flowzoo
     >>> flowzoo.list_presets("glow-fashion*")
     ['glow-fashion-mnist']
     """
-    return sorted(path.stem for path in Path(folder).glob("*.json") if fnmatch.fnmatchcase(path.stem, pattern))
+    names = sorted(path.stem for path in Path(folder).glob("*.json") if fnmatch.fnmatchcase(path.stem, pattern))
+    return [name for name in names if weights is None or Preset.read(name, folder).trained == weights]

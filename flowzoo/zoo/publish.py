@@ -20,7 +20,7 @@ from flowzoo.zoo import measure, store
 from flowzoo.zoo.examples import Examples, inputs, official_test, shipped_examples
 from flowzoo.zoo.pictures import write_png
 from flowzoo.zoo.preset import PRESETS, Preset
-from flowzoo.zoo.schema import MEASURED
+from flowzoo.zoo.schema import MEASURED, Default
 
 FILES = (store.WEIGHTS, "samples.png", "history.csv")
 COOLER = (0.9, 0.8, 0.7, 0.6)  # temperatures of the last rows of samples.png
@@ -79,6 +79,7 @@ def publish(
     folder = store.CHECKOUT / preset.name if not str(name).endswith(".json") else store.folder(name)
     write_files(flow, folder, bits=preset.dataset["bits"], history=(workdir / "history.csv").read_bytes())
     revision = preset.revision + preset.trained  # another set of weights under the same name
+    preset = dataclasses.replace(preset, recipe_only=None)
     published = recorded(preset, flow, folder, metrics, _provenance(result))
     preset = dataclasses.replace(published, revision=revision, training=run.training)
     preset.write(name if str(name).endswith(".json") else PRESETS / f"{name}.json")
@@ -167,8 +168,16 @@ def _likelihood(preset: Preset, flow: Flow, examples: Examples, split: str, weig
 
 def _provenance(result: dict[str, Any]) -> dict[str, Any]:
     pace = result["seconds_per_step"] or result["wall_time_seconds"] / result["steps"]
-    facts = {key: result[key] for key in MEASURED["provenance"]} | {"seconds_per_step": pace}
-    return facts | {"command": re.sub(r"--workdir[= ]\S+", "--workdir=DIR", facts["command"])}  # a path of this machine
+    facts = result | {"seconds_per_step": pace} | {"command": _without_folders(result["command"])}
+    if result.get("init_from"):
+        facts["init_from"] = Path(result["init_from"]).name
+    kinds = MEASURED["provenance"].items()
+    return {key: facts[key] for key, kind in kinds if not isinstance(kind, Default) or facts.get(key) is not None}
+
+
+def _without_folders(command: str) -> str:
+    command = re.sub(r"--workdir[= ]\S+", "--workdir=DIR", command)  # paths of this machine
+    return re.sub(r"--init_from[= ]\S*/", "--init_from=", command)
 
 
 def _require_same(preset: Preset, run: Preset, keys: tuple[str, ...]) -> None:

@@ -10,7 +10,7 @@ from flowzoo.training.recipe import Recipe
 
 @dataclass(frozen=True)
 class Default:
-    """Type of a key that may be absent, as it has a default."""
+    """Type of a key that may be absent."""
 
     kind: Any
 
@@ -42,6 +42,7 @@ REQUIRED = {
     "paper": {"title": str, "authors": str, "year": int, "arxiv": str},
     "published": [{"metric": str, "value": NUMBER, "source": str, "note": str, "verified": bool}],
 }
+OPTIONAL = {"recipe_only": bool}  # true: a recipe, such as a paper's, for which no weights are published
 MEASURED = {  # absent until `tools/publish.py` fills them
     "parameters": int,
     "fingerprint": str,
@@ -56,6 +57,9 @@ MEASURED = {  # absent until `tools/publish.py` fills them
         "steps": int,
         "seconds_per_step": NUMBER,
         "date": str,
+        "peak_memory_bytes": Default(int),
+        "peak_gpu_memory_bytes": Default(int),
+        "init_from": Default(str),
     },
 }
 
@@ -69,8 +73,9 @@ def check_preset(data: Any, source: str) -> None:
     """
     if not isinstance(data, Mapping):
         raise PresetError(f"{source}: expected a JSON object, got {type(data).__name__}.")
-    present = {key: kind for key, kind in MEASURED.items() if data.get(key) is not None}
-    absent = {key for key in MEASURED if key in data and data[key] is None}
+    optional = OPTIONAL | MEASURED
+    present = {key: kind for key, kind in optional.items() if data.get(key) is not None}
+    absent = {key for key in optional if key in data and data[key] is None}
     _check({key: value for key, value in data.items() if key not in absent}, REQUIRED | present, "", source)
 
 

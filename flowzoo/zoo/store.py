@@ -42,9 +42,10 @@ def checked_file(preset: Preset, where: Path, file: str = WEIGHTS) -> Path:
         CheckpointError: the preset has no weights yet, or the file is missing, cut or altered.
     """
     if preset.files is None or file not in preset.files:
+        why = " and will have none: it is a recipe only" if preset.recipe_only else ""
         raise CheckpointError(
-            f"{preset.name} has no published {file}. Train it with `python tools/train.py --preset={preset.name}`, "
-            "or load it with weights=False."
+            f"{preset.name} has no published {file}{why}. Train it with `python tools/train.py --preset={preset.name} "
+            "--workdir=DIR`, or load it with weights=False."
         )
     path, expected = where / file, preset.files[file]
     if not path.is_file():

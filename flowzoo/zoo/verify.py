@@ -90,7 +90,8 @@ def verify(name: str | Path, *, data_dir: str | None = None, examples: int | Non
     """
     preset = Preset.read(name)
     if preset.metrics is None:
-        raise CheckpointError(f"{preset.name} has no measured numbers yet: it was not trained and published.")
+        why = "it is a recipe only" if preset.recipe_only else "it was not trained and published"
+        raise CheckpointError(f"{preset.name} has no measured numbers{'' if preset.recipe_only else ' yet'}: {why}.")
     flow = load(name)
     shipped = shipped_examples(preset)
     try:

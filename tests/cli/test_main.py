@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import struct
 import subprocess
 import sys
@@ -35,8 +36,12 @@ def images():
     return flowzoo.data.fixture("fashion_mnist")[0]
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["list"], ["list", "glow-*", "--json"], ["info", "realnvp-mnist"]])
-def test_light_commands_do_not_import_tensorflow(arguments):
+@pytest.mark.parametrize(
+    "arguments",
+    [["--help"], ["list"], ["list", "glow-*", "--json"], ["info", "realnvp-mnist"], ["plot", "realnvp-mnist", "--out"]],
+)
+def test_light_commands_do_not_import_tensorflow(arguments, tmp_path):
+    arguments = arguments + [str(tmp_path / "x.png")] * (arguments[-1] == "--out")
     code = f"""
 import sys
 from flowzoo.cli import doctor
@@ -58,7 +63,7 @@ def test_python_m_flowzoo(capfd):
 
 
 def test_list(capsys):
-    assert main(["list", "glow-*"]) == OK
+    assert main(["list", "glow-fash*"]) == OK
     assert capsys.readouterr().out.startswith("glow-fashion-mnist  ")
     assert main(["list", "--json"]) == OK
     assert {preset["name"] for preset in json.loads(capsys.readouterr().out)} == set(flowzoo.list_presets())
@@ -73,6 +78,42 @@ def test_info(published, capsys):
     assert "lower_bound, 1 draw, seed 0" in out
     assert main(["info", str(published), "--json"]) == OK
     assert json.loads(capsys.readouterr().out) == flowzoo.card(published).to_dict()
+
+
+def test_recipes_are_marked(capsys):
+    assert main(["list", "glow-*"]) == OK
+    lines = {line.split()[0]: line for line in capsys.readouterr().out.splitlines()}
+    assert "recipe only" in lines["glow-cifar10-paper"] and "bits/dim" in lines["glow-fashion-mnist"]
+    assert main(["info", "glow-cifar10-paper"]) == OK
+    out = capsys.readouterr().out
+    assert "recipe only: there are no weights" in out and "files      none\n" in out
+    assert (True, "glow-cifar10-paper: recipe only") in list(doctor.weights(["glow-cifar10-paper"]))
+    assert main(["sample", "glow-cifar10-paper"]) == BAD_INPUT
+    assert "will have none: it is a recipe only. Train it with `python tools/train.py" in capsys.readouterr().err
+
+
+def test_plot(tmp_path, capsys):
+    run = tmp_path / "run"
+    run.mkdir()
+    assert main(["plot", str(run)]) == BAD_INPUT
+    assert "no history.csv there" in capsys.readouterr().err
+    shutil.copy(ROOT / "checkpoints" / "realnvp-mnist" / "history.csv", run)
+    assert main(["plot", str(run), "glow-fashion-mnist"]) == OK
+    out = capsys.readouterr().out
+    assert "run: 26 validations to step 13000" in out and "glow-fashion-mnist: 26 validations" in out
+    with Image.open(run / "curves.png") as picture:
+        assert picture.format == "PNG" and picture.width > 1000
+    assert main(["plot", str(run / "history.csv"), str(run), "--out=two.png"]) == OK and Path("two.png").exists()
+    assert main(["plot", "realnvp-mnist"]) == OK and Path("curves.png").exists()
+    for wrong, message in [
+        (["plot", "no-such"], "a work folder, a history.csv or a preset, got 'no-such'"),
+        (["plot", "missing.csv"], "No such file"),
+        (["plot", "glow-cifar10-paper"], "has no published history.csv"),
+        (["plot", str(run), "--out=x.jpg"], "--out must end in .png, got 'x.jpg'"),
+    ]:
+        capsys.readouterr()
+        assert main(wrong) == BAD_INPUT
+        assert message in capsys.readouterr().err
 
 
 def test_demo(published, tmp_path, capsys):

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import flowzoo
 from flowzoo import data, flows, training
 from flowzoo.errors import CheckpointError, PresetError
-from flowzoo.training import callbacks, evaluation, state
+from flowzoo.training import callbacks, evaluation, machine, state
 from flowzoo.zoo.preset import Preset
 from tests.training import toy
 
@@ -37,6 +38,7 @@ def test_a_training_leaves_what_it_should(circle, tmp_path):
     assert facts["best"] == json.loads((tmp_path / "best.json").read_text()) == result.best
     assert facts["steps"] == 12 and facts["seconds_per_step"] > 0 and facts["versions"]["keras"]
     assert Preset.read(tmp_path / "preset.json").training["steps"] == 12
+    assert facts["seed"] == 3 and facts["init_from"] is None and facts["peak_memory_bytes"] > 2**20
     assert list((tmp_path / "tensorboard").iterdir())
     assert len(list((tmp_path / "state").iterdir())) == 1
 
@@ -109,6 +111,14 @@ def test_sigterm_finishes_the_step_and_saves(circle, tmp_path):
     assert training.run(toy.preset(toy.CIRCLE), tmp_path).finished
 
 
+def test_peak_memory_is_that_of_all_processes(circle, tmp_path, monkeypatch):
+    for steps, peaks in ((3, {"memory": 300, "gpu_memory": 70}), (6, {"memory": 200, "gpu_memory": 90})):
+        monkeypatch.setattr(machine, "peak_memory", lambda peaks=peaks: peaks)
+        training.run(toy.preset(toy.CIRCLE), tmp_path, max_steps=steps)
+    facts = json.loads((tmp_path / "result.json").read_text())
+    assert (facts["peak_memory_bytes"], facts["peak_gpu_memory_bytes"]) == (300, 90)
+
+
 def test_max_minutes_pauses(circle, tmp_path):
     assert training.run(toy.preset(toy.CIRCLE), tmp_path, max_minutes=0.0).stopped == "max_minutes"
 
@@ -173,6 +183,23 @@ def test_init_from_takes_weights_and_a_fresh_optimizer(circle, tmp_path):
         training.run(toy.preset(deeper), tmp_path / "third", init_from=weights)
 
 
+def test_init_from_takes_a_preset(published, tmp_path, monkeypatch):
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "nothing"))
+    record = Preset.read(published).to_dict()
+    tiny = Preset.from_dict(record | {"training": record["training"] | {"adapt_examples": 0}})
+    result = training.run(tiny, tmp_path / "run", smoke=True, init_from=published, max_steps=1)
+    start = flowzoo.load(published)
+    change = max(np.abs(a - b).max() for a, b in zip(result.flow.get_weights(), start.get_weights(), strict=True))
+    assert 0 < change < 0.01
+    assert json.loads((tmp_path / "run" / "result.json").read_text())["init_from"] == str(published)
+    with pytest.raises(
+        PresetError, match=r"name of a preset or the path of a \.weights\.h5 .*'glow-fashon'.*Did you mean"
+    ):
+        training.run(tiny, tmp_path / "other", smoke=True, init_from="glow-fashon")
+    with pytest.raises(CheckpointError, match="glow-cifar10-paper has no published"):
+        training.run(tiny, tmp_path / "other", smoke=True, init_from="glow-cifar10-paper")
+
+
 def test_smoke_on_images_without_the_data_set(tmp_path, monkeypatch):
     monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "nothing"))
     with pytest.raises(data.MissingDataError, match="fetch_data"):
@@ -180,8 +207,13 @@ def test_smoke_on_images_without_the_data_set(tmp_path, monkeypatch):
     result = training.run(toy.preset(toy.IMAGES), tmp_path / "smoke", smoke=True)
     assert result.finished and result.step == 4 and "bits_per_dim" in result.history[0]
     assert json.loads((tmp_path / "smoke" / "result.json").read_text())["fixture"] is True
-    with Image.open(tmp_path / "smoke" / "samples" / "000000004.png") as picture:
-        assert picture.size == (8 * 28, 8 * 28)
+    for name in ("samples", "interpolations"):
+        with Image.open(tmp_path / "smoke" / name / "000000004.png") as picture:
+            assert picture.size == (8 * 28, 8 * 28)
+    events = b"".join(path.read_bytes() for path in (tmp_path / "smoke" / "tensorboard").iterdir())
+    for tag in (b"samples", b"interpolations", b"peak_memory_bytes", b"validation_bits_per_dim"):
+        assert tag in events
+    assert events.count(b"\x89PNG") == 4
     with pytest.raises(training.StateError, match=r"training\.steps"):
         training.run(toy.preset(toy.IMAGES), tmp_path / "smoke")
 

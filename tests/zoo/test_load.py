@@ -116,6 +116,40 @@ def test_installed_weights_come_before_those_of_a_checkout(tmp_path, monkeypatch
     assert store.folder(tmp_path / "own.json") == tmp_path / "own"
 
 
+def test_a_recipe_only_says_that_weights_will_not_come():
+    with pytest.raises(CheckpointError, match=r"will have none: it is a recipe only\. Train it with .*weights=False"):
+        store.checked_file(flowzoo.card("glow-cifar10-paper"), Path("none"))
+
+
+def test_the_paper_size_glow_has_the_papers_parameters():
+    """openai/glow (model.py, tfops.py), counted, and what differs here; docs/training.md explains."""
+    depth, hidden, channels = 32, 512, (12, 24, 48)
+    published = ours = fixed = 0
+    for c in channels:
+        inner = hidden * hidden + 9 * hidden * c
+        edges = 9 * hidden + 9 * c  # a channel that marks the padding, before both 3x3 convolutions
+        scales = 2 * hidden + c  # a scale per channel after each convolution
+        net = 9 * (c // 2) * hidden + inner + 2 * hidden + c
+        published += depth * (2 * c + c * c + net + edges + scales)
+        ours += depth * (2 * c + (2 * c * c + c) + net)  # L, U and the logarithms; half of L and U is masked
+        fixed += depth * (c * c + c)  # the permutation and the signs
+        if c < channels[-1]:
+            published += (c // 2 + 1) * 9 * c + 2 * c  # the prior of what leaves: one convolution
+            ours += net  # here a coupling
+    top = 2 * channels[-1]
+    published += (
+        top + 1
+    ) * 9 * top + 2 * top  # the last prior: a convolution of zeros; here a mean and scale per entry
+    ours += 2 * 32 * 32 * 3
+    assert published == 44_603_604 and abs(ours / published - 1) < 0.006
+
+    preset = flowzoo.card("glow-cifar10-paper")
+    assert f"{published:,} parameters" in preset.published[0]["note"]
+    flow = flowzoo.load(preset.name, weights=False)
+    assert sum(int(np.prod(weight.shape)) for weight in flow.trainable_weights) == ours
+    assert flow.count_params() == preset.parameters == ours + fixed + 1  # and the flag `adapted`
+
+
 def test_unknown_name():
     with pytest.raises(PresetError, match="Did you mean 'glow-fashion-mnist'"):
         flowzoo.load("glow-fashion-minst")

@@ -49,6 +49,43 @@ def test_an_untrained_preset_claims_nothing():
     assert "samples.png" not in markdown_card(preset)
 
 
+def test_a_recipe_only_is_marked():
+    preset = Preset.from_dict(records.untrained() | {"recipe_only": True, "parameters": 1234})
+    text = markdown_card(preset)
+    assert "**Recipe only: there are no weights.**" in text and "| parameters | 1,234 |" in text
+    assert "flowzoo verify" not in text and "samples.png" not in text and "### Train it\n" in text
+    assert "recipe only, no weights | 1,234" in preset_table([preset])
+    assert "bits/dim   recipe only: there are no weights" in summary(preset)
+
+
+def test_restrictions_of_the_data_are_plain_to_see():
+    record = records.published()
+    record["licence"]["data"] = "CelebA agreement: non-commercial research purposes only"
+    preset = Preset.from_dict(record)
+    assert "**Restricted: non-commercial research only, by the licence of the data.**" in markdown_card(preset)
+    assert "fashion_mnist; non-commercial research only" in preset_table([preset])
+    assert "restricted non-commercial research only" in summary(preset)
+    assert "estricted" not in markdown_card(Preset.from_dict(records.published()))
+
+
+def test_a_part_of_a_data_set_is_named():
+    record = records.published()
+    record["dataset"]["name"] = "celeb_a_subset"
+    preset = Preset.from_dict(record)
+    start = "celeb_a_subset, 8 bits (14,283 of the 162,770 training images, 780"
+    assert f"| data | {start}" in markdown_card(preset) and f"  data       {start}" in summary(preset)
+    assert "fashion_mnist, 8 bits |" in markdown_card(Preset.from_dict(records.published()))
+
+
+def test_memory_and_start_of_a_training():
+    record = records.published()
+    record["provenance"] |= {"peak_memory_bytes": 3 * 2**29, "peak_gpu_memory_bytes": 2**30, "init_from": "glow-mnist"}
+    text = "2 steps in 0.02 h on 2 CPU cores"
+    more = ", at most 1.50 GiB of memory, at most 1.00 GiB of GPU memory, from the weights of glow-mnist"
+    assert f"| trained | {text}{more} |" in markdown_card(Preset.from_dict(record))
+    assert f"trained    {text}\n" in summary(Preset.from_dict(records.published()))
+
+
 def test_readme_needs_its_markers():
     presets = [Preset.from_dict(records.published())]
     text = readme_with_table(f"head\n{BEGIN}\nold\n{END}\ntail\n", presets)

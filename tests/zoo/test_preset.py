@@ -90,6 +90,21 @@ def test_list_presets_takes_a_pattern():
     assert flowzoo.list_presets("nothing-*") == []
 
 
+def test_list_presets_with_and_without_weights(tmp_path):
+    both = flowzoo.list_presets(weights=True), flowzoo.list_presets(weights=False)
+    assert "glow-fashion-mnist" in both[0] and "glow-cifar10-paper" in both[1]
+    assert sorted(both[0] + both[1]) == flowzoo.list_presets()
+    assert flowzoo.card("glow-cifar10-paper").recipe_only and not flowzoo.card("glow-fashion-mnist").recipe_only
+
+
+def test_a_card_may_tell_of_memory_and_start():
+    record = records.published()
+    record["provenance"] |= {"peak_memory_bytes": 2**30, "init_from": "glow-mnist"}
+    assert Preset.from_dict(record).to_dict() == record
+    with pytest.raises(PresetError, match=r"`provenance\.peak_memory_bytes` must be int"):
+        Preset.from_dict(record | {"provenance": record["provenance"] | {"peak_memory_bytes": "much"}})
+
+
 def test_import_costs_nothing():
     code = (
         "import flowzoo, sys; flowzoo.list_presets(); flowzoo.card('glow-fashion-mnist'); print('keras' in sys.modules)"

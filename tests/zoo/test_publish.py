@@ -79,6 +79,16 @@ def test_what_a_real_training_leaves_is_published(untrained, tmp_path):
         np.testing.assert_array_equal(mine, its)
 
 
+def test_memory_and_start_come_to_the_card(untrained, tmp_path):
+    command = "python tools/train.py --preset=tiny --workdir=/home/me/run --init_from=/home/me/old/best.weights.h5"
+    told = {"peak_memory_bytes": 12345, "init_from": "/home/me/old/best.weights.h5", "command": command}
+    run = tiny.finished_run(tmp_path / "run", Preset.read(untrained), **told)
+    provenance = publish.publish(untrained, run).provenance
+    assert (provenance["peak_memory_bytes"], provenance["init_from"]) == (12345, "best.weights.h5")
+    assert provenance["command"].endswith("--workdir=DIR --init_from=best.weights.h5")
+    assert "peak_gpu_memory_bytes" not in provenance
+
+
 def test_only_equal_numbers_of_examples_are_compared(altered, tmp_path):
     run = tiny.finished_run(tmp_path / "run", Preset.read(altered))
     before = altered.read_text()

@@ -1,0 +1,199 @@
+"""Forensics: where a training step first left the finite numbers, and what it was given.
+
+The step stops in the graph before the optimizer changes anything, so the weights are still those that failed. A second,
+eager pass over the same batch with the same noise then watches every transform.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import io
+import itertools
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from flowzoo import files
+from flowzoo.flows import Flow
+from flowzoo.transform import Transform
+
+MARK = "flowzoo: the loss or a gradient is not finite"
+FOLDER = "nonfinite"
+
+
+def stopping(kind: type[keras.optimizers.Optimizer]) -> type[keras.optimizers.Optimizer]:
+    """A class of optimizers that raise `InvalidArgumentError` with `MARK`, before any update, if a loss or gradient is
+    not finite. (Where a whole step is compiled by XLA, as on a TPU, the check is dropped.)"""
+
+    class Stopping(kind):
+        def scale_loss(self, loss):
+            loss = super().scale_loss(loss)
+            spoil = tf.where(tf.math.is_finite(loss), tf.ones_like(loss), np.nan)
+            return loss * tf.stop_gradient(spoil)  # the gradients of a loss that is not finite are NaN
+
+        def apply(self, grads, trainable_variables=None):
+            norm = tf.debugging.check_numerics(tf.linalg.global_norm(grads), MARK)
+            with tf.control_dependencies([norm]):
+                grads = [g if g is None else tf.identity(g) for g in grads]
+            return super().apply(grads, trainable_variables)
+
+    Stopping.__name__ = Stopping.__qualname__ = kind.__name__
+    return Stopping
+
+
+@dataclasses.dataclass(frozen=True)
+class Finding:
+    """What the second pass saw.
+
+    Attributes:
+        loss: of the batch, as `fit` has it.
+        transform: path and class of the first transform that gave a value that is not finite, or "base"; None if all
+            was finite this time.
+        direction: "encode" or "decode", which was called, or "backward of" it.
+        what: "value", "log_det", "log_prob" (of the base), "gradient of" a weight, or "gradient of its input".
+        rows: the examples of the batch with such values; all of them for a weight.
+        weights: paths of the weights that were not finite before the step.
+    """
+
+    loss: float
+    transform: str | None
+    direction: str
+    what: str
+    rows: list[int]
+    weights: list[str]
+
+    def __str__(self) -> str:
+        if self.transform is None:
+            seen = f"a second, eager pass over the batch was finite (loss {self.loss:g})"
+        else:
+            seen = f"first not finite: {self.transform}, {self.direction}, {self.what}, {len(self.rows)} examples"
+        return seen + (f"; weights that were not finite before: {', '.join(self.weights[:3])}" if self.weights else "")
+
+
+def examine(flow: Flow, x: Any, condition: Any, step: int) -> Finding:
+    """The step once more, watched.
+
+    Args:
+        flow: compiled, with the weights before the step; no good for training afterwards.
+        x: the batch, as `fit` took it.
+        condition: its condition, or None.
+        step: which optimizer step, from 1: the noise is a function of it.
+    """
+    flow.xla, flow.backprop = False, "store"
+    flow.optimizer.iterations.assign(step - 1)
+    weights = [v.path for v in flow.weights if v.dtype.startswith("float") and not np.isfinite(v.numpy()).all()]
+    with tf.GradientTape() as tape, _watched(flow, tape) as calls:
+        log_prob = flow(x, condition, training=True)
+        loss = flow.compute_loss(x, log_prob, log_prob)
+    found = next(filter(None, map(_forward, calls)), None) or _backward(calls, tape, loss)
+    return Finding(float(loss), *(found or (None, "", "", [])), weights)
+
+
+def report(flow: Flow, x: Any, condition: Any, step: int, seed: int, workdir: Path) -> tuple[str, str]:
+    """Examines the step and writes `workdir/nonfinite/step-<step>.npz` (x, condition, step, seed) and `.json`.
+
+    Returns:
+        For the error: what is not finite; and where it came from, and where the files are.
+    """
+    path, content = workdir / FOLDER / f"step-{step:09d}.npz", io.BytesIO()
+    given = {} if condition is None else {"condition": np.asarray(condition)}
+    np.savez(content, x=np.asarray(x), step=step, seed=seed, **given)
+    files.write_atomic(path, content.getvalue())
+    try:
+        found = examine(flow, x, condition, step)
+    except (tf.errors.OpError, MemoryError) as error:  # the batch is there, the reason has to be found by hand
+        return "The loss or a gradient is not finite", f"the second pass failed ({error}). Batch: {path}"
+    facts = {"step": step, "seed": seed, "batch": path.name} | dataclasses.asdict(found)
+    facts["loss"] = str(found.loss)  # JSON has no NaN
+    files.write_atomic(path.with_suffix(".json"), json.dumps(facts, indent=2) + "\n")
+    what = "A gradient is not finite" if np.isfinite(found.loss) else f"The loss is {found.loss}"
+    return what, f"{found}. Batch and report: {path} and {path.stem}.json"
+
+
+@dataclasses.dataclass(frozen=True)
+class _Call:
+    order: int
+    name: str
+    direction: str
+    given: tf.Tensor
+    results: tuple[tuple[str, tf.Tensor], ...]
+    weights: list[keras.Variable]
+
+
+@contextlib.contextmanager
+def _watched(flow: Flow, tape: tf.GradientTape) -> Iterator[list[_Call]]:
+    """Notes the calls of every transform and of the base, in the order in which they return: inner ones first."""
+    calls, watched, order = [], [], itertools.count()
+
+    def watch(layer, name, direction, labels):
+        call = getattr(layer, direction)
+
+        def noted(given, *args, **kwargs):
+            place, given = next(order), tf.convert_to_tensor(given)
+            if given.dtype.is_floating:
+                tape.watch(given)
+            results = call(given, *args, **kwargs)
+            parts = zip(labels, results if isinstance(results, tuple) else (results,), strict=True)
+            calls.append(_Call(place, name, direction, given, tuple(parts), layer.trainable_weights))
+            return results
+
+        setattr(layer, direction, noted)
+        watched.append((layer, direction))
+
+    for path, transform in [("transform", flow.transform), *_named(flow.transform)]:
+        for direction in ("encode", "decode"):
+            watch(transform, f"{path} {type(transform).__name__}", direction, ("value", "log_det"))
+    watch(flow.base, f"base {type(flow.base).__name__}", "log_prob", ("log_prob",))
+    try:
+        yield calls
+    finally:
+        for layer, direction in watched:
+            delattr(layer, direction)
+
+
+def _named(root: keras.layers.Layer, prefix: str = "") -> Iterator[tuple[str, Transform]]:
+    """The transforms inside `root` with their paths, such as `transforms/2/levels/0`."""
+    for name, value in vars(root).items():
+        if name.startswith("_"):
+            continue
+        parts = enumerate(value) if isinstance(value, (list, tuple)) else [(None, value)]
+        for index, part in parts:
+            if isinstance(part, Transform):
+                path = prefix + (name if index is None else f"{name}/{index}")
+                yield path, part
+                yield from _named(part, f"{path}/")
+
+
+def _forward(call: _Call) -> tuple[str, str, str, list[int]] | None:
+    for what, value in call.results:
+        rows = _bad_rows(value)
+        if rows:
+            return call.name, call.direction, what, rows
+    return None
+
+
+def _backward(calls: list[_Call], tape: tf.GradientTape, loss: tf.Tensor) -> tuple[str, str, str, list[int]] | None:
+    """From the loss back to the data: the first call whose weights or input have a gradient that is not finite."""
+    calls = sorted(calls, key=lambda call: -call.order)  # those inside a chain before the chain
+    sources = [(call, call.weights + [call.given] * call.given.dtype.is_floating) for call in calls]
+    for (call, parts), gradients in zip(sources, tape.gradient(loss, [parts for _, parts in sources]), strict=True):
+        for part, gradient in zip(parts, gradients, strict=True):
+            if gradient is not None and not np.isfinite(gradient.numpy()).all():
+                weight = part is not call.given
+                what = f"gradient of {part.path}" if weight else "gradient of its input"
+                rows = list(range(len(call.given))) if weight else _bad_rows(gradient)
+                return call.name, f"backward of {call.direction}", what, rows
+    return None
+
+
+def _bad_rows(values: tf.Tensor) -> list[int]:
+    if not values.dtype.is_floating:
+        return []
+    finite = np.isfinite(values.numpy()).reshape(len(values), -1).all(axis=1)
+    return np.flatnonzero(~finite).tolist()
