@@ -109,8 +109,9 @@ def _draw(axes: Sequence[Axes], history: History, along: str, colour: str, kind:
     if finite:
         value, index = min(finite)
         axes[0].plot(x[index], value, "o", color=colour, markersize=6)
-        style = {"textcoords": "offset points", "color": colour, "fontsize": 9, "ha": "center"}
-        axes[0].annotate(f"{value:.3f}", (x[index], value), (0, -16), **style)
+        box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1.0}
+        style = {"textcoords": "offset points", "color": colour, "fontsize": 9, "ha": "center", "bbox": box}
+        axes[0].annotate(f"{value:.3f}", (x[index], value), (0, 9), **style)
 
 
 def _columns(kind: str) -> dict[str, str]:
@@ -141,4 +142,4 @@ def _limits(histories: Mapping[str, History], kind: str) -> tuple[float, float]:
     if not highs:
         return 0.0, 1.0
     margin = 0.05 * (max(highs) - min(lows)) or 0.05 * abs(max(highs)) or 0.05
-    return min(lows) - 2 * margin, max(highs) + margin
+    return min(lows) - margin, max(highs) + margin
