@@ -87,11 +87,12 @@ def examine(flow: Flow, x: Any, condition: Any, step: int) -> Finding:
     """
     flow.xla, flow.backprop = False, "store"
     flow.optimizer.iterations.assign(step - 1)
-    weights = [v.path for v in flow.weights if v.dtype.startswith("float") and not np.isfinite(v.numpy()).all()]
+    names = _weight_names(flow)
+    weights = [name for weight, name in names.values() if not np.isfinite(weight.numpy()).all()]
     with tf.GradientTape() as tape, _watched(flow, tape) as calls:
         log_prob = flow(x, condition, training=True)
         loss = flow.compute_loss(x, log_prob, log_prob)
-    found = next(filter(None, map(_forward, calls)), None) or _backward(calls, tape, loss)
+    found = next(filter(None, map(_forward, calls)), None) or _backward(calls, tape, loss, names)
     return Finding(float(loss), *(found or (None, "", "", [])), weights)
 
 
@@ -146,7 +147,8 @@ def _watched(flow: Flow, tape: tf.GradientTape) -> Iterator[list[_Call]]:
         setattr(layer, direction, noted)
         watched.append((layer, direction))
 
-    for path, transform in [("transform", flow.transform), *_named(flow.transform)]:
+    inner = [(path, layer) for path, layer in _layers(flow.transform) if isinstance(layer, Transform)]
+    for path, transform in [("transform", flow.transform), *inner]:
         for direction in ("encode", "decode"):
             watch(transform, f"{path} {type(transform).__name__}", direction, ("value", "log_det"))
     watch(flow.base, f"base {type(flow.base).__name__}", "log_prob", ("log_prob",))
@@ -157,17 +159,23 @@ def _watched(flow: Flow, tape: tf.GradientTape) -> Iterator[list[_Call]]:
             delattr(layer, direction)
 
 
-def _named(root: keras.layers.Layer, prefix: str = "") -> Iterator[tuple[str, Transform]]:
-    """The transforms inside `root` with their paths, such as `transforms/2/levels/0`."""
+def _layers(root: keras.layers.Layer, prefix: str = "") -> Iterator[tuple[str, keras.layers.Layer]]:
+    """The layers inside `root` with their paths, such as `transforms/2/levels/0`; each before those inside it."""
     for name, value in vars(root).items():
         if name.startswith("_"):
             continue
         parts = enumerate(value) if isinstance(value, (list, tuple)) else [(None, value)]
         for index, part in parts:
-            if isinstance(part, Transform):
+            if isinstance(part, keras.layers.Layer):
                 path = prefix + (name if index is None else f"{name}/{index}")
                 yield path, part
-                yield from _named(part, f"{path}/")
+                yield from _layers(part, f"{path}/")
+
+
+def _weight_names(flow: Flow) -> dict[int, tuple[keras.Variable, str]]:
+    """The path of each weight by its id; Keras' own paths begin with counters of the process."""
+    places = [("transform", flow.transform), ("base", flow.base), *_layers(flow.transform)]
+    return {id(weight): (weight, f"{path}/{weight.name}") for path, layer in places for weight in layer.weights}
 
 
 def _forward(call: _Call) -> tuple[str, str, str, list[int]] | None:
@@ -178,7 +186,9 @@ def _forward(call: _Call) -> tuple[str, str, str, list[int]] | None:
     return None
 
 
-def _backward(calls: list[_Call], tape: tf.GradientTape, loss: tf.Tensor) -> tuple[str, str, str, list[int]] | None:
+def _backward(
+    calls: list[_Call], tape: tf.GradientTape, loss: tf.Tensor, names: dict[int, tuple[keras.Variable, str]]
+) -> tuple[str, str, str, list[int]] | None:
     """From the loss back to the data: the first call whose weights or input have a gradient that is not finite."""
     calls = sorted(calls, key=lambda call: -call.order)  # those inside a chain before the chain
     sources = [(call, call.weights + [call.given] * call.given.dtype.is_floating) for call in calls]
@@ -186,7 +196,7 @@ def _backward(calls: list[_Call], tape: tf.GradientTape, loss: tf.Tensor) -> tup
         for part, gradient in zip(parts, gradients, strict=True):
             if gradient is not None and not np.isfinite(gradient.numpy()).all():
                 weight = part is not call.given
-                what = f"gradient of {part.path}" if weight else "gradient of its input"
+                what = f"gradient of {names[id(part)][1]}" if weight else "gradient of its input"
                 rows = list(range(len(call.given))) if weight else _bad_rows(gradient)
                 return call.name, f"backward of {call.direction}", what, rows
     return None
