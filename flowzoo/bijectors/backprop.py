@@ -95,19 +95,18 @@ class Run:
             z, known = end, [dz, dlog_det]
             of_condition, of_weights = [tf.zeros_like(part) for part in condition], {}
             for step, x in zip(reversed(self.steps), reversed(kept), strict=True):
-                # Else TensorFlow would recover many inputs at once, or keep many steps for gradients not yet asked for.
-                with tf.control_dependencies(known):
-                    z = x = _after(dz, _decoded(step, _after(dz, z), *condition) if x is None else x)
-                    with tf.GradientTape() as tape:
-                        tape.watch([x, *condition])
-                        outputs = _encoded(step, x, *condition)
-                    weights = tape.watched_variables()
-                    known = tape.gradient(outputs, [x, *condition, *weights], output_gradients=[dz, dlog_det])
+                z = _after(known, z if x is None else x)
+                x = tf.stop_gradient(_decoded(step, z, *condition) if x is None else z)
+                with tf.GradientTape() as tape:
+                    tape.watch([x, *condition])
+                    outputs = _encoded(step, x, *condition)
+                weights = tape.watched_variables()
+                known = tape.gradient(outputs, [x, *condition, *weights], output_gradients=[dz, dlog_det])
                 dz, *rest = known
                 of_condition = [_sum(*pair) for pair in zip(of_condition, rest, strict=False)]
                 for weight, value in zip(weights, rest[len(condition) :], strict=True):
                     of_weights[weight.ref()] = _sum(of_weights.get(weight.ref()), value)
-                known = [value for value in known if value is not None]
+                z, known = x, [value for value in known if value is not None]
             inputs = [dz, *of_condition]
             return (inputs, [of_weights.get(weight.ref()) for weight in variables]) if variables else inputs
 
@@ -129,9 +128,11 @@ def _decoded(step, z, *condition):
 
 
 def _after(known, value):
-    """`value`, not available before `known`; XLA minds data only, so add a zero that it can't foresee."""
-    first = tf.reduce_max(tf.reshape(known, [-1])[:1])
-    return tf.stop_gradient(value + tf.cast(tf.where(tf.math.is_nan(first), first, tf.zeros_like(first)), value.dtype))
+    """`value`, not before all of `known`: TensorFlow would recover many inputs at once, or keep steps for later."""
+    with tf.control_dependencies(known):
+        value = tf.identity(value)
+    first = tf.reduce_max(tf.reshape(known[0], [-1])[:1])  # XLA minds data only, so add a zero that it can't foresee
+    return value + tf.cast(tf.where(tf.math.is_nan(first), first, tf.zeros_like(first)), value.dtype)
 
 
 def _sum(first, second):
