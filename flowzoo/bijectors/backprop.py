@@ -2,7 +2,7 @@
 
 "store" keeps everything, as TensorFlow does. "remat" keeps the input of each step and computes the step again on the
 way back. "reversible" keeps only the end of the chain and finds the input of each step by inverting it, so that the
-memory does not grow with the number of steps. A step is some transforms up to and including one with a network.
+memory hardly grows with the number of steps. A step is some transforms up to and including one with a network.
 
 References: Chen et al. 2016, Training deep nets with sublinear memory cost, arXiv:1604.06174 (remat); Gomez et al. 2017,
 The reversible residual network, arXiv:1707.04585 (reversible).
@@ -20,6 +20,7 @@ import tensorflow as tf
 from flowzoo.transform import Transform
 
 MODES = ("store", "remat", "reversible")
+ANCHOR = 8  # "reversible" keeps the input of each so many steps, lest rounding errors grow from inverse to inverse
 
 _mode = contextvars.ContextVar("backprop", default="store")
 
@@ -86,7 +87,8 @@ class Run:
     def _encode(self, x, *condition):
         kept, total = [], tf.zeros(tf.shape(x)[:1], x.dtype)
         for step in self.steps:
-            kept.append(None if self.invert and step[0].reversible else x)
+            found_later = self.invert and step[0].reversible and (not kept or len(kept) % ANCHOR)
+            kept.append(None if found_later else x)
             x, log_det = _encoded(step, x, *condition)
             total += log_det
         end = x

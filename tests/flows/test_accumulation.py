@@ -65,6 +65,7 @@ def test_one_micro_batch_at_a_time():
 def test_rows_that_do_not_divide_are_refused():
     model, x = cases.new_flow("realnvp"), cases.flow_data("realnvp", 8)[0]
     model.compile()
+    model.optimizer.build(model.trainable_variables)
     model.accumulate = 3
     with pytest.raises(ValueError, match=r"`accumulate` = 3 must divide the rows .* Got a batch of 8"):
         model.train_on_batch(x)
