@@ -82,7 +82,7 @@ class Run:
 
     def encode(self, x: tf.Tensor, condition: tf.Tensor | None = None, seed=None) -> tuple[tf.Tensor, tf.Tensor]:
         """As `Transform.encode`."""
-        return tf.custom_gradient(self._encode)(x, *([] if condition is None else [condition]))
+        return tf.custom_gradient(self._encode)(x, *([] if condition is None else [tf.convert_to_tensor(condition)]))
 
     def _encode(self, x, *condition):
         kept, total = [], tf.zeros(tf.shape(x)[:1], x.dtype)

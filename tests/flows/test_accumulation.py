@@ -43,7 +43,9 @@ def test_with_sample_weights_and_in_float64():
         model.accumulate = parts
         model.compile(keras.optimizers.SGD(0.1))
         data = tf.data.Dataset.from_tensors((x.astype("float64"), condition, weight)).repeat(3)
-        losses.append(model.fit(data, shuffle=False, verbose=0).history["loss"] + [w.numpy() for w in model.trainable_weights])
+        losses.append(
+            model.fit(data, shuffle=False, verbose=0).history["loss"] + [w.numpy() for w in model.trainable_weights]
+        )
     for expected, actual in zip(*losses, strict=True):
         np.testing.assert_allclose(actual, expected, rtol=1e-5, atol=1e-6)
 
