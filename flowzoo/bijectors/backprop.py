@@ -4,8 +4,8 @@
 way back. "reversible" keeps only the end of the chain and finds the input of each step by inverting it, so that the
 memory hardly grows with the number of steps. A step is some transforms up to and including one with a network.
 
-References: Chen et al. 2016, Training deep nets with sublinear memory cost, arXiv:1604.06174 (remat); Gomez et al. 2017,
-The reversible residual network, arXiv:1707.04585 (reversible).
+References: Chen et al. 2016, Training deep nets with sublinear memory cost, arXiv:1604.06174 (remat);
+Gomez et al. 2017, The reversible residual network, arXiv:1707.04585 (reversible).
 """
 
 from __future__ import annotations
