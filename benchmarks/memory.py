@@ -25,12 +25,14 @@ LEVELS = flags.DEFINE_integer("levels", 3, "Levels (L).")
 HIDDEN = flags.DEFINE_integer("hidden", 64, "Channels of the hidden layers.")
 BATCH = flags.DEFINE_integer("batch", 64, "Images per step.")
 ACCUMULATE = flags.DEFINE_integer("accumulate", 1, "Micro-batches per step.")
+CLIP_NORM = flags.DEFINE_float("clip_norm", 0.0, "Bound on the gradient's norm: needs all gradients at one time.")
 STEPS = flags.DEFINE_integer("steps", 3, "Steps measured, after a first one.")
 CHILD = flags.DEFINE_string("child", None, "Used by this script itself: measure one configuration, 'MODE DEPTH'.")
 
 
 def measure(mode, depth):
     """{"peak": bytes above weights and slots, "fixed": bytes of those, "seconds": per step, "first": of the first}."""
+    import keras
     import numpy as np
     import tensorflow as tf
 
@@ -39,7 +41,7 @@ def measure(mode, depth):
     shape = (SIDE.value, SIDE.value, 3)
     flow = flowzoo.create("glow", image_shape=shape, levels=LEVELS.value, depth=depth, hidden=HIDDEN.value)
     flow.backprop, flow.accumulate = mode, ACCUMULATE.value
-    flow.compile("adam")
+    flow.compile(keras.optimizers.Adam(global_clipnorm=CLIP_NORM.value or None))
     flow.optimizer.build(flow.trainable_variables)
     x = np.random.default_rng(0).integers(0, 256, (BATCH.value, *shape), dtype=np.uint8)
     fixed, peaks, seconds = tf.config.experimental.get_memory_info("CPU:0")["current"], [], []
