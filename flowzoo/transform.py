@@ -27,6 +27,8 @@ class Transform(keras.layers.Layer):
 
     kind = "exact"
     stochastic = False
+    composite = False  # encodes by other transforms, which then save memory themselves; see `bijectors.backprop`
+    reversible = False  # decode gives x back to rounding, at about the cost of encode
 
     def __init__(
         self,
@@ -105,6 +107,8 @@ class Transform(keras.layers.Layer):
 
 class Bijector(Transform):
     """A transform that is exact in both directions: decode(encode(x)) = x and the log_dets cancel."""
+
+    reversible = True
 
 
 def sum_event(values: tf.Tensor) -> tf.Tensor:

@@ -17,6 +17,10 @@ SAVE_MINUTES = flags.DEFINE_float("save_minutes", 5.0, "Minutes between states."
 SMOKE = flags.DEFINE_bool("smoke", False, "A few tiny steps, to see whether everything runs.")
 DETERMINISTIC = flags.DEFINE_bool("deterministic", False, "Same seed, same machine: same bits. Slower.")
 INIT_FROM = flags.DEFINE_string("init_from", None, "Start from the weights of a preset (its name) or a .weights.h5.")
+BACKPROP = flags.DEFINE_enum(
+    "backprop", "store", ["store", "remat", "reversible"], "Less memory for more time; see docs/memory.md."
+)
+ACCUMULATE = flags.DEFINE_integer("accumulate", 1, "Micro-batches that make one batch; for less memory.", lower_bound=1)
 
 INTERRUPTED = 75  # EX_TEMPFAIL: the same command goes on
 
@@ -38,6 +42,8 @@ def main(argv):
             smoke=SMOKE.value,
             deterministic=DETERMINISTIC.value,
             init_from=INIT_FROM.value,
+            backprop=BACKPROP.value,
+            accumulate=ACCUMULATE.value,
         )
     except (ValueError, TypeError, OSError, training.StateError, training.NonFiniteLoss) as error:
         sys.exit(f"{type(error).__name__}: {error}")

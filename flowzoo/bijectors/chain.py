@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import tensorflow as tf
 
 from flowzoo import random
+from flowzoo.bijectors import backprop
 from flowzoo.transform import Bijector, Transform, constant_log_det, weakest_kind
 
 
@@ -21,6 +22,8 @@ class Chain(Transform):
       TypeError: an entry is no `Transform`, or they are of different dtypes.
       ValueError: the list is empty or two neighbours do not fit.
     """
+
+    composite = True
 
     def __init__(self, transforms: Sequence[Transform], *, name: str | None = None):
         transforms = list(transforms)
@@ -37,6 +40,7 @@ class Chain(Transform):
         self.transforms = transforms
         self.kind = weakest_kind(t.kind for t in transforms)
         self.stochastic = any(t.stochastic for t in transforms)
+        self.reversible = all(t.reversible for t in transforms)
 
     @property
     def takes_integers(self) -> bool:
@@ -44,7 +48,7 @@ class Chain(Transform):
 
     def _encode(self, x, condition, seed=None):
         total = None
-        for i, transform in enumerate(self.transforms):
+        for i, transform in backprop.parts(self.transforms):
             x, log_det = transform.encode(x, condition, _seed_of(transform, seed, i))
             total = log_det if total is None else total + log_det
         return x, total
@@ -79,6 +83,7 @@ class Invert(Bijector):
             )
         super().__init__(bijector.latent_shape, bijector.event_shape, dtype=bijector.compute_dtype, name=name)
         self.bijector = bijector
+        self.reversible = bijector.reversible
 
     def _encode(self, x, condition):
         return self.bijector.decode(x, condition)

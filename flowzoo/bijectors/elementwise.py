@@ -43,6 +43,8 @@ class Logit(Bijector):
     Reference: Dinh et al. 2017, Density estimation using Real NVP, arXiv:1605.08803.
     """
 
+    reversible = False  # it clips, and the ends of the range lose digits
+
     def __init__(
         self, event_shape: Sequence[int], alpha: float = 0.05, *, dtype: str = "float32", name: str | None = None
     ):

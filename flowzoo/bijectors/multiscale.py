@@ -27,6 +27,8 @@ class Multiscale(Bijector):
     Reference: Dinh et al. 2017, Density estimation using Real NVP, arXiv:1605.08803.
     """
 
+    composite = True
+
     def __init__(self, levels: Sequence[Transform], *, name: str | None = None):
         levels = list(levels)
         if not levels:
@@ -43,6 +45,7 @@ class Multiscale(Bijector):
         super().__init__(event_shape, (math.prod(event_shape),), dtype=dtype, name=name)
         self.levels = levels
         self.splits = splits
+        self.reversible = all(level.reversible for level in levels)
         self.leaving_shapes = [split.free_shape for split in splits] + [levels[-1].latent_shape]
 
     def _encode(self, x, condition):

@@ -34,6 +34,7 @@ class Flow(Computations):
     """
 
     xla = False  # whether Python-side calls and training compile with XLA; exports never do
+    backprop = "store"  # how gradients of log_prob and training are computed: `bijectors.backprop`; see docs/memory.md
 
     def __init__(
         self,
@@ -81,10 +82,10 @@ class Flow(Computations):
         """
         samples = door.check_count(samples, "samples")
         if not tf.executing_eagerly():
-            return self._log_prob(x, condition, self._word(seed), samples)
+            return self._log_prob(x, condition, self._word(seed), samples, self.backprop)
         x, condition = self._checked(x, condition)
         function = self._log_prob_xla if self.xla else self._log_prob_graph
-        return function(x, condition, self._word(seed), samples)
+        return function(x, condition, self._word(seed), samples, self.backprop)
 
     def bits_per_dim(self, x, condition=None, seed: int = 0, samples: int = 1) -> tf.Tensor:
         """-log p(x) / (D ln 2): (batch,); the usual bits/dim if x is native integer data."""
@@ -180,7 +181,7 @@ class Flow(Computations):
         if training and getattr(self, "optimizer", None) is not None:
             word += tf.cast(self.optimizer.iterations + 1, tf.uint32) * tf.constant(0x9E3779B1, tf.uint32)
         function = self._log_prob_xla if self.xla else self._log_prob
-        return function(x, condition, word, 1)
+        return function(x, condition, word, 1, self.backprop if training else "store")
 
     def get_config(self) -> dict[str, Any]:
         raise ValueError(

@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from flowzoo import random
-from flowzoo.bijectors import Chain, Identity
+from flowzoo.bijectors import Chain, Identity, backprop
 from flowzoo.flows.likelihood_model import LikelihoodModel
 from flowzoo.transform import Transform
 
@@ -35,11 +35,12 @@ class Computations(LikelihoodModel):
     def _parts(self):
         return _flat(self.transform)
 
-    def _log_prob(self, x, condition, word, samples):
+    def _log_prob(self, x, condition, word, samples, mode="store"):
         x, condition, seeds = tf.convert_to_tensor(x), self._ready(condition), self._seeds(x, word)
 
         def once(draw):
-            z, log_det = self.transform.encode(x, condition, seeds if draw is None else random.fold_in(seeds, draw))
+            with backprop.backprop(mode):
+                z, log_det = self.transform.encode(x, condition, seeds if draw is None else random.fold_in(seeds, draw))
             return self.base.log_prob(z, condition) + log_det
 
         if samples == 1 or not self.transform.stochastic:

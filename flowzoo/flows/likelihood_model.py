@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from flowzoo.bijectors import ActNorm
+from flowzoo.flows.accumulation import in_parts
 from flowzoo.flows.loss import BitsPerDim, NegativeLogLikelihood
 from flowzoo.flows.weights import file_layout, flow_layout, require_same_layout
 
@@ -21,6 +22,8 @@ class LikelihoodModel(keras.Model):
     Elements of a dataset are x, (x, condition) or (x, condition, sample weight). `_checked(x, condition)` raises on
     bad input.
     """
+
+    accumulate = 1  # micro-batches whose gradients make one step of the optimizer; see docs/memory.md
 
     def compile(self, optimizer="adam", loss=None, weighted_metrics=None, jit_compile: bool = False, **kwargs) -> None:
         """As Keras' own, with the negative log-likelihood as default loss; XLA is the `xla` switch, not jit_compile."""
@@ -67,19 +70,25 @@ class LikelihoodModel(keras.Model):
 
     def train_step(self, data) -> dict:
         x, condition, weight = keras.utils.unpack_x_y_sample_weight(data)
-        with tf.GradientTape() as tape:
-            log_prob = self(x, condition, training=True)
-            loss = self._tracked_loss(x, log_prob, weight, training=True)
-            scaled = self.optimizer.scale_loss(loss)
-        self.optimizer.apply_gradients(
-            zip(tape.gradient(scaled, self.trainable_weights), self.trainable_weights, strict=True)
-        )
+        weights, share = self.trainable_weights, self._share(x)
+
+        def gradients(x, condition, weight):
+            with tf.GradientTape() as tape:
+                log_prob = self(x, condition, training=True)
+                loss = self.compute_loss(x, log_prob, log_prob, weight, training=True)
+                scaled = self.optimizer.scale_loss(loss * tf.cast(share, loss.dtype))
+            return log_prob, tf.cast(loss, log_prob.dtype), tape.gradient(scaled, weights)
+
+        batch = (x, condition, weight)
+        log_prob, loss, gradients = in_parts(gradients, batch, self.accumulate, weights, self.compute_dtype)
+        self._track(loss, x)
+        self.optimizer.apply_gradients(zip(gradients, weights, strict=True))
         return self.compute_metrics(x, log_prob, log_prob, sample_weight=weight)
 
     def test_step(self, data) -> dict:
         x, condition, weight = keras.utils.unpack_x_y_sample_weight(data)
         log_prob = self(x, condition, training=False)
-        self._tracked_loss(x, log_prob, weight, training=False)
+        self._track(self.compute_loss(x, log_prob, log_prob, weight, training=False), x)
         return self.compute_metrics(x, log_prob, log_prob, sample_weight=weight)
 
     def predict_step(self, data) -> tf.Tensor:
@@ -107,12 +116,15 @@ class LikelihoodModel(keras.Model):
         if isinstance(x, np.ndarray) or tf.is_tensor(x):
             self._checked(x, y)
 
-    def _tracked_loss(self, x, log_prob, weight, training):
-        loss = self.compute_loss(x, log_prob, log_prob, weight, training=training)
+    def _track(self, loss, x):
         replicas = tf.distribute.get_strategy().num_replicas_in_sync
-        rows = tf.cast(tf.shape(log_prob)[0], loss.dtype)
-        self._loss_tracker.update_state(loss * replicas, sample_weight=rows)  # Keras divided it by the replicas
+        # Keras divided the loss by the replicas.
+        self._loss_tracker.update_state(loss * replicas, sample_weight=tf.cast(tf.shape(x)[0], loss.dtype))
+
+    def _share(self, x):
+        """The part of the loss that is this replica's: of a ragged batch some have fewer rows."""
+        replicas = tf.distribute.get_strategy().num_replicas_in_sync
         if replicas == 1:
-            return loss
-        # Of a ragged batch some replicas have fewer rows; the mean of their means would not be the mean.
-        return loss * replicas * rows / tf.distribute.get_replica_context().all_reduce("sum", rows)
+            return 1.0
+        rows = tf.cast(tf.shape(x)[0], self.compute_dtype)  # the mean of the replicas' means would not be the mean
+        return replicas * rows / tf.distribute.get_replica_context().all_reduce("sum", rows)

@@ -28,6 +28,8 @@ class FromTFP(Bijector):
       TypeError: it is no bijector, has variables (which no checkpoint would hold), or another dtype.
     """
 
+    reversible = False  # a bijector that saturates loses digits
+
     def __init__(
         self, bijector: tfb.Bijector, event_shape: Sequence[int], *, dtype: str = "float32", name: str | None = None
     ):

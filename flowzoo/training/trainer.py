@@ -20,6 +20,7 @@ from absl import logging
 from PIL import Image
 
 from flowzoo import files, flows
+from flowzoo.bijectors.backprop import MODES as BACKPROP
 from flowzoo.errors import PresetError
 from flowzoo.flows.weights import load_weights
 from flowzoo.training import callbacks, evaluation, folder, forensics, machine, pictures, state
@@ -67,6 +68,8 @@ def run(
     save_minutes: float = 5.0,
     max_minutes: float | None = None,
     init_from: str | os.PathLike | None = None,
+    backprop: str = "store",
+    accumulate: int = 1,
 ) -> Result:
     """Trains a preset in a work folder, or goes on where a training there stopped or was killed.
 
@@ -83,6 +86,9 @@ def run(
         save_minutes: minutes between states.
         max_minutes: pause after so many minutes.
         init_from: weights to start from, with a fresh optimizer: a preset's name or a `.weights.h5`.
+        backprop: "store", "remat" or "reversible": less memory for more time, see docs/memory.md; the gradients are
+            equal to rounding, so another may go on with the training.
+        accumulate: micro-batches that make one batch, for less memory; must divide `batch_size`.
 
     Returns:
         The result.
@@ -91,7 +97,7 @@ def run(
         NonFiniteLoss: the loss was not finite; the last good state is kept.
         StateError: the folder belongs to another recipe or another process, or its states are unreadable.
         PresetError: the preset's family, config, recipe or data set is wrong; the folder is as it was.
-        ValueError: a wrong `max_steps`.
+        ValueError: a wrong `max_steps`, `backprop` or `accumulate`.
         MissingDataError: the data set isn't prepared here (and it's no smoke run).
     """
     if max_steps is not None and max_steps < 1:
@@ -99,11 +105,13 @@ def run(
     deadline = time.monotonic() + 60 * max_minutes if max_minutes is not None else math.inf
     workdir = Path(workdir)
     recipe = _recipe(preset, smoke)
+    _require_saving(recipe, backprop, accumulate)
     if deterministic:
         tf.config.experimental.enable_op_determinism()
     keras.utils.set_random_seed(recipe.seed)
     folder.require_same(workdir, preset, recipe, init_from)
     training = _Training(workdir, preset, recipe, smoke)  # before the folder is made: a wrong preset leaves no trace
+    training.flow.backprop, training.flow.accumulate = backprop, accumulate
     workdir.mkdir(parents=True, exist_ok=True)
     with folder.alone(workdir):
         folder.require_same(workdir, preset, recipe, init_from)  # another process may have come first
@@ -119,6 +127,16 @@ def _recipe(preset: Preset, smoke: bool) -> Recipe:
     except (ValueError, TypeError) as error:
         raise PresetError(f"{preset.source}: {error}") from error
     return recipe.smoke() if smoke else recipe
+
+
+def _require_saving(recipe: Recipe, backprop: str, accumulate: int) -> None:
+    if backprop not in BACKPROP:
+        raise ValueError(f"`backprop` must be one of {list(BACKPROP)}, got {backprop!r}.")
+    if accumulate < 1 or recipe.batch_size % accumulate:
+        raise ValueError(
+            f"`accumulate` must divide the recipe's `batch_size`, {recipe.batch_size}, into equal micro-batches, "
+            f"got {accumulate}."
+        )
 
 
 class _Training:

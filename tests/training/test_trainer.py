@@ -238,3 +238,23 @@ def test_a_start_that_fails_does_not_claim_the_folder(circle, tmp_path):
     with pytest.raises(CheckpointError):
         training.run(toy.preset(toy.CIRCLE), tmp_path, init_from=tmp_path / "missing.weights.h5")
     assert training.run(toy.preset(toy.CIRCLE), tmp_path, max_steps=1).step == 1
+
+
+def test_saving_memory_changes_neither_the_training_nor_its_files(circle, tmp_path):
+    plain = training.run(toy.preset(toy.CIRCLE), tmp_path / "plain")
+    saving = training.run(toy.preset(toy.CIRCLE), tmp_path / "saving", max_steps=7, backprop="reversible", accumulate=4)
+    saving = training.run(toy.preset(toy.CIRCLE), tmp_path / "saving", backprop="remat", accumulate=2)
+    for one, other in zip(rows_without_time(plain), rows_without_time(saving), strict=True):
+        assert one == pytest.approx(other, rel=1e-5)
+    for one, other in zip(plain.flow.weights, saving.flow.weights, strict=True):
+        np.testing.assert_allclose(other, one, rtol=1e-5, atol=1e-5)
+    records = [(tmp_path / name / "preset.json").read_text() for name in ("plain", "saving")]
+    assert records[0] == records[1]
+
+
+def test_wrong_ways_of_saving_memory_are_named(circle, tmp_path):
+    with pytest.raises(ValueError, match=r"`accumulate` must divide the recipe's `batch_size`, 8, .* got 3"):
+        training.run(toy.preset(toy.CIRCLE), tmp_path / "run", accumulate=3)
+    with pytest.raises(ValueError, match=r"`backprop` must be one of .* got 'less'"):
+        training.run(toy.preset(toy.CIRCLE), tmp_path / "run", backprop="less")
+    assert not (tmp_path / "run").exists()

@@ -1,0 +1,48 @@
+"""Gradients of a batch from micro-batches, one after the other, so that only one of them takes memory at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import tensorflow as tf
+
+
+def in_parts(
+    function: Callable, batch: Sequence[tf.Tensor | None], parts: int, weights: Sequence, dtype: str
+) -> tuple[tf.Tensor, tf.Tensor, list[tf.Tensor]]:
+    """What `function(*batch)` gives, computed for `parts` equal parts of the rows in a sequential loop.
+
+    Args:
+      function: (*batch) -> (log_prob, loss, gradients): (rows,), a scalar that is a mean over rows, and its gradient
+        for each of `weights`.
+      batch: tensors with the same number of rows, or None.
+      parts: how many; 1 calls `function` as it is.
+      weights: give the shapes and types of the gradients.
+      dtype: of log_prob and loss.
+
+    Raises:
+      ValueError, tf.errors.InvalidArgumentError: the rows can't be divided into equal parts.
+    """
+    if parts == 1:
+        return function(*batch)
+    rows = batch[0].shape[0] or tf.shape(batch[0])[0]
+    message = f"`accumulate` = {parts} must divide the rows of each batch (of each replica). Batch with drop_remainder."
+    if isinstance(rows, int) and rows % parts:
+        raise ValueError(f"{message} Got a batch of {rows}.")
+    tf.debugging.assert_equal(rows % parts, 0, message)
+    size = rows // parts
+
+    def one(i, log_probs, loss, gradients):
+        part = [None if value is None else value[i * size : (i + 1) * size] for value in batch]
+        for value, whole in zip(part, batch, strict=True):
+            if value is not None:
+                value.set_shape([size if isinstance(size, int) else None, *whole.shape[1:]])
+        log_prob, of_part, of_weights = function(*part)
+        gradients = [tf.convert_to_tensor(new) / parts + old for old, new in zip(gradients, of_weights, strict=True)]
+        return i + 1, log_probs.write(i, log_prob), loss + of_part / parts, gradients
+
+    zeros = [tf.zeros(weight.shape, weight.dtype) for weight in weights]
+    log_probs = tf.TensorArray(dtype, parts, element_shape=[size if isinstance(size, int) else None])
+    start = (tf.constant(0), log_probs, tf.constant(0.0, dtype), zeros)
+    _, log_probs, loss, gradients = tf.while_loop(lambda i, *_: i < parts, one, start, parallel_iterations=1)
+    return tf.reshape(log_probs.stack(), [rows]), loss, gradients
