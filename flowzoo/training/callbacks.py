@@ -2,11 +2,15 @@
 
 The whole training is one Keras epoch, so that a restart in the middle needs no special case; what others do
 at the end of an epoch happens here every `validate_every` steps.
+
+Of several processes the chief alone validates, logs and writes; what it decides is agreed upon, so that all of them
+stop at the same step.
 """
 
 from __future__ import annotations
 
 import math
+import os
 import signal
 import threading
 import time
@@ -23,6 +27,7 @@ from flowzoo.flows import Flow
 from flowzoo.training import evaluation
 from flowzoo.training.progress import Progress, write_best, write_history
 from flowzoo.training.recipe import Recipe
+from flowzoo.training.strategy import Replicas
 
 
 class NonFiniteLoss(ArithmeticError):
@@ -81,6 +86,20 @@ class StopOnNonFinite(keras.callbacks.Callback):
             raise NonFiniteLoss(self.progress.step, f"The loss is {logs['loss']}")
 
 
+class Beat(keras.callbacks.Callback):
+    """Touches a file at each step: the launcher's sign of life."""
+
+    def __init__(self, path: str | os.PathLike):
+        super().__init__()
+        self.path = Path(path)
+
+    def on_train_begin(self, logs=None):
+        self.path.touch()
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.path.touch()
+
+
 class Report(keras.callbacks.Callback):
     """Logs a line a minute: what the progress bar tells on a terminal."""
 
@@ -110,6 +129,7 @@ class Validate(keras.callbacks.Callback):
         validation: x and condition or None.
         workdir: the work folder.
         show: called with (step, twin) after a validation, the twin holding the better weights; gives pictures by name.
+        chief: whether to validate and write; if not, only the running means are read and begun anew, which takes all.
     """
 
     def __init__(
@@ -120,25 +140,31 @@ class Validate(keras.callbacks.Callback):
         validation: tuple[np.ndarray, np.ndarray | None],
         workdir: Path,
         show: Callable[[int, Flow], Mapping[str, Image.Image]],
+        chief: bool = True,
     ):
         super().__init__()
         self.progress, self.recipe, self.twin, self.validation = progress, recipe, twin, validation
-        self.workdir, self.show = workdir, show
-        self.writer = tf.summary.create_file_writer(str(workdir / "tensorboard"))
+        self.workdir, self.show, self.chief = workdir, show, chief
+        self.writer = tf.summary.create_file_writer(str(workdir / "tensorboard")) if chief else None
 
     def on_train_batch_end(self, batch, logs=None):
         step = self.progress.step
-        if step % 50 == 0:
+        validating = step % self.recipe.validate_every == 0 or step == self.recipe.steps
+        if not validating and step % 50:
+            return
+        logs = self.model.get_metrics_result()  # over all rows; `logs` has the mean of the replicas' means
+        if self.chief and step % 50 == 0:
             self._summarize({"loss": logs["loss"], "learning_rate": self._learning_rate()})
-        if step % self.recipe.validate_every == 0 or step == self.recipe.steps:
-            self.validate(logs)
+        if validating:
+            if self.chief:
+                self.validate(logs)
+                self.writer.flush()
             self.model.reset_metrics()  # the next row has the mean from here on
             if step == self.recipe.steps:
                 self.progress.finished = "steps"
             elif self.recipe.patience and self.progress.wait >= self.recipe.patience:
                 self.progress.finished = "early_stopping"
                 logging.info("No better validation in %d: stopping early.", self.progress.wait)
-            self.writer.flush()
 
     def validate(self, logs: Mapping[str, float]) -> None:
         """One validation."""
@@ -191,21 +217,25 @@ class Validate(keras.callbacks.Callback):
 class Stop(keras.callbacks.Callback):
     """Ends the training after the current step: when finished, at `last_step` or a time, at SIGTERM or SIGINT.
 
-    A second signal acts as always.
+    A second signal acts as always. Also says when a state is due: every `save_minutes` and at the end.
 
     Args:
         progress: says when the recipe is through.
         last_step: pause there.
         deadline: pause at this time of `time.monotonic()`.
+        save_minutes: minutes between states.
+        replicas: all processes stop when one of them has a reason, and save together.
 
     Attributes:
         reason: "steps", "early_stopping", "max_steps", "max_minutes", "signal", or "" while it goes on.
+        save: whether a state is due.
     """
 
-    def __init__(self, progress: Progress, last_step: int, deadline: float):
+    def __init__(self, progress: Progress, last_step: int, deadline: float, save_minutes: float, replicas: Replicas):
         super().__init__()
         self.progress, self.last_step, self.deadline = progress, last_step, deadline
-        self.reason, self.signalled, self.handlers = "", False, {}
+        self.every, self.saved, self.replicas = 60 * save_minutes, time.monotonic(), replicas
+        self.reason, self.save, self.signalled, self.handlers = "", False, False, {}
 
     def __enter__(self):
         if threading.current_thread() is threading.main_thread():
@@ -216,14 +246,26 @@ class Stop(keras.callbacks.Callback):
         self._restore()
 
     def on_train_batch_end(self, batch, logs=None):
-        if self.progress.finished:
-            self.reason = self.progress.finished
-        elif self.signalled:
+        now, progress = time.monotonic(), self.progress
+        early, signalled, late, due = self.replicas.any(
+            progress.finished == "early_stopping",  # the chief alone has validated
+            self.signalled,
+            now >= self.deadline,
+            self.replicas.chief and now - self.saved >= self.every,
+        )
+        if early:
+            progress.finished = "early_stopping"
+        if progress.finished:
+            self.reason = progress.finished
+        elif signalled:
             self.reason = "signal"
-        elif self.progress.step >= self.last_step:
+        elif progress.step >= self.last_step:
             self.reason = "max_steps"
-        elif time.monotonic() >= self.deadline:
+        elif late:
             self.reason = "max_minutes"
+        self.save = due or bool(self.reason)
+        if self.save:
+            self.saved = now
         if self.reason:
             self.model.stop_training = True
 
@@ -239,17 +281,15 @@ class Stop(keras.callbacks.Callback):
 
 
 class KeepState(keras.callbacks.Callback):
-    """Saves the state every `save_minutes` and when the training stops; must be the last callback."""
+    """Saves the state when `stop` says so; must be the last callback."""
 
-    def __init__(self, write: Callable[[], None], save_minutes: float):
+    def __init__(self, write: Callable[[], None], stop: Stop):
         super().__init__()
-        self.write, self.every = write, 60 * save_minutes
-        self.last = time.monotonic()
+        self.write, self.stop = write, stop
 
     def on_train_batch_end(self, batch, logs=None):
-        if self.model.stop_training or time.monotonic() - self.last >= self.every:
+        if self.stop.save:
             self.write()
-            self.last = time.monotonic()
 
 
 def _set(flow: Flow, values: list[np.ndarray]) -> None:
