@@ -22,7 +22,7 @@ from PIL import Image
 from flowzoo import files, flows
 from flowzoo.errors import PresetError
 from flowzoo.flows.weights import load_weights
-from flowzoo.training import callbacks, evaluation, folder, forensics, launch, machine, pictures, state
+from flowzoo.training import callbacks, evaluation, folder, forensics, launch, machine, pauses, pictures, state
 from flowzoo.training.model import build, initial_weights
 from flowzoo.training.progress import Progress, write_best, write_history
 from flowzoo.training.recipe import Recipe, optimizer
@@ -203,8 +203,9 @@ class _Training:
         last = min(recipe.steps, recipe.steps if max_steps is None else max_steps)
         if progress.finished or progress.step >= last:
             return progress.finished or "max_steps"
-        with callbacks.Stop(progress, last, deadline, save_minutes, self.replicas) as stop, self._explaining():
-            terminal = sys.stdout.isatty() and self.replicas.chief
+        with pauses.Stop(progress, last, deadline, save_minutes, self.replicas) as stop, self._explaining():
+            chief = self.replicas.chief
+            terminal = sys.stdout.isatty() and chief
             heartbeat = os.environ.get(launch.HEARTBEAT)
             self.flow.fit(
                 self.replicas.deal_out(self.sources.batches(progress.step)),
@@ -213,22 +214,16 @@ class _Training:
                 shuffle=False,
                 verbose=int(terminal),
                 callbacks=[
-                    _RestoreMetrics(self.metric_values),
+                    callbacks.RestoreMetrics(self.metric_values),
                     callbacks.Count(progress),
                     callbacks.StopOnNonFinite(progress),
                     *([] if terminal else [callbacks.Report(progress, last)]),
                     *([callbacks.Beat(heartbeat)] if heartbeat else []),
                     callbacks.Validate(
-                        progress,
-                        recipe,
-                        self.twin,
-                        self.sources.validation,
-                        self.workdir,
-                        self.show,
-                        self.replicas.chief,
+                        progress, recipe, self.twin, self.sources.validation, self.workdir, self.show, chief
                     ),
                     stop,
-                    callbacks.KeepState(self.save, stop),
+                    pauses.KeepState(self.save, stop),
                 ],
             )
         return stop.reason
@@ -242,9 +237,7 @@ class _Training:
                 raise
             step = self.progress.step + 1
             if not self.replicas.chief:
-                raise callbacks.NonFiniteLoss(
-                    step, "The loss or a gradient is not finite", "worker 0 finds out"
-                ) from None
+                raise callbacks.NonFiniteLoss(step, "The loss or a gradient is not finite") from None
             batch = next(iter(self.sources.batches(self.progress.step)))
             x, condition = batch if isinstance(batch, tuple) else (batch, None)
             what, found = forensics.report(self.flow, x, condition, step, self.recipe.seed, self.workdir)
@@ -305,15 +298,3 @@ class _Training:
             with files.atomic(self.workdir / name / f"{step:09d}.png") as file:
                 picture.save(file, "PNG")
         return drawn
-
-
-class _RestoreMetrics(keras.callbacks.Callback):
-    """Puts the running means back that `fit` resets when it begins."""
-
-    def __init__(self, values):
-        super().__init__()
-        self.values = values
-
-    def on_epoch_begin(self, epoch, logs=None):
-        if len(self.values) == len(self.model.metrics_variables):  # other versions may have other metrics
-            state.assign("metrics", self.model.metrics_variables, self.values)

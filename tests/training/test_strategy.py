@@ -154,7 +154,10 @@ def test_all_workers_end_for_the_same_reason(workers):
     ends = {name: [str(end["end"]) for end in both] for name, both in workers[1].items()}
     assert ends["whole"] == ["steps at 12"] * 2
     assert ends["early stopping"] == ["early_stopping at 6"] * 2
-    assert all(end.startswith("NonFiniteLoss: The loss is nan at step 4.") for end in ends["nan"])
+    chief, other = ends["nan"]
+    assert chief.startswith("NonFiniteLoss: The loss is nan at step 4: first not finite: transform")
+    assert other.startswith("NonFiniteLoss: The loss or a gradient is not finite at step 4.")
+    assert (workers[0] / "nan-0" / "nonfinite" / "step-000000004.npz").exists()
     assert (workers[0] / "nan-0" / "state" / "state-000000003.npz").exists()
     chief, other = ends["another recipe"]
     assert chief.startswith("StateError: ") and "training.batch_size: 7 there, 8 asked" in chief
