@@ -112,7 +112,7 @@ class _Group:
                 passed_on, deadline = signals.count, time.monotonic() + grace_seconds
                 self.send(signal.SIGTERM)
             for i, (code, beat) in enumerate(zip(codes, self.beats, strict=True)):
-                if code is None and time.time() - beat.stat().st_mtime > stall_seconds:
+                if code is None and not first and time.time() - beat.stat().st_mtime > stall_seconds:
                     logging.warning("Worker %d took no step for %.3g minutes.", i, stall_seconds / 60)
                     return -signal.SIGKILL
             time.sleep(POLL)
