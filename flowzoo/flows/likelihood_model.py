@@ -88,7 +88,7 @@ class LikelihoodModel(keras.Model):
 
     def get_metrics_result(self) -> dict:
         logs = super().get_metrics_result()
-        if tf.distribute.in_cross_replica_context() or not _across_workers():
+        if tf.distribute.in_cross_replica_context() or not _across_workers(tf.distribute.get_strategy()):
             return logs
         # Keras takes the mean over axis 0 here, which scalars lack (keras issue 20585).
         return {name: tf.reshape(value, [1]) for name, value in logs.items()}
@@ -104,7 +104,9 @@ class LikelihoodModel(keras.Model):
         super().load_weights(filepath, skip_mismatch=skip_mismatch, **kwargs)
 
     def _maybe_symbolic_build(self, iterator=None, data_batch=None) -> None:
-        """Nothing: a flow is built by its constructor and `compile`. Keras' own fails with several workers."""
+        """As Keras' own, which fails with several workers (keras issue 20585) and has nothing to build in a flow."""
+        if not _across_workers(self.distribute_strategy):
+            super()._maybe_symbolic_build(iterator=iterator, data_batch=data_batch)
 
     def _begin(self, x, y, options):
         if not self.compiled:
@@ -128,6 +130,5 @@ class LikelihoodModel(keras.Model):
         return loss * replicas * rows / tf.distribute.get_replica_context().all_reduce("sum", rows)
 
 
-def _across_workers():
-    strategy = tf.distribute.get_strategy()
+def _across_workers(strategy):
     return isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy) and strategy.extended._in_multi_worker_mode()
