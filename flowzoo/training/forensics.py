@@ -21,6 +21,9 @@ import tensorflow as tf
 
 from flowzoo import files
 from flowzoo.flows import Flow
+from flowzoo.training.callbacks import NonFiniteLoss
+from flowzoo.training.progress import Progress
+from flowzoo.training.sources import Sources
 from flowzoo.transform import Transform
 
 MARK = "flowzoo: the loss or a gradient is not finite"
@@ -94,6 +97,22 @@ def examine(flow: Flow, x: Any, condition: Any, step: int) -> Finding:
         loss = flow.compute_loss(x, log_prob, log_prob)
     found = next(filter(None, map(_forward, calls)), None) or _backward(calls, tape, loss, names)
     return Finding(float(loss), *(found or (None, "", "", [])), weights)
+
+
+@contextlib.contextmanager
+def explaining(flow: Flow, sources: Sources, progress: Progress, workdir: Path, chief: bool) -> Iterator[None]:
+    """Around `fit`: raises `NonFiniteLoss` with a `report` by the chief where a `stopping` optimizer has stopped."""
+    try:
+        yield
+    except tf.errors.InvalidArgumentError as error:
+        if MARK not in str(error):
+            raise
+        step, what, found = progress.step + 1, "The loss or a gradient is not finite", ""
+        if chief:
+            batch = next(iter(sources.batches(progress.step)))
+            x, condition = batch if isinstance(batch, tuple) else (batch, None)
+            what, found = report(flow, x, condition, step, flow.noise_seed, workdir)
+        raise NonFiniteLoss(step, what, found) from None
 
 
 def report(flow: Flow, x: Any, condition: Any, step: int, seed: int, workdir: Path) -> tuple[str, str]:

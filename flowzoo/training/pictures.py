@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
+from flowzoo import files
 from flowzoo.flows import Flow
 
 SAMPLES = 64
@@ -22,6 +24,15 @@ def drawn(flow: Flow, seed: int) -> dict[str, Image.Image]:
     between = flow.interpolate(*ends, steps=8, condition=condition).numpy()
     pictures = {"samples": samples, "interpolations": between.reshape(-1, *between.shape[2:])}
     return {name: grid(images, columns=8, bits=flow.bits or 8) for name, images in pictures.items()}
+
+
+def write_drawn(flow: Flow, seed: int, folder: Path, name: str) -> dict[str, Image.Image]:
+    """Draws pictures and writes each to `folder/<what>/<name>`, all or nothing; returns them by what they are."""
+    pictures = drawn(flow, seed)
+    for what, picture in pictures.items():
+        with files.atomic(folder / what / name) as file:
+            picture.save(file, "PNG")
+    return pictures
 
 
 def grid(images: np.ndarray, columns: int | None = None, bits: int = 8, scale: int = 1) -> Image.Image:

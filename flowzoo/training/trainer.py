@@ -9,7 +9,6 @@ import math
 import os
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -221,7 +220,8 @@ class _Training:
         last = min(recipe.steps, recipe.steps if max_steps is None else max_steps)
         if progress.finished or progress.step >= last:
             return progress.finished or "max_steps"
-        with pauses.Stop(progress, last, deadline, save_minutes, self.replicas) as stop, self._explaining():
+        explaining = forensics.explaining(self.flow, self.sources, progress, self.workdir, self.replicas.chief)
+        with pauses.Stop(progress, last, deadline, save_minutes, self.replicas) as stop, explaining:
             chief = self.replicas.chief
             terminal = sys.stdout.isatty() and chief
             heartbeat = os.environ.get(launch.HEARTBEAT)
@@ -245,21 +245,6 @@ class _Training:
                 ],
             )
         return stop.reason
-
-    @contextlib.contextmanager
-    def _explaining(self) -> Iterator[None]:
-        try:
-            yield
-        except tf.errors.InvalidArgumentError as error:
-            if forensics.MARK not in str(error):
-                raise
-            step = self.progress.step + 1
-            if not self.replicas.chief:
-                raise callbacks.NonFiniteLoss(step, "The loss or a gradient is not finite") from None
-            batch = next(iter(self.sources.batches(self.progress.step)))
-            x, condition = batch if isinstance(batch, tuple) else (batch, None)
-            what, found = forensics.report(self.flow, x, condition, step, self.recipe.seed, self.workdir)
-            raise callbacks.NonFiniteLoss(step, what, found) from None
 
     def conclude(self, stopped: str) -> Result:
         """The result, in every process; the twin holds the best weights after."""
@@ -311,8 +296,4 @@ class _Training:
         every = max(1, validations // PICTURES)
         if len(flow.event_shape) != 3 or (len(self.progress.rows) % every and step != self.recipe.steps):
             return {}
-        drawn = pictures.drawn(flow, self.recipe.seed)
-        for name, picture in drawn.items():
-            with files.atomic(self.workdir / name / f"{step:09d}.png") as file:
-                picture.save(file, "PNG")
-        return drawn
+        return pictures.write_drawn(flow, self.recipe.seed, self.workdir, f"{step:09d}.png")
