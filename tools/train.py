@@ -21,14 +21,18 @@ BACKPROP = flags.DEFINE_enum(
     "backprop", "store", ["store", "remat", "reversible"], "Less memory for more time; see docs/memory.md."
 )
 ACCUMULATE = flags.DEFINE_integer("accumulate", 1, "Micro-batches that make one batch; for less memory.", lower_bound=1)
-
-INTERRUPTED = 75  # EX_TEMPFAIL: the same command goes on
+STRATEGY = flags.DEFINE_enum(
+    "strategy", "one", ["one", "mirrored", "multiworker", "tpu"], "One device, several, several processes, or a TPU."
+)
+DEVICES = flags.DEFINE_integer("devices", None, "For mirrored: how many GPUs, or, without any, logical CPU devices.")
+TPU = flags.DEFINE_string("tpu", None, "For tpu: name or address; local on a TPU VM.")
 
 
 def main(argv):
     if len(argv) > 1:
         raise app.UsageError(f"Unexpected arguments {argv[1:]}: give flags as --name=value.")
     from flowzoo import training
+    from flowzoo.training.launch import INTERRUPTED, PEER_LOST
     from flowzoo.zoo.preset import Preset
 
     logging.set_verbosity(logging.INFO)
@@ -44,8 +48,14 @@ def main(argv):
             init_from=INIT_FROM.value,
             backprop=BACKPROP.value,
             accumulate=ACCUMULATE.value,
+            strategy=STRATEGY.value,
+            devices=DEVICES.value,
+            tpu=TPU.value,
         )
-    except (ValueError, TypeError, OSError, training.StateError, training.NonFiniteLoss) as error:
+    except training.PeerLost as error:
+        logging.error("%s", error)
+        return PEER_LOST
+    except (ValueError, TypeError, OSError, training.StateError, training.NonFiniteLoss, training.ChiefError) as error:
         sys.exit(f"{type(error).__name__}: {error}")
     print(f"{result.stopped} at step {result.step}; best validation {result.best}")
     return INTERRUPTED if result.stopped == "signal" else 0

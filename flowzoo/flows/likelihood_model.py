@@ -95,6 +95,13 @@ class LikelihoodModel(keras.Model):
         x, condition, _ = keras.utils.unpack_x_y_sample_weight(data)
         return self(x, condition, training=False)
 
+    def get_metrics_result(self) -> dict:
+        logs = super().get_metrics_result()
+        if tf.distribute.in_cross_replica_context() or not _across_workers():
+            return logs
+        # Keras takes the mean over axis 0 here, which scalars lack (keras issue 20585).
+        return {name: tf.reshape(value, [1]) for name, value in logs.items()}
+
     def load_weights(self, filepath: str | os.PathLike, skip_mismatch: bool = False, **kwargs) -> None:
         """As Keras' own, but a `.weights.h5` that is not exactly this flow's is refused, not loaded in part.
 
@@ -104,6 +111,17 @@ class LikelihoodModel(keras.Model):
         if str(filepath).endswith(".weights.h5") and not skip_mismatch:
             require_same_layout(file_layout(filepath), flow_layout(self), str(filepath))
         super().load_weights(filepath, skip_mismatch=skip_mismatch, **kwargs)
+
+    def _maybe_symbolic_build(self, iterator=None, data_batch=None) -> None:
+        """Takes a first batch, as Keras' own does: without, graphs over finite data sets fail under MirroredStrategy.
+
+        There is nothing to build. Keras' own also averages the batch over the replicas, which fails with several
+        workers (keras issue 20585) and for ragged batches.
+        """
+        if self._distribute_strategy is not None and iterator is not None:
+            for _, _, batches in iterator:
+                next(batches)
+                break
 
     def _begin(self, x, y, options):
         if not self.compiled:
@@ -128,3 +146,8 @@ class LikelihoodModel(keras.Model):
             return 1.0
         rows = tf.cast(tf.shape(x)[0], self.compute_dtype)  # the mean of the replicas' means would not be the mean
         return replicas * rows / tf.distribute.get_replica_context().all_reduce("sum", rows)
+
+
+def _across_workers():
+    strategy = tf.distribute.get_strategy()
+    return isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy) and strategy.extended._in_multi_worker_mode()

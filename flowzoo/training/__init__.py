@@ -3,10 +3,13 @@
 import importlib
 
 _HOMES = {
+    "ChiefError": "strategy",
     "NonFiniteLoss": "callbacks",
+    "PeerLost": "strategy",
     "Recipe": "recipe",
     "Result": "trainer",
     "StateError": "state",
+    "StrategyError": "strategy",
     "evaluate": "evaluation",
     "run": "trainer",
 }
@@ -14,6 +17,6 @@ __all__ = list(_HOMES)
 
 
 def __getattr__(name: str):
-    if name in _HOMES:  # when first used: all but the recipe import TensorFlow
+    if name in _HOMES:  # when first used: all but the recipe and the launcher import TensorFlow
         return getattr(importlib.import_module(f"flowzoo.training.{_HOMES[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,14 +1,15 @@
-"""The callbacks of a training, in the order in which they are called: count, check, validate, log, stop, save.
+"""The callbacks of a training, in the order in which they are called: count, check, log, validate; then `pauses`.
 
 The whole training is one Keras epoch, so that a restart in the middle needs no special case; what others do
 at the end of an epoch happens here every `validate_every` steps.
+
+Of several processes the chief alone validates and writes.
 """
 
 from __future__ import annotations
 
 import math
-import signal
-import threading
+import os
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -20,7 +21,7 @@ from absl import logging
 from PIL import Image
 
 from flowzoo.flows import Flow
-from flowzoo.training import evaluation
+from flowzoo.training import evaluation, state
 from flowzoo.training.progress import Progress, write_best, write_history
 from flowzoo.training.recipe import Recipe
 
@@ -41,6 +42,18 @@ class NonFiniteLoss(ArithmeticError):
             "weights)."
         )
         self.step = step
+
+
+class RestoreMetrics(keras.callbacks.Callback):
+    """Puts the running means back that `fit` resets when it begins."""
+
+    def __init__(self, values):
+        super().__init__()
+        self.values = values
+
+    def on_epoch_begin(self, epoch, logs=None):
+        if len(self.values) == len(self.model.metrics_variables):  # other versions may have other metrics
+            state.assign("metrics", self.model.metrics_variables, self.values)
 
 
 class Count(keras.callbacks.Callback):
@@ -81,6 +94,20 @@ class StopOnNonFinite(keras.callbacks.Callback):
             raise NonFiniteLoss(self.progress.step, f"The loss is {logs['loss']}")
 
 
+class Beat(keras.callbacks.Callback):
+    """Touches a file at each step: the launcher's sign of life."""
+
+    def __init__(self, path: str | os.PathLike):
+        super().__init__()
+        self.path = Path(path)
+
+    def on_train_begin(self, logs=None):
+        self.path.touch()
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.path.touch()
+
+
 class Report(keras.callbacks.Callback):
     """Logs a line a minute: what the progress bar tells on a terminal."""
 
@@ -110,6 +137,7 @@ class Validate(keras.callbacks.Callback):
         validation: x and condition or None.
         workdir: the work folder.
         show: called with (step, twin) after a validation, the twin holding the better weights; gives pictures by name.
+        chief: whether to validate and write; if not, only the running means are read and begun anew, which takes all.
     """
 
     def __init__(
@@ -120,25 +148,31 @@ class Validate(keras.callbacks.Callback):
         validation: tuple[np.ndarray, np.ndarray | None],
         workdir: Path,
         show: Callable[[int, Flow], Mapping[str, Image.Image]],
+        chief: bool = True,
     ):
         super().__init__()
         self.progress, self.recipe, self.twin, self.validation = progress, recipe, twin, validation
-        self.workdir, self.show = workdir, show
-        self.writer = tf.summary.create_file_writer(str(workdir / "tensorboard"))
+        self.workdir, self.show, self.chief = workdir, show, chief
+        self.writer = tf.summary.create_file_writer(str(workdir / "tensorboard")) if chief else None
 
     def on_train_batch_end(self, batch, logs=None):
         step = self.progress.step
-        if step % 50 == 0:
+        validating = step % self.recipe.validate_every == 0 or step == self.recipe.steps
+        if not validating and step % 50:
+            return
+        logs = self.model.get_metrics_result()  # over all rows; `logs` has the mean of the replicas' means
+        if self.chief and step % 50 == 0:
             self._summarize({"loss": logs["loss"], "learning_rate": self._learning_rate()})
-        if step % self.recipe.validate_every == 0 or step == self.recipe.steps:
-            self.validate(logs)
+        if validating:
+            if self.chief:
+                self.validate(logs)
+                self.writer.flush()
             self.model.reset_metrics()  # the next row has the mean from here on
             if step == self.recipe.steps:
                 self.progress.finished = "steps"
             elif self.recipe.patience and self.progress.wait >= self.recipe.patience:
                 self.progress.finished = "early_stopping"
                 logging.info("No better validation in %d: stopping early.", self.progress.wait)
-            self.writer.flush()
 
     def validate(self, logs: Mapping[str, float]) -> None:
         """One validation."""
@@ -186,70 +220,6 @@ class Validate(keras.callbacks.Callback):
         with self.writer.as_default(step=self.progress.step):
             for name, value in values.items():
                 tf.summary.scalar(name, value)
-
-
-class Stop(keras.callbacks.Callback):
-    """Ends the training after the current step: when finished, at `last_step` or a time, at SIGTERM or SIGINT.
-
-    A second signal acts as always.
-
-    Args:
-        progress: says when the recipe is through.
-        last_step: pause there.
-        deadline: pause at this time of `time.monotonic()`.
-
-    Attributes:
-        reason: "steps", "early_stopping", "max_steps", "max_minutes", "signal", or "" while it goes on.
-    """
-
-    def __init__(self, progress: Progress, last_step: int, deadline: float):
-        super().__init__()
-        self.progress, self.last_step, self.deadline = progress, last_step, deadline
-        self.reason, self.signalled, self.handlers = "", False, {}
-
-    def __enter__(self):
-        if threading.current_thread() is threading.main_thread():
-            self.handlers = {number: signal.signal(number, self._note) for number in (signal.SIGTERM, signal.SIGINT)}
-        return self
-
-    def __exit__(self, *_):
-        self._restore()
-
-    def on_train_batch_end(self, batch, logs=None):
-        if self.progress.finished:
-            self.reason = self.progress.finished
-        elif self.signalled:
-            self.reason = "signal"
-        elif self.progress.step >= self.last_step:
-            self.reason = "max_steps"
-        elif time.monotonic() >= self.deadline:
-            self.reason = "max_minutes"
-        if self.reason:
-            self.model.stop_training = True
-
-    def _note(self, number, _):
-        self.signalled = True
-        self._restore()
-        logging.warning("%s: finishing the step and saving the state.", signal.Signals(number).name)
-
-    def _restore(self):
-        for number, handler in self.handlers.items():
-            signal.signal(number, handler)
-        self.handlers = {}
-
-
-class KeepState(keras.callbacks.Callback):
-    """Saves the state every `save_minutes` and when the training stops; must be the last callback."""
-
-    def __init__(self, write: Callable[[], None], save_minutes: float):
-        super().__init__()
-        self.write, self.every = write, 60 * save_minutes
-        self.last = time.monotonic()
-
-    def on_train_batch_end(self, batch, logs=None):
-        if self.model.stop_training or time.monotonic() - self.last >= self.every:
-            self.write()
-            self.last = time.monotonic()
 
 
 def _set(flow: Flow, values: list[np.ndarray]) -> None:

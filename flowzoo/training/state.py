@@ -10,7 +10,7 @@ import os
 import zipfile
 import zlib
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from absl import logging
@@ -19,6 +19,7 @@ from flowzoo.files import atomic
 
 FORMAT = 1
 KEEP = 2
+Saved = tuple[dict[str, np.ndarray], dict[str, Any]]  # arrays and facts
 DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, OSError, KeyError, ValueError)
 
 
@@ -39,9 +40,8 @@ def save(folder: str | os.PathLike, step: int, arrays: dict[str, np.ndarray], fa
         The file.
     """
     path = Path(folder) / f"state-{step:09d}.npz"
-    text = json.dumps({"format": FORMAT, "step": step, **facts})
     with atomic(path) as file:
-        np.savez(file, facts=np.frombuffer(text.encode(), np.uint8), **arrays)
+        write(file, arrays, {"format": FORMAT, "step": step, **facts})
     for old in _files(folder)[KEEP:]:
         old.unlink(missing_ok=True)
     for stray in Path(folder).glob(".state-*.tmp"):  # of a process that was killed while it wrote
@@ -49,7 +49,7 @@ def save(folder: str | os.PathLike, step: int, arrays: dict[str, np.ndarray], fa
     return path
 
 
-def load(folder: str | os.PathLike) -> tuple[dict[str, np.ndarray], dict[str, Any]] | None:
+def load(folder: str | os.PathLike) -> Saved | None:
     """Reads the newest state that is whole; a damaged one is reported and the one before it taken.
 
     Returns:
@@ -61,9 +61,7 @@ def load(folder: str | os.PathLike) -> tuple[dict[str, np.ndarray], dict[str, An
     paths = _files(folder)
     for path in paths:
         try:
-            with np.load(path, allow_pickle=False) as file:
-                arrays = {name: file[name] for name in file.files}
-            facts = json.loads(arrays.pop("facts").tobytes())
+            arrays, facts = read(path)
         except DAMAGE as error:
             logging.error("%s is damaged (%s); trying the state before it.", path, error)
             continue
@@ -73,6 +71,18 @@ def load(folder: str | os.PathLike) -> tuple[dict[str, np.ndarray], dict[str, An
     if paths:
         raise StateError(f"None of {[path.name for path in paths]} in {folder} can be read. Remove them to start anew.")
     return None
+
+
+def write(file: IO[bytes], arrays: dict[str, np.ndarray], facts: dict[str, Any]) -> None:
+    """Writes arrays and facts into an open file."""
+    np.savez(file, facts=np.frombuffer(json.dumps(facts).encode(), np.uint8), **arrays)
+
+
+def read(file: str | os.PathLike | IO[bytes]) -> Saved:
+    """Reads what `write` wrote."""
+    with np.load(file, allow_pickle=False) as content:
+        arrays = {name: content[name] for name in content.files}
+    return arrays, json.loads(arrays.pop("facts").tobytes())
 
 
 def pack(prefix: str, variables: list) -> dict[str, np.ndarray]:

@@ -23,11 +23,12 @@ from flowzoo import files, flows
 from flowzoo.bijectors.backprop import MODES as BACKPROP
 from flowzoo.errors import PresetError
 from flowzoo.flows.weights import load_weights
-from flowzoo.training import callbacks, evaluation, folder, forensics, machine, pictures, state
+from flowzoo.training import callbacks, evaluation, folder, forensics, launch, machine, pauses, pictures, state
 from flowzoo.training.model import build, initial_weights
 from flowzoo.training.progress import Progress, write_best, write_history
 from flowzoo.training.recipe import Recipe, optimizer
 from flowzoo.training.sources import Sources
+from flowzoo.training.strategy import Replicas, connect
 
 if TYPE_CHECKING:
     from flowzoo.zoo.preset import Preset
@@ -70,6 +71,9 @@ def run(
     init_from: str | os.PathLike | None = None,
     backprop: str = "store",
     accumulate: int = 1,
+    strategy: str = "one",
+    devices: int | None = None,
+    tpu: str | None = None,
 ) -> Result:
     """Trains a preset in a work folder, or goes on where a training there stopped or was killed.
 
@@ -89,15 +93,19 @@ def run(
         backprop: "store", "remat" or "reversible": less memory for more time, see docs/memory.md; the gradients are
             equal to rounding, so another may go on with the training.
         accumulate: micro-batches that make one batch, for less memory; must divide `batch_size`.
+        strategy: "one", "mirrored", "multiworker" or "tpu", see docs/distributed.md. The recipe's batch is what all
+            replicas do together; numbers and states are those of one device but for rounding.
+        devices, tpu: as in `flowzoo.training.strategy.connect`.
 
     Returns:
-        The result.
+        The result, in every process. Only the first one uses the folder.
 
     Raises:
         NonFiniteLoss: the loss was not finite; the last good state is kept.
         StateError: the folder belongs to another recipe or another process, or its states are unreadable.
         PresetError: the preset's family, config, recipe or data set is wrong; the folder is as it was.
-        ValueError: a wrong `max_steps`, `backprop` or `accumulate`.
+        ValueError: a wrong `max_steps`, `backprop` or `accumulate`, or a strategy without its devices.
+        ChiefError, PeerLost: another process failed, or is gone.
         MissingDataError: the data set isn't prepared here (and it's no smoke run).
     """
     if max_steps is not None and max_steps < 1:
@@ -108,15 +116,24 @@ def run(
     _require_saving(recipe, backprop, accumulate)
     if deterministic:
         tf.config.experimental.enable_op_determinism()
+    replicas = connect(strategy, devices=devices, tpu=tpu)  # before TensorFlow computes anything
+    replicas.require(recipe.batch_size, accumulate)
     keras.utils.set_random_seed(recipe.seed)
-    folder.require_same(workdir, preset, recipe, init_from)
-    training = _Training(workdir, preset, recipe, smoke)  # before the folder is made: a wrong preset leaves no trace
-    training.flow.backprop, training.flow.accumulate = backprop, accumulate
-    workdir.mkdir(parents=True, exist_ok=True)
-    with folder.alone(workdir):
-        folder.require_same(workdir, preset, recipe, init_from)  # another process may have come first
-        training.begin(init_from)
-        folder.claim(workdir, preset, recipe, init_from)
+    with replicas.together(), contextlib.ExitStack() as lock:
+        replicas.from_chief(lambda: folder.require_same(workdir, preset, recipe, init_from))
+        # Before the folder is made: a wrong preset leaves no trace.
+        training = _Training(workdir, preset, recipe, smoke, replicas)
+        training.flow.backprop, training.flow.accumulate = backprop, accumulate
+
+        def begin() -> state.Saved:
+            workdir.mkdir(parents=True, exist_ok=True)
+            lock.enter_context(folder.alone(workdir))
+            folder.require_same(workdir, preset, recipe, init_from)  # another process may have come first
+            start = training.begin(init_from)
+            folder.claim(workdir, preset, recipe, init_from)
+            return start
+
+        training.restore(*replicas.from_chief(begin))
         stopped = training.fit(max_steps, save_minutes, deadline)
         return training.conclude(stopped)
 
@@ -140,47 +157,51 @@ def _require_saving(recipe: Recipe, backprop: str, accumulate: int) -> None:
 
 
 class _Training:
-    def __init__(self, workdir: Path, preset: Preset, recipe: Recipe, smoke: bool):
-        self.workdir, self.preset, self.recipe = workdir, preset, recipe
-        self.flow, self.twin = self._create(), self._create()
+    def __init__(self, workdir: Path, preset: Preset, recipe: Recipe, smoke: bool, replicas: Replicas):
+        self.workdir, self.preset, self.recipe, self.replicas = workdir, preset, recipe, replicas
+        self.twin = self._create()  # on one device: validates, and holds what the chief prepares
         self.sources = Sources(preset, recipe, fixture=smoke)
         self.machine = machine.facts()  # now, as the source may change while it runs
         self.progress = Progress()
         self.metric_values = []
-        self.flow.noise_seed = recipe.seed
-        self.flow.compile(optimizer=optimizer(recipe))
-        self.flow.optimizer.build(self.flow.trainable_variables)
-        nothing = tf.zeros([1])
-        self.flow.compute_metrics(nothing, nothing, nothing)  # Keras makes their variables when first used
-        self.flow.reset_metrics()
+        with replicas.scope():
+            self.flow = self._create()
+            self.flow.noise_seed = recipe.seed
+            self.flow.compile(optimizer=optimizer(recipe))
+            self.flow.optimizer.build(self.flow.trainable_variables)
 
     def _create(self) -> flows.Flow:
         flow = build(self.preset, self.recipe.conditioner_dtype or None)
         flow.xla = self.recipe.jit_compile
         return flow
 
-    def begin(self, init_from: str | os.PathLike | None) -> None:
-        """From the saved state if there is one, else from new weights."""
+    def begin(self, init_from: str | os.PathLike | None) -> state.Saved:
+        """What to start from, read or made by the chief: the saved state if there is one, else new weights."""
         saved = state.load(self.workdir / "state")
         if saved is not None:
             arrays, facts = saved
-            state.assign("model", self.flow.weights, state.unpack("model", arrays))
-            state.assign("optimizer", self.flow.optimizer.variables, state.unpack("optimizer", arrays))
-            self.metric_values = state.unpack("metrics", arrays)
             self.progress = Progress.restored(facts, state.unpack("best", arrays))
             logging.info("Going on from step %d of %d.", self.progress.step, self.recipe.steps)
             if self.progress.best:
                 write_best(self.workdir, self.twin, self.progress)  # the file may be of a step that was lost
             write_history(self.workdir / "history.csv", self.progress.rows)
-            return
+            others = {name: value for name, value in arrays.items() if not name.startswith("best/")}
+            return others, {"step": self.progress.step, "finished": self.progress.finished}
         if init_from:
-            load_weights(
-                self.twin, initial_weights(init_from)
-            )  # Keras warns about slots that a compiled flow lacks in the file
-            self.flow.set_weights(self.twin.get_weights())
-        if self.recipe.adapt_examples and not int(self.flow.adapted):
-            self.flow.adapt(*self.sources.first(self.recipe.adapt_examples), seed=self.recipe.seed)
-        logging.info("%s: %d parameters.", self.preset.name, self.flow.count_params())
+            load_weights(self.twin, initial_weights(init_from))
+        if self.recipe.adapt_examples and not int(self.twin.adapted):
+            self.twin.adapt(*self.sources.first(self.recipe.adapt_examples), seed=self.recipe.seed)
+        logging.info("%s: %d parameters.", self.preset.name, self.twin.count_params())
+        return state.pack("model", self.twin.weights), {"step": 0, "finished": ""}
+
+    def restore(self, arrays: dict[str, np.ndarray], facts: dict[str, Any]) -> None:
+        """Starts from what `begin` gave, in every process."""
+        state.assign("model", self.flow.weights, state.unpack("model", arrays))
+        slots = state.unpack("optimizer", arrays)
+        if slots:
+            state.assign("optimizer", self.flow.optimizer.variables, slots)
+        self.metric_values = state.unpack("metrics", arrays)
+        self.progress.step, self.progress.finished = facts["step"], facts["finished"]
 
     def save(self) -> None:
         flow, progress = self.flow, self.progress
@@ -190,6 +211,8 @@ class _Training:
             raise callbacks.NonFiniteLoss(progress.step, f"{len(bad)} weights or optimizer slots are not finite")
         progress.note_memory()
         arrays |= state.pack("metrics", flow.metrics_variables) | state.pack("best", progress.best_weights)
+        if not self.replicas.chief:  # it was needed for the metrics, of which every replica has its part
+            return
         state.save(self.workdir / "state", progress.step, arrays, progress.facts())
 
     def fit(self, max_steps: int | None, save_minutes: float, deadline: float) -> str:
@@ -198,22 +221,27 @@ class _Training:
         last = min(recipe.steps, recipe.steps if max_steps is None else max_steps)
         if progress.finished or progress.step >= last:
             return progress.finished or "max_steps"
-        with callbacks.Stop(progress, last, deadline) as stop, self._explaining():
-            terminal = sys.stdout.isatty()
+        with pauses.Stop(progress, last, deadline, save_minutes, self.replicas) as stop, self._explaining():
+            chief = self.replicas.chief
+            terminal = sys.stdout.isatty() and chief
+            heartbeat = os.environ.get(launch.HEARTBEAT)
             self.flow.fit(
-                self.sources.batches(progress.step),
+                self.replicas.deal_out(self.sources.batches(progress.step)),
                 epochs=1,
                 steps_per_epoch=last - progress.step,
                 shuffle=False,
                 verbose=int(terminal),
                 callbacks=[
-                    _RestoreMetrics(self.metric_values),
+                    callbacks.RestoreMetrics(self.metric_values),
                     callbacks.Count(progress),
                     callbacks.StopOnNonFinite(progress),
                     *([] if terminal else [callbacks.Report(progress, last)]),
-                    callbacks.Validate(progress, recipe, self.twin, self.sources.validation, self.workdir, self.show),
+                    *([callbacks.Beat(heartbeat)] if heartbeat else []),
+                    callbacks.Validate(
+                        progress, recipe, self.twin, self.sources.validation, self.workdir, self.show, chief
+                    ),
                     stop,
-                    callbacks.KeepState(self.save, save_minutes),
+                    pauses.KeepState(self.save, stop),
                 ],
             )
         return stop.reason
@@ -225,13 +253,22 @@ class _Training:
         except tf.errors.InvalidArgumentError as error:
             if forensics.MARK not in str(error):
                 raise
-            step, batch = self.progress.step + 1, next(iter(self.sources.batches(self.progress.step)))
+            step = self.progress.step + 1
+            if not self.replicas.chief:
+                raise callbacks.NonFiniteLoss(step, "The loss or a gradient is not finite") from None
+            batch = next(iter(self.sources.batches(self.progress.step)))
             x, condition = batch if isinstance(batch, tuple) else (batch, None)
             what, found = forensics.report(self.flow, x, condition, step, self.recipe.seed, self.workdir)
             raise callbacks.NonFiniteLoss(step, what, found) from None
 
     def conclude(self, stopped: str) -> Result:
-        """Writes result.json; the twin holds the best weights after."""
+        """The result, in every process; the twin holds the best weights after."""
+        weights, facts = self.replicas.from_chief(lambda: self._concluded(stopped))
+        state.assign("best weights", self.twin.weights, state.unpack("best", weights))
+        return Result(self.twin, stopped, self.progress.step, facts["best"], facts["history"])
+
+    def _concluded(self, stopped: str) -> state.Saved:
+        """Writes result.json."""
         progress = self.progress
         if progress.best is None:  # paused before the first validation, and the state is saved: report where we are
             weights = state.unpack("model", state.load(self.workdir / "state")[0])
@@ -243,13 +280,12 @@ class _Training:
             shown = progress
         write_best(self.workdir, self.twin, shown)
         progress.note_memory()
-        result = Result(self.twin, stopped, progress.step, shown.best, progress.rows)
         facts = {
             "preset": self.preset.name,
             "seed": self.recipe.seed,
             "init_from": folder.start(self.workdir)["init_from"],
             "stopped": stopped,
-            "finished": result.finished,
+            "finished": bool(progress.finished),
             "steps": progress.step,
             "best": shown.best,
             "kind": self.twin.kind,
@@ -259,12 +295,15 @@ class _Training:
             "seconds_per_step": progress.seconds_per_step,
             **{f"peak_{what}_bytes": peak for what, peak in progress.peaks.items()},
             "fixture": self.sources.fixture is not None,
+            "strategy": self.replicas.name,
+            "replicas": self.replicas.count,
+            "workers": self.replicas.workers,
             "date": time.strftime("%Y-%m-%d"),
             **self.machine,
         }
         files.write_atomic(self.workdir / "result.json", json.dumps(facts, indent=2) + "\n")
         logging.info("Stopped by %s at step %d; best %s.", stopped, progress.step, shown.best)
-        return result
+        return state.pack("best", shown.best_weights), {"best": shown.best, "history": progress.rows}
 
     def show(self, step: int, flow: flows.Flow) -> dict[str, Image.Image]:
         """Writes and returns pictures by the flow; about `PICTURES` times per training, else none."""
@@ -277,15 +316,3 @@ class _Training:
             with files.atomic(self.workdir / name / f"{step:09d}.png") as file:
                 picture.save(file, "PNG")
         return drawn
-
-
-class _RestoreMetrics(keras.callbacks.Callback):
-    """Puts the running means back that `fit` resets when it begins."""
-
-    def __init__(self, values):
-        super().__init__()
-        self.values = values
-
-    def on_epoch_begin(self, epoch, logs=None):
-        if len(self.values) == len(self.model.metrics_variables):  # other versions may have other metrics
-            state.assign("metrics", self.model.metrics_variables, self.values)
