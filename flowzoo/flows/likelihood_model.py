@@ -97,7 +97,7 @@ class LikelihoodModel(keras.Model):
 
     def get_metrics_result(self) -> dict:
         logs = super().get_metrics_result()
-        if tf.distribute.in_cross_replica_context() or not _across_workers():
+        if tf.distribute.in_cross_replica_context() or not _across_workers(tf.distribute.get_strategy()):
             return logs
         # Keras takes the mean over axis 0 here, which scalars lack (keras issue 20585).
         return {name: tf.reshape(value, [1]) for name, value in logs.items()}
@@ -113,15 +113,14 @@ class LikelihoodModel(keras.Model):
         super().load_weights(filepath, skip_mismatch=skip_mismatch, **kwargs)
 
     def _maybe_symbolic_build(self, iterator=None, data_batch=None) -> None:
-        """Takes a first batch, as Keras' own does: without, graphs over finite data sets fail under MirroredStrategy.
+        """As Keras' own, unless that fails: it averages the first batch over the replicas.
 
-        There is nothing to build. Keras' own also averages the batch over the replicas, which fails with several
-        workers (keras issue 20585) and for ragged batches.
+        Several workers it does not know (keras issue 20585), and parts that were dealt out before may differ in size.
+        There is nothing to build in a flow; but over finite data sets MirroredStrategy's graphs fail without it (run).
         """
-        if self._distribute_strategy is not None and iterator is not None:
-            for _, _, batches in iterator:
-                next(batches)
-                break
+        data = None if iterator is None else iterator.data_adapter.get_tf_dataset()
+        if not (isinstance(data, tf.distribute.DistributedDataset) or _across_workers(self.distribute_strategy)):
+            super()._maybe_symbolic_build(iterator=iterator, data_batch=data_batch)
 
     def _begin(self, x, y, options):
         if not self.compiled:
@@ -148,6 +147,5 @@ class LikelihoodModel(keras.Model):
         return replicas * rows / tf.distribute.get_replica_context().all_reduce("sum", rows)
 
 
-def _across_workers():
-    strategy = tf.distribute.get_strategy()
+def _across_workers(strategy):
     return isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy) and strategy.extended._in_multi_worker_mode()
