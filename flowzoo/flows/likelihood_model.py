@@ -113,8 +113,13 @@ class LikelihoodModel(keras.Model):
         super().load_weights(filepath, skip_mismatch=skip_mismatch, **kwargs)
 
     def _maybe_symbolic_build(self, iterator=None, data_batch=None) -> None:
-        """As Keras' own, which fails with several workers (keras issue 20585) and has nothing to build in a flow."""
-        if not _across_workers(self.distribute_strategy):
+        """As Keras' own, unless that fails: it averages the first batch over the replicas.
+
+        Several workers it does not know (keras issue 20585), and parts that were dealt out before may differ in size.
+        There is nothing to build in a flow; but over finite data sets MirroredStrategy's graphs fail without it (run).
+        """
+        data = None if iterator is None else iterator.data_adapter.get_tf_dataset()
+        if not (isinstance(data, tf.distribute.DistributedDataset) or _across_workers(self.distribute_strategy)):
             super()._maybe_symbolic_build(iterator=iterator, data_batch=data_batch)
 
     def _begin(self, x, y, options):

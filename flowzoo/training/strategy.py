@@ -90,12 +90,17 @@ class Replicas:
         # Traced once: each eager reduction would leave a key behind in TensorFlow's collectives.
         self._sum = tf.function(lambda value: strategy.reduce("SUM", value, axis=None))
 
-    def require(self, batch_size: int) -> None:
-        """Refuses a global batch that can't be dealt out to the replicas."""
+    def require(self, batch_size: int, accumulate: int = 1) -> None:
+        """Refuses a global batch that can't be dealt out to the replicas and their micro-batches."""
         if batch_size < self.count:
             raise StrategyError(
                 f"`batch_size` must be at least the number of replicas, got {batch_size} for {self.count} of them. "
                 "Train on fewer devices, or raise the recipe's batch size."
+            )
+        if accumulate > 1 and batch_size % (self.count * accumulate):
+            raise StrategyError(
+                f"`accumulate` must divide each replica's part of the batch, got {accumulate} for a `batch_size` of "
+                f"{batch_size} on {self.count} replicas."
             )
         if self.name == "tpu" and batch_size % self.count:
             raise StrategyError(

@@ -112,11 +112,11 @@ def run(
     deadline = time.monotonic() + 60 * max_minutes if max_minutes is not None else math.inf
     workdir = Path(workdir)
     recipe = _recipe(preset, smoke)
+    _require_saving(recipe, backprop, accumulate)
     if deterministic:
         tf.config.experimental.enable_op_determinism()
     replicas = connect(strategy, devices=devices, tpu=tpu)  # before TensorFlow computes anything
-    replicas.require(recipe.batch_size)
-    _require_saving(recipe, backprop, accumulate, replicas)
+    replicas.require(recipe.batch_size, accumulate)
     keras.utils.set_random_seed(recipe.seed)
     with replicas.together(), contextlib.ExitStack() as lock:
         replicas.from_chief(lambda: folder.require_same(workdir, preset, recipe, init_from))
@@ -145,13 +145,13 @@ def _recipe(preset: Preset, smoke: bool) -> Recipe:
     return recipe.smoke() if smoke else recipe
 
 
-def _require_saving(recipe: Recipe, backprop: str, accumulate: int, replicas: Replicas) -> None:
+def _require_saving(recipe: Recipe, backprop: str, accumulate: int) -> None:
     if backprop not in BACKPROP:
         raise ValueError(f"`backprop` must be one of {list(BACKPROP)}, got {backprop!r}.")
-    if accumulate < 1 or (accumulate > 1 and recipe.batch_size % (accumulate * replicas.count)):
+    if accumulate < 1 or recipe.batch_size % accumulate:
         raise ValueError(
-            f"`accumulate` must divide the recipe's `batch_size`, {recipe.batch_size}, into equal micro-batches "
-            f"on each of {replicas.count} replicas, got {accumulate}."
+            f"`accumulate` must divide the recipe's `batch_size`, {recipe.batch_size}, into equal micro-batches, "
+            f"got {accumulate}."
         )
 
 

@@ -213,6 +213,9 @@ def test_batches_that_cannot_be_dealt_out_are_refused():
     replicas.require(4), replicas.require(7)
     with pytest.raises(StrategyError, match="at least the number of replicas, got 3 for 4"):
         replicas.require(3)
+    replicas.require(8, accumulate=2)
+    with pytest.raises(StrategyError, match="got 2 for a `batch_size` of 12 on 4 replicas"):
+        replicas.require(12, accumulate=2)
     replicas.name = "tpu"
     replicas.require(8)
     with pytest.raises(StrategyError, match=r"a multiple of the number of TPU replicas.* got 7 for 4"):
