@@ -11,19 +11,35 @@ from PIL import Image
 from flowzoo import files
 from flowzoo.flows import Flow
 
-SAMPLES = 64
-LINES = 8
+ROWS = 8  # of a picture of samples
+STEPS = 8  # of an interpolation
+
+
+def columns(flow: Flow) -> int:
+    """Images in a row: one of each class, if there are not more than ten."""
+    return flow.classes if 1 < flow.classes <= 10 else 8
+
+
+def classes(flow: Flow, count: int) -> np.ndarray | None:
+    """The labels of `count` images in rows of `columns(flow)`, (count,) int32; None without classes."""
+    return np.arange(count, dtype=np.int32) % columns(flow) if flow.classes else None
+
+
+def interpolated(flow: Flow, seed: int, temperature: float = 1.0) -> np.ndarray:
+    """Straight lines in the latent from one sample to another of its class: (8 lines * 8 steps, *event_shape)."""
+    ends = [
+        flow.sample(ROWS, classes(flow, ROWS), temperature=temperature, seed=seed + 1 + end).numpy() for end in (0, 1)
+    ]
+    between = flow.interpolate(*ends, steps=STEPS, condition=classes(flow, ROWS)).numpy()
+    return between.reshape(-1, *flow.event_shape)
 
 
 def drawn(flow: Flow, seed: int) -> dict[str, Image.Image]:
-    """What a flow of images draws: `samples`, 64 at temperature 1, and `interpolations`: each row goes in a straight
-    line of the latent from one sample to another of its class. No picture shows training data."""
-    samples = flow.sample(SAMPLES, _classes(flow, SAMPLES), seed=seed).numpy()
-    condition = _classes(flow, LINES)
-    ends = [flow.sample(LINES, condition, seed=seed + 1 + end).numpy() for end in range(2)]
-    between = flow.interpolate(*ends, steps=8, condition=condition).numpy()
-    pictures = {"samples": samples, "interpolations": between.reshape(-1, *between.shape[2:])}
-    return {name: grid(images, columns=8, bits=flow.bits or 8) for name, images in pictures.items()}
+    """What a flow of images draws at temperature 1: `samples` and `interpolations`. No picture shows training data."""
+    count = ROWS * columns(flow)
+    samples = flow.sample(count, classes(flow, count), seed=seed).numpy()
+    pictures = {"samples": (samples, columns(flow)), "interpolations": (interpolated(flow, seed), STEPS)}
+    return {name: grid(images, width, bits=flow.bits or 8) for name, (images, width) in pictures.items()}
 
 
 def write_drawn(flow: Flow, seed: int, folder: Path, name: str) -> dict[str, Image.Image]:
@@ -55,7 +71,3 @@ def grid(images: np.ndarray, columns: int | None = None, bits: int = 8, scale: i
     canvas = canvas.reshape(rows, columns, height, width, channels).swapaxes(1, 2)
     canvas = canvas.reshape(rows * height, columns * width, channels).repeat(scale, axis=0).repeat(scale, axis=1)
     return Image.fromarray(canvas.squeeze(-1) if channels == 1 else canvas)
-
-
-def _classes(flow: Flow, count: int) -> np.ndarray | None:
-    return np.arange(count, dtype=np.int32) % flow.classes if flow.classes else None

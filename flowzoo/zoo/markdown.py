@@ -38,7 +38,10 @@ def markdown_card(preset: Preset) -> str:
     if restriction_text(preset):
         parts.append(f"**Restricted: {restriction_text(preset)}.**\n")
     if preset.trained:
-        parts.append(f"![64 samples and rows at several temperatures](checkpoints/{preset.name}/samples.png)\n")
+        folder = f"checkpoints/{preset.name}"
+        parts.append(f"![samples: 8 rows at T = 1, then one at each of 0.9 ... 0.6]({folder}/samples.png)\n")
+        if "interpolations.png" in preset.files:
+            parts.append(f"![lines between samples at T = 0.7]({folder}/interpolations.png)\n")
     parts += [_table(("", ""), _facts(preset)), "### Measured and published\n", _table(*_measured(preset))]
     parts.append(f"### Intended use\n\n{INTENDED_USE}\n")
     parts.append(f"### Train it{'' if preset.recipe_only else ' again'}\n\n```\n{_recipe(preset)}\n```\n")

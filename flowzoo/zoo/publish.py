@@ -13,6 +13,7 @@ from flowzoo.errors import CheckpointError, PresetError
 from flowzoo.files import sha256, write_atomic
 from flowzoo.flows import Flow
 from flowzoo.flows.weights import file_layout, fingerprint, load_weights, save_weights
+from flowzoo.training import pictures
 from flowzoo.training.evaluation import losses
 from flowzoo.training.model import build
 from flowzoo.training.recipe import Recipe
@@ -22,7 +23,7 @@ from flowzoo.zoo.pictures import write_png
 from flowzoo.zoo.preset import PRESETS, Preset
 from flowzoo.zoo.schema import MEASURED, Default
 
-FILES = (store.WEIGHTS, "samples.png", "history.csv")
+FILES = (store.WEIGHTS, "samples.png", "interpolations.png", "history.csv")
 COOLER = (0.9, 0.8, 0.7, 0.6)  # temperatures of the last rows of samples.png
 
 
@@ -122,14 +123,16 @@ def measured(preset: Preset, flow: Flow, test: Examples, weights: str) -> dict[s
 
 
 def write_files(flow: Flow, folder: Path, *, bits: int, history: bytes) -> None:
-    """Write `model.weights.h5`, `samples.png` (64 at T = 1, then a row at each temperature) and `history.csv`."""
+    """Write `FILES`: weights, history, samples (8 rows at T = 1, then one at each of `COOLER`; a column for each class)
+    and interpolations between samples at T = 0.7."""
     save_weights(flow, folder / store.WEIGHTS)
-    seeds = random.row_seeds(0, 64).numpy()
-    rows = np.concatenate([seeds, *([seeds[:8]] * len(COOLER))])
-    temperatures = np.repeat([1.0] * 8 + list(COOLER), 8)
-    condition = np.arange(len(rows)) % 8 % flow.classes if flow.classes else None
-    images = flow.sample(len(rows), condition, temperature=temperatures, seed=rows).numpy()
-    write_png(folder / "samples.png", images, columns=8, bits=bits)
+    width = pictures.columns(flow)
+    seeds = random.row_seeds(0, pictures.ROWS * width).numpy()
+    rows = np.concatenate([seeds, *([seeds[:width]] * len(COOLER))])
+    temperatures = np.repeat([1.0] * pictures.ROWS + list(COOLER), width)
+    images = flow.sample(len(rows), pictures.classes(flow, len(rows)), temperature=temperatures, seed=rows).numpy()
+    write_png(folder / "samples.png", images, columns=width, bits=bits)
+    write_png(folder / "interpolations.png", pictures.interpolated(flow, 0, 0.7), columns=pictures.STEPS, bits=bits)
     write_atomic(folder / "history.csv", history)
 
 

@@ -46,7 +46,12 @@ OPTIONAL = {"recipe_only": bool}  # true: a recipe, such as a paper's, for which
 MEASURED = {  # absent until `tools/publish.py` fills them
     "parameters": int,
     "fingerprint": str,
-    "files": {"model.weights.h5": FILE, "samples.png": FILE, "history.csv": FILE},
+    "files": {
+        "model.weights.h5": FILE,
+        "samples.png": FILE,
+        "interpolations.png": Default(FILE),
+        "history.csv": FILE,
+    },
     "metrics": ANY,
     "provenance": {
         "source_revision": str,

@@ -26,3 +26,11 @@ def test_interpolations_go_from_sample_to_sample_of_a_class():
         ends = flow.sample(8, classes, seed=seed).numpy()[..., 0].astype(int)
         assert np.abs(between[:, place].astype(int) - ends).max() <= 1
     assert np.abs(between[:, 0].astype(int) - between[:, 7]).max() > 10
+
+
+def test_samples_have_a_column_for_each_class():
+    flow = flows.create("glow", image_shape=[4, 4, 1], bits=8, levels=1, depth=1, hidden=2, classes=3)
+    picture = np.asarray(drawn(flow, seed=5)["samples"])
+    assert picture.shape == (8 * 4, 3 * 4)
+    one = flow.sample(24, np.arange(24) % 3, seed=5).numpy()[4, ..., 0].astype(int)
+    assert np.abs(picture[4:8, 4:8].astype(int) - one).max() <= 1

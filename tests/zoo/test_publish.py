@@ -35,6 +35,8 @@ def test_a_finished_run_is_published(untrained, tmp_path):
     assert sorted(path.name for path in (tmp_path / "tiny").iterdir()) == sorted(preset.files)
     with Image.open(tmp_path / "tiny" / "samples.png") as picture:
         assert picture.size == (8 * 28 * 2, 12 * 28 * 2)
+    with Image.open(tmp_path / "tiny" / "interpolations.png") as picture:
+        assert picture.size == (8 * 28 * 2, 8 * 28 * 2)
     assert flowzoo.load(untrained).count_params() == preset.parameters
 
     again = publish.publish(untrained, run)
