@@ -14,6 +14,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_preset(parser)
     parser.add_argument("--data-dir", metavar="DIR", help="TFDS' folder; TFDS' default if not given")
     parser.add_argument("--examples", type=positive, metavar="N", help="score the first N test examples only")
+    parser.add_argument(
+        "--exhaustive", action="store_true", help="also Jacobians of over 4,096 dimensions: minutes"
+    )
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
 
 
@@ -21,6 +24,6 @@ def run(args: argparse.Namespace) -> int:
     """Measure and report; 1 when a number is off."""
     import flowzoo
 
-    report = flowzoo.verify(args.preset, data_dir=args.data_dir, examples=args.examples)
+    report = flowzoo.verify(args.preset, data_dir=args.data_dir, examples=args.examples, exhaustive=args.exhaustive)
     print(json.dumps(report.to_dict(), indent=2) if args.json else report)
     return 0 if report.ok else 1

@@ -7,6 +7,7 @@ import pytest
 
 import flowzoo
 from flowzoo.errors import CheckpointError
+from flowzoo.zoo import verify
 from flowzoo.zoo.verify import Check
 from tests.zoo import tiny
 
@@ -58,6 +59,15 @@ def test_the_official_split_is_used_when_it_is_there(published, monkeypatch):
 def test_nan_never_passes():
     assert not Check("x", 0.0, math.nan, math.inf, "").ok
     assert not Check("x", math.nan, 0.0, 1.0, "").ok
+
+
+def test_a_large_jacobian_is_left_out_and_said_so(published, tmp_path, monkeypatch):
+    monkeypatch.setattr(verify, "LARGE", 783)
+    report = flowzoo.verify(published, data_dir=str(tmp_path))
+    assert report.ok and "log_det_error" not in named(report)
+    assert "784 dimensions takes long; --exhaustive" in str(report) and "that was measured holds" in str(report)
+    assert report.to_dict()["left_out"] == list(report.left_out)
+    assert "log_det_error" in named(flowzoo.verify(published, data_dir=str(tmp_path), exhaustive=True))
 
 
 def test_nothing_to_verify(altered):
