@@ -59,6 +59,10 @@ def prepare(
     facts = spec(name)
     if source_dir is not None and name not in ("celeb_a", "celeb_a_subset"):
         raise ValueError(f"`source_dir` must be None for {name!r}, got {str(source_dir)!r}: it comes from packages.")
+    if source_dir is not None and not Path(source_dir).is_dir():
+        raise FetchError(f"Expected a folder with the files of {name!r}, there is none at {source_dir}.")
+    if name == "celeb_a_subset" and source == "official":
+        raise ValueError(f"`source` must not be 'official' for {name!r}, which nobody hosts. Pass `source_dir`.")
     import tensorflow_datasets as tfds
 
     if name == "celeb_a_subset":
@@ -73,7 +77,7 @@ def prepare(
         try:
             with _cifar10_archive(builder, files) if packed else contextlib.nullcontext():
                 builder.download_and_prepare(download_dir=Path(scratch) / "tfds", download_config=config)
-        except (OSError, tfds.core.download.download_manager.NonMatchingChecksumError) as error:
+        except (OSError, tarfile.TarError, tfds.core.download.download_manager.NonMatchingChecksumError) as error:
             raise FetchError(f"Preparing {name!r} failed: {error}") from error
     return Path(builder.data_dir)
 

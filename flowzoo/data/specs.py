@@ -50,6 +50,11 @@ class DatasetSpec:
     shipped: int
     subset: str = ""
 
+    @property
+    def training_splits(self) -> list[str]:
+        """The splits that a training may draw from."""
+        return [split for split in self.splits if split.startswith("train")]
+
 
 def _labelled(train_size: int, **facts) -> DatasetSpec:
     cut = train_size - 5_000

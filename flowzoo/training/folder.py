@@ -28,7 +28,7 @@ def alone(workdir: Path) -> Iterator[None]:
     with open(workdir / ".lock", "w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+        except BlockingIOError as error:
             raise state.StateError(f"Another process is training in {workdir}. Pass another --workdir.") from error
         yield
 
@@ -45,7 +45,12 @@ def require_same(workdir: Path, preset: Preset, recipe: Recipe, init_from: str |
     asked, start = _record(preset, recipe), _start(init_from)
     here = json.loads(path.read_text())
     here["training"] = Recipe.from_dict(here["training"]).to_dict()  # keys that are new since then, as they were
-    wrong = _differences("", json.loads(origin.read_text()) if origin.exists() else start, start)
+    wrong, before = [], json.loads(origin.read_text()) if origin.exists() else start
+    if before != start:
+        raise state.StateError(
+            f"{workdir} holds a training that began from {before['init_from'] or 'new weights'}, got --init_from="
+            f"{start['init_from'] or ''}. Pass the same --init_from to go on with it, or another --workdir."
+        )
     for part in ("family", "config", "dataset", "training"):
         wrong += _differences(part, here[part], asked[part])
     if wrong:
@@ -80,6 +85,8 @@ def _record(preset: Preset, recipe: Recipe) -> dict[str, Any]:
 
 
 def _start(init_from: str | os.PathLike | None) -> dict[str, str | None]:
+    if init_from is not None and Path(init_from).exists():
+        init_from = Path(init_from).resolve()  # the same file, from wherever the command is given
     return {"init_from": None if init_from is None else str(init_from)}
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flowzoo import data, flows
-from flowzoo.errors import PresetError, nearest
+from flowzoo.errors import CheckpointError, PresetError, nearest
 
 if TYPE_CHECKING:
     from flowzoo.zoo.preset import Preset
@@ -50,14 +50,21 @@ def initial_weights(init_from: str | os.PathLike) -> Path:
     """The weight file that a training starts from.
 
     Args:
-        init_from: the path of a `.weights.h5`, or what `flowzoo.load` takes: a preset, whose file is checked.
+        init_from: the path of a `.weights.h5`, a work folder (its best weights), or what `flowzoo.load` takes: a
+            preset, whose file is checked.
 
     Raises:
-        PresetError: it is neither.
-        CheckpointError: the preset has no weights, or its file is missing or damaged.
+        PresetError: it is none of these.
+        CheckpointError: the preset has no weights, or the file is missing or damaged.
     """
-    if Path(init_from).suffix == ".h5":
-        return Path(init_from)
+    path = Path(init_from)
+    path = path / "best.weights.h5" if path.is_dir() and str(init_from) else path
+    if path.suffix == ".h5":
+        if not path.is_file():
+            raise CheckpointError(
+                f"`init_from` must be a preset, a weight file or a work folder; no file is at {path}."
+            )
+        return path
     from flowzoo.zoo import store
     from flowzoo.zoo.preset import Preset
 
@@ -82,9 +89,10 @@ def require_dataset(preset: Preset) -> None:
     facts = data.spec(name)
     if preset.dataset["labels"] and not facts.classes:
         raise PresetError(f"{preset.source}: `dataset.labels` must be false for {name!r}, which has no labels.")
-    if split and split not in facts.splits:
+    if split and split not in facts.training_splits:
         raise PresetError(
-            f"{preset.source}: `training.finish_split` must be one of {list(facts.splits)} for {name!r}, got {split!r}."
+            f"{preset.source}: `training.finish_split` must be one of {facts.training_splits} for {name!r}, got "
+            f"{split!r}. Validation and test are never trained on."
         )
 
 

@@ -67,6 +67,7 @@ class Recipe:
         _require(0 <= self.ema < 1, "ema", "in [0, 1)", self.ema)
         _require(self.optimizer in OPTIMIZERS, "optimizer", f"one of {sorted(OPTIMIZERS)}", self.optimizer)
         _require(0 <= self.finish_steps <= self.steps, "finish_steps", "0 to `steps`", self.finish_steps)
+        _require(not (self.patience and self.finish_steps), "patience", "0 with `finish_steps`", self.patience)
         wanted = "named where `finish_steps` is above 0, and nowhere else"
         _require(bool(self.finish_split) == bool(self.finish_steps), "finish_split", wanted, self.finish_split)
         _require(self.decay in ("cosine", "constant"), "decay", "'cosine' or 'constant'", self.decay)

@@ -10,6 +10,7 @@ import tensorflow as tf
 from absl import logging
 
 from flowzoo import data
+from flowzoo.errors import PresetError
 from flowzoo.training import evaluation
 from flowzoo.training.model import require_dataset
 from flowzoo.training.recipe import Recipe
@@ -28,7 +29,7 @@ class Sources:
             no fixture.
 
     Raises:
-        PresetError: there is no such data set.
+        PresetError: there is no such data set, or the recipe does not suit it.
         MissingDataError: the data set isn't prepared here, and `fixture` is False.
     """
 
@@ -46,6 +47,10 @@ class Sources:
             self.validation = tuple(
                 part if part is None else part[: recipe.validation_examples] for part in self.fixture
             )
+        try:
+            self.batches(0)
+        except ValueError as error:
+            raise PresetError(f"{preset.source}: the recipe does not suit {dataset['name']!r}: {error}") from error
 
     def batches(self, start_step: int) -> tf.data.Dataset:
         """The endless training stream from `start_step` on: a pure function of (recipe.seed, step).

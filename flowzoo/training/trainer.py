@@ -88,7 +88,7 @@ def run(
         deterministic: deterministic kernels: same seed, same machine, same bits. Slower; stays on in this process.
         save_minutes: minutes between states.
         max_minutes: pause after so many minutes.
-        init_from: weights to start from, with a fresh optimizer: a preset's name or a `.weights.h5`.
+        init_from: weights to start from, with a fresh optimizer: a preset's name, a `.weights.h5` or a work folder.
         backprop: "store", "remat" or "reversible": less memory for more time, see docs/memory.md; the gradients are
             equal to rounding, so another may go on with the training.
         accumulate: micro-batches that make one batch, for less memory; must divide `batch_size`.
@@ -109,6 +109,11 @@ def run(
     """
     if max_steps is not None and max_steps < 1:
         raise ValueError(f"`max_steps` must be at least 1, got {max_steps}.")
+    for name, minutes in (("save_minutes", save_minutes), ("max_minutes", max_minutes)):
+        if minutes is not None and not minutes >= 0:
+            raise ValueError(f"`{name}` must be at least 0, got {minutes}.")
+    if init_from is not None and not str(init_from):
+        raise ValueError("`init_from` must be a preset or a weight file, got ''. Leave it out to start anew.")
     deadline = time.monotonic() + 60 * max_minutes if max_minutes is not None else math.inf
     workdir = Path(workdir)
     recipe = _recipe(preset, smoke)
@@ -125,6 +130,8 @@ def run(
         training.flow.backprop, training.flow.accumulate = backprop, accumulate
 
         def begin() -> state.Saved:
+            if init_from and not (workdir / "preset.json").exists():
+                initial_weights(init_from)  # before the folder is made, too
             workdir.mkdir(parents=True, exist_ok=True)
             lock.enter_context(folder.alone(workdir))
             folder.require_same(workdir, preset, recipe, init_from)  # another process may have come first

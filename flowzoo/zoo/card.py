@@ -70,6 +70,7 @@ def training_text(preset: Preset) -> str:
     text = f"{run['steps']:,} steps in {run['wall_time_seconds'] / 3600:.2f} h on {run['hardware']}"
     for key, what in (("peak_memory_bytes", "memory"), ("peak_gpu_memory_bytes", "GPU memory")):
         text += f", at most {run[key] / 2**30:.2f} GiB of {what}" if key in run else ""
+    text += f", {run['strategy']} on {run['replicas']} replicas" if run.get("replicas", 1) > 1 else ""
     return text + (f", from the weights of {run['init_from']}" if "init_from" in run else "")
 
 

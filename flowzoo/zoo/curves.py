@@ -35,7 +35,7 @@ def read_history(path: str | os.PathLike) -> History:
         raise ValueError(f"{path}: expected a history.csv with at least one validation, got none yet.")
     try:
         history = {key: [float(row[key]) for row in rows] for key in rows[0]}
-        return history | {"hours": [seconds / 3600 for seconds in history["seconds"]], "step": history["step"]}
+        return history | {"hours": [seconds / 3600 for seconds in history["seconds"]]}
     except (TypeError, ValueError, KeyError) as error:
         raise ValueError(f"{path}: expected a history.csv of a training, it does not read as one: {error}.") from error
 

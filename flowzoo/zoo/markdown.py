@@ -125,9 +125,11 @@ def _measured(preset: Preset) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
 
 
 def _recipe(preset: Preset) -> str:
+    start = (preset.provenance or {}).get("init_from")
+    start = "" if start is None else f" --init_from={'FILE' if ', sha256' in start else start}"
     return (
         f"python tools/fetch_data.py --dataset={preset.dataset['name']}\n"
-        f"python tools/train.py --preset={preset.name} --workdir=runs/{preset.name}"
+        f"python tools/train.py --preset={preset.name} --workdir=runs/{preset.name}{start}"
     ) + ("" if preset.recipe_only else f"\nflowzoo verify {preset.name}")
 
 

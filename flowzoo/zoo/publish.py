@@ -173,12 +173,19 @@ def _provenance(result: dict[str, Any]) -> dict[str, Any]:
     pace = result["seconds_per_step"] or result["wall_time_seconds"] / result["steps"]
     facts = result | {"seconds_per_step": pace} | {"command": _without_folders(result["command"])}
     if result.get("init_from"):
-        facts["init_from"] = Path(result["init_from"]).name
+        facts["init_from"] = _origin(Path(result["init_from"]))
     kinds = MEASURED["provenance"].items()
     return {key: facts[key] for key, kind in kinds if not isinstance(kind, Default) or facts.get(key) is not None}
 
 
+def _origin(init_from: Path) -> str:
+    """A preset's name as it is; of a file its name and hash."""
+    file = init_from / "best.weights.h5" if init_from.is_dir() else init_from
+    return f"{file.name}, sha256 {sha256(file)}" if file.is_file() else init_from.name
+
+
 def _without_folders(command: str) -> str:
+    command = re.sub(r"--tpu[= ]\S+", "--tpu=NAME", command)
     command = re.sub(r"--workdir[= ]\S+", "--workdir=DIR", command)  # paths of this machine
     return re.sub(r"--init_from[= ]\S*/", "--init_from=", command)
 

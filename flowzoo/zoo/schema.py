@@ -65,6 +65,9 @@ MEASURED = {  # absent until `tools/publish.py` fills them
         "peak_memory_bytes": Default(int),
         "peak_gpu_memory_bytes": Default(int),
         "init_from": Default(str),
+        "strategy": Default(str),
+        "replicas": Default(int),
+        "workers": Default(int),
     },
 }
 

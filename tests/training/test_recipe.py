@@ -42,6 +42,7 @@ def test_optimizers(name):
         ({"decay": "linear"}, "must be 'cosine' or 'constant', got 'linear'"),
         ({"learning_rate": 0.0}, "above 0"),
         ({"finish_steps": 11, "finish_split": "x"}, r"`training\.finish_steps` must be 0 to `steps`, got 11"),
+        ({"patience": 2, "finish_steps": 5, "finish_split": "x"}, r"`training\.patience` must be 0 with"),
         ({"finish_steps": 5}, r"`training\.finish_split` must be named where .*, got ''"),
         ({"finish_split": "x"}, r"`training\.finish_split` must be named where .*, got 'x'"),
         ({"momentum": 1}, r"unknown keys \['momentum'\]"),

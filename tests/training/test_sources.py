@@ -60,14 +60,20 @@ def test_a_finish_may_be_everything(marked):
     assert min(min(step) for step in batches(sources(finish_steps=12), 0, 12)) >= 100
 
 
+def test_a_recipe_that_does_not_suit_the_data_is_refused(marked):
+    with pytest.raises(PresetError, match=r"the recipe does not suit .*`drop_remainder`"):
+        sources(batch_size=10**6)
+
+
 def test_a_pause_in_the_finish_changes_nothing(monkeypatch, tmp_path):
     images, _ = data.fixture("fashion_mnist")
 
     def read(name, split, data_dir=None):
-        return (255 - images if split == "test" else images), None
+        return (255 - images if split == "train_dark" else images), None
 
     monkeypatch.setattr(arrays, "read", read)
-    preset = toy.preset(toy.IMAGES, steps=8, finish_split="test", finish_steps=5)
+    monkeypatch.setattr(data.DatasetSpec, "training_splits", ["train", "train_dark"])
+    preset = toy.preset(toy.IMAGES, steps=8, finish_split="train_dark", finish_steps=5)
     whole = training.run(preset, tmp_path / "whole")
     for pause in (2, 3, 6):
         training.run(preset, tmp_path / "parts", max_steps=pause)
@@ -98,6 +104,8 @@ def test_a_smoke_run_without_a_fixture_trains_on_noise(tmp_path, monkeypatch, ca
     ("change", "message"),
     [
         ({"dataset": FACES["dataset"] | {"labels": True}}, r"`dataset\.labels` must be false for 'celeb_a_subset'"),
+        ({"training": RECIPE | {"finish_split": "test"}}, r"never trained on"),
+        ({"training": RECIPE | {"finish_split": "validation"}}, r"never trained on"),
         ({"training": RECIPE | {"finish_split": "official"}}, r"`training\.finish_split` must be one of \['train', "),
     ],
 )

@@ -158,7 +158,7 @@ def test_another_recipe_is_refused(circle, tmp_path):
     with pytest.raises(training.StateError, match=r"training\.learning_rate: 0\.003 there, 0\.1 asked") as error:
         training.run(toy.preset(toy.CIRCLE, learning_rate=0.1, steps=99), tmp_path)
     assert "training.steps: 12 there, 99 asked" in str(error.value) and "--init_from" in str(error.value)
-    with pytest.raises(training.StateError, match=r"init_from: None there, 'x\.weights\.h5' asked"):
+    with pytest.raises(training.StateError, match=r"from new weights, got --init_from=x\.weights\.h5\. Pass the same"):
         training.run(toy.preset(toy.CIRCLE), tmp_path, init_from="x.weights.h5")
 
 
@@ -178,6 +178,8 @@ def test_init_from_takes_weights_and_a_fresh_optimizer(circle, tmp_path):
     )
     for got, expected in zip(second.flow.get_weights(), first.flow.get_weights(), strict=True):
         np.testing.assert_allclose(got, expected, atol=1e-6)
+    again = training.run(toy.preset(toy.CIRCLE), tmp_path / "again", init_from=tmp_path / "first", max_steps=1)
+    assert again.step == 1 and (tmp_path / "again" / "start.json").read_text().endswith('first"}\n')
     deeper = {**toy.CIRCLE, "config": toy.CIRCLE["config"] | {"depth": 1}}
     with pytest.raises(ValueError, match="extra"):
         training.run(toy.preset(deeper), tmp_path / "third", init_from=weights)
@@ -235,9 +237,15 @@ def test_a_wrong_preset_leaves_no_folder(tmp_path, change, message):
 
 
 def test_a_start_that_fails_does_not_claim_the_folder(circle, tmp_path):
-    with pytest.raises(CheckpointError):
-        training.run(toy.preset(toy.CIRCLE), tmp_path, init_from=tmp_path / "missing.weights.h5")
-    assert training.run(toy.preset(toy.CIRCLE), tmp_path, max_steps=1).step == 1
+    run = tmp_path / "run"
+    with pytest.raises(CheckpointError, match="no file is at .*missing"):
+        training.run(toy.preset(toy.CIRCLE), run, init_from=tmp_path / "missing.weights.h5")
+    with pytest.raises(ValueError, match="must be a preset or a weight file, got ''"):
+        training.run(toy.preset(toy.CIRCLE), run, init_from="")
+    with pytest.raises(ValueError, match="`save_minutes` must be at least 0, got nan"):
+        training.run(toy.preset(toy.CIRCLE), run, save_minutes=float("nan"))
+    assert not run.exists()
+    assert training.run(toy.preset(toy.CIRCLE), run, max_steps=1).step == 1
 
 
 def test_saving_memory_changes_neither_the_training_nor_its_files(circle, tmp_path):
