@@ -238,7 +238,7 @@ def test_a_wrong_preset_leaves_no_folder(tmp_path, change, message):
 
 def test_a_start_that_fails_does_not_claim_the_folder(circle, tmp_path):
     run = tmp_path / "run"
-    with pytest.raises(CheckpointError, match="no file is at .*missing"):
+    with pytest.raises(CheckpointError, match=r"no file is at .*missing"):
         training.run(toy.preset(toy.CIRCLE), run, init_from=tmp_path / "missing.weights.h5")
     with pytest.raises(ValueError, match="must be a preset or a weight file, got ''"):
         training.run(toy.preset(toy.CIRCLE), run, init_from="")
