@@ -24,8 +24,8 @@ from flowzoo.training import state
 STRATEGIES = ("one", "mirrored", "multiworker", "tpu")
 PIECE = 2**17  # int64 numbers sent at once: 1 MiB
 TPU_SECONDS = 10  # TensorFlow itself would go on trying an address where nobody listens
-
-
+# What a collective says when a peer's connection broke, when it was aborted or cancelled as another one failed, or when
+# the peer stayed silent. Errors of the computation itself have other classes.
 LOST = (
     tf.errors.UnavailableError,
     tf.errors.AbortedError,
@@ -43,7 +43,7 @@ class ChiefError(RuntimeError):
 
 
 class PeerLost(RuntimeError):
-    """Another process of the training is gone; all must start again."""
+    """Another process of the training is gone, or could not be met; all must start again."""
 
 
 def connect(name: str = "one", *, devices: int | None = None, tpu: str | None = None) -> Replicas:
@@ -58,6 +58,7 @@ def connect(name: str = "one", *, devices: int | None = None, tpu: str | None = 
 
     Raises:
         StrategyError: the devices or processes aren't there.
+        PeerLost: the processes could not meet; a new start of all may cure it.
     """
     if name not in STRATEGIES:
         raise StrategyError(f"`strategy` must be one of {list(STRATEGIES)}, got {name!r}.")
@@ -215,7 +216,8 @@ def summed_first(optimizer: type[keras.optimizers.Optimizer]) -> type[keras.opti
     return SummedFirst
 
 
-# One strategy per process: the collectives of a second one would collide with those of the first.
+# Later trainings with the same `devices` share the strategy: the collectives of a second one collide with those of the
+# first. So another `devices`, unless it is 1, needs a new process: "joining a group with size2, but that group has size 4".
 @functools.cache
 def _mirrored(devices: int | None) -> tf.distribute.Strategy:
     return tf.distribute.MirroredStrategy(_local_devices(devices))
@@ -261,6 +263,12 @@ def _multiworker() -> tuple[tf.distribute.Strategy, int, bool]:
         strategy = tf.distribute.MultiWorkerMirroredStrategy()
     except RuntimeError as error:  # "Collective ops must be configured at program startup"
         raise StrategyError(f"{error}. Nothing may use TensorFlow in this process before the training.") from error
+    except tf.errors.OpError as error:  # a port in use, a peer that didn't come: neither need be so next time
+        reason = f"{type(error).__name__}: {error.message.splitlines()[0] if error.message else 'no reason given'}"
+        raise PeerLost(
+            f"Worker {index}, {addresses[index]}, could not meet the others ({reason}). Its port may be in use here; "
+            "start all workers again."
+        ) from error
     return strategy, len(addresses), index == 0
 
 
