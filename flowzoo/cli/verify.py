@@ -14,9 +14,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_preset(parser)
     parser.add_argument("--data-dir", metavar="DIR", help="TFDS' folder; TFDS' default if not given")
     parser.add_argument("--examples", type=positive, metavar="N", help="score the first N test examples only")
-    parser.add_argument(
-        "--exhaustive", action="store_true", help="also Jacobians of over 4,096 dimensions: minutes"
-    )
+    parser.add_argument("--exhaustive", action="store_true", help="also Jacobians of over 4,096 dimensions: minutes")
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
 
 

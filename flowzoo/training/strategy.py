@@ -217,7 +217,7 @@ def summed_first(optimizer: type[keras.optimizers.Optimizer]) -> type[keras.opti
 
 
 # Later trainings with the same `devices` share the strategy: the collectives of a second one collide with those of the
-# first. So another `devices`, unless it is 1, needs a new process: "joining a group with size2, but that group has size 4".
+# first ("is joining a group with size2, but that group has size 4"), so another number of them needs a new process.
 @functools.cache
 def _mirrored(devices: int | None) -> tf.distribute.Strategy:
     return tf.distribute.MirroredStrategy(_local_devices(devices))
