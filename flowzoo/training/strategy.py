@@ -46,12 +46,13 @@ class PeerLost(RuntimeError):
     """Another process of the training is gone, or could not be met; all must start again."""
 
 
-def connect(name: str = "one", *, devices: int | None = None, tpu: str | None = None) -> Replicas:
+def connect(name: str | None = None, *, devices: int | None = None, tpu: str | None = None) -> Replicas:
     """Joins the devices or processes; must come before anything else that TensorFlow computes in this process.
 
     Args:
         name: "one" (TensorFlow's default device), "mirrored" (the devices of this machine), "multiworker" (processes
-            that the environment variable TF_CONFIG lists; waits until all are there) or "tpu".
+            that the environment variable TF_CONFIG lists; waits until all are there) or "tpu". None for what `tpu`
+            or `devices` is for, else "one".
         devices: for "mirrored", how many; None for all GPUs. Without a GPU so many logical devices on the CPU, which
             is slower than one and serves to rehearse.
         tpu: for "tpu", its name or address; "local" on a TPU VM.
@@ -60,6 +61,8 @@ def connect(name: str = "one", *, devices: int | None = None, tpu: str | None = 
         StrategyError: the devices or processes aren't there.
         PeerLost: the processes could not meet; a new start of all may cure it.
     """
+    if name is None:
+        name = "tpu" if tpu is not None else "mirrored" if devices is not None else "one"
     if name not in STRATEGIES:
         raise StrategyError(f"`strategy` must be one of {list(STRATEGIES)}, got {name!r}.")
     for argument, value, owner in (("devices", devices, "mirrored"), ("tpu", tpu, "tpu")):

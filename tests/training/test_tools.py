@@ -57,6 +57,12 @@ def test_a_port_in_use_is_a_matter_for_a_restart(tmp_path):
     assert "Traceback" not in lost.stderr and not (tmp_path / "run").exists()
 
 
+def test_a_tpu_by_name_needs_no_strategy(tmp_path):
+    toy.preset(toy.IMAGES).write(tmp_path / "toy.json")
+    absent = tool("train.py", "--preset=toy.json", "--workdir=run", "--tpu=grpc://127.0.0.1:1", folder=tmp_path)
+    assert absent.returncode == 1 and "strategy 'tpu' found no TPU 'grpc://127.0.0.1:1'" in absent.stderr
+
+
 def test_the_tools_are_thin():
     for name in ("train.py", "evaluate.py"):
         assert len((ROOT / "tools" / name).read_text().splitlines()) < 100
