@@ -16,6 +16,8 @@ LOGS = flags.DEFINE_string("logs", None, "Folder for worker-<i>.log.", required=
 RESTARTS = flags.DEFINE_integer("restarts", 3, "How often all are started again when one dies.", lower_bound=0)
 STALL_MINUTES = flags.DEFINE_float("stall_minutes", 30.0, "A worker that takes no step for so long counts as dead.")
 GRACE_SECONDS = flags.DEFINE_float("grace_seconds", 60.0, "For ending by themselves, before workers are killed.")
+flags.register_validator(STALL_MINUTES, lambda minutes: minutes > 0, "must be more than 0.")  # nan is not
+flags.register_validator(GRACE_SECONDS, lambda seconds: seconds >= 0, "must be at least 0.")
 
 
 def main(argv):
@@ -24,14 +26,18 @@ def main(argv):
     from flowzoo.training.launch import launch
 
     logging.set_verbosity(logging.INFO)
-    code = launch(
-        argv[1:],
-        WORKERS.value,
-        LOGS.value,
-        restarts=RESTARTS.value,
-        stall_minutes=STALL_MINUTES.value,
-        grace_seconds=GRACE_SECONDS.value,
-    )
+    try:
+        code = launch(
+            argv[1:],
+            WORKERS.value,
+            LOGS.value,
+            restarts=RESTARTS.value,
+            stall_minutes=STALL_MINUTES.value,
+            grace_seconds=GRACE_SECONDS.value,
+        )
+    except OSError as error:
+        logging.error("The workers can't be started: %s. Give a command that runs here after `--`.", error)
+        return 2
     if code:
         logging.error("Ended with %d; the reason is in %s.", code, LOGS.value)
     return code if code >= 0 else 128 - code  # as a shell does

@@ -22,7 +22,10 @@ BACKPROP = flags.DEFINE_enum(
 )
 ACCUMULATE = flags.DEFINE_integer("accumulate", 1, "Micro-batches that make one batch; for less memory.", lower_bound=1)
 STRATEGY = flags.DEFINE_enum(
-    "strategy", "one", ["one", "mirrored", "multiworker", "tpu"], "One device, several, several processes, or a TPU."
+    "strategy",
+    None,
+    ["one", "mirrored", "multiworker", "tpu"],
+    "One device, several, several processes, or a TPU. By default mirrored with --devices, tpu with --tpu, else one.",
 )
 DEVICES = flags.DEFINE_integer("devices", None, "For mirrored: how many GPUs, or, without any, logical CPU devices.")
 TPU = flags.DEFINE_string("tpu", None, "For tpu: name or address; local on a TPU VM.")

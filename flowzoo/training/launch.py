@@ -23,8 +23,10 @@ from absl import logging
 
 HEARTBEAT = "FLOWZOO_HEARTBEAT"  # names the file that a worker touches at each step
 FAILED, PEER_LOST, INTERRUPTED = 1, 69, 75  # exit codes of tools/train.py; EX_UNAVAILABLE, EX_TEMPFAIL
-FINAL = {0, FAILED, INTERRUPTED}  # the same command would fail again, or someone asked for the end
+FAILURES = {FAILED, 2, 126, 127}  # the same command would fail again; 2, 126, 127: Python or a shell can't run it
+FINAL = FAILURES | {0, INTERRUPTED}  # someone asked for the end
 POLL = 0.1  # seconds
+LINGER = 5.0  # seconds in which the worker that the others lost may end too; its code says why
 
 
 def launch(
@@ -50,8 +52,12 @@ def launch(
         grace_seconds: how long workers may take to end by themselves before they are killed.
 
     Returns:
-        The exit code of the training: 0 finished or paused, 75 interrupted, 1 failed for a reason that a restart
-        doesn't cure; else, when the restarts are used up, that of the worker that died first (negative: a signal).
+        The exit code of the training: 0 finished or paused, 75 interrupted, 1, 2, 126 or 127 failed for a reason that
+        a restart doesn't cure; else, when the restarts are used up, that of the worker that died first (negative: a
+        signal).
+
+    Raises:
+        OSError: there is no such command, or no folder for the logs.
     """
     with _Signals() as signals:
         for attempt in range(restarts + 1):
@@ -93,18 +99,25 @@ class _Group:
             raise
 
     def wait(self, signals: _Signals, stall_seconds: float, grace_seconds: float) -> int:
-        """Until all have ended, or what is left of them is to be killed: the code of the worst that ended first."""
-        first, passed_on, deadline = 0, 0, math.inf
+        """Until all have ended, or what is left of them is to be killed: the code of the worst that ended first.
+
+        A lost peer is a consequence of another worker's end, even when that one takes a little longer to be gone.
+        """
+        first, passed_on, deadline, lingering = 0, 0, math.inf, 0.0
         while True:
             codes = [process.poll() for process in self.processes]
             bad = [code for code in codes if code]
             if bad and not first:  # what follows may be a consequence
-                first, deadline = _worst(bad), min(deadline, time.monotonic() + grace_seconds)
+                lingering = time.monotonic() + min(LINGER, grace_seconds)
+                deadline = min(deadline, time.monotonic() + grace_seconds)
+            if bad and first in (0, PEER_LOST) and _worst(bad) != first:
+                first = _worst(bad)
                 logging.log(
                     logging.INFO if first in FINAL else logging.WARNING,
                     "Worker %d ended with %d.", codes.index(first), first,
                 )  # fmt: skip
-            if None not in codes or (first not in FINAL and not passed_on):
+            lingers = first == PEER_LOST and time.monotonic() < lingering
+            if None not in codes or not (first in FINAL or passed_on or lingers):
                 return first
             if time.monotonic() > deadline or signals.count > 1:
                 return first or -signal.SIGKILL
@@ -148,7 +161,7 @@ class _Signals:
 
 def _worst(codes: list[int]) -> int:
     """What the group ended of: a death before a failure before a lost peer, which is only what followed."""
-    return min(codes, key=lambda code: (code == INTERRUPTED, code == PEER_LOST, code == FAILED))
+    return min(codes, key=lambda code: (code == INTERRUPTED, code == PEER_LOST, code in FAILURES))
 
 
 def _free_addresses(count: int) -> list[str]:
@@ -164,5 +177,19 @@ def _die_with_parent() -> None:
         ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG: not even a killed launcher leaves orphans
 
 
-if __name__ == "__main__":  # python -m flowzoo.training.launch INDEX HOST:PORT [HOST:PORT ...]
-    print(tf_config(sys.argv[2:], int(sys.argv[1])))
+def main(arguments: Sequence[str]) -> int:
+    """Prints TF_CONFIG of one worker, for a cluster's scripts: INDEX HOST:PORT [HOST:PORT ...]."""
+    addresses = arguments[1:]
+    if not addresses or arguments[0] not in map(str, range(len(addresses))):
+        print(
+            "Expected `python -m flowzoo.training.launch INDEX HOST:PORT [HOST:PORT ...]`, where INDEX, from 0 on, is "
+            f"the place of this worker among the addresses, got {list(arguments)}.",
+            file=sys.stderr,
+        )
+        return 2
+    print(tf_config(addresses, int(arguments[0])))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

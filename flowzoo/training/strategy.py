@@ -24,8 +24,8 @@ from flowzoo.training import state
 STRATEGIES = ("one", "mirrored", "multiworker", "tpu")
 PIECE = 2**17  # int64 numbers sent at once: 1 MiB
 TPU_SECONDS = 10  # TensorFlow itself would go on trying an address where nobody listens
-
-
+# What a collective says when a peer's connection broke, when it was aborted or cancelled as another one failed, or when
+# the peer stayed silent. Errors of the computation itself have other classes.
 LOST = (
     tf.errors.UnavailableError,
     tf.errors.AbortedError,
@@ -43,22 +43,26 @@ class ChiefError(RuntimeError):
 
 
 class PeerLost(RuntimeError):
-    """Another process of the training is gone; all must start again."""
+    """Another process of the training is gone, or could not be met; all must start again."""
 
 
-def connect(name: str = "one", *, devices: int | None = None, tpu: str | None = None) -> Replicas:
+def connect(name: str | None = None, *, devices: int | None = None, tpu: str | None = None) -> Replicas:
     """Joins the devices or processes; must come before anything else that TensorFlow computes in this process.
 
     Args:
         name: "one" (TensorFlow's default device), "mirrored" (the devices of this machine), "multiworker" (processes
-            that the environment variable TF_CONFIG lists; waits until all are there) or "tpu".
+            that the environment variable TF_CONFIG lists; waits until all are there) or "tpu". None for what `tpu`
+            or `devices` is for, else "one".
         devices: for "mirrored", how many; None for all GPUs. Without a GPU so many logical devices on the CPU, which
             is slower than one and serves to rehearse.
         tpu: for "tpu", its name or address; "local" on a TPU VM.
 
     Raises:
         StrategyError: the devices or processes aren't there.
+        PeerLost: the processes could not meet; a new start of all may cure it.
     """
+    if name is None:
+        name = "tpu" if tpu is not None else "mirrored" if devices is not None else "one"
     if name not in STRATEGIES:
         raise StrategyError(f"`strategy` must be one of {list(STRATEGIES)}, got {name!r}.")
     for argument, value, owner in (("devices", devices, "mirrored"), ("tpu", tpu, "tpu")):
@@ -215,7 +219,8 @@ def summed_first(optimizer: type[keras.optimizers.Optimizer]) -> type[keras.opti
     return SummedFirst
 
 
-# One strategy per process: the collectives of a second one would collide with those of the first.
+# Later trainings with the same `devices` share the strategy: the collectives of a second one collide with those of the
+# first ("is joining a group with size2, but that group has size 4"), so another number of them needs a new process.
 @functools.cache
 def _mirrored(devices: int | None) -> tf.distribute.Strategy:
     return tf.distribute.MirroredStrategy(_local_devices(devices))
@@ -261,6 +266,12 @@ def _multiworker() -> tuple[tf.distribute.Strategy, int, bool]:
         strategy = tf.distribute.MultiWorkerMirroredStrategy()
     except RuntimeError as error:  # "Collective ops must be configured at program startup"
         raise StrategyError(f"{error}. Nothing may use TensorFlow in this process before the training.") from error
+    except tf.errors.OpError as error:  # a port in use, a peer that didn't come: neither need be so next time
+        reason = f"{type(error).__name__}: {error.message.splitlines()[0] if error.message else 'no reason given'}"
+        raise PeerLost(
+            f"Worker {index}, {addresses[index]}, could not meet the others ({reason}). Its port may be in use here; "
+            "start all workers again."
+        ) from error
     return strategy, len(addresses), index == 0
 
 

@@ -70,7 +70,7 @@ def run(
     init_from: str | os.PathLike | None = None,
     backprop: str = "store",
     accumulate: int = 1,
-    strategy: str = "one",
+    strategy: str | None = None,
     devices: int | None = None,
     tpu: str | None = None,
 ) -> Result:
@@ -92,8 +92,9 @@ def run(
         backprop: "store", "remat" or "reversible": less memory for more time, see docs/memory.md; the gradients are
             equal to rounding, so another may go on with the training.
         accumulate: micro-batches that make one batch, for less memory; must divide `batch_size`.
-        strategy: "one", "mirrored", "multiworker" or "tpu", see docs/distributed.md. The recipe's batch is what all
-            replicas do together; numbers and states are those of one device but for rounding.
+        strategy: "one", "mirrored", "multiworker" or "tpu", see docs/distributed.md; None for what `devices` or `tpu`
+            is for, else "one". The recipe's batch is what all replicas do together; numbers and states are those of
+            one device but for rounding.
         devices, tpu: as in `flowzoo.training.strategy.connect`.
 
     Returns:

@@ -78,16 +78,34 @@ def test_restarts_are_bounded(tmp_path):
     assert (code, starts) == (-9, [3, 3])
 
 
-@pytest.mark.parametrize("code", [1, 75])
+@pytest.mark.parametrize("code", [1, 2, 75, 126, 127])
 def test_a_failure_and_an_interruption_are_final(tmp_path, code):
     body = f"sys.exit({code})"
     assert run(tmp_path, body) == (code, [1, 1])  # no restart, and the other one ended by itself
 
 
-def test_the_first_failure_counts_not_what_follows(tmp_path):
-    body = f"time.sleep(0.5 * index)\nsys.exit([1, {launcher.PEER_LOST}][index])"
-    assert run(tmp_path, body) == (1, [1, 1])
-    assert run(tmp_path, body.replace("1, 69", "69, 1"), restarts=1)[0] == launcher.PEER_LOST
+@pytest.mark.parametrize(
+    ("codes", "expected"),
+    [
+        ((1, launcher.PEER_LOST), 1),
+        ((launcher.PEER_LOST, 1), 1),  # the others see its connections break before it is gone
+        ((launcher.PEER_LOST, 2), 2),
+        ((launcher.PEER_LOST, 75), launcher.PEER_LOST),
+        ((1, 75), 1),
+    ],
+)
+def test_what_ended_the_others_counts_not_what_followed(tmp_path, codes, expected):
+    both_started = "while not (folder / f'pid-1-{start}').exists(): time.sleep(0.01)\n"
+    code, starts = run(tmp_path, both_started + f"time.sleep(0.5 * index)\nsys.exit({codes}[index])", restarts=1)
+    assert (code, starts) == (expected, [2, 2] if expected == launcher.PEER_LOST else [1, 1])
+
+
+@pytest.mark.parametrize("grace", [60, 0])
+def test_a_lost_peer_is_waited_for_only_a_while(tmp_path, monkeypatch, grace):
+    monkeypatch.setattr(launcher, "LINGER", 0.5 if grace else 600)
+    both_started = "while not (folder / f'pid-1-{start}').exists(): time.sleep(0.01)\n"
+    hangs = both_started + "time.sleep(600 * index * (start == 1))\nsys.exit(69 * (start == 1))"
+    assert run(tmp_path, hangs, grace_seconds=grace) == (0, [2, 2])
 
 
 def test_a_worker_that_hangs_after_a_failure_is_killed(tmp_path):
@@ -165,6 +183,32 @@ def test_the_tool_is_thin_and_wants_a_command(tmp_path):
     assert len(Path(TOOL[1]).read_text().splitlines()) < 100
     done = subprocess.run([*TOOL, f"--logs={tmp_path}"], capture_output=True, text=True, timeout=60)
     assert done.returncode == 1 and "after `--`" in done.stdout + done.stderr
+
+
+def one_line(output):
+    assert "Traceback" not in output and len(output.strip().splitlines()) == 1, output
+    return output
+
+
+def test_an_unknown_command_is_one_line(tmp_path):
+    command = [*TOOL, f"--logs={tmp_path}", "--", "no-such-command"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2 and "'no-such-command'. Give a command that runs" in one_line(done.stderr)
+
+
+@pytest.mark.parametrize("flag", ["stall_minutes=0", "stall_minutes=nan", "grace_seconds=-1", "grace_seconds=nan"])
+def test_times_that_make_no_sense_are_refused(tmp_path, flag):
+    command = [*TOOL, f"--logs={tmp_path}", f"--{flag}", "--", sys.executable, "-c", ""]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1 and f"--{flag.split('=')[0]}" in done.stdout + done.stderr
+    assert "must be" in done.stdout + done.stderr and not any(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("arguments", [[], ["0"], ["x", "a:1"], ["1", "a:1"], ["-1", "a:1"], ["a:1", "b:1"]])
+def test_a_place_that_is_not_in_the_list_is_refused(capsys, arguments):
+    assert launcher.main(arguments) == 2
+    printed = capsys.readouterr()
+    assert printed.out == "" and f"got {arguments}" in one_line(printed.err)
 
 
 def test_the_configuration_of_one_worker(fresh_process):

@@ -184,9 +184,12 @@ def test_a_killed_worker_costs_nothing(workers, tmp_path, monkeypatch):
         (("two",), r"must be one of \['one', 'mirrored', 'multiworker', 'tpu'\], got 'two'"),
         (("one", 2), "`devices` is for strategy 'mirrored', got it with 'one'"),
         (("mirrored", None, "here"), "`tpu` is for strategy 'tpu', got it with 'mirrored'"),
+        ((None, 2, "here"), "`devices` is for strategy 'mirrored', got it with 'tpu'"),
         (("mirrored", 0), "`devices` must be at least 1, got 0"),
         (("mirrored", 64), r"`devices` must be at most \d+, .* got 64"),
         (("tpu",), "'tpu' needs `tpu`"),
+        ((None, 0), "`devices` must be at least 1, got 0"),
+        ((None, None, ""), "'tpu' needs `tpu`"),
         (("tpu", None, "local"), r"found no TPU 'local' \(.*Expected 'local' on a TPU VM, or"),
         (("tpu", None, "grpc://127.0.0.1:1"), r"found no TPU 'grpc://127.0.0.1:1' \(.*refused.* Start one, or train"),
     ],
@@ -238,6 +241,7 @@ def test_each_row_goes_to_one_replica(rows, count, sizes, labels):
 
 def test_one_process_agrees_with_itself():
     replicas = connect()
+    assert replicas.name == "one"
     assert replicas.any(True, False) == [True, False] and replicas.from_chief(lambda: None) == ({}, {})
     with pytest.raises(KeyError):
         replicas.from_chief(lambda: {}["missing"])

@@ -2,22 +2,25 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
 
+from flowzoo.training.launch import PEER_LOST, tf_config
 from tests.training import toy
 
 ROOT = Path(__file__).parents[2]
 
 
-def tool(name, *flags, folder):
+def tool(name, *flags, folder, **environment):
     return subprocess.run(
         [sys.executable, str(ROOT / "tools" / name), *flags],
         cwd=folder,
-        env=os.environ | {"TFDS_DATA_DIR": str(folder / "nothing"), "TF_CPP_MIN_LOG_LEVEL": "3"},
+        env=os.environ | {"TFDS_DATA_DIR": str(folder / "nothing"), "TF_CPP_MIN_LOG_LEVEL": "3"} | environment,
         capture_output=True,
         text=True,
+        timeout=300,
     )
 
 
@@ -42,6 +45,22 @@ def test_a_wrong_recipe_is_one_line(tmp_path):
     wrong = tool("train.py", "--preset=mine.json", "--workdir=run", folder=tmp_path)
     assert wrong.returncode == 1 and "mine.json: `training.decay` must be" in wrong.stderr
     assert "Traceback" not in wrong.stderr and not (tmp_path / "run").exists()
+
+
+def test_a_port_in_use_is_a_matter_for_a_restart(tmp_path):
+    toy.preset(toy.IMAGES).write(tmp_path / "toy.json")
+    with socket.create_server(("0.0.0.0", 0)) as occupied:
+        config = tf_config([f"127.0.0.1:{occupied.getsockname()[1]}", "127.0.0.1:1"], 0)
+        flags = ("--preset=toy.json", "--workdir=run", "--strategy=multiworker")
+        lost = tool("train.py", *flags, folder=tmp_path, TF_CONFIG=config)
+    assert lost.returncode == PEER_LOST and "127.0.0.1" in lost.stderr, lost.stderr[-3000:]
+    assert "Traceback" not in lost.stderr and not (tmp_path / "run").exists()
+
+
+def test_a_tpu_by_name_needs_no_strategy(tmp_path):
+    toy.preset(toy.IMAGES).write(tmp_path / "toy.json")
+    absent = tool("train.py", "--preset=toy.json", "--workdir=run", "--tpu=grpc://127.0.0.1:1", folder=tmp_path)
+    assert absent.returncode == 1 and "strategy 'tpu' found no TPU 'grpc://127.0.0.1:1'" in absent.stderr
 
 
 def test_the_tools_are_thin():
