@@ -32,13 +32,18 @@ def backprop(mode: str) -> Iterator[None]:
     Raises:
       ValueError: there is no such mode.
     """
-    if mode not in MODES:
-        raise ValueError(f"`backprop` must be one of {list(MODES)}, got {mode!r}.")
-    token = _mode.set(mode)
+    token = _mode.set(check_mode(mode))
     try:
         yield
     finally:
         _mode.reset(token)
+
+
+def check_mode(mode: str, what: str = "backprop") -> str:
+    """Returns one of `MODES`, or raises."""
+    if mode not in MODES:
+        raise ValueError(f"`{what}` must be one of {list(MODES)}, got {mode!r}.")
+    return mode
 
 
 def parts(transforms: Sequence[Transform]) -> list[tuple[int, Transform | Run]]:

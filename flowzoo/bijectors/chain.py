@@ -74,13 +74,7 @@ class Invert(Bijector):
     """
 
     def __init__(self, bijector: Transform, *, name: str | None = None):
-        if not isinstance(bijector, Transform):
-            raise TypeError(f"Invert expected a Bijector, got {type(bijector).__name__}.")
-        if bijector.stochastic or bijector.kind != "exact":
-            raise TypeError(
-                f"Invert expected an exact bijection, got {type(bijector).__name__} of kind {bijector.kind!r}. "
-                "Dequantization and other surjections have no inverse."
-            )
+        require_exact(bijector, "Invert")
         super().__init__(bijector.latent_shape, bijector.event_shape, dtype=bijector.compute_dtype, name=name)
         self.bijector = bijector
         self.reversible = bijector.reversible
@@ -99,6 +93,17 @@ class Identity(Bijector):
         return x, constant_log_det(0.0, x)
 
     _decode = _encode
+
+
+def require_exact(bijector: Transform, who: str) -> None:
+    """TypeError, saying who asked, unless this is an exact bijection."""
+    if not isinstance(bijector, Transform):
+        raise TypeError(f"{who} expected a Bijector, got {type(bijector).__name__}.")
+    if bijector.stochastic or bijector.kind != "exact":
+        raise TypeError(
+            f"{who} expected an exact bijection, got {type(bijector).__name__} of kind {bijector.kind!r}. "
+            "Dequantization and other surjections have no inverse."
+        )
 
 
 def common_dtype(transforms: Sequence[Transform], what: str) -> str:

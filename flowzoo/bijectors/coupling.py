@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import keras
@@ -101,8 +102,8 @@ class AffineCoupling(Coupling):
         super().__init__(event_shape, split, conditioner, dtype=dtype, name=name)
         self.bound = float(bound)
         self.growth = self.bound if growth is None else float(growth)
-        if min(self.bound, self.growth) <= 0.0:
-            raise ValueError(f"`bound` and `growth` must be positive, got {bound} and {growth}.")
+        if not all(0.0 < limit < math.inf for limit in (self.bound, self.growth)):
+            raise ValueError(f"`bound` and `growth` must be finite and positive, got {bound} and {growth}.")
 
     def _encode(self, x, condition):
         kept, free = self.split.split(x)

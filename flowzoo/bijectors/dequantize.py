@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import tensorflow as tf
 
 from flowzoo import random
+from flowzoo.bijectors.chain import require_exact
 from flowzoo.transform import Bijector, Transform, constant_log_det, sum_event
 
 
@@ -58,6 +59,8 @@ class VariationalDequantization(UniformDequantization):
     log P(x) >= E[log p(z) - log q(u | x)] - D bits ln 2. With Phi the normal distribution function and `noise` the
     identity, as it starts, u is uniform.
 
+    The flow's own condition does not reach the noise: q(u | x) may be any density, so the bound holds all the same.
+
     Args:
       event_shape: (height, width, channels), both sides even.
       noise: bijector on (height / 2, width / 2, 4 * channels), the squeezed y; its condition is the squeezed image in
@@ -65,6 +68,7 @@ class VariationalDequantization(UniformDequantization):
       bits: x holds integers 0 ... 2^bits - 1; 1 to 16.
 
     Raises:
+      TypeError: `noise` is no exact bijection, or of another dtype.
       ValueError: `noise` is for another shape.
 
     Reference: Ho et al. 2019, Flow++, arXiv:1902.00275.
@@ -80,6 +84,12 @@ class VariationalDequantization(UniformDequantization):
         name: str | None = None,
     ):
         super().__init__(event_shape, bits, dtype=dtype, name=name)
+        require_exact(noise, "VariationalDequantization")
+        if noise.compute_dtype != self.compute_dtype:
+            raise TypeError(
+                f"`noise` must be of dtype {self.compute_dtype}, got {noise.compute_dtype}. Build it with the same "
+                "`dtype`."
+            )
         height, width, channels = self.event_shape
         squeezed = (height // 2, width // 2, 4 * channels)
         if height % 2 or width % 2 or not noise.event_shape == noise.latent_shape == squeezed:

@@ -12,8 +12,10 @@ import numpy as np
 import tensorflow as tf
 
 from flowzoo.bases import StandardNormal
+from flowzoo.bijectors.backprop import check_mode
 from flowzoo.flows import door
 from flowzoo.flows.computations import Computations
+from flowzoo.flows.switch import Switch
 from flowzoo.transform import Transform
 
 
@@ -33,8 +35,8 @@ class Flow(Computations):
       name: Keras name.
     """
 
-    xla = False  # whether Python-side calls and training compile with XLA; exports never do
-    backprop = "store"  # how gradients of log_prob and training are computed: `bijectors.backprop`; see docs/memory.md
+    xla = Switch(False, door.check_flag)  # whether Python-side calls and training compile with XLA; exports never do
+    backprop = Switch("store", check_mode)  # how gradients are computed: `bijectors.backprop`; see docs/memory.md
 
     def __init__(
         self,

@@ -97,6 +97,13 @@ def check_counts(least: int, **values) -> None:
         check_count(value, what, least)
 
 
+def check_flag(value, what: str) -> bool:
+    """Returns True or False, or raises."""
+    if not isinstance(value, bool):
+        raise ValueError(f"`{what}` must be True or False, got {value!r}.")
+    return value
+
+
 def check_shape(shape, what: str) -> tuple[int, ...]:
     """Returns a shape as a tuple of positive whole numbers, or raises."""
     if not isinstance(shape, (tuple, list)):

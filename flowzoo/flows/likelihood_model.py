@@ -11,7 +11,9 @@ import tensorflow as tf
 
 from flowzoo.bijectors import ActNorm
 from flowzoo.flows.accumulation import in_parts
+from flowzoo.flows.door import check_count
 from flowzoo.flows.loss import BitsPerDim, NegativeLogLikelihood
+from flowzoo.flows.switch import Switch
 from flowzoo.flows.weights import file_layout, flow_layout, require_same_layout
 
 
@@ -23,7 +25,7 @@ class LikelihoodModel(keras.Model):
     bad input.
     """
 
-    accumulate = 1  # micro-batches whose gradients make one step of the optimizer; see docs/memory.md
+    accumulate = Switch(1, check_count)  # micro-batches that make one step of the optimizer; see docs/memory.md
 
     def compile(self, optimizer="adam", loss=None, weighted_metrics=None, jit_compile: bool = False, **kwargs) -> None:
         """As Keras' own, with the negative log-likelihood as default loss; XLA is the `xla` switch, not jit_compile."""

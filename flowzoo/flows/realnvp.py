@@ -42,7 +42,7 @@ class RealNVP(Flow):
       alpha: of the logit, images only.
       noise_depth: couplings of the flow that draws the noise of variational dequantization, images only; 0 for uniform.
       noise_hidden: channels of the hidden layers of its networks.
-      position: give image networks a learned bias per position; good for aligned data.
+      position: give image networks a learned bias per position; good for aligned data. Images only.
       classes: number of classes of a class-conditional model; 0 for none.
       condition_features: size of a condition vector; 0 for none.
       conditioner_dtype: Keras dtype policy of the networks, e.g. "mixed_bfloat16"; weights stay in `dtype`.
@@ -79,6 +79,11 @@ class RealNVP(Flow):
         conditioner_dtype = conditioner_dtype or dtype
         features = classes or condition_features
         if len(shape) == 1 and shape[0] >= 2 and not bits:
+            if noise_depth or position:
+                raise ValueError(
+                    "`noise_depth` must be 0 and `position` False for vectors, got "
+                    f"noise_depth {noise_depth}, position {position}. They are for images."
+                )
 
             def network(split, index):
                 width, outputs = split.kept_shape[0], 2 * split.free_shape[0]

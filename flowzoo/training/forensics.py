@@ -1,7 +1,8 @@
 """Forensics: where a training step first left the finite numbers, and what it was given.
 
 The step stops in the graph before the optimizer changes anything, so the weights are still those that failed. A second,
-eager pass over the same batch with the same noise then watches every transform.
+eager pass over the same batch with the same noise then watches every transform, some rows at a time: the noise is a
+function of each row's content and the loss a mean over rows, so this gives what the whole batch would.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from flowzoo.transform import Transform
 
 MARK = "flowzoo: the loss or a gradient is not finite"
 FOLDER = "nonfinite"
+ROWS = 8  # examined at once: the training may have needed all memory for its batch, and saved some of it
 
 
 def stopping(kind: type[keras.optimizers.Optimizer]) -> type[keras.optimizers.Optimizer]:
@@ -60,7 +62,7 @@ class Finding:
             was finite this time.
         direction: "encode" or "decode", which was called, or "backward of" it.
         what: "value", "log_det", "log_prob" (of the base), "gradient of" a weight, or "gradient of its input".
-        rows: the examples of the batch with such values; all of them for a weight.
+        rows: the examples of the batch with such values; for a weight those that were examined together.
         weights: paths of the weights that were not finite before the step.
     """
 
@@ -90,13 +92,14 @@ def examine(flow: Flow, x: Any, condition: Any, step: int) -> Finding:
     """
     flow.xla, flow.backprop = False, "store"
     flow.optimizer.iterations.assign(step - 1)
-    names = _weight_names(flow)
-    weights = [name for weight, name in names.values() if not np.isfinite(weight.numpy()).all()]
-    with tf.GradientTape() as tape, _watched(flow, tape) as calls:
-        log_prob = flow(x, condition, training=True)
-        loss = flow.compute_loss(x, log_prob, log_prob)
-    found = next(filter(None, map(_forward, calls)), None) or _backward(calls, tape, loss, names)
-    return Finding(float(loss), *(found or (None, "", "", [])), weights)
+    weights = [name for weight, name in _weight_names(flow).values() if not np.isfinite(weight.numpy()).all()]
+    loss, found = _pass(flow, x, condition, back=False)
+    found = found or _pass(flow, x, condition, back=True)[1]
+    if not found:
+        return Finding(loss, None, "", "", [], weights)
+    first = min(found, key=lambda bad: bad.place)
+    rows = [row for bad in found if bad.place == first.place for row in bad.rows]
+    return Finding(loss, first.transform, first.direction, first.what, rows, weights)
 
 
 @contextlib.contextmanager
@@ -146,8 +149,32 @@ class _Call:
     weights: list[keras.Variable]
 
 
+@dataclasses.dataclass(frozen=True)
+class _Bad:
+    place: tuple[int, int]  # where in a pass; the same for all rows
+    transform: str
+    direction: str
+    what: str
+    rows: list[int]
+
+
+def _pass(flow: Flow, x: Any, condition: Any, back: bool) -> tuple[float, list[_Bad]]:
+    """The batch's loss, and of each `ROWS` rows the first that is not finite; `back` looks at gradients instead."""
+    loss, found = 0.0, []
+    for start in range(0, len(x), ROWS):
+        part, given = x[start : start + ROWS], None if condition is None else condition[start : start + ROWS]
+        tape = tf.GradientTape() if back else None
+        with tape or contextlib.nullcontext(), _watched(flow, tape) as calls:
+            log_prob = flow(part, given, training=True)
+            of_part = flow.compute_loss(part, log_prob, log_prob) * (len(part) / len(x))
+        loss += float(of_part)
+        bad = next(_backward(calls, tape, of_part, _weight_names(flow)) if back else _forward(calls), None)
+        found += [dataclasses.replace(bad, rows=[start + row for row in bad.rows])] if bad else []
+    return loss, found
+
+
 @contextlib.contextmanager
-def _watched(flow: Flow, tape: tf.GradientTape) -> Iterator[list[_Call]]:
+def _watched(flow: Flow, tape: tf.GradientTape | None) -> Iterator[list[_Call]]:
     """Notes the calls of every transform and of the base, in the order in which they return: inner ones first."""
     calls, watched, order = [], [], itertools.count()
 
@@ -156,7 +183,7 @@ def _watched(flow: Flow, tape: tf.GradientTape) -> Iterator[list[_Call]]:
 
         def noted(given, *args, **kwargs):
             place, given = next(order), tf.convert_to_tensor(given)
-            if given.dtype.is_floating:
+            if tape and given.dtype.is_floating:
                 tape.watch(given)
             results = call(given, *args, **kwargs)
             parts = zip(labels, results if isinstance(results, tuple) else (results,), strict=True)
@@ -197,28 +224,26 @@ def _weight_names(flow: Flow) -> dict[int, tuple[keras.Variable, str]]:
     return {id(weight): (weight, f"{path}/{weight.name}") for path, layer in places for weight in layer.weights}
 
 
-def _forward(call: _Call) -> tuple[str, str, str, list[int]] | None:
-    for what, value in call.results:
-        rows = _bad_rows(value)
-        if rows:
-            return call.name, call.direction, what, rows
-    return None
+def _forward(calls: list[_Call]) -> Iterator[_Bad]:
+    for i, call in enumerate(calls):
+        for j, (what, value) in enumerate(call.results):
+            if rows := _bad_rows(value):
+                yield _Bad((i, j), call.name, call.direction, what, rows)
 
 
 def _backward(
     calls: list[_Call], tape: tf.GradientTape, loss: tf.Tensor, names: dict[int, tuple[keras.Variable, str]]
-) -> tuple[str, str, str, list[int]] | None:
-    """From the loss back to the data: the first call whose weights or input have a gradient that is not finite."""
+) -> Iterator[_Bad]:
+    """From the loss back to the data: the calls whose weights or input have a gradient that is not finite."""
     calls = sorted(calls, key=lambda call: -call.order)  # those inside a chain before the chain
-    sources = [(call, call.weights + [call.given] * call.given.dtype.is_floating) for call in calls]
-    for (call, parts), gradients in zip(sources, tape.gradient(loss, [parts for _, parts in sources]), strict=True):
-        for part, gradient in zip(parts, gradients, strict=True):
+    sources = [call.weights + [call.given] * call.given.dtype.is_floating for call in calls]
+    for i, (call, gradients) in enumerate(zip(calls, tape.gradient(loss, sources), strict=True)):
+        for j, (source, gradient) in enumerate(zip(sources[i], gradients, strict=True)):
             if gradient is not None and not np.isfinite(gradient.numpy()).all():
-                weight = part is not call.given
-                what = f"gradient of {names[id(part)][1]}" if weight else "gradient of its input"
+                weight = source is not call.given
+                what = f"gradient of {names[id(source)][1]}" if weight else "gradient of its input"
                 rows = list(range(len(call.given))) if weight else _bad_rows(gradient)
-                return call.name, f"backward of {call.direction}", what, rows
-    return None
+                yield _Bad((i, j), call.name, f"backward of {call.direction}", what, rows)
 
 
 def _bad_rows(values: tf.Tensor) -> list[int]:

@@ -19,7 +19,7 @@ from absl import logging
 from PIL import Image
 
 from flowzoo import files, flows
-from flowzoo.bijectors.backprop import MODES as BACKPROP
+from flowzoo.bijectors.backprop import check_mode
 from flowzoo.errors import PresetError
 from flowzoo.flows.weights import load_weights
 from flowzoo.training import callbacks, evaluation, folder, forensics, launch, machine, pauses, pictures, state
@@ -154,8 +154,7 @@ def _recipe(preset: Preset, smoke: bool) -> Recipe:
 
 
 def _require_saving(recipe: Recipe, backprop: str, accumulate: int) -> None:
-    if backprop not in BACKPROP:
-        raise ValueError(f"`backprop` must be one of {list(BACKPROP)}, got {backprop!r}.")
+    check_mode(backprop)
     if accumulate < 1 or recipe.batch_size % accumulate:
         raise ValueError(
             f"`accumulate` must divide the recipe's `batch_size`, {recipe.batch_size}, into equal micro-batches, "

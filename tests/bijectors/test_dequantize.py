@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from flowzoo import random
-from flowzoo.bijectors import UniformDequantization
+from flowzoo.bijectors import Identity, UniformDequantization, VariationalDequantization
 
 
 @pytest.mark.parametrize("bits", [1, 5, 8, 16])
@@ -42,3 +42,21 @@ def test_errors():
         UniformDequantization((2,), 17)
     with pytest.raises(ValueError, match=r"`seed` must be \(batch, 2\) int32, got None"):
         UniformDequantization((2,)).encode(np.zeros((1, 2), np.uint8))
+
+
+@pytest.mark.parametrize(
+    ("noise", "error", "message"),
+    [
+        (lambda: 3, TypeError, "VariationalDequantization expected a Bijector, got int"),
+        (
+            lambda: UniformDequantization((2, 2, 4)),
+            TypeError,
+            "expected an exact bijection, got UniformDequantization of kind 'lower_bound'",
+        ),
+        (lambda: Identity((2, 2, 4), dtype="float64"), TypeError, "`noise` must be of dtype float32, got float64"),
+        (lambda: Identity((4, 4, 1)), ValueError, r"`noise` must map \(2, 2, 4\) to itself .* got \(4, 4, 1\)"),
+    ],
+)
+def test_a_noise_that_does_not_fit_is_named(noise, error, message):
+    with pytest.raises(error, match=message):
+        VariationalDequantization((4, 4, 1), noise())

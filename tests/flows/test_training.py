@@ -9,10 +9,15 @@ import tensorflow as tf
 
 from flowzoo import bijectors, flows
 from flowzoo.bases import StandardNormal
+from flowzoo.conditioners import MLP
 from flowzoo.flows.loss import BitsPerDim, NegativeLogLikelihood
 from tests import cases
 
 EVERY = list(cases.FLOWS)
+
+
+def _affine(**limits):
+    return bijectors.AffineCoupling((2,), bijectors.FeatureMask([1, 0]), MLP(1, 2, [3]), **limits)
 
 
 def _data(name, rows=32):
@@ -149,6 +154,12 @@ def test_create_names_near_misses():
         (lambda: flows.RealNVP((1,)), "at least 2 features"),
         (lambda: flows.RealNVP((5, 4, 1), bits=8), r"sides divisible by 2\^levels.*got \(5, 4, 1\)"),
         (lambda: flows.RealNVP((4, 4, 1), bits=8, dtype="float64"), "must be 'float32' for images, got 'float64'"),
+        (lambda: flows.RealNVP((2,), noise_depth=1), "`noise_depth` must be 0 .* for vectors, got noise_depth 1"),
+        (lambda: flows.RealNVP((2,), position=True), "`position` False for vectors, got .*position True"),
+        (lambda: _affine(bound=float("nan")), "`bound` and `growth` must be finite and positive, got nan and None"),
+        (lambda: _affine(bound=float("inf")), "must be finite and positive, got inf and None"),
+        (lambda: _affine(growth=float("nan")), "must be finite and positive, got 2.0 and nan"),
+        (lambda: _affine(growth=float("inf")), "must be finite and positive, got 2.0 and inf"),
         (lambda: flows.Glow((6, 6, 1)), r"sides divisible by 8 \(2\^levels\), got \(6, 6, 1\)"),
         (lambda: flows.Glow((4, 4, 1), levels=1, coupling="spline"), r"one of \['additive', 'affine'\], got 'spline'"),
         (lambda: flows.Glow((4, 4, 1), 8, 1, 1, 4, classes=2, condition_features=3), "not both"),

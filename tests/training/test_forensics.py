@@ -94,6 +94,32 @@ def test_the_path_leads_to_the_transform():
     assert "encode" not in vars(guilty) and "log_prob" not in vars(flow.base)
 
 
+def test_bad_rows_of_a_large_batch_are_examined_in_parts_and_named(monkeypatch):
+    encode = ActNorm._encode
+
+    def kinked(layer, x, condition):  # the root of 0 is 0, its slope infinite
+        assert len(x) <= forensics.ROWS
+        z, log_det = encode(layer, x, condition)
+        return z, log_det + (tf.sqrt(tf.abs(x[:, 0])) if layer is first else 0.0)
+
+    flow = flows.create("realnvp", event_shape=[2], depth=2, hidden=4)
+    flow.compile()
+    first = flow.transform.transforms[0]
+    x = np.random.default_rng(0).normal(size=[20, 2]).astype("float32")
+    expected = float(-tf.reduce_mean(flow.log_prob(x))) / flow.dims
+    assert forensics.examine(flow, x, None, 1).loss == pytest.approx(expected, rel=1e-5)
+    monkeypatch.setattr(ActNorm, "_encode", kinked)
+    x[[10, 18], 0] = 0.0
+    found = forensics.examine(flow, x, None, 1)
+    assert (found.transform, found.direction) == ("transforms/0 ActNorm", "backward of encode")
+    assert (found.what, found.rows) == ("gradient of its input", [10, 18])
+    x[[9, 15, 17], 1] = np.nan
+    x[3] = 1e25  # overflows later, in the base
+    found = forensics.examine(flow, x, None, 1)
+    assert (found.transform, found.direction, found.what) == ("transforms/0 ActNorm", "encode", "value")
+    assert found.rows == [9, 15, 17] and np.isnan(found.loss)
+
+
 def test_a_failing_second_pass_still_leaves_the_batch(circle, tmp_path, monkeypatch):
     def exhausted(*_):
         raise tf.errors.ResourceExhaustedError(None, None, "no memory")
