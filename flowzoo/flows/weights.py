@@ -11,6 +11,7 @@ from pathlib import Path
 
 import h5py
 import keras
+import numpy as np
 
 from flowzoo.errors import CheckpointError
 from flowzoo.files import write_atomic
@@ -67,6 +68,33 @@ def load_weights(flow: keras.Model, path: str | Path) -> None:
     """
     require_same_layout(file_layout(path), flow_layout(flow), str(path))
     keras.Model.load_weights(flow, path)
+
+
+def load_unconditional(flow: keras.Model, path: str | Path) -> None:
+    """Start a conditional flow of a family from weights of the same config without a condition.
+
+    Networks get zeros for the condition, which they take after their other inputs, and what only the conditional flow
+    has stays as it is; so log p(x | condition) of a new flow becomes log p(x) of the file's for any condition.
+
+    Args:
+        flow: the flow to load into; unchanged when the file is refused.
+        path: a file by `save_weights`, flowzoo's or Keras'.
+
+    Raises:
+        CheckpointError: as `load_weights`, for the flow without its condition.
+    """
+    plain = type(flow).from_config(flow.get_config() | {"classes": 0, "condition_features": 0})
+    layout = file_layout(path)
+    require_same_layout(layout, flow_layout(plain), str(path))
+    with tempfile.TemporaryDirectory() as scratch:
+        widened = os.path.join(scratch, "widened.weights.h5")
+        keras.Model.save_weights(flow, widened)
+        with h5py.File(path, "r") as old, h5py.File(widened, "r+") as new:
+            for name, shape in layout.items():
+                value = np.zeros(new[name].shape, new[name].dtype)
+                value[tuple(slice(size) for size in shape)] = old[name][()]
+                new[name][()] = value
+        keras.Model.load_weights(flow, widened)
 
 
 def require_same_layout(found: Layout, expected: Layout, source: str) -> None:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from absl import logging
+
 from flowzoo import data, flows
 from flowzoo.errors import CheckpointError, PresetError, nearest
+from flowzoo.flows.weights import load_unconditional, load_weights
 
 if TYPE_CHECKING:
     from flowzoo.zoo.preset import Preset
@@ -76,6 +80,24 @@ def initial_weights(init_from: str | os.PathLike) -> Path:
             f"{str(init_from)!r}: {error}"
         ) from error
     return store.checked_file(preset, store.folder(init_from))
+
+
+def start_from(flow: flows.Flow, path: Path) -> None:
+    """Loads the weights that a training starts from: the flow's, or, for one with a condition, those without it.
+
+    Raises:
+        CheckpointError: the file fits neither; the message compares it with the flow itself.
+    """
+    try:
+        load_weights(flow, path)
+    except CheckpointError:
+        if not (flow.classes or flow.condition_features):
+            raise
+        with contextlib.suppress(CheckpointError):
+            load_unconditional(flow, path)
+            logging.info("%s has no condition: the weights for it start from zero.", path)
+            return
+        raise
 
 
 def require_dataset(preset: Preset) -> None:

@@ -21,9 +21,8 @@ from PIL import Image
 from flowzoo import files, flows
 from flowzoo.bijectors.backprop import check_mode
 from flowzoo.errors import PresetError
-from flowzoo.flows.weights import load_weights
 from flowzoo.training import callbacks, evaluation, folder, forensics, launch, machine, pauses, pictures, state
-from flowzoo.training.model import build, initial_weights
+from flowzoo.training.model import build, initial_weights, start_from
 from flowzoo.training.progress import Progress, write_best, write_history
 from flowzoo.training.recipe import Recipe, optimizer
 from flowzoo.training.sources import Sources
@@ -194,7 +193,7 @@ class _Training:
             others = {name: value for name, value in arrays.items() if not name.startswith("best/")}
             return others, {"step": self.progress.step, "finished": self.progress.finished}
         if init_from:
-            load_weights(self.twin, initial_weights(init_from))
+            start_from(self.twin, initial_weights(init_from))
         if self.recipe.adapt_examples and not int(self.twin.adapted):
             self.twin.adapt(*self.sources.first(self.recipe.adapt_examples), seed=self.recipe.seed)
         logging.info("%s: %d parameters.", self.preset.name, self.twin.count_params())

@@ -1,12 +1,13 @@
 """Where the weights lie in a checkpoint."""
 
+import numpy as np
 import pytest
 import tensorflow as tf
 
 from flowzoo import bijectors
 from flowzoo.errors import CheckpointError
 from flowzoo.flows import Flow, create
-from flowzoo.flows.weights import flow_layout
+from flowzoo.flows.weights import flow_layout, load_unconditional
 
 
 def test_paths_are_those_of_the_layers_not_of_the_views():
@@ -34,3 +35,36 @@ def test_nested_chains_are_taken_apart():
     flow = Flow(bijectors.Chain([first, bijectors.ActNorm(shape)]))
     assert flow.bits == 8
     assert [type(part).__name__ for part in flow.bijection.transforms] == ["Logit", "ActNorm"]
+
+
+GLOW = {"image_shape": (4, 4, 1), "levels": 1, "depth": 2, "hidden": 4, "noise_depth": 1, "noise_hidden": 2}
+REALNVP = {"event_shape": (2,), "depth": 2, "hidden": 4}
+
+
+@pytest.mark.parametrize(
+    ("family", "config", "condition", "values"),
+    [
+        ("glow", GLOW, {"classes": 3}, [0, 2]),
+        ("glow", GLOW, {"condition_features": 2}, [[1.0, -3.0], [0.5, 2.0]]),
+        ("realnvp", REALNVP, {"classes": 2}, [0, 1]),
+    ],
+)
+def test_a_conditional_flow_starts_from_one_without_condition(family, config, condition, values, tmp_path):
+    path, plain = tmp_path / "plain.weights.h5", create(family, **config)
+    rng = np.random.default_rng(0)
+    plain.set_weights([0.1 * rng.standard_normal(w.shape).astype(w.dtype) for w in plain.get_weights()])
+    plain.save_weights(path)
+    flow = create(family, **config, seed=1, **condition)
+    load_unconditional(flow, path)
+    x = rng.integers(0, 256, (2, *plain.event_shape)).astype("uint8" if plain.bits else "float32")
+    np.testing.assert_allclose(flow.score(x, values), plain.score(x), rtol=1e-6)
+
+
+def test_a_deeper_unconditional_checkpoint_is_refused(tmp_path):
+    path, flow = tmp_path / "deep.weights.h5", create("realnvp", **REALNVP, classes=2)
+    create("realnvp", **(REALNVP | {"depth": 3})).save_weights(path)
+    before = flow.get_weights()
+    with pytest.raises(CheckpointError, match="extra"):
+        load_unconditional(flow, path)
+    for got, expected in zip(flow.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(got, expected)
