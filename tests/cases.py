@@ -116,7 +116,7 @@ FLOWS = {  # name: (family, flat configuration)
         "realnvp",
         {"event_shape": (2,), "depth": 2, "hidden": 8, "condition_features": 3, "seed": 5},
     ),
-    "realnvp-image": ("realnvp", {"event_shape": (4, 4, 1), "bits": 8, "blocks": 1, **_tiny}),
+    "realnvp-image": ("realnvp", {"event_shape": (4, 4, 1), "bits": 8, "blocks": 1, "growth": 0.5, **_tiny}),
     "glow": ("glow", {"image_shape": (4, 4, 1), **_tiny}),
     "glow-classes": ("glow", {"image_shape": (4, 4, 1), "classes": 3, "position": True, **_tiny}),
     "glow-condition": ("glow", {"image_shape": (4, 4, 1), "condition_features": 3, **_tiny}),

@@ -39,6 +39,7 @@ class RealNVP(Flow):
       depth: couplings of each kind per scale, or in all for vectors.
       hidden: width of the networks.
       blocks: hidden layers (vectors) or residual blocks (images) of each network.
+      growth: bound on the log-scales of the couplings in encode; a small one (0.5) keeps deep stacks stable.
       alpha: of the logit, images only.
       noise_depth: couplings of the flow that draws the noise of variational dequantization, images only; 0 for uniform.
       noise_hidden: channels of the hidden layers of its networks.
@@ -60,6 +61,7 @@ class RealNVP(Flow):
         depth: int = 4,
         hidden: int = 64,
         blocks: int = 2,
+        growth: float = 2.0,
         alpha: float = 0.05,
         position: bool = False,
         noise_depth: int = 0,
@@ -89,7 +91,7 @@ class RealNVP(Flow):
                 width, outputs = split.kept_shape[0], 2 * split.free_shape[0]
                 return MLP(width, outputs, [hidden] * blocks, features, seed=seed + index, dtype=conditioner_dtype)
 
-            parts = _vector_parts(shape, depth, network, dtype)
+            parts = _vector_parts(shape, depth, network, growth, dtype)
         elif len(shape) == 3 and bits and all(side % 2**levels == 0 for side in shape[:2]):
 
             def network(split, index):
@@ -98,7 +100,7 @@ class RealNVP(Flow):
                 return ResidualConvNet(split.kept_shape, channels, hidden, features, blocks, **options)
 
             noise = dequantization(shape, bits, noise_depth, noise_hidden, seed, conditioner_dtype)
-            parts = [noise, Logit(shape, alpha), _scales(shape, levels, depth, network)]
+            parts = [noise, Logit(shape, alpha), _scales(shape, levels, depth, network, growth)]
         else:
             raise ValueError(
                 "RealNVP takes `event_shape` (features,) with at least 2 features and `bits` 0, or (height, width, "
@@ -113,6 +115,7 @@ class RealNVP(Flow):
             "depth": depth,
             "hidden": hidden,
             "blocks": blocks,
+            "growth": growth,
             "alpha": alpha,
             "position": position,
             "noise_depth": noise_depth,
@@ -128,15 +131,16 @@ class RealNVP(Flow):
         return {**self.config, "name": self.name}
 
 
-def _vector_parts(shape, depth, network, dtype):
+def _vector_parts(shape, depth, network, growth, dtype):
     parts = []
     for i in range(depth):
         split = FeatureMask((np.arange(shape[0]) + i) % 2)
-        parts += [ActNorm(shape, dtype=dtype), AffineCoupling(shape, split, network(split, i), dtype=dtype)]
+        coupling = AffineCoupling(shape, split, network(split, i), growth=growth, dtype=dtype)
+        parts += [ActNorm(shape, dtype=dtype), coupling]
     return parts
 
 
-def _scales(shape, levels, depth, network):
+def _scales(shape, levels, depth, network, growth):
     stages, index = [], 0
     for _ in range(levels):
         parts, splits = [], [CheckerboardSplit(shape, swap=bool(i % 2)) for i in range(depth)]
@@ -148,7 +152,7 @@ def _scales(shape, levels, depth, network):
                 shape = squeeze.latent_shape
                 continue
             index += 1
-            parts += [ActNorm(shape), AffineCoupling(shape, split, network(split, index))]
+            parts += [ActNorm(shape), AffineCoupling(shape, split, network(split, index), growth=growth)]
         stages.append(Chain(parts))
         shape = (*shape[:2], shape[2] - shape[2] // 2)
     return Multiscale(stages)

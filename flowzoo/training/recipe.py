@@ -26,7 +26,8 @@ class Recipe:
         decay: "cosine" to `final_learning_rate` at `steps`, or "constant".
         final_learning_rate: the end of the decay.
         clip_norm: bound on the global norm of the gradient; 0 for none.
-        ema: momentum of the moving average of the weights; 0 for none.
+        ema: momentum of the moving average of the weights; 0 for none. After t steps it is at most (1 + t) / (10 + t),
+            so that the initial weights are soon forgotten.
         flip: mirror training images at random.
         conditioner_dtype: Keras dtype policy of the conditioners in training, "" for the model's own.
         validate_every: steps between validations.
@@ -126,11 +127,26 @@ def optimizer(recipe: Recipe) -> keras.optimizers.Optimizer:
     from flowzoo.training.forensics import stopping
     from flowzoo.training.strategy import summed_first
 
-    kind = stopping(getattr(keras.optimizers, OPTIMIZERS[recipe.optimizer]))
+    kind = _averaging(stopping(getattr(keras.optimizers, OPTIMIZERS[recipe.optimizer])))
     if tf.distribute.get_strategy().num_replicas_in_sync > 1:
         kind = summed_first(kind)  # outermost: so all replicas stop together
     average = {"use_ema": True, "ema_momentum": recipe.ema} if recipe.ema else {}
     return kind(learning_rate(recipe), global_clipnorm=recipe.clip_norm or None, **average)
+
+
+def _averaging(kind: type[keras.optimizers.Optimizer]) -> type[keras.optimizers.Optimizer]:
+    """A class of optimizers whose moving average starts with a small momentum: Keras' keeps the first weights long."""
+    import tensorflow as tf
+
+    class Averaging(kind):
+        def _update_model_variables_moving_average(self, trainable_variables):
+            step = tf.cast(self.iterations, tf.float32)
+            momentum = tf.minimum(self.ema_momentum, (1.0 + step) / (10.0 + step))
+            for weight, average in zip(trainable_variables, self._model_variables_moving_average, strict=True):
+                average.assign(weight + tf.cast(momentum, weight.dtype) * (average - weight))
+
+    Averaging.__name__ = Averaging.__qualname__ = kind.__name__
+    return Averaging
 
 
 def _require(holds: bool, name: str, wanted: str, got: Any) -> None:

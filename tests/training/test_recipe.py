@@ -1,7 +1,9 @@
 """The recipe: what it accepts, and the learning rate it asks for."""
 
+import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from flowzoo.training.recipe import OPTIMIZERS, Recipe, learning_rate, optimizer
 
@@ -31,6 +33,22 @@ def test_optimizers(name):
     assert (made.global_clipnorm, made.use_ema, made.ema_momentum) == (3.0, True, 0.9)
     plain = optimizer(Recipe(steps=10, optimizer=name))
     assert plain.global_clipnorm is None and not plain.use_ema
+
+
+def test_the_moving_average_soon_forgets_the_initial_weights():
+    made = optimizer(Recipe(steps=200, optimizer="sgd", learning_rate=1.0, decay="constant", ema=0.9))
+    weight = keras.Variable([100.0])
+    made.build([weight])
+    values = np.random.default_rng(0).standard_normal(200)
+    expected = 100.0
+    for step, value in enumerate(values):
+        made.apply([tf.convert_to_tensor(weight) - value])  # the weight is `value` after it
+        momentum = min(0.9, (1 + step) / (10 + step))
+        expected = momentum * expected + (1 - momentum) * value
+        if step == 19:
+            assert abs(expected) < 1.0  # with a constant 0.9 it were 12
+    (average,) = made._model_variables_moving_average
+    np.testing.assert_allclose(average, [expected], rtol=1e-4)
 
 
 @pytest.mark.parametrize(
