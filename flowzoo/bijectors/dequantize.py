@@ -90,6 +90,8 @@ class VariationalDequantization(UniformDequantization):
                 f"`noise` must be of dtype {self.compute_dtype}, got {noise.compute_dtype}. Build it with the same "
                 "`dtype`."
             )
+        if len(self.event_shape) != 3:
+            raise ValueError(f"`event_shape` must be (height, width, channels), got {self.event_shape}.")
         height, width, channels = self.event_shape
         squeezed = (height // 2, width // 2, 4 * channels)
         if height % 2 or width % 2 or not noise.event_shape == noise.latent_shape == squeezed:

@@ -7,6 +7,7 @@ of the flow first. The layout comes from attribute names, class names and list o
 import hashlib
 import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import h5py
@@ -70,22 +71,23 @@ def load_weights(flow: keras.Model, path: str | Path) -> None:
     keras.Model.load_weights(flow, path)
 
 
-def load_unconditional(flow: keras.Model, path: str | Path) -> None:
-    """Start a conditional flow of a family from weights of the same config without a condition.
+def load_simpler(flow: keras.Model, path: str | Path) -> None:
+    """Start a family's flow from weights of the same config without its condition, its variational noise, or both.
 
-    Networks get zeros for the condition, which they take after their other inputs, and what only the conditional flow
-    has stays as it is; so log p(x | condition) of a new flow becomes log p(x) of the file's for any condition.
+    The networks' weights for the condition, which they take after their other inputs, become zero, and what only the
+    new flow has stays as it is. So a new flow begins with log p(x | condition) = log p(x) of the file's flow for any
+    condition, and with uniform noise.
 
     Args:
         flow: the flow to load into; unchanged when the file is refused.
         path: a file by `save_weights`, flowzoo's or Keras'.
 
     Raises:
-        CheckpointError: as `load_weights`, for the flow without its condition.
+        CheckpointError: the file is damaged, or of no such flow.
     """
-    plain = type(flow).from_config(flow.get_config() | {"classes": 0, "condition_features": 0})
     layout = file_layout(path)
-    require_same_layout(layout, flow_layout(plain), str(path))
+    if not any(layout == flow_layout(simpler) for simpler in _simpler(flow)):
+        raise CheckpointError(f"{path} holds the weights of another config. Build the flow with that config.")
     with tempfile.TemporaryDirectory() as scratch:
         widened = os.path.join(scratch, "widened.weights.h5")
         keras.Model.save_weights(flow, widened)
@@ -95,6 +97,16 @@ def load_unconditional(flow: keras.Model, path: str | Path) -> None:
                 value[tuple(slice(size) for size in shape)] = old[name][()]
                 new[name][()] = value
         keras.Model.load_weights(flow, widened)
+
+
+def _simpler(flow: keras.Model) -> Iterator[keras.Model]:
+    config = flow.get_config()
+    parts = [
+        {key: 0 for key in keys if config.get(key)} for keys in (("classes", "condition_features"), ("noise_depth",))
+    ]
+    for without in (*parts, parts[0] | parts[1]):
+        if without:
+            yield type(flow).from_config(config | without)
 
 
 def require_same_layout(found: Layout, expected: Layout, source: str) -> None:

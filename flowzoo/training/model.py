@@ -12,7 +12,7 @@ from absl import logging
 
 from flowzoo import data, flows
 from flowzoo.errors import CheckpointError, PresetError, nearest
-from flowzoo.flows.weights import load_unconditional, load_weights
+from flowzoo.flows.weights import load_simpler, load_weights
 
 if TYPE_CHECKING:
     from flowzoo.zoo.preset import Preset
@@ -83,7 +83,7 @@ def initial_weights(init_from: str | os.PathLike) -> Path:
 
 
 def start_from(flow: flows.Flow, path: Path) -> None:
-    """Loads the weights that a training starts from: the flow's, or, for one with a condition, those without it.
+    """Loads the weights that a training starts from: the flow's own, or those of a simpler one.
 
     Raises:
         CheckpointError: the file fits neither; the message compares it with the flow itself.
@@ -91,11 +91,9 @@ def start_from(flow: flows.Flow, path: Path) -> None:
     try:
         load_weights(flow, path)
     except CheckpointError:
-        if not (flow.classes or flow.condition_features):
-            raise
         with contextlib.suppress(CheckpointError):
-            load_unconditional(flow, path)
-            logging.info("%s has no condition: the weights for it start from zero.", path)
+            load_simpler(flow, path)
+            logging.info("%s is of a flow without this one's condition or noise flow, which start anew.", path)
             return
         raise
 

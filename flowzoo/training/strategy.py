@@ -101,10 +101,10 @@ class Replicas:
                 f"`batch_size` must be at least the number of replicas, got {batch_size} for {self.count} of them. "
                 "Train on fewer devices, or raise the recipe's batch size."
             )
-        if accumulate > 1 and batch_size % (self.count * accumulate):
+        if accumulate < 1 or (accumulate > 1 and batch_size % (self.count * accumulate)):
             raise StrategyError(
-                f"`accumulate` must divide each replica's part of the batch, got {accumulate} for a `batch_size` of "
-                f"{batch_size} on {self.count} replicas."
+                "`accumulate` must divide each replica's part of the batch into equal micro-batches, got "
+                f"{accumulate} for a `batch_size` of {batch_size} on {self.count} replicas."
             )
         if self.name == "tpu" and batch_size % self.count:
             raise StrategyError(

@@ -117,7 +117,7 @@ def run(
     deadline = time.monotonic() + 60 * max_minutes if max_minutes is not None else math.inf
     workdir = Path(workdir)
     recipe = _recipe(preset, smoke)
-    _require_saving(recipe, backprop, accumulate)
+    check_mode(backprop)
     if deterministic:
         tf.config.experimental.enable_op_determinism()
     replicas = connect(strategy, devices=devices, tpu=tpu)  # before TensorFlow computes anything
@@ -150,15 +150,6 @@ def _recipe(preset: Preset, smoke: bool) -> Recipe:
     except (ValueError, TypeError) as error:
         raise PresetError(f"{preset.source}: {error}") from error
     return recipe.smoke() if smoke else recipe
-
-
-def _require_saving(recipe: Recipe, backprop: str, accumulate: int) -> None:
-    check_mode(backprop)
-    if accumulate < 1 or recipe.batch_size % accumulate:
-        raise ValueError(
-            f"`accumulate` must divide the recipe's `batch_size`, {recipe.batch_size}, into equal micro-batches, "
-            f"got {accumulate}."
-        )
 
 
 class _Training:

@@ -60,3 +60,8 @@ def test_errors():
 def test_a_noise_that_does_not_fit_is_named(noise, error, message):
     with pytest.raises(error, match=message):
         VariationalDequantization((4, 4, 1), noise())
+
+
+def test_variational_noise_is_for_images():
+    with pytest.raises(ValueError, match=r"`event_shape` must be \(height, width, channels\), got \(4,\)"):
+        VariationalDequantization((4,), Identity((4,)))
