@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any, Protocol
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 KINDS = ("exact", "estimate", "lower_bound")  # ordered: a composition is as weak as its weakest part
@@ -109,6 +111,26 @@ class Bijector(Transform):
     """A transform that is exact in both directions: decode(encode(x)) = x and the log_dets cancel."""
 
     reversible = True
+
+
+class AutoregressiveConditioner(Protocol):
+    """What an autoregressive transform needs of its network beside a whole pass: one feature after the other.
+
+    `order` holds the features from degree 1 to D: the parameters of each depend on those before it.
+    """
+
+    input_event_shape: tuple[int, ...]
+    output_event_shape: tuple[int, ...]
+    order: np.ndarray
+
+    def __call__(self, x: tf.Tensor, condition: tf.Tensor | None = None) -> tf.Tensor:
+        """All parameters by one pass: (batch, D) -> (batch, outputs * D)."""
+
+    def start(self, batch: tf.Tensor, condition: tf.Tensor | None = None) -> tuple[Any, list[tf.Tensor]]:
+        """Constants of all steps, and the state before the first."""
+
+    def step(self, i: tf.Tensor, value: tf.Tensor, constants: Any, state: list[tf.Tensor]) -> tuple[Any, list]:
+        """The parameters (outputs * batch,) of the feature of degree i + 1, given the one of degree i."""
 
 
 def sum_event(values: tf.Tensor) -> tf.Tensor:

@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from flowzoo import bijectors as b
 from flowzoo import flows, random
-from flowzoo.conditioners import MLP, GlowConvNet, ResidualConvNet
+from flowzoo.conditioners import MADE, MLP, GlowConvNet, ResidualConvNet
 from flowzoo.transform import Transform
 
 VECTOR, IMAGE = (5,), (4, 4, 2)
@@ -26,7 +26,7 @@ class TransformCase:
     shape: tuple[int, ...] = VECTOR
     draw: str = "normal"  # or uniform, positive, integers
     condition_features: int = 0
-    has_conditioner: bool = False
+    takes_bfloat16: bool = False  # it has a conditioner that may compute in bfloat16
 
 
 def _coupling(kind, shape, split, network, features=0, **options):
@@ -40,7 +40,32 @@ def _coupling(kind, shape, split, network, features=0, **options):
         conditioner = network(size, outputs, hidden, features, **more)
         return kind(shape, split, conditioner, dtype=dtype)
 
-    return TransformCase(build, shape, condition_features=features, has_conditioner=True)
+    return TransformCase(build, shape, condition_features=features, takes_bfloat16=True)
+
+
+def _spline(shape, split, network, **options):
+    """A row of a spline coupling."""
+    scalar = b.RationalQuadratic(5, 2.0)
+
+    def build(dtype, conditioner_dtype):
+        outputs = scalar.outputs_per_entry * split.free_shape[-1]
+        size, hidden = (split.kept_shape[0], [6]) if network is MLP else (split.kept_shape, 6)
+        conditioner = network(size, outputs, hidden, seed=2, dtype=conditioner_dtype)
+        return b.Coupling(shape, split, conditioner, scalar, dtype=dtype)
+
+    return TransformCase(build, shape, takes_bfloat16=True, **options)
+
+
+def _autoregressive(scalar, features=0, invert=False, **options):
+    """A row of an autoregressive transform; `options` are those of its MADE."""
+
+    def build(dtype, _):
+        more = {"hidden": [9, 7], "seed": 1, "dtype": dtype, **options}
+        made = MADE(VECTOR[0], scalar.outputs_per_entry, condition_features=features, **more)
+        layer = b.Autoregressive(made, scalar, dtype=dtype)
+        return b.Invert(layer) if invert else layer
+
+    return TransformCase(build, condition_features=features)
 
 
 def _plain(kind, *args, shape=VECTOR, draw="normal", **options):
@@ -89,6 +114,14 @@ TRANSFORMS = {
     "additive-channels": _coupling(b.AdditiveCoupling, IMAGE, b.ChannelSplit(IMAGE), GlowConvNet),
     "affine-all-free": _coupling(b.AffineCoupling, VECTOR, b.AllFree(VECTOR), MLP, features=3),
     "additive-mask": _coupling(b.AdditiveCoupling, VECTOR, _mask, MLP),
+    "spline-mask": _spline(VECTOR, _mask, MLP),
+    "spline-channels": _spline(IMAGE, b.ChannelSplit(IMAGE), GlowConvNet),
+    "autoregressive-affine": _autoregressive(b.Affine()),
+    "autoregressive-condition": _autoregressive(b.Affine(), features=3, order=[3, 0, 4, 1, 2]),
+    "autoregressive-residual": _autoregressive(b.Affine(), residual=True, hidden=[7, 7, 7, 7, 7], activation="tanh"),
+    "autoregressive-narrow": _autoregressive(b.Affine(), hidden=[2]),
+    "autoregressive-spline": _autoregressive(b.RationalQuadratic(4, 2.0), features=3),
+    "autoregressive-inverse": _autoregressive(b.Affine(), features=3, invert=True),
     "actnorm-vector": _plain(b.ActNorm),
     "actnorm-image": _plain(b.ActNorm, shape=IMAGE),
     "elementwise-affine": _plain(b.ElementwiseAffine, shape=IMAGE),
@@ -98,11 +131,11 @@ TRANSFORMS = {
     "reverse": _plain(b.Reverse),
     "squeeze": _plain(b.Squeeze, shape=IMAGE),
     "flatten": _plain(b.Flatten, shape=IMAGE),
-    "multiscale": TransformCase(_multiscale, (4, 4, 4), has_conditioner=True),
+    "multiscale": TransformCase(_multiscale, (4, 4, 4), takes_bfloat16=True),
     "scale": _plain(b.Scale, 3.0, -0.5),
     "logit": _plain(b.Logit, draw="uniform"),
-    "chain": TransformCase(_chain, condition_features=3, has_conditioner=True),
-    "invert": TransformCase(lambda *types: b.Invert(_chain(*types)), condition_features=3, has_conditioner=True),
+    "chain": TransformCase(_chain, condition_features=3, takes_bfloat16=True),
+    "invert": TransformCase(lambda *types: b.Invert(_chain(*types)), condition_features=3, takes_bfloat16=True),
     "identity": _plain(b.Identity),
     "dequantize": _plain(b.UniformDequantization, shape=IMAGE, draw="integers"),
     "dequantize-variational": TransformCase(_variational, IMAGE, "integers"),

@@ -8,7 +8,7 @@ from tests import cases
 
 EVERY = list(cases.TRANSFORMS)
 CONDITIONAL = [name for name, case in cases.TRANSFORMS.items() if case.condition_features]
-WITH_CONDITIONER = [name for name, case in cases.TRANSFORMS.items() if case.has_conditioner]
+TAKES_BFLOAT16 = [name for name, case in cases.TRANSFORMS.items() if case.takes_bfloat16]
 CONTINUOUS = [name for name, case in cases.TRANSFORMS.items() if case.draw != "integers"]
 
 
@@ -99,7 +99,7 @@ def test_xla_equals_eager(name):
         np.testing.assert_allclose(actual, expected, rtol=1e-5, atol=1e-5)
 
 
-@pytest.mark.parametrize("name", WITH_CONDITIONER)
+@pytest.mark.parametrize("name", TAKES_BFLOAT16)
 def test_conditioner_in_bfloat16_leaves_the_rest_in_float32(name):
     transform = cases.new_transform(name, conditioner_dtype="mixed_bfloat16")
     x, condition, _ = cases.transform_data(name)

@@ -2,36 +2,38 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import keras
 import tensorflow as tf
 
+from flowzoo.bijectors.scalar import Affine, ScalarMap, Shift
 from flowzoo.bijectors.splits import Split
-from flowzoo.transform import Bijector, constant_log_det, sum_event
+from flowzoo.transform import Bijector, sum_event
 
 
 class Coupling(Bijector):
-    """The common part of all couplings.
+    """z is x, with the free part mapped by `scalar`, whose parameters are conditioner(kept part, condition).
 
     Args:
       event_shape: shape of one x.
       split: how x falls into parts: `ChannelSplit`, `FeatureMask`, `CheckerboardSplit` or alike, of this event_shape.
-      conditioner: Keras layer (kept, condition) -> parameters, with `outputs_per_entry` times as many entries on
+      conditioner: Keras layer (kept, condition) -> parameters, with `scalar.outputs_per_entry` times as many entries on
         the last axis as the free part.
+      scalar: `Affine`, `Shift`, `RationalQuadratic` or alike.
 
     Raises:
       ValueError: the split or the conditioner is made for another shape.
-    """
 
-    outputs_per_entry = 1
+    Reference: Dinh et al. 2015, NICE: non-linear independent components estimation, arXiv:1410.8516.
+    """
 
     def __init__(
         self,
         event_shape: Sequence[int],
         split: Split,
         conditioner: keras.layers.Layer,
+        scalar: ScalarMap,
         *,
         dtype: str = "float32",
         name: str | None = None,
@@ -48,7 +50,7 @@ class Coupling(Bijector):
                 f"{type(self).__name__}: the conditioner must take {tuple(split.kept_shape)} per example, the kept "
                 f"part of its split, got one for {tuple(takes)}."
             )
-        expected = (*split.free_shape[:-1], self.outputs_per_entry * split.free_shape[-1])
+        expected = (*split.free_shape[:-1], scalar.outputs_per_entry * split.free_shape[-1])
         if tuple(conditioner.output_event_shape) != expected:
             raise ValueError(
                 f"{type(self).__name__}: the conditioner must give {expected} per example, "
@@ -56,9 +58,18 @@ class Coupling(Bijector):
             )
         self.split = split
         self.conditioner = conditioner
+        self.scalar = scalar
 
-    def _raw(self, kept, condition):
-        return tf.cast(self.conditioner(kept, condition), self.compute_dtype)
+    def _encode(self, x, condition):
+        return self._mapped(self.scalar.encode, x, condition)
+
+    def _decode(self, z, condition):
+        return self._mapped(self.scalar.decode, z, condition)
+
+    def _mapped(self, direction, value, condition):
+        kept, free = self.split.split(value)
+        free, log_slope = direction(free, tf.cast(self.conditioner(kept, condition), self.compute_dtype))
+        return self.split.merge(kept, free), sum_event(log_slope)
 
 
 class AdditiveCoupling(Coupling):
@@ -67,26 +78,30 @@ class AdditiveCoupling(Coupling):
     Reference: Dinh et al. 2015, NICE: non-linear independent components estimation, arXiv:1410.8516.
     """
 
-    def _encode(self, x, condition):
-        kept, free = self.split.split(x)
-        return self.split.merge(kept, free + self._raw(kept, condition)), constant_log_det(0.0, x)
+    outputs_per_entry = Shift.outputs_per_entry
 
-    def _decode(self, z, condition):
-        kept, free = self.split.split(z)
-        return self.split.merge(kept, free - self._raw(kept, condition)), constant_log_det(0.0, z)
+    def __init__(
+        self,
+        event_shape: Sequence[int],
+        split: Split,
+        conditioner: keras.layers.Layer,
+        *,
+        dtype: str = "float32",
+        name: str | None = None,
+    ):
+        super().__init__(event_shape, split, conditioner, Shift(), dtype=dtype, name=name)
 
 
 class AffineCoupling(Coupling):
     """z = (x + t) * exp(s) on the free part, where (t, s) = conditioner(kept part, condition).
 
     Args:
-      bound: s lies within (-bound, bound), so that neither direction can explode.
-      growth: s lies below this instead. A small one keeps outliers in check that deep stacks would blow up in encode.
+      bound, growth: limits of s, see `Affine`.
 
     Reference: Dinh et al. 2017, Density estimation using Real NVP, arXiv:1605.08803.
     """
 
-    outputs_per_entry = 2
+    outputs_per_entry = Affine.outputs_per_entry
 
     def __init__(
         self,
@@ -99,23 +114,4 @@ class AffineCoupling(Coupling):
         dtype: str = "float32",
         name: str | None = None,
     ):
-        super().__init__(event_shape, split, conditioner, dtype=dtype, name=name)
-        self.bound = float(bound)
-        self.growth = self.bound if growth is None else float(growth)
-        if not all(0.0 < limit < math.inf for limit in (self.bound, self.growth)):
-            raise ValueError(f"`bound` and `growth` must be finite and positive, got {bound} and {growth}.")
-
-    def _encode(self, x, condition):
-        kept, free = self.split.split(x)
-        shift, log_scale = self._parameters(kept, condition)
-        return self.split.merge(kept, (free + shift) * tf.exp(log_scale)), sum_event(log_scale)
-
-    def _decode(self, z, condition):
-        kept, free = self.split.split(z)
-        shift, log_scale = self._parameters(kept, condition)
-        return self.split.merge(kept, free * tf.exp(-log_scale) - shift), -sum_event(log_scale)
-
-    def _parameters(self, kept, condition):
-        shift, raw = tf.split(self._raw(kept, condition), 2, axis=-1)
-        limit = self.bound if self.growth == self.bound else tf.where(raw > 0.0, self.growth, self.bound)
-        return shift, limit * tf.tanh(raw / limit)
+        super().__init__(event_shape, split, conditioner, Affine(bound, growth), dtype=dtype, name=name)

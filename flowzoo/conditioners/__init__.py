@@ -2,6 +2,7 @@
 
 from flowzoo.conditioners.base import Conditioner
 from flowzoo.conditioners.convnet import GlowConvNet, ImageConditioner, ResidualConvNet
+from flowzoo.conditioners.masked import MADE
 from flowzoo.conditioners.mlp import MLP
 
-__all__ = ["MLP", "Conditioner", "GlowConvNet", "ImageConditioner", "ResidualConvNet"]
+__all__ = ["MADE", "MLP", "Conditioner", "GlowConvNet", "ImageConditioner", "ResidualConvNet"]

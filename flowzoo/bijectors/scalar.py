@@ -1,0 +1,66 @@
+"""Scalar maps: increasing maps of single numbers, whose parameters the network of a coupling or alike gives."""
+
+from __future__ import annotations
+
+import math
+from typing import Protocol
+
+import tensorflow as tf
+
+
+class ScalarMap(Protocol):
+    """An increasing map of each entry by itself.
+
+    `raw` are a network's outputs, (..., outputs_per_entry * channels) for entries (..., channels); with all of them 0
+    the map is the identity. Both directions return the value and log |slope| of that direction, (..., channels).
+    """
+
+    outputs_per_entry: int
+
+    def encode(self, x: tf.Tensor, raw: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """x -> z and log dz/dx."""
+
+    def decode(self, z: tf.Tensor, raw: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """z -> x and log dx/dz."""
+
+
+class Shift:
+    """z = x + t."""
+
+    outputs_per_entry = 1
+
+    def encode(self, x: tf.Tensor, raw: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        return x + raw, tf.zeros_like(x)
+
+    def decode(self, z: tf.Tensor, raw: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        return z - raw, tf.zeros_like(z)
+
+
+class Affine:
+    """z = (x + t) * exp(s); `raw` holds all t, then all s before they are bounded.
+
+    Args:
+      bound: s lies within (-bound, bound), so that neither direction can explode.
+      growth: s lies below this instead. A small one keeps outliers in check that deep stacks would blow up in encode.
+    """
+
+    outputs_per_entry = 2
+
+    def __init__(self, bound: float = 2.0, growth: float | None = None):
+        self.bound = float(bound)
+        self.growth = self.bound if growth is None else float(growth)
+        if not all(0.0 < limit < math.inf for limit in (self.bound, self.growth)):
+            raise ValueError(f"`bound` and `growth` must be finite and positive, got {bound} and {growth}.")
+
+    def encode(self, x: tf.Tensor, raw: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        shift, log_scale = self._parameters(raw)
+        return (x + shift) * tf.exp(log_scale), log_scale
+
+    def decode(self, z: tf.Tensor, raw: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        shift, log_scale = self._parameters(raw)
+        return z * tf.exp(-log_scale) - shift, -log_scale
+
+    def _parameters(self, raw):
+        shift, raw = tf.split(raw, 2, axis=-1)
+        limit = self.bound if self.growth == self.bound else tf.where(raw > 0.0, self.growth, self.bound)
+        return shift, limit * tf.tanh(raw / limit)
