@@ -39,7 +39,7 @@ def measure(mode, depth):
     import flowzoo
 
     shape = (SIDE.value, SIDE.value, 3)
-    flow = flowzoo.create("glow", image_shape=shape, levels=LEVELS.value, depth=depth, hidden=HIDDEN.value)
+    flow = flowzoo.create("glow", event_shape=shape, levels=LEVELS.value, depth=depth, hidden=HIDDEN.value)
     flow.backprop, flow.accumulate = mode, ACCUMULATE.value
     flow.compile(keras.optimizers.Adam(global_clipnorm=CLIP_NORM.value or None))
     flow.optimizer.build(flow.trainable_variables)

@@ -142,6 +142,7 @@ TRANSFORMS = {
     "from-tfp": TransformCase(_from_tfp, draw="positive"),
 }
 
+_small = {"depth": 2, "hidden": 5, "blocks": 1, "seed": 5}
 _tiny = {"levels": 2, "depth": 1, "hidden": 4, "seed": 5}
 FLOWS = {  # name: (family, flat configuration)
     "realnvp": ("realnvp", {"event_shape": (2,), "depth": 2, "hidden": 8, "seed": 5}),
@@ -150,11 +151,21 @@ FLOWS = {  # name: (family, flat configuration)
         {"event_shape": (2,), "depth": 2, "hidden": 8, "condition_features": 3, "seed": 5},
     ),
     "realnvp-image": ("realnvp", {"event_shape": (4, 4, 1), "bits": 8, "blocks": 1, "growth": 0.5, **_tiny}),
-    "glow": ("glow", {"image_shape": (4, 4, 1), **_tiny}),
-    "glow-classes": ("glow", {"image_shape": (4, 4, 1), "classes": 3, "position": True, **_tiny}),
-    "glow-condition": ("glow", {"image_shape": (4, 4, 1), "condition_features": 3, **_tiny}),
-    "glow-variational": ("glow", {"image_shape": (4, 4, 1), "noise_depth": 2, "noise_hidden": 4, **_tiny}),
-    "glow-additive": ("glow", {"image_shape": (4, 4, 2), "bits": 5, "coupling": "additive", **_tiny}),
+    "glow": ("glow", {"event_shape": (4, 4, 1), **_tiny}),
+    "glow-classes": ("glow", {"event_shape": (4, 4, 1), "classes": 3, "position": True, **_tiny}),
+    "glow-condition": ("glow", {"event_shape": (4, 4, 1), "condition_features": 3, **_tiny}),
+    "glow-variational": ("glow", {"event_shape": (4, 4, 1), "noise_depth": 2, "noise_hidden": 4, **_tiny}),
+    "glow-vector": ("glow", {"event_shape": (2,), "bits": 0, "depth": 2, "hidden": 8, "seed": 5}),
+    "nice": ("nice", {"event_shape": (2,), "hidden": 8, "seed": 5}),
+    "nice-image": ("nice", {"event_shape": (4, 4, 1), "bits": 8, "depth": 2, "hidden": 8, "seed": 5}),
+    "maf": ("maf", {"event_shape": (2,), "depth": 2, "hidden": 8, "seed": 5}),
+    "maf-classes": ("maf", {"event_shape": (3,), "random_order": True, "residual": True, "classes": 3, **_small}),
+    "maf-image": ("maf", {"event_shape": (3, 3, 1), "bits": 8, "depth": 1, "hidden": 9, "alpha": 0.05, "seed": 5}),
+    "iaf-condition": ("iaf", {"event_shape": (2,), "depth": 2, "hidden": 8, "condition_features": 3, "seed": 5}),
+    "nsf-ar": ("nsf-ar", {"event_shape": (2,), "depth": 1, "hidden": 8, "bins": 4, "seed": 5}),
+    "nsf-coupling": ("nsf-coupling", {"event_shape": (2,), "depth": 2, "hidden": 8, "bins": 4, "seed": 5}),
+    "nsf-coupling-image": ("nsf-coupling", {"event_shape": (4, 4, 1), "bits": 8, "bins": 4, **_tiny}),
+    "glow-additive": ("glow", {"event_shape": (4, 4, 2), "bits": 5, "coupling": "additive", **_tiny}),
 }
 
 

@@ -58,8 +58,8 @@ class MADE(Conditioner):
         super().__init__((features,), (outputs_per_entry * features,), condition_features, dtype=dtype, name=name)
         if self.compute_dtype not in ("float32", "float64"):
             raise ValueError(
-                f"`dtype` of a MADE must be float32 or float64, got {dtype!r}: in a narrower type, feature by feature does "
-                "not give what one pass gives, and sampling would not undo encode."
+                f"`dtype` of a MADE must be float32 or float64, got {dtype!r}: in a narrower type, feature by feature "
+                "does not give what one pass gives, and sampling would not undo encode."
             )
         hidden = [int(width) for width in hidden]
         if not hidden or (residual and (len(set(hidden)) > 1 or len(hidden) % 2 == 0)):

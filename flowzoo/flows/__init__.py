@@ -5,10 +5,20 @@ import inspect
 from flowzoo.errors import nearest
 from flowzoo.flows.base import Flow
 from flowzoo.flows.glow import Glow
+from flowzoo.flows.iaf import IAF
+from flowzoo.flows.maf import MAF
+from flowzoo.flows.nice import NICE
+from flowzoo.flows.nsf_autoregressive import NSFAutoregressive
+from flowzoo.flows.nsf_coupling import NSFCoupling
 from flowzoo.flows.realnvp import RealNVP
 
 FAMILIES = {
     "glow": Glow,
+    "iaf": IAF,
+    "maf": MAF,
+    "nice": NICE,
+    "nsf-ar": NSFAutoregressive,
+    "nsf-coupling": NSFCoupling,
     "realnvp": RealNVP,
 }
 
@@ -30,4 +40,4 @@ def create(family: str, **config) -> Flow:
     return FAMILIES[family](**config)
 
 
-__all__ = ["FAMILIES", "Flow", "Glow", "RealNVP", "create"]
+__all__ = ["FAMILIES", "IAF", "MAF", "NICE", "Flow", "Glow", "NSFAutoregressive", "NSFCoupling", "RealNVP", "create"]

@@ -18,6 +18,8 @@ from flowzoo.flows.computations import Computations
 from flowzoo.flows.switch import Switch
 from flowzoo.transform import Transform
 
+LANES = 16  # numbers that a processor computes at once; those left over at the end of an array are rounded otherwise
+
 
 class Flow(Computations):
     """log p(x) = log p_base(z) + log_det with z, log_det = transform.encode(x).
@@ -101,7 +103,7 @@ class Flow(Computations):
         Args:
           x: (n, *event_shape) array, or a batched `tf.data.Dataset` of x or (x, condition).
           condition, seed, samples: as in `log_prob`.
-          batch_size: rows per call.
+          batch_size: rows per call; rounded up to a multiple of 16.
 
         Returns:
           (n,) NumPy array.
@@ -110,7 +112,7 @@ class Flow(Computations):
             parts = (part if isinstance(part, tuple) else (part, None) for part in x.unbatch().batch(batch_size))
             return np.concatenate([self.score(a, b, seed, samples, batch_size) for a, b in parts] or [np.zeros(0)])
         x, condition = self._checked(x, condition)
-        batch_size, scores = door.check_count(batch_size, "batch_size"), []
+        batch_size, scores = -(-door.check_count(batch_size, "batch_size") // LANES) * LANES, []
         for start in range(0, len(x), batch_size):
             rows = (_rows(part, start, batch_size) for part in (x, condition))
             scores.append(self.log_prob(*rows, seed, samples)[: len(x) - start].numpy())

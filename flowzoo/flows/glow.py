@@ -1,66 +1,57 @@
-"""Glow: activation normalisation, invertible 1x1 convolution, affine coupling, at several scales."""
+"""Glow: activation normalisation, invertible 1x1 convolution, affine coupling, on images at several scales."""
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Sequence
 from typing import Any
 
 import keras
 
-from flowzoo.bijectors import (
-    ActNorm,
-    AdditiveCoupling,
-    AffineCoupling,
-    AllFree,
-    Chain,
-    ChannelSplit,
-    ElementwiseAffine,
-    InvertibleLinear,
-    Logit,
-    Multiscale,
-    Scale,
-    Squeeze,
-)
-from flowzoo.conditioners import MLP, GlowConvNet
+from flowzoo.bijectors import AdditiveCoupling, AffineCoupling, AllFree, Chain, ElementwiseAffine, Logit, Scale
+from flowzoo.conditioners import MLP
+from flowzoo.flows import steps
 from flowzoo.flows.base import Flow
 from flowzoo.flows.dequantization import dequantization
-from flowzoo.flows.door import check_counts, check_shape
+from flowzoo.flows.door import check_counts
+from flowzoo.flows.vectors import keywords
 
 COUPLINGS = {"affine": AffineCoupling, "additive": AdditiveCoupling}
 
 
 @keras.saving.register_keras_serializable(package="flowzoo")
 class Glow(Flow):
-    """Glow on images of integers, with learned priors at every scale.
+    """Glow on images of integers, with learned priors at every scale, or on continuous vectors.
 
     The prior of the channels that leave at a scale, given those that stay, is the affine coupling at the end of the
     scale; on the whole flat latent follow a learned mean and deviation per entry, and per class if there are classes.
 
     Args:
-      image_shape: (height, width, channels), both sides divisible by 2^levels.
-      bits: pixels are integers 0 ... 2^bits - 1.
-      levels: number of scales (L in the paper).
-      depth: steps of flow per scale (K in the paper).
-      hidden: channels of the hidden layers of each coupling's network.
+      event_shape: (height, width, channels), both sides divisible by 2^levels, or (features,), at least 2.
+      bits: pixels are integers 0 ... 2^bits - 1. Vectors are continuous: 0.
+      levels: number of scales (L in the paper), images only.
+      depth: steps of flow per scale (K in the paper), or in all for vectors.
+      hidden: width of the hidden layers of each coupling's network.
       coupling: "affine" or "additive".
       growth: bound on the log-scales of the couplings in encode; a small one (0.5) keeps deep stacks stable.
-      position: give the networks a learned bias per position; good for aligned data.
+      position: give the networks a learned bias per position; good for aligned data. Images only.
       alpha: if positive, pixels pass through a logit of this alpha, as in Real NVP; 0 only centres them. It evens out
-        the densities of data with constant backgrounds.
-      noise_depth: couplings of the flow that draws the noise of variational dequantization; 0 for uniform noise.
+        the densities of data with constant backgrounds. Images only.
+      noise_depth: couplings of the flow that draws the noise of variational dequantization, images only; 0 for uniform.
       noise_hidden: channels of the hidden layers of its networks.
       classes: number of classes of a class-conditional model; 0 for none.
       condition_features: size of a condition vector; 0 for none.
-      conditioner_dtype: Keras dtype policy of the networks, e.g. "mixed_bfloat16"; weights stay float32.
+      conditioner_dtype: Keras dtype policy of the networks, e.g. "mixed_bfloat16"; weights stay in `dtype`.
       seed: of the initial weights.
+      dtype: float32, or float64 for vectors.
 
     Reference: Kingma & Dhariwal 2018, Glow: generative flow with invertible 1x1 convolutions, arXiv:1807.03039.
     """
 
     def __init__(
         self,
-        image_shape: Sequence[int] = (32, 32, 3),
+        event_shape: Sequence[int] = (32, 32, 3),
         bits: int = 8,
         levels: int = 3,
         depth: int = 32,
@@ -73,77 +64,40 @@ class Glow(Flow):
         noise_hidden: int = 32,
         classes: int = 0,
         condition_features: int = 0,
-        conditioner_dtype: str = "float32",
+        conditioner_dtype: str | None = None,
         seed: int = 0,
+        dtype: str = "float32",
         name: str | None = None,
     ):
+        config = keywords(Glow.__init__, locals())
         if coupling not in COUPLINGS:
             raise ValueError(f"`coupling` must be one of {sorted(COUPLINGS)}, got {coupling!r}.")
-        check_counts(1, bits=bits, levels=levels, depth=depth, hidden=hidden, noise_hidden=noise_hidden)
+        check_counts(1, levels=levels, depth=depth, hidden=hidden, noise_hidden=noise_hidden)
         check_counts(0, classes=classes, condition_features=condition_features, noise_depth=noise_depth)
-        shape = check_shape(image_shape, "image_shape")
-        if len(shape) != 3 or any(side % 2**levels for side in shape[:2]):
-            raise ValueError(
-                f"`image_shape` must be (height, width, channels) with sides divisible by {2**levels} "
-                f"(2^levels), got {shape}."
-            )
+        images_only = {"position": position, "alpha": alpha, "noise_depth": noise_depth}
+        shape = steps.checked("Glow", event_shape, bits, levels, dtype, **images_only)
+        conditioner_dtype = conditioner_dtype or dtype
 
-        def couple(kind, shape, index):
-            split = ChannelSplit(shape)
-            channels = kind.outputs_per_entry * split.free_shape[-1]
-            conditioner = GlowConvNet(
-                split.kept_shape,
-                channels,
-                hidden,
-                classes or condition_features,
-                position=position,
-                seed=seed + index,
-                dtype=conditioner_dtype,
-            )
-            options = {"growth": growth} if kind is AffineCoupling else {}
-            return kind(shape, split, conditioner, **options)
+        def couple(split, index, kind=COUPLINGS[coupling]):
+            options = {"position": position, "seed": seed + index, "dtype": conditioner_dtype}
+            condition = classes or condition_features
+            network = steps.network(split, kind.outputs_per_entry, hidden, condition, **options)
+            limits = {"growth": growth} if kind is AffineCoupling else {}
+            return kind(split.event_shape, split, network, dtype=dtype, **limits)
 
-        stages, index, current = [], 0, shape
-        for level in range(levels):
-            parts = [Squeeze(current)]
-            current = parts[0].latent_shape
-            for _ in range(depth):
-                index += 1
-                parts += [ActNorm(current), InvertibleLinear(current, seed=seed + index)]
-                parts.append(couple(COUPLINGS[coupling], current, index))
-            if level < levels - 1:
-                index += 1
-                parts.append(couple(AffineCoupling, current, index))  # the prior of what leaves here
-            stages.append(Chain(parts))
-            current = (*current[:2], current[2] - current[2] // 2)
+        prior = functools.partial(couple, kind=AffineCoupling)
+        parts = []
+        if bits:
+            parts.append(dequantization(shape, bits, noise_depth, noise_hidden, seed, conditioner_dtype))
+            parts.append(Logit(shape, alpha) if alpha else Scale(shape, shift=-0.5))
+        parts += steps.stacked(shape, levels, depth, couple, prior, seed, dtype)
         latent = (math.prod(shape),)
-        parts = [
-            dequantization(shape, bits, noise_depth, noise_hidden, seed, conditioner_dtype),
-            Logit(shape, alpha) if alpha else Scale(shape, shift=-0.5),
-            Multiscale(stages),
-            ElementwiseAffine(latent),
-        ]
+        parts.append(ElementwiseAffine(latent, dtype=dtype))
         if classes:
             network = MLP(0, AffineCoupling.outputs_per_entry * latent[0], [], classes, dtype=conditioner_dtype)
-            parts.append(AffineCoupling(latent, AllFree(latent), network))
+            parts.append(AffineCoupling(latent, AllFree(latent), network, dtype=dtype))
         super().__init__(Chain(parts), classes=classes, condition_features=condition_features, name=name)
-        self.config = {
-            "image_shape": list(shape),
-            "bits": bits,
-            "levels": levels,
-            "depth": depth,
-            "hidden": hidden,
-            "coupling": coupling,
-            "growth": growth,
-            "position": position,
-            "alpha": alpha,
-            "noise_depth": noise_depth,
-            "noise_hidden": noise_hidden,
-            "classes": classes,
-            "condition_features": condition_features,
-            "conditioner_dtype": conditioner_dtype,
-            "seed": seed,
-        }
+        self.config = config
 
     def get_config(self) -> dict[str, Any]:
         return {**self.config, "name": self.name}

@@ -11,7 +11,7 @@ from flowzoo.flows.weights import flow_layout, load_simpler
 
 
 def test_paths_are_those_of_the_layers_not_of_the_views():
-    layout = flow_layout(create("glow", image_shape=(4, 4, 1), levels=1, depth=1, hidden=4))
+    layout = flow_layout(create("glow", event_shape=(4, 4, 1), levels=1, depth=1, hidden=4))
     assert {path.split("/")[0] for path in layout} == {"layers", "vars"}  # where Keras puts those of any model
 
 
@@ -37,7 +37,7 @@ def test_nested_chains_are_taken_apart():
     assert [type(part).__name__ for part in flow.bijection.transforms] == ["Logit", "ActNorm"]
 
 
-GLOW = {"image_shape": (4, 4, 1), "levels": 1, "depth": 2, "hidden": 4, "noise_hidden": 2}
+GLOW = {"event_shape": (4, 4, 1), "levels": 1, "depth": 2, "hidden": 4, "noise_hidden": 2}
 REALNVP = {"event_shape": (2,), "depth": 2, "hidden": 4}
 
 

@@ -77,7 +77,7 @@ def test_an_overflow_in_the_base(circle, tmp_path):
 
 
 def test_the_path_leads_to_the_transform():
-    flow = flows.create("glow", image_shape=[4, 4, 3], bits=8, levels=2, depth=2, hidden=4, classes=3, noise_depth=1)
+    flow = flows.create("glow", event_shape=[4, 4, 3], bits=8, levels=2, depth=2, hidden=4, classes=3, noise_depth=1)
     flow.compile()
     x, labels = np.zeros([2, 4, 4, 3], np.uint8), np.array([0, 2])
     assert forensics.examine(flow, x, labels, 1).transform is None

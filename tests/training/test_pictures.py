@@ -19,7 +19,7 @@ def test_grid_stretches_fewer_bits_and_enlarges():
 
 
 def test_interpolations_go_from_sample_to_sample_of_a_class():
-    flow = flows.create("glow", image_shape=[4, 4, 1], bits=8, levels=1, depth=1, hidden=2, classes=3)
+    flow = flows.create("glow", event_shape=[4, 4, 1], bits=8, levels=1, depth=1, hidden=2, classes=3)
     between = np.asarray(drawn(flow, seed=5)["interpolations"]).reshape(8, 4, 8, 4).swapaxes(1, 2)
     classes = np.arange(8) % 3
     for place, seed in ((0, 6), (7, 7)):
@@ -29,7 +29,7 @@ def test_interpolations_go_from_sample_to_sample_of_a_class():
 
 
 def test_samples_have_a_column_for_each_class():
-    flow = flows.create("glow", image_shape=[4, 4, 1], bits=8, levels=1, depth=1, hidden=2, classes=3)
+    flow = flows.create("glow", event_shape=[4, 4, 1], bits=8, levels=1, depth=1, hidden=2, classes=3)
     picture = np.asarray(drawn(flow, seed=5)["samples"])
     assert picture.shape == (8 * 4, 3 * 4)
     one = flow.sample(24, np.arange(24) % 3, seed=5).numpy()[4, ..., 0].astype(int)

@@ -9,7 +9,7 @@ UNTRAINED = {
     "revision": 1,
     "description": "A tiny flow for tests.",
     "family": "glow",
-    "config": {"image_shape": [8, 8, 1], "bits": 8, "levels": 1, "depth": 2, "hidden": 8, "seed": 0},
+    "config": {"event_shape": [8, 8, 1], "bits": 8, "levels": 1, "depth": 2, "hidden": 8, "seed": 0},
     "dataset": {"name": "fashion_mnist", "bits": 8, "labels": False},
     "training": {
         "seed": 0,

@@ -13,7 +13,7 @@ from flowzoo.zoo.preset import Preset
 from flowzoo.zoo.publish import measured, recorded, write_files
 from tests.zoo import records
 
-CONFIG = {"image_shape": [28, 28, 1], "bits": 8, "levels": 2, "depth": 1, "hidden": 4, "seed": 0}
+CONFIG = {"event_shape": [28, 28, 1], "bits": 8, "levels": 2, "depth": 1, "hidden": 4, "seed": 0}
 
 
 def random_flow(preset: Preset, scale: float = 0.05) -> Flow:

@@ -1,0 +1,72 @@
+"""NICE: additive couplings and one learned scale per feature."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+
+from flowzoo.bijectors import AdditiveCoupling, Chain, ElementwiseAffine, FeatureMask
+from flowzoo.conditioners import MLP
+from flowzoo.flows.base import Flow
+from flowzoo.flows.door import check_counts
+from flowzoo.flows.vectors import keywords, way_in
+
+
+@keras.saving.register_keras_serializable(package="flowzoo")
+class NICE(Flow):
+    """NICE on vectors, or on images of integers as vectors; only the scale at the end changes volume.
+
+    Args:
+      event_shape: (features,), or with `bits` any shape.
+      bits: integers 0 ... 2^bits - 1; 0 for continuous vectors.
+      depth: number of couplings, whose masks alternate; at least 2.
+      hidden: width of the networks.
+      blocks: hidden layers of each network.
+      alpha: integers pass through a logit of this alpha; 0 leaves them in [0, 1), as in the paper.
+      classes: number of classes of a class-conditional model; 0 for none.
+      condition_features: size of a condition vector; 0 for none.
+      conditioner_dtype: Keras dtype policy of the networks, e.g. "mixed_bfloat16"; weights stay in `dtype`.
+      seed: of the initial weights.
+      dtype: float32, or float64 for continuous vectors.
+
+    Reference: Dinh et al. 2015, NICE: non-linear independent components estimation, arXiv:1410.8516.
+    """
+
+    def __init__(
+        self,
+        event_shape: Sequence[int] = (2,),
+        bits: int = 0,
+        depth: int = 4,
+        hidden: int = 64,
+        blocks: int = 2,
+        alpha: float = 0.0,
+        classes: int = 0,
+        condition_features: int = 0,
+        conditioner_dtype: str | None = None,
+        seed: int = 0,
+        dtype: str = "float32",
+        name: str | None = None,
+    ):
+        config = keywords(NICE.__init__, locals())
+        check_counts(2, depth=depth)
+        check_counts(1, hidden=hidden, blocks=blocks)
+        check_counts(0, classes=classes, condition_features=condition_features)
+        parts, features = way_in(event_shape, bits, alpha, dtype)
+        if features < 2:
+            raise ValueError(f"`event_shape` must have at least 2 features, got {tuple(event_shape)}.")
+        condition, options = classes or condition_features, {"dtype": conditioner_dtype or dtype}
+        for i in range(depth):
+            split = FeatureMask((np.arange(features) + i) % 2)
+            network = MLP(
+                split.kept_shape[0], split.free_shape[0], [hidden] * blocks, condition, seed=seed + i, **options
+            )
+            parts.append(AdditiveCoupling((features,), split, network, dtype=dtype))
+        parts.append(ElementwiseAffine((features,), dtype=dtype))
+        super().__init__(Chain(parts), classes=classes, condition_features=condition_features, name=name)
+        self.config = config
+
+    def get_config(self) -> dict[str, Any]:
+        return {**self.config, "name": self.name}

@@ -1,0 +1,92 @@
+"""Coupling neural spline flow: rational-quadratic splines of one half given the other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+
+from flowzoo.bijectors import AffineCoupling, Chain, Coupling, Logit, RationalQuadratic, Scale
+from flowzoo.flows import steps
+from flowzoo.flows.base import Flow
+from flowzoo.flows.dequantization import dequantization
+from flowzoo.flows.door import check_counts
+from flowzoo.flows.vectors import keywords
+
+
+@keras.saving.register_keras_serializable(package="flowzoo")
+class NSFCoupling(Flow):
+    """RQ-NSF (C) on continuous vectors, or on images of integers at several scales: Glow's steps with splines.
+
+    Args:
+      event_shape: (features,), at least 2, or (height, width, channels), both sides divisible by 2^levels.
+      bits: pixels are integers 0 ... 2^bits - 1. Vectors are continuous: 0.
+      levels: number of scales, images only.
+      depth: steps per scale, or in all for vectors.
+      hidden: width of the hidden layers of each coupling's network.
+      bins: of the rational-quadratic splines.
+      bound: half the interval of the splines; outside they are the identity.
+      position: give the networks a learned bias per position; good for aligned data. Images only.
+      alpha: if positive, pixels pass through a logit of this alpha; 0 only centres them. Images only.
+      noise_depth: couplings of the flow that draws the noise of variational dequantization, images only; 0 for uniform.
+      noise_hidden: channels of the hidden layers of its networks.
+      classes: number of classes of a class-conditional model; 0 for none.
+      condition_features: size of a condition vector; 0 for none.
+      conditioner_dtype: Keras dtype policy of the networks, e.g. "mixed_bfloat16"; weights stay in `dtype`.
+      seed: of the initial weights.
+      dtype: float32, or float64 for vectors.
+
+    Reference: Durkan et al. 2019, Neural spline flows, arXiv:1906.04032.
+    """
+
+    def __init__(
+        self,
+        event_shape: Sequence[int] = (2,),
+        bits: int = 0,
+        levels: int = 3,
+        depth: int = 5,
+        hidden: int = 64,
+        bins: int = 8,
+        bound: float = 3.0,
+        position: bool = False,
+        alpha: float = 0.0,
+        noise_depth: int = 0,
+        noise_hidden: int = 32,
+        classes: int = 0,
+        condition_features: int = 0,
+        conditioner_dtype: str | None = None,
+        seed: int = 0,
+        dtype: str = "float32",
+        name: str | None = None,
+    ):
+        config = keywords(NSFCoupling.__init__, locals())
+        check_counts(1, levels=levels, depth=depth, hidden=hidden, noise_hidden=noise_hidden)
+        check_counts(0, classes=classes, condition_features=condition_features, noise_depth=noise_depth)
+        images_only = {"position": position, "alpha": alpha, "noise_depth": noise_depth}
+        shape = steps.checked("NSFCoupling", event_shape, bits, levels, dtype, **images_only)
+        conditioner_dtype = conditioner_dtype or dtype
+
+        def network(split, index, outputs_per_entry):
+            options = {"position": position, "seed": seed + index, "dtype": conditioner_dtype}
+            return steps.network(split, outputs_per_entry, hidden, classes or condition_features, **options)
+
+        def couple(split, index):
+            scalar = RationalQuadratic(bins, bound)
+            conditioner = network(split, index, scalar.outputs_per_entry)
+            return Coupling(split.event_shape, split, conditioner, scalar, dtype=dtype)
+
+        def prior(split, index):
+            conditioner = network(split, index, AffineCoupling.outputs_per_entry)
+            return AffineCoupling(split.event_shape, split, conditioner, dtype=dtype)
+
+        parts = []
+        if bits:
+            parts.append(dequantization(shape, bits, noise_depth, noise_hidden, seed, conditioner_dtype))
+            parts.append(Logit(shape, alpha) if alpha else Scale(shape, shift=-0.5))
+        parts += steps.stacked(shape, levels, depth, couple, prior, seed, dtype)
+        super().__init__(Chain(parts), classes=classes, condition_features=condition_features, name=name)
+        self.config = config
+
+    def get_config(self) -> dict[str, Any]:
+        return {**self.config, "name": self.name}

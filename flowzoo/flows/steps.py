@@ -1,0 +1,85 @@
+"""Steps of flow: ActNorm, an invertible linear map and a coupling, on vectors or on images at several scales."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from flowzoo.bijectors import ActNorm, Chain, ChannelSplit, InvertibleLinear, Multiscale, Squeeze
+from flowzoo.conditioners import MLP, Conditioner, GlowConvNet
+from flowzoo.flows.door import check_counts, check_shape
+from flowzoo.transform import Bijector, Transform
+
+Couple = Callable[[ChannelSplit, int], Bijector]  # of a split and the number of the coupling
+
+
+def checked(
+    family: str, event_shape: Sequence[int], bits: int, levels: int, dtype: str, **images_only
+) -> tuple[int, ...]:
+    """The shape as a tuple.
+
+    Raises:
+      ValueError: it is neither (height, width, channels) with sides divisible by 2^levels and `bits`, nor (features,)
+        without; or a vector with one of `images_only`, or integers in another dtype than float32.
+    """
+    shape = check_shape(event_shape, "event_shape")
+    check_counts(0, bits=bits)
+    if len(shape) == 1 and shape[0] >= 2 and not bits:
+        given = {name: value for name, value in images_only.items() if value}
+        if given:
+            raise ValueError(f"{', '.join(f'`{name}`' for name in given)} must be 0 for vectors, got {given}.")
+    elif not (len(shape) == 3 and bits and all(side % 2**levels == 0 for side in shape[:2])):
+        raise ValueError(
+            f"{family} takes `event_shape` (features,) with at least 2 features and `bits` 0, or (height, width, "
+            f"channels) with sides divisible by 2^levels and `bits` 1 to 16; got {shape}, bits {bits}, levels {levels}."
+        )
+    if bits and dtype != "float32":
+        raise ValueError(f"`dtype` must be 'float32' for images, got {dtype!r}.")
+    return shape
+
+
+def network(
+    split: ChannelSplit, outputs_per_entry: int, hidden: int, condition_features: int, *, position: bool, **options
+) -> Conditioner:
+    """The network of a coupling: Glow's convolutions for images, two hidden layers for vectors."""
+    outputs = outputs_per_entry * split.free_shape[-1]
+    if len(split.event_shape) == 3:
+        return GlowConvNet(split.kept_shape, outputs, hidden, condition_features, position=position, **options)
+    return MLP(split.kept_shape[0], outputs, [hidden, hidden], condition_features, **options)
+
+
+def stacked(
+    shape: tuple[int, ...], levels: int, depth: int, couple: Couple, prior: Couple, seed: int, dtype: str
+) -> list[Transform]:
+    """`depth` steps for vectors; for images `depth` at each scale, where half of the channels leave with a prior.
+
+    Args:
+      shape: (features,) or (height, width, channels).
+      levels: number of scales, images only.
+      depth: steps per scale.
+      couple: makes the coupling of a step.
+      prior: makes the coupling that is the prior of the channels that leave, given those that stay.
+      seed: of the linear maps.
+      dtype: float32 or float64.
+    """
+    if len(shape) == 1:
+        return _steps(shape, depth, 0, couple, seed, dtype)
+    scales, index = [], 0
+    for level in range(levels):
+        parts = [Squeeze(shape)]
+        shape = parts[0].latent_shape
+        parts += _steps(shape, depth, index, couple, seed, dtype)
+        index += depth
+        if level < levels - 1:
+            index += 1
+            parts.append(prior(ChannelSplit(shape), index))
+        scales.append(Chain(parts))
+        shape = (*shape[:2], shape[2] - shape[2] // 2)
+    return [Multiscale(scales)]
+
+
+def _steps(shape, depth, index, couple, seed, dtype):
+    parts = []
+    for i in range(index + 1, index + depth + 1):
+        parts += [ActNorm(shape, dtype=dtype), InvertibleLinear(shape, seed=seed + i, dtype=dtype)]
+        parts.append(couple(ChannelSplit(shape), i))
+    return parts
