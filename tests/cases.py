@@ -155,7 +155,7 @@ FLOWS = {  # name: (family, flat configuration)
     "glow-classes": ("glow", {"event_shape": (4, 4, 1), "classes": 3, "position": True, **_tiny}),
     "glow-condition": ("glow", {"event_shape": (4, 4, 1), "condition_features": 3, **_tiny}),
     "glow-variational": ("glow", {"event_shape": (4, 4, 1), "noise_depth": 2, "noise_hidden": 4, **_tiny}),
-    "glow-vector": ("glow", {"event_shape": (2,), "bits": 0, "depth": 2, "hidden": 8, "seed": 5}),
+    "glow-vector": ("glow", {"event_shape": (2,), "bits": 0, "depth": 1, "hidden": 8, "seed": 5}),
     "nice": ("nice", {"event_shape": (2,), "hidden": 8, "seed": 5}),
     "nice-image": ("nice", {"event_shape": (4, 4, 1), "bits": 8, "depth": 2, "hidden": 8, "seed": 5}),
     "maf": ("maf", {"event_shape": (2,), "depth": 2, "hidden": 8, "seed": 5}),

@@ -28,7 +28,7 @@ class IAF(Flow):
       alpha: of the logit, integers only.
       classes: number of classes of a class-conditional model; 0 for none.
       condition_features: size of a condition vector; 0 for none.
-      seed: of the initial weights and random orders.
+      seed: of the initial weights.
       dtype: float32, or float64 for continuous vectors.
 
     Reference: Kingma et al. 2016, Improving variational inference with inverse autoregressive flow, arXiv:1606.04934.

@@ -28,7 +28,7 @@ class MAF(Flow):
       alpha: of the logit, integers only.
       classes: number of classes of a class-conditional model; 0 for none.
       condition_features: size of a condition vector; 0 for none.
-      seed: of the initial weights and random orders.
+      seed: of the initial weights.
       dtype: float32, or float64 for continuous vectors.
 
     Reference: Papamakarios et al. 2017, Masked autoregressive flow for density estimation, arXiv:1705.07057.

@@ -29,7 +29,7 @@ class NSFAutoregressive(Flow):
       alpha: of the logit, integers only.
       classes: number of classes of a class-conditional model; 0 for none.
       condition_features: size of a condition vector; 0 for none.
-      seed: of the initial weights and random orders.
+      seed: of the initial weights.
       dtype: float32, or float64 for continuous vectors.
 
     Reference: Durkan et al. 2019, Neural spline flows, arXiv:1906.04032.

@@ -75,8 +75,8 @@ def autoregressive_layers(
       hidden: width of the networks.
       blocks: their hidden layers; with `residual` blocks of two with a skip connection, after one layer.
       residual: as in `MADE`.
-      random_order: a random order in each layer instead.
-      seed: of the initial weights and orders.
+      random_order: a random order in each layer instead, the same ones for every seed.
+      seed: of the initial weights.
       dtype: float32 or float64.
       invert: fast in decode instead of encode.
     """
@@ -87,7 +87,7 @@ def autoregressive_layers(
     for i in range(depth):
         order = np.arange(features)[:: -1 if i % 2 else 1]
         if random_order:
-            order = np.random.default_rng([seed, i]).permutation(features)
+            order = np.random.default_rng(i).permutation(features)  # no weight holds it, so no seed may change it
         options = {"order": order, "residual": residual, "seed": seed + i, "dtype": dtype}
         network = MADE(features, scalar.outputs_per_entry, widths, condition_features, **options)
         layer = Autoregressive(network, scalar, dtype=dtype)
