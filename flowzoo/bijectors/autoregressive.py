@@ -20,6 +20,7 @@ class Autoregressive(Bijector):
       scalar: `Affine`, `RationalQuadratic` or alike.
 
     Raises:
+      TypeError: the conditioner can't go feature by feature.
       ValueError: the conditioner gives another number of outputs.
 
     References: Papamakarios et al. 2017, Masked autoregressive flow, arXiv:1705.07057; Kingma et al. 2016, Improving
@@ -34,6 +35,8 @@ class Autoregressive(Bijector):
         dtype: str = "float32",
         name: str | None = None,
     ):
+        if not all(hasattr(conditioner, name) for name in ("order", "start", "step")):
+            raise TypeError(f"`conditioner` must be a MADE or alike, got {type(conditioner).__name__}.")
         super().__init__(conditioner.input_event_shape, dtype=dtype, name=name)
         expected = (scalar.outputs_per_entry * self.event_shape[0],)
         if tuple(conditioner.output_event_shape) != expected:

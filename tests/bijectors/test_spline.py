@@ -1,0 +1,93 @@
+"""Splines where they are hardest, and against TFP's."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from flowzoo.bijectors import RationalQuadratic
+from flowzoo.bijectors.spline import inverse_rational_quadratic, rational_quadratic
+
+BOUND = 3.0
+
+
+def raw(scalar, rows, scale, dtype="float32", seed=0):
+    return (scale * np.random.default_rng(seed).standard_normal((rows, scalar.outputs_per_entry))).astype(dtype)
+
+
+def hard_inputs(scalar, numbers):
+    """Values inside, outside, at the ends and at the knots (all with the same parameters)."""
+    widths, _, _ = scalar._knots(tf.constant(numbers[:1]))
+    knots = (np.cumsum(widths[0, :, 0]) - BOUND).astype("float32")
+    ends = np.float32([BOUND, -BOUND, np.nextafter(np.float32(BOUND), 0), 1e6, -1e6, 1e-40, -1e-40, 0.0])
+    inside = np.linspace(-BOUND - 0.2, BOUND + 0.2, 4001).astype("float32")
+    return np.concatenate([inside, knots, np.nextafter(knots, 4), np.nextafter(knots, -4), ends])[:, None]
+
+
+@pytest.mark.parametrize("bins", [2, 8, 20])
+@pytest.mark.parametrize("scale", [1.0, 1e3])
+@pytest.mark.parametrize("seed", range(5))
+def test_is_monotone_and_invertible_for_any_parameters(bins, scale, seed):
+    scalar = RationalQuadratic(bins, BOUND)
+    numbers = raw(scalar, 1, scale, seed=seed)
+    x = np.sort(hard_inputs(scalar, numbers), axis=0)
+    numbers = np.repeat(numbers, len(x), axis=0)
+    z, log_slope = scalar.encode(x, numbers)
+    again, back = scalar.decode(z, numbers)
+    assert all(np.isfinite(value).all() for value in (z, log_slope, again, back))
+    assert np.diff(z[:, 0]).min() >= -1e-6  # increasing, to rounding
+    within = np.abs(x) < 1e3
+    assert np.abs(again - x)[within].max() < 1e-4
+    assert np.abs(scalar.encode(scalar.decode(x, numbers)[0], numbers)[0] - x)[within].max() < 1e-4
+    outside = np.abs(x) >= BOUND
+    np.testing.assert_array_equal(z[outside], x[outside])
+    np.testing.assert_array_equal(log_slope[outside], 0.0)
+
+
+def test_zero_parameters_are_the_identity():
+    scalar = RationalQuadratic(8, BOUND)
+    x = np.linspace(-4, 4, 50, dtype="float32")[:, None]
+    z, log_slope = scalar.encode(x, np.zeros((50, scalar.outputs_per_entry), "float32"))
+    np.testing.assert_allclose(z, x, atol=1e-6)
+    np.testing.assert_allclose(log_slope, 0.0, atol=1e-6)
+
+
+@pytest.mark.parametrize("scale", [1.0, 10.0])
+def test_equals_that_of_tfp(scale):
+    scalar = RationalQuadratic(6, BOUND)
+    widths, heights, slopes = scalar._knots(tf.constant(raw(scalar, 200, scale, "float64")))
+    x = np.random.default_rng(1).uniform(-3.5, 3.5, (200, 1))
+    last = (tf.linalg.matrix_transpose(part) for part in (widths, heights, slopes[..., 1:-1, :]))
+    reference = tfp.bijectors.RationalQuadraticSpline(*last, range_min=-BOUND)
+    y, log_slope = rational_quadratic(tf.constant(x), widths, heights, slopes, BOUND)
+    np.testing.assert_allclose(y, reference.forward(x), atol=1e-12)
+    np.testing.assert_allclose(log_slope, reference.forward_log_det_jacobian(x, 0), atol=1e-10)
+    back, log_back = inverse_rational_quadratic(y, widths, heights, slopes, BOUND)
+    np.testing.assert_allclose(back, x, atol=1e-10)
+    np.testing.assert_allclose(log_back, -log_slope, atol=1e-8)
+
+
+def test_a_circular_one_is_smooth_where_its_ends_meet():
+    scalar = RationalQuadratic(5, np.pi, circular=True)
+    numbers = raw(scalar, 1, 1.0, "float64")
+    ends = np.array([[-np.pi + 1e-9], [np.pi - 1e-9]])
+    z, log_slope = scalar.encode(ends, np.repeat(numbers, 2, axis=0))
+    np.testing.assert_allclose(z, ends, atol=1e-7)  # the interval onto itself
+    np.testing.assert_allclose(log_slope[0], log_slope[1], atol=1e-6)
+    assert abs(float(log_slope[0, 0])) > 1e-3  # learned, not 0
+    x = np.random.default_rng(0).uniform(-np.pi, np.pi, (50, 1))
+    z, _ = scalar.encode(x, np.repeat(numbers, 50, axis=0))
+    np.testing.assert_allclose(scalar.decode(z, np.repeat(numbers, 50, axis=0))[0], x, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"bins": 1}, "`bins` must be 2 to 20, got 1"),
+        ({"bins": 21}, "`bins` must be 2 to 20, got 21"),
+        ({"bound": 0.0}, r"`bound` must be finite and positive, got 0\.0"),
+    ],
+)
+def test_wrong_arguments_are_named(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        RationalQuadratic(**arguments)
