@@ -48,6 +48,19 @@ def _plain(kind, *args, shape=VECTOR, draw="normal", **options):
     return TransformCase(lambda dtype, _: kind(shape, *args, dtype=dtype, **options), shape, draw)
 
 
+def _parametric(kind, features=0):
+    """A row of a bijector with own parameters, which a network changes by the condition if there is one."""
+
+    def build(dtype, conditioner_dtype):
+        network = None
+        if features:
+            count = kind.parameter_count(VECTOR[0])
+            network = MLP(0, count, [6], features, seed=1, dtype=conditioner_dtype)
+        return kind(VECTOR, network, seed=2, dtype=dtype)
+
+    return TransformCase(build, condition_features=features, has_conditioner=bool(features))
+
+
 def _from_tfp(dtype, _):
     import tensorflow_probability as tfp
 
@@ -94,6 +107,13 @@ TRANSFORMS = {
     "elementwise-affine": _plain(b.ElementwiseAffine, shape=IMAGE),
     "linear-vector": _plain(b.InvertibleLinear, seed=3),
     "linear-image": _plain(b.InvertibleLinear, shape=(2, 2, 4), seed=3),
+    "householder": _plain(b.Householder, 3, seed=3),
+    "cayley-vector": _plain(b.CayleyOrthogonal, seed=3),
+    "cayley-image": _plain(b.CayleyOrthogonal, shape=(2, 2, 4), seed=3),
+    "planar": _parametric(b.Planar),
+    "planar-condition": _parametric(b.Planar, features=3),
+    "radial": _parametric(b.Radial),
+    "radial-condition": _parametric(b.Radial, features=3),
     "permutation": _plain(b.Permutation, [2, 0, 4, 1, 3]),
     "reverse": _plain(b.Reverse),
     "squeeze": _plain(b.Squeeze, shape=IMAGE),
@@ -102,6 +122,7 @@ TRANSFORMS = {
     "scale": _plain(b.Scale, 3.0, -0.5),
     "logit": _plain(b.Logit, draw="uniform"),
     "chain": TransformCase(_chain, condition_features=3, has_conditioner=True),
+    "invert-planar": TransformCase(lambda dtype, _: b.Invert(b.Planar(VECTOR, seed=2, dtype=dtype))),
     "invert": TransformCase(lambda *types: b.Invert(_chain(*types)), condition_features=3, has_conditioner=True),
     "identity": _plain(b.Identity),
     "dequantize": _plain(b.UniformDequantization, shape=IMAGE, draw="integers"),
@@ -111,6 +132,10 @@ TRANSFORMS = {
 
 _tiny = {"levels": 2, "depth": 1, "hidden": 4, "seed": 5}
 FLOWS = {  # name: (family, flat configuration)
+    "planar": ("planar", {"depth": 3, "seed": 5}),
+    "planar-classes": ("planar", {"depth": 2, "hidden": 8, "classes": 3, "seed": 5}),
+    "radial": ("radial", {"depth": 3, "seed": 5}),
+    "radial-condition": ("radial", {"depth": 2, "hidden": 8, "condition_features": 3, "seed": 5}),
     "realnvp": ("realnvp", {"event_shape": (2,), "depth": 2, "hidden": 8, "seed": 5}),
     "realnvp-condition": (
         "realnvp",

@@ -7,6 +7,9 @@ from flowzoo.bijectors.dequantize import UniformDequantization, VariationalDequa
 from flowzoo.bijectors.elementwise import Logit, Scale
 from flowzoo.bijectors.linear import InvertibleLinear, Permutation, Reverse
 from flowzoo.bijectors.multiscale import Multiscale
+from flowzoo.bijectors.orthogonal import CayleyOrthogonal, Householder
+from flowzoo.bijectors.planar import Planar
+from flowzoo.bijectors.radial import Radial
 from flowzoo.bijectors.reshape import Flatten, Squeeze
 from flowzoo.bijectors.splits import AllFree, ChannelSplit, CheckerboardSplit, FeatureMask, Split
 
@@ -15,6 +18,7 @@ __all__ = [
     "AdditiveCoupling",
     "AffineCoupling",
     "AllFree",
+    "CayleyOrthogonal",
     "Chain",
     "ChannelSplit",
     "CheckerboardSplit",
@@ -22,12 +26,15 @@ __all__ = [
     "ElementwiseAffine",
     "FeatureMask",
     "Flatten",
+    "Householder",
     "Identity",
     "Invert",
     "InvertibleLinear",
     "Logit",
     "Multiscale",
     "Permutation",
+    "Planar",
+    "Radial",
     "Reverse",
     "Scale",
     "Split",

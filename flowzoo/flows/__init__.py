@@ -5,10 +5,14 @@ import inspect
 from flowzoo.errors import nearest
 from flowzoo.flows.base import Flow
 from flowzoo.flows.glow import Glow
+from flowzoo.flows.planar import PlanarFlow
+from flowzoo.flows.radial import RadialFlow
 from flowzoo.flows.realnvp import RealNVP
 
 FAMILIES = {
     "glow": Glow,
+    "planar": PlanarFlow,
+    "radial": RadialFlow,
     "realnvp": RealNVP,
 }
 
@@ -30,4 +34,4 @@ def create(family: str, **config) -> Flow:
     return FAMILIES[family](**config)
 
 
-__all__ = ["FAMILIES", "Flow", "Glow", "RealNVP", "create"]
+__all__ = ["FAMILIES", "Flow", "Glow", "PlanarFlow", "RadialFlow", "RealNVP", "create"]
