@@ -20,8 +20,8 @@ def monotone_root(
 ) -> tf.Tensor:
     """The t between `low` and `high` with f(t) = target, to the rounding of f.
 
-    Newton's method, kept within a bracket that only shrinks, and bisection where Newton would leave it or take longer
-    steps than before. An element stops by itself, so that no other one, be it NaN, changes a bit of it. First
+    Newton's method, kept within a bracket that only shrinks, and bisection where Newton would leave it or its
+    steps do not become shorter. An element stops by itself, so that no other one, be it NaN, changes a bit of it. First
     derivatives are those of the implicit function, dt = (dtarget - df) / f'(t), whatever the search did.
 
     Args:
@@ -45,18 +45,21 @@ def monotone_root(
 
 
 def _search(function, target, low, high, start, parameters, iterations):
+    half = tf.constant(0.5, start.dtype)
     rounding = 8.0 * float(np.finfo(start.dtype.as_numpy_dtype).eps)  # below that a last step is taken
 
     def advance(t, step, low, high, searching):
         value, slope = function(t, *parameters)
         excess = value - target
         low, high = tf.where(excess <= 0.0, t, low), tf.where(excess >= 0.0, t, high)
-        newton, middle = t - excess / slope, 0.5 * low + 0.5 * high
-        trusted = (newton >= low) & (newton <= high) & (tf.abs(newton - t) <= step)
+        middle, move = 0.5 * low + 0.5 * high, -excess / slope
+        newton = t + move
+        longest = tf.abs(step) * tf.where((move < 0.0) == (step < 0.0), half * 2.0, half)  # turning back must converge
+        trusted = (newton > low) & (newton < high) & (tf.abs(move) <= longest)
         off = tf.abs(excess) > rounding * (tf.abs(t) + tf.abs(target))  # not so for NaN, which ends the search
         best = tf.where(searching, tf.where(trusted, newton, tf.where(off, middle, t)), t)
         going = searching & off & (best != t) & (low < middle) & (middle < high)
-        return best, tf.abs(best - t), low, high, going
+        return best, best - t, low, high, going
 
-    state = (start, high - low, low, high, tf.ones_like(start, tf.bool))
+    state = (start, 2.0 * (high - low), low, high, tf.ones_like(start, tf.bool))
     return tf.while_loop(lambda *state: tf.reduce_any(state[-1]), advance, state, maximum_iterations=iterations)[0]
