@@ -9,13 +9,12 @@ from tests import cases
 
 
 @pytest.mark.parametrize("family", ["planar", "radial"])
-@pytest.mark.parametrize(("dtype", "most"), [("float32", 1e-3), ("float64", 1e-11)])
-def test_a_hundred_layers_of_random_weights(family, dtype, most):
-    flow = cases.randomized(create(family, event_shape=(5,), depth=100, dtype=dtype))
-    x = np.random.default_rng(0).normal(size=(64, 5)).astype(dtype)
+def test_a_hundred_layers_of_random_weights(family):
+    flow = cases.randomized(create(family, event_shape=(5,), depth=100))
+    x = np.random.default_rng(0).normal(size=(64, 5)).astype("float32")
     flow.adapt(x)
     assert np.isfinite(flow.log_prob(x)).all()
-    assert flow.reconstruction_error(x).numpy().max() < most
+    assert flow.reconstruction_error(x).numpy().max() < 1e-3
 
 
 @pytest.mark.parametrize("family", ["planar", "radial"])
