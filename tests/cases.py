@@ -73,6 +73,19 @@ def _plain(kind, *args, shape=VECTOR, draw="normal", **options):
     return TransformCase(lambda dtype, _: kind(shape, *args, dtype=dtype, **options), shape, draw)
 
 
+def _parametric(kind, features=0):
+    """A row of a bijector with own parameters, which a network changes by the condition if there is one."""
+
+    def build(dtype, conditioner_dtype):
+        network = None
+        if features:
+            count = kind.parameter_count(VECTOR[0])
+            network = MLP(0, count, [6], features, seed=1, dtype=conditioner_dtype)
+        return kind(VECTOR, network, seed=2, dtype=dtype)
+
+    return TransformCase(build, condition_features=features, takes_bfloat16=bool(features))
+
+
 def _from_tfp(dtype, _):
     import tensorflow_probability as tfp
 
@@ -120,6 +133,7 @@ TRANSFORMS = {
     "autoregressive-condition": _autoregressive(b.Affine(), features=3, order=[3, 0, 4, 1, 2]),
     "autoregressive-residual": _autoregressive(b.Affine(), residual=True, hidden=[7, 7, 7, 7, 7], activation="tanh"),
     "autoregressive-narrow": _autoregressive(b.Affine(), hidden=[2]),
+    "autoregressive-mixture": _autoregressive(b.GaussianMixtureMap(3)),
     "autoregressive-spline": _autoregressive(b.RationalQuadratic(4, 2.0), features=3),
     "autoregressive-inverse": _autoregressive(b.Affine(), features=3, invert=True),
     "actnorm-vector": _plain(b.ActNorm),
@@ -127,6 +141,13 @@ TRANSFORMS = {
     "elementwise-affine": _plain(b.ElementwiseAffine, shape=IMAGE),
     "linear-vector": _plain(b.InvertibleLinear, seed=3),
     "linear-image": _plain(b.InvertibleLinear, shape=(2, 2, 4), seed=3),
+    "householder": _plain(b.Householder, 3, seed=3),
+    "cayley-vector": _plain(b.CayleyOrthogonal, seed=3),
+    "cayley-image": _plain(b.CayleyOrthogonal, shape=(2, 2, 4), seed=3),
+    "planar": _parametric(b.Planar),
+    "planar-condition": _parametric(b.Planar, features=3),
+    "radial": _parametric(b.Radial),
+    "radial-condition": _parametric(b.Radial, features=3),
     "permutation": _plain(b.Permutation, [2, 0, 4, 1, 3]),
     "reverse": _plain(b.Reverse),
     "squeeze": _plain(b.Squeeze, shape=IMAGE),
@@ -135,6 +156,7 @@ TRANSFORMS = {
     "scale": _plain(b.Scale, 3.0, -0.5),
     "logit": _plain(b.Logit, draw="uniform"),
     "chain": TransformCase(_chain, condition_features=3, takes_bfloat16=True),
+    "invert-planar": TransformCase(lambda dtype, _: b.Invert(b.Planar(VECTOR, seed=2, dtype=dtype))),
     "invert": TransformCase(lambda *types: b.Invert(_chain(*types)), condition_features=3, takes_bfloat16=True),
     "identity": _plain(b.Identity),
     "dequantize": _plain(b.UniformDequantization, shape=IMAGE, draw="integers"),
@@ -145,6 +167,10 @@ TRANSFORMS = {
 _small = {"depth": 2, "hidden": 5, "blocks": 1, "seed": 5}
 _tiny = {"levels": 2, "depth": 1, "hidden": 4, "seed": 5}
 FLOWS = {  # name: (family, flat configuration)
+    "planar": ("planar", {"depth": 3, "seed": 5}),
+    "planar-classes": ("planar", {"depth": 2, "hidden": 8, "classes": 3, "seed": 5}),
+    "radial": ("radial", {"depth": 3, "seed": 5}),
+    "radial-condition": ("radial", {"depth": 2, "hidden": 8, "condition_features": 3, "seed": 5}),
     "realnvp": ("realnvp", {"event_shape": (2,), "depth": 2, "hidden": 8, "seed": 5}),
     "realnvp-condition": (
         "realnvp",
@@ -160,6 +186,7 @@ FLOWS = {  # name: (family, flat configuration)
     "nice-image": ("nice", {"event_shape": (4, 4, 1), "bits": 8, "depth": 2, "hidden": 8, "seed": 5}),
     "maf": ("maf", {"event_shape": (2,), "depth": 2, "hidden": 8, "seed": 5}),
     "maf-classes": ("maf", {"event_shape": (3,), "random_order": True, "residual": True, "classes": 3, **_small}),
+    "maf-mog": ("maf-mog", {"event_shape": (2,), "components": 3, "depth": 1, "hidden": 8, "seed": 5}),
     "maf-image": ("maf", {"event_shape": (3, 3, 1), "bits": 8, "depth": 1, "hidden": 9, "alpha": 0.05, "seed": 5}),
     "iaf-condition": ("iaf", {"event_shape": (2,), "depth": 2, "hidden": 8, "condition_features": 3, "seed": 5}),
     "nsf-ar": ("nsf-ar", {"event_shape": (2,), "depth": 1, "hidden": 8, "bins": 4, "seed": 5}),

@@ -7,7 +7,11 @@ from flowzoo.bijectors.coupling import AdditiveCoupling, AffineCoupling, Couplin
 from flowzoo.bijectors.dequantize import UniformDequantization, VariationalDequantization
 from flowzoo.bijectors.elementwise import Logit, Scale
 from flowzoo.bijectors.linear import InvertibleLinear, Permutation, Reverse
+from flowzoo.bijectors.mixture import GaussianMixtureMap
 from flowzoo.bijectors.multiscale import Multiscale
+from flowzoo.bijectors.orthogonal import CayleyOrthogonal, Householder
+from flowzoo.bijectors.planar import Planar
+from flowzoo.bijectors.radial import Radial
 from flowzoo.bijectors.reshape import Flatten, Squeeze
 from flowzoo.bijectors.scalar import Affine, ScalarMap, Shift
 from flowzoo.bijectors.spline import RationalQuadratic
@@ -20,6 +24,7 @@ __all__ = [
     "AffineCoupling",
     "AllFree",
     "Autoregressive",
+    "CayleyOrthogonal",
     "Chain",
     "ChannelSplit",
     "CheckerboardSplit",
@@ -27,12 +32,16 @@ __all__ = [
     "ElementwiseAffine",
     "FeatureMask",
     "Flatten",
+    "GaussianMixtureMap",
+    "Householder",
     "Identity",
     "Invert",
     "InvertibleLinear",
     "Logit",
     "Multiscale",
     "Permutation",
+    "Planar",
+    "Radial",
     "RationalQuadratic",
     "Reverse",
     "ScalarMap",

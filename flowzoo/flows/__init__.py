@@ -7,18 +7,24 @@ from flowzoo.flows.base import Flow
 from flowzoo.flows.glow import Glow
 from flowzoo.flows.iaf import IAF
 from flowzoo.flows.maf import MAF
+from flowzoo.flows.maf_mog import MAFMoG
 from flowzoo.flows.nice import NICE
 from flowzoo.flows.nsf_autoregressive import NSFAutoregressive
 from flowzoo.flows.nsf_coupling import NSFCoupling
+from flowzoo.flows.planar import PlanarFlow
+from flowzoo.flows.radial import RadialFlow
 from flowzoo.flows.realnvp import RealNVP
 
 FAMILIES = {
     "glow": Glow,
     "iaf": IAF,
     "maf": MAF,
+    "maf-mog": MAFMoG,
     "nice": NICE,
     "nsf-ar": NSFAutoregressive,
     "nsf-coupling": NSFCoupling,
+    "planar": PlanarFlow,
+    "radial": RadialFlow,
     "realnvp": RealNVP,
 }
 
@@ -40,4 +46,4 @@ def create(family: str, **config) -> Flow:
     return FAMILIES[family](**config)
 
 
-__all__ = ["FAMILIES", "IAF", "MAF", "NICE", "Flow", "Glow", "NSFAutoregressive", "NSFCoupling", "RealNVP", "create"]
+__all__ = ["FAMILIES", "Flow", "create", *sorted(family.__name__ for family in FAMILIES.values())]

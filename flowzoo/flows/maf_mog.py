@@ -1,0 +1,73 @@
+"""MAF MoG: a masked autoregressive flow that ends with mixtures of Gaussians of each feature."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+
+from flowzoo.bijectors import Affine, Chain, GaussianMixtureMap
+from flowzoo.flows.base import Flow
+from flowzoo.flows.vectors import autoregressive_layers, keywords, way_in
+
+
+@keras.saving.register_keras_serializable(package="flowzoo")
+class MAFMoG(Flow):
+    """MAF whose base is an autoregressive density with mixture-of-Gaussians conditionals (MADE MoG).
+
+    Args:
+      event_shape: (features,), or with `bits` any shape.
+      bits: integers 0 ... 2^bits - 1; 0 for continuous vectors.
+      depth: number of affine autoregressive layers before it.
+      components: Gaussians of each feature's mixture.
+      hidden: width of the networks.
+      blocks: hidden layers of each network; with `residual` blocks of two.
+      growth: bound on the log-scales in encode.
+      residual: skip connections in the networks.
+      random_order: a random order of the features in each layer, instead of natural and reversed ones in turn.
+      alpha: of the logit, integers only.
+      classes: number of classes of a class-conditional model; 0 for none.
+      condition_features: size of a condition vector; 0 for none.
+      seed: of the initial weights.
+      dtype: float32, or float64 for continuous vectors.
+
+    Reference: Papamakarios et al. 2017, Masked autoregressive flow for density estimation, arXiv:1705.07057.
+    """
+
+    def __init__(
+        self,
+        event_shape: Sequence[int] = (2,),
+        bits: int = 0,
+        depth: int = 5,
+        components: int = 10,
+        hidden: int = 64,
+        blocks: int = 2,
+        growth: float = 2.0,
+        residual: bool = False,
+        random_order: bool = False,
+        alpha: float = 1e-6,
+        classes: int = 0,
+        condition_features: int = 0,
+        seed: int = 0,
+        dtype: str = "float32",
+        name: str | None = None,
+    ):
+        config = keywords(MAFMoG.__init__, locals())
+        parts, features = way_in(event_shape, bits, alpha, dtype)
+        condition = classes or condition_features
+        options = {
+            "hidden": hidden,
+            "blocks": blocks,
+            "residual": residual,
+            "random_order": random_order,
+            "dtype": dtype,
+        }
+        affine, mixture = Affine(growth=growth), GaussianMixtureMap(components)
+        parts += autoregressive_layers(features, affine, condition, depth=depth, seed=seed, **options)
+        parts += autoregressive_layers(features, mixture, condition, depth=1, seed=seed + depth, **options)
+        super().__init__(Chain(parts), classes=classes, condition_features=condition_features, name=name)
+        self.config = config
+
+    def get_config(self) -> dict[str, Any]:
+        return {**self.config, "name": self.name}

@@ -1,0 +1,69 @@
+"""What the planar and the radial flow share: many small layers, each after an ActNorm."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from flowzoo.bijectors import ActNorm, Chain
+from flowzoo.bijectors.parametric import Parametric
+from flowzoo.conditioners import MLP
+from flowzoo.flows.base import Flow
+from flowzoo.flows.door import check_counts, check_shape
+
+
+class Stack(Flow):
+    """`depth` times ActNorm and a `layer` on continuous vectors; with a condition each layer has a network for it.
+
+    Args:
+      event_shape: (features,).
+      depth: number of layers.
+      hidden: width of the networks, which have one hidden layer.
+      classes: number of classes of a class-conditional model; 0 for none.
+      condition_features: size of a condition vector; 0 for none.
+      conditioner_dtype: Keras dtype policy of the networks, e.g. "mixed_bfloat16"; weights stay in `dtype`.
+      seed: of the initial weights.
+      dtype: float32 or float64.
+    """
+
+    layer: ClassVar[type[Parametric]]
+
+    def __init__(
+        self,
+        event_shape: Sequence[int] = (2,),
+        depth: int = 16,
+        hidden: int = 64,
+        classes: int = 0,
+        condition_features: int = 0,
+        conditioner_dtype: str | None = None,
+        seed: int = 0,
+        dtype: str = "float32",
+        name: str | None = None,
+    ):
+        check_counts(1, depth=depth, hidden=hidden)
+        check_counts(0, classes=classes, condition_features=condition_features)
+        shape = check_shape(event_shape, "event_shape")
+        if len(shape) != 1:
+            raise ValueError(f"{type(self).__name__} takes `event_shape` (features,), got {shape}.")
+        conditioner_dtype, features = conditioner_dtype or dtype, classes or condition_features
+        parts = []
+        for i in range(depth):
+            network = None
+            if features:
+                outputs = self.layer.parameter_count(shape[0])
+                network = MLP(0, outputs, [hidden], features, seed=seed + i, dtype=conditioner_dtype)
+            parts += [ActNorm(shape, dtype=dtype), self.layer(shape, network, seed=seed + i, dtype=dtype)]
+        super().__init__(Chain(parts), classes=classes, condition_features=condition_features, name=name)
+        self.config = {
+            "event_shape": list(shape),
+            "depth": depth,
+            "hidden": hidden,
+            "classes": classes,
+            "condition_features": condition_features,
+            "conditioner_dtype": conditioner_dtype,
+            "seed": seed,
+            "dtype": dtype,
+        }
+
+    def get_config(self) -> dict[str, Any]:
+        return {**self.config, "name": self.name}

@@ -1,0 +1,42 @@
+import numpy as np
+import pytest
+
+from flowzoo import bijectors as b
+from tests import cases
+
+CASES = {"cayley": b.CayleyOrthogonal, "householder": b.Householder}
+
+
+@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("scale", [1e-3, 1.0, 1e3])
+def test_the_transpose_is_the_inverse(name, scale):
+    layer = CASES[name]((9,), seed=1)
+    for weight in layer.trainable_weights:
+        weight.assign(scale * weight)
+    matrix = layer.encode(np.eye(9, dtype="float32"))[0].numpy()
+    np.testing.assert_allclose(matrix @ matrix.T, np.eye(9), atol=2e-6)
+    np.testing.assert_allclose(layer.decode(np.eye(9, dtype="float32"))[0], matrix.T, atol=1e-7)
+
+
+def test_cayley_is_the_formula():
+    layer = cases.randomized(b.CayleyOrthogonal((6,), dtype="float64"))
+    lower, unit = np.tril(layer.lower, -1), np.eye(6)
+    skew = lower - lower.T
+    expected = (unit - skew) @ np.linalg.inv(unit + skew)
+    np.testing.assert_allclose(layer.encode(unit)[0], expected, atol=1e-12)
+    assert np.linalg.det(expected) > 0  # a rotation
+
+
+def test_householder_reflects():
+    layer = b.Householder((4,), 1, dtype="float64")
+    v, unit = layer.vectors.numpy()[0], np.eye(4)
+    np.testing.assert_allclose(layer.encode(v[None])[0], -v[None], rtol=1e-12)
+    across = np.linalg.svd(v[None])[2][1:]
+    np.testing.assert_allclose(layer.encode(across)[0], across, atol=1e-12)
+    for reflections, sign in ((2, 1.0), (3, -1.0)):
+        matrix = b.Householder((4,), reflections, dtype="float64").encode(unit)[0].numpy()
+        np.testing.assert_allclose(np.linalg.det(matrix), sign)
+    layer.vectors.assign(0.0 * layer.vectors)
+    np.testing.assert_array_equal(layer.encode(unit)[0], unit)  # no direction, no reflection
+    with pytest.raises(ValueError, match="`reflections` must be at least 1, got 0"):
+        b.Householder((4,), 0)

@@ -1,0 +1,32 @@
+"""Planar and radial flows: deep, and with a condition from one without."""
+
+import numpy as np
+import pytest
+
+from flowzoo.flows import create
+from flowzoo.flows.weights import load_simpler
+from tests import cases
+
+
+@pytest.mark.parametrize("family", ["planar", "radial"])
+def test_a_hundred_layers_of_random_weights(family):
+    flow = cases.randomized(create(family, event_shape=(5,), depth=100))
+    x = np.random.default_rng(0).normal(size=(64, 5)).astype("float32")
+    flow.adapt(x)
+    assert np.isfinite(flow.log_prob(x)).all()
+    assert flow.reconstruction_error(x).numpy().max() < 1e-3
+
+
+@pytest.mark.parametrize("family", ["planar", "radial"])
+def test_a_condition_may_come_later(family, tmp_path):
+    path, plain = tmp_path / "plain.weights.h5", cases.randomized(create(family, depth=2))
+    plain.save_weights(path)
+    flow = create(family, depth=2, classes=3, hidden=4, seed=1)
+    load_simpler(flow, path)
+    x = np.random.default_rng(0).normal(size=(3, 2)).astype("float32")
+    np.testing.assert_allclose(flow.log_prob(x, np.array([0, 1, 2])), plain.log_prob(x), rtol=1e-5)
+
+
+def test_images_are_refused():
+    with pytest.raises(ValueError, match=r"PlanarFlow takes `event_shape` \(features,\), got \(2, 2, 1\)"):
+        create("planar", event_shape=(2, 2, 1))
