@@ -186,7 +186,7 @@ FLOWS = {  # name: (family, flat configuration)
     "nice-image": ("nice", {"event_shape": (4, 4, 1), "bits": 8, "depth": 2, "hidden": 8, "seed": 5}),
     "maf": ("maf", {"event_shape": (2,), "depth": 2, "hidden": 8, "seed": 5}),
     "maf-classes": ("maf", {"event_shape": (3,), "random_order": True, "residual": True, "classes": 3, **_small}),
-    "maf-mog": ("maf-mog", {"event_shape": (2,), "components": 3, "depth": 1, "hidden": 8, "seed": 5}),
+    "maf-mog": ("maf-mog", {"event_shape": (2,), "components": 3, **_small, "depth": 1, "hidden": 8}),
     "maf-image": ("maf", {"event_shape": (3, 3, 1), "bits": 8, "depth": 1, "hidden": 9, "alpha": 0.05, "seed": 5}),
     "iaf-condition": ("iaf", {"event_shape": (2,), "depth": 2, "hidden": 8, "condition_features": 3, "seed": 5}),
     "nsf-ar": ("nsf-ar", {"event_shape": (2,), "depth": 1, "hidden": 8, "bins": 4, "seed": 5}),

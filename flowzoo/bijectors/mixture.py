@@ -56,24 +56,22 @@ class GaussianMixtureMap:
 
 
 def _normal_scores(x, log_weight, mean, log_scale):
-    """z and log dz/dx."""
+    """z and log dz/dx, from the smaller tail: dz/dx = (density / F) of the mixture over that of the normal at z."""
     u = (x[..., None, :] - mean) * tf.exp(-log_scale)
-    below = tf.reduce_logsumexp(log_weight + log_ndtr(u), axis=-2)
-    above = tf.reduce_logsumexp(log_weight + log_ndtr(-u), axis=-2)
-    z = ndtri_exp(tf.minimum(below, above))
-    z = tf.where(below < above, z, -z)
-    log_density = tf.reduce_logsumexp(log_weight - 0.5 * u * u - HALF_LOG_2PI - log_scale, axis=-2)
-    return z, log_density + 0.5 * z * z + HALF_LOG_2PI
+    below, above = (tf.reduce_logsumexp(log_weight + log_ndtr(side), axis=-2) for side in (u, -u))
+    low = below < above
+    u = tf.where(low[..., None, :], u, -u)
+    log_part = log_weight + log_ndtr(u)
+    log_tail = tf.reduce_logsumexp(log_part, axis=-2)
+    z = ndtri_exp(log_tail)
+    log_rate = tf.reduce_logsumexp(log_part - log_tail[..., None, :] + _log_hazard(u) - log_scale, axis=-2)
+    return tf.where(low, z, -z), log_rate - _log_hazard(z)
 
 
 def log_ndtr(x: tf.Tensor) -> tf.Tensor:
     """log Phi(x), also far out where Phi(x) is no number of the dtype any more."""
-    far = -10.0 if x.dtype == tf.float32 else -30.0
-    near, tail = tf.maximum(x, far), tf.minimum(x, far)
-    square = 1.0 / (tail * tail)
-    series = 1.0 - square * (1.0 - 3.0 * square * (1.0 - 5.0 * square * (1.0 - 7.0 * square)))
-    asymptotic = -0.5 * tail * tail - HALF_LOG_2PI - tf.math.log(-tail) + tf.math.log(series)
-    return tf.where(x < far, asymptotic, tf.math.log(0.5 * tf.math.erfc(-math.sqrt(0.5) * near)))
+    near, tail, log_ratio = _parts(x)
+    return tf.where(x < near, -0.5 * tail * tail - HALF_LOG_2PI - log_ratio, _log_ndtr_near(near))
 
 
 def ndtri_exp(log_p: tf.Tensor) -> tf.Tensor:
@@ -82,7 +80,24 @@ def ndtri_exp(log_p: tf.Tensor) -> tf.Tensor:
     z = tf.where(log_p < -5.0, -tf.sqrt(twice - tf.math.log(twice)), tf.math.ndtri(tf.exp(tf.maximum(log_p, -6.0))))
     for _ in range(3):
         z = tf.stop_gradient(z)
-        now = log_ndtr(z)
-        slope = tf.exp(-0.5 * z * z - HALF_LOG_2PI - now)
-        z = z + (log_p - tf.stop_gradient(now)) / tf.stop_gradient(slope)
+        z = z + (log_p - tf.stop_gradient(log_ndtr(z))) * tf.stop_gradient(tf.exp(-_log_hazard(z)))
     return z
+
+
+def _log_hazard(x):
+    """log of d log Phi / dx, which is phi(x) / Phi(x)."""
+    near, _, log_ratio = _parts(x)
+    return tf.where(x < near, log_ratio, -0.5 * near * near - HALF_LOG_2PI - _log_ndtr_near(near))
+
+
+def _log_ndtr_near(x):
+    return tf.math.log(0.5 * tf.math.erfc(-math.sqrt(0.5) * x))
+
+
+def _parts(x):
+    """x cut off where erfc leaves the numbers of the dtype, what is beyond, and there log(phi / Phi) by its series."""
+    far = -10.0 if x.dtype == tf.float32 else -30.0
+    near, tail = tf.maximum(x, far), tf.minimum(x, far)
+    square = 1.0 / (tail * tail)
+    series = 1.0 - square * (1.0 - 3.0 * square * (1.0 - 5.0 * square * (1.0 - 7.0 * square)))
+    return near, tail, tf.math.log(-tail) - tf.math.log(series)
