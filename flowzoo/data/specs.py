@@ -152,7 +152,7 @@ _SPECS = {
             split_rule=f"{_CELEBA_RULE}; of it {_CELEBA_SUBSET}. 9,723 training images are half size (89x109), all "
             "others official size (178x218); train_official = the 4,560 training images of official size",
             source="a folder with train.tar, validation.tar, test.tar (aligned images under their official names) and "
-            "index.csv (--source_dir), sha256 and size of each image checked",
+            "index.csv, sha256 and size of each image checked",
             files=("train.tar", "validation.tar", "test.tar", "index.csv"),
             folder="celeba_subset",
         ),
@@ -169,8 +169,8 @@ _SPECS = {
             licence="non-commercial research and education only",
             citation="Martin, Fowlkes, Tal, Malik: A database of human segmented natural images and its application to "
             "evaluating segmentation algorithms and measuring ecological statistics. 2001.",
-            source="a folder with images.tar (train/NUMBER.jpg, test/NUMBER.jpg of BSDS300; --source_dir), sha256 of the "
-            "grey pixels checked",
+            source="a folder with images.tar (train/NUMBER.jpg, test/NUMBER.jpg of BSDS300), sha256 of the grey pixels "
+            "checked",
             shipped=0,
             bits=0,
             feature="x",
