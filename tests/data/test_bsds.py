@@ -112,7 +112,9 @@ def test_vectors_have_no_bits_mirrors_or_labels(wrong, message):
 
 def test_other_pixels_and_other_counts_are_refused(folder, tmp_path, monkeypatch):
     monkeypatch.setattr(bsds, "GREY_SHA256", bsds.GREY_SHA256 | {"test": "0" * 64})
-    with pytest.raises(prepare.FetchError, match=r"grey pixels of the test images must have sha256 0{64}, got .*Pillow"):
+    with pytest.raises(
+        prepare.FetchError, match=r"grey pixels of the test images must have sha256 0{64}, got .*Pillow"
+    ):
         prepare.prepare("bsds300", tmp_path / "tfds", source_dir=folder)
     monkeypatch.setattr(bsds, "COUNTS", {"train": 200, "test": 100})
     with pytest.raises(prepare.FetchError, match=r"so many images: .*'train': 200.*, got \{'train': 2, 'test': 1\}"):
