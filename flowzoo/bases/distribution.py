@@ -17,7 +17,8 @@ class FromDistribution(Base):
     """z ~ a `tfd.Distribution` with constant parameters.
 
     The temperature multiplies the distance from the mean, and so the standard deviation; from 0 where TFP knows no
-    finite mean. What TFP draws by rejection (gamma, beta, Student's t) has no XLA kernel on CPU: `StudentT` has.
+    finite mean. TFP's random numbers are others under XLA than elsewhere, and what it draws by rejection (gamma, beta,
+    Student's t) has no XLA kernel on CPU; flows draw without XLA.
 
     Args:
       distribution: of real numbers, with batch shape (); its event shape is that of z. Many normals, say, are one

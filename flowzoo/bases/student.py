@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-import keras
 import tensorflow as tf
 
 from flowzoo import random
@@ -43,10 +42,11 @@ class StudentT(Base):
         super().__init__(event_shape, dtype=dtype, name=name)
         if not 0.0 < freedom < math.inf:
             raise ValueError(f"`freedom` must be positive and finite, got {freedom}.")
-        start = keras.initializers.Constant(math.log(freedom))
-        self.log_freedom = self.add_weight(
-            shape=self.event_shape, initializer=start, trainable=learned, name="log_freedom"
-        )
+
+        def start(shape, dtype):  # Keras' Constant goes through float32
+            return tf.fill(shape, tf.constant(math.log(freedom), dtype))
+
+        self.log_freedom = self.add_weight(self.event_shape, start, trainable=learned, name="log_freedom")
 
     def log_prob(self, z: tf.Tensor, condition: tf.Tensor | None = None) -> tf.Tensor:
         freedom = tf.exp(self.log_freedom)
