@@ -10,8 +10,8 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
+from flowzoo import bases, flows, random
 from flowzoo import bijectors as b
-from flowzoo import flows, random
 from flowzoo.conditioners import MADE, MLP, GlowConvNet, ResidualConvNet
 from flowzoo.transform import Transform
 
@@ -164,6 +164,38 @@ TRANSFORMS = {
     "from-tfp": TransformCase(_from_tfp, draw="positive"),
 }
 
+
+@dataclasses.dataclass(frozen=True)
+class BaseCase:
+    """A row: how to build it from a dtype, and the features of its condition (0 for none)."""
+
+    build: Callable[[str], bases.Base]
+    condition_features: int = 0
+
+
+def _from_distribution(dtype):
+    from tensorflow_probability import distributions as tfd
+
+    zero = np.zeros((), dtype)
+    return bases.FromDistribution(tfd.Sample(tfd.Laplace(zero + 0.5, zero + 2.0), VECTOR))
+
+
+def _conditional(dtype):
+    return bases.ConditionalNormal(VECTOR, 3, MLP(3, 10, [6], seed=1, dtype=dtype), dtype=dtype)
+
+
+BASES = {
+    "standard-normal": BaseCase(lambda dtype: bases.StandardNormal(VECTOR, dtype=dtype)),
+    "diagonal-normal": BaseCase(lambda dtype: bases.DiagonalNormal(VECTOR, dtype=dtype)),
+    "gaussian-mixture": BaseCase(lambda dtype: bases.GaussianMixture(VECTOR, 3, seed=2, dtype=dtype)),
+    "student-t": BaseCase(lambda dtype: bases.StudentT(VECTOR, 3.0, dtype=dtype)),
+    "student-t-learned": BaseCase(lambda dtype: bases.StudentT(VECTOR, 6.0, learned=True, dtype=dtype)),
+    "uniform": BaseCase(lambda dtype: bases.Uniform(VECTOR, -1.0, np.arange(1.0, 6.0), dtype=dtype)),
+    "class-conditional": BaseCase(lambda dtype: bases.ClassConditional(VECTOR, 3, dtype=dtype), 3),
+    "conditional-normal": BaseCase(_conditional, 3),
+    "from-distribution": BaseCase(_from_distribution),
+}
+
 _small = {"depth": 2, "hidden": 5, "blocks": 1, "seed": 5}
 _tiny = {"levels": 2, "depth": 1, "hidden": 4, "seed": 5}
 FLOWS = {  # name: (family, flat configuration)
@@ -209,6 +241,11 @@ def new_transform(name, dtype="float32", conditioner_dtype=None):
     return randomized(TRANSFORMS[name].build(dtype, conditioner_dtype or dtype))
 
 
+def new_base(name, dtype="float32"):
+    """The base of a row with random weights, the same ones each time."""
+    return randomized(BASES[name].build(dtype))
+
+
 def new_flow(name, **changes):
     """The flow of a row with random weights, the same ones each time."""
     family, config = FLOWS[name]
@@ -216,7 +253,16 @@ def new_flow(name, **changes):
 
 
 transform = functools.cache(new_transform)  # shared by tests that leave the weights alone
+base = functools.cache(new_base)
 flow = functools.cache(new_flow)
+
+
+def base_data(name, rows=6, dtype="float32", seed=1):
+    """z, condition, seeds of a row's base; z lies in the box of the uniform one."""
+    numbers, features = np.random.default_rng(seed), BASES[name].condition_features
+    z = numbers.uniform(-0.9, 0.9, (rows, *VECTOR)).astype(dtype)
+    condition = np.eye(3, dtype=dtype)[np.arange(rows) % 3] if features else None
+    return tf.constant(z), None if condition is None else tf.constant(condition), random.row_seeds(7, rows)
 
 
 def transform_data(name, rows=6, dtype="float32", seed=1):

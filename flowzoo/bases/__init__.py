@@ -1,5 +1,21 @@
 """Base distributions of the latent."""
 
-from flowzoo.bases.normal import StandardNormal
+from flowzoo.bases.base import Base
+from flowzoo.bases.conditional import ClassConditional, ConditionalNormal
+from flowzoo.bases.distribution import FromDistribution
+from flowzoo.bases.mixture import GaussianMixture
+from flowzoo.bases.normal import DiagonalNormal, StandardNormal
+from flowzoo.bases.student import StudentT
+from flowzoo.bases.uniform import Uniform
 
-__all__ = ["StandardNormal"]
+__all__ = [
+    "Base",
+    "ClassConditional",
+    "ConditionalNormal",
+    "DiagonalNormal",
+    "FromDistribution",
+    "GaussianMixture",
+    "StandardNormal",
+    "StudentT",
+    "Uniform",
+]

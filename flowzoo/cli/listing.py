@@ -26,8 +26,7 @@ def run(args: argparse.Namespace) -> int:
         return 0
     width = max(len(preset.name) for preset in presets)
     for preset in presets:
-        metric = (preset.metrics or {}).get("bits_per_dim")
         absent = "recipe only" if preset.recipe_only else "no weights yet"
-        value = f"{metric['value']:.3f} bits/dim" if metric else absent
+        value = preset.likelihood.text(preset.measured, absent)
         print(f"{preset.name:{width}}  {value:15}  {preset.description}")
     return 0

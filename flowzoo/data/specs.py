@@ -23,7 +23,7 @@ class DatasetSpec:
     Attributes:
         name: flowzoo's name of the data set.
         tfds_name: name and version of the TFDS builder, such as "mnist:3.0.1".
-        event_shape: (height, width, channels) of one uint8 example.
+        event_shape: (height, width, channels) of an image, (features,) of a vector.
         classes: number of label classes, labels are 0 ... classes - 1; 0 for a data set without labels.
         splits: flowzoo split -> TFDS split string.
         sizes: flowzoo split -> number of examples.
@@ -34,11 +34,15 @@ class DatasetSpec:
         source: where the official files are taken from.
         shipped: how many test examples lie in the package (`flowzoo.data.fixture`); 0 for none.
         subset: how much of a larger data set this is, in words, for cards; "" for a whole one.
+        bits: examples are uint8 integers of so many bits; 0 for continuous data, float32.
+        feature: the key of an example in a TFDS record.
+        files: what a folder given as --source_dir must hold; () for a data set that packages or TFDS have.
+        folder: the name of that folder in ../shared/data beside the checkout, where it is looked for by default.
     """
 
     name: str
     tfds_name: str
-    event_shape: tuple[int, int, int]
+    event_shape: tuple[int, ...]
     classes: int
     splits: Mapping[str, str]
     sizes: Mapping[str, int]
@@ -49,6 +53,15 @@ class DatasetSpec:
     source: str
     shipped: int
     subset: str = ""
+    bits: int = 8
+    feature: str = "image"
+    files: tuple[str, ...] = ()
+    folder: str = ""
+
+    @property
+    def dtype(self) -> str:
+        """dtype of an example."""
+        return "uint8" if self.bits else "float32"
 
     @property
     def training_splits(self) -> list[str]:
@@ -138,8 +151,31 @@ _SPECS = {
             subset=_CELEBA_SUBSET,
             split_rule=f"{_CELEBA_RULE}; of it {_CELEBA_SUBSET}. 9,723 training images are half size (89x109), all "
             "others official size (178x218); train_official = the 4,560 training images of official size",
-            source="a folder with train.tar, validation.tar, test.tar and index.csv (--source_dir), sha256 and size of "
-            "each image checked",
+            source="a folder with train.tar, validation.tar, test.tar (aligned images under their official names) and "
+            "index.csv, sha256 and size of each image checked",
+            files=("train.tar", "validation.tar", "test.tar", "index.csv"),
+            folder="celeba_subset",
+        ),
+        DatasetSpec(
+            name="bsds300",
+            tfds_name="bsds300:1.0.0",
+            event_shape=(63,),
+            classes=0,
+            splits=MappingProxyType({"train": "train", "validation": "validation", "test": "test"}),
+            sizes=MappingProxyType({"train": 1_000_000, "validation": 50_000, "test": 250_000}),
+            split_rule="train and validation = random 8x8 patches of the 200 training images, test = of the 100 test "
+            "images; drawn apart with replacement, so validation patches overlap training patches",
+            flip_ok=False,
+            licence="non-commercial research and education only",
+            citation="Martin, Fowlkes, Tal, Malik: A database of human segmented natural images and its application to "
+            "evaluating segmentation algorithms and measuring ecological statistics. 2001.",
+            source="a folder with images.tar (train/NUMBER.jpg, test/NUMBER.jpg of BSDS300), sha256 of the grey pixels "
+            "checked",
+            shipped=0,
+            bits=0,
+            feature="x",
+            files=("images.tar",),
+            folder="bsds300",
         ),
     )
 }

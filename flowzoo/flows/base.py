@@ -31,7 +31,7 @@ class Flow(Computations):
 
     Args:
       transform: a `Transform`.
-      base: base distribution over `transform.latent_shape`; a standard normal if not given.
+      base: base distribution over `transform.latent_shape`, of `flowzoo.bases`; a standard normal if not given.
       classes: the condition is an integer label 0 ... classes - 1, handed to the conditioners one-hot; 0 for none.
       condition_features: the condition is a vector of so many numbers; 0 for none.
       name: Keras name.
@@ -57,6 +57,8 @@ class Flow(Computations):
         base = base or StandardNormal(transform.latent_shape, dtype=transform.compute_dtype)
         if base.event_shape != transform.latent_shape:
             raise ValueError(f"`base` must have event_shape {transform.latent_shape}, got {base.event_shape}.")
+        if base.compute_dtype != transform.compute_dtype:
+            raise ValueError(f"`base` must have the transform's dtype {self.compute_dtype}, got {base.compute_dtype}.")
         self.transform = transform
         self.base = base
         self.classes = int(classes)
@@ -124,7 +126,7 @@ class Flow(Computations):
         Args:
           n: how many.
           condition: (n,) labels or (n, condition_features), as the flow was built.
-          temperature: a number or (n,): standard deviation of the base, 1.0 is the model's own.
+          temperature: a number or (n,): scale of the base (the class of the base says how), 1.0 is the model's own.
           seed: None (drawn from TensorFlow's global generator), an int, or (n, 2) int32, one stream per row.
           batch_size: rows decoded at once.
 

@@ -1,4 +1,4 @@
-"""Measure a flow on a split: mean negative log-likelihood with its standard error and its convention."""
+"""Measure a flow on a split: its mean likelihood with its standard error and its convention."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ import numpy as np
 
 from flowzoo import data
 from flowzoo.flows import Flow
+from flowzoo.training.likelihood import stated
 
 
 def unit(flow: Flow) -> str:
-    """What a flow's likelihood is reported in: "bits_per_dim" for integer data, else "nats" per example."""
-    return "bits_per_dim" if flow.bits else "nats"
+    """What `losses` are in: "bits_per_dim" for integer data, else "nats" per example."""
+    return stated(flow.bits).loss
 
 
 def losses(
@@ -63,7 +64,7 @@ def evaluate(
     batch_size: int = 128,
     data_dir: str | os.PathLike | None = None,
 ) -> dict[str, Any]:
-    """Measures the mean of -log p(x) over a split.
+    """Measures the mean likelihood over a split, as `flowzoo.training.likelihood.stated` tells it.
 
     Args:
         flow: the model.
@@ -76,14 +77,15 @@ def evaluate(
         data_dir: as in `flowzoo.data.load`.
 
     Returns:
-        metric ("bits_per_dim" or "nats"), value, standard_error (over examples), kind, draws, seed, split, examples,
-        non_finite (how many examples have no finite value), bits.
+        metric ("bits_per_dim", or "log_likelihood" in nats), value, standard_error (over examples), kind, draws, seed,
+        split, examples, non_finite (how many examples have no finite value), bits.
     """
     x, condition = arrays(dataset, split, limit, data_dir)
-    values = losses(flow, x, condition, batch_size=batch_size, seed=seed, samples=draws)
+    measure = stated(flow.bits)
+    values = measure.sign * losses(flow, x, condition, batch_size=batch_size, seed=seed, samples=draws)
     count = len(values)
     return {
-        "metric": unit(flow),
+        "metric": measure.metric,
         "value": float(values.mean()),
         "standard_error": float(values.std(ddof=1) / math.sqrt(count)) if count > 1 else None,
         "kind": flow.kind,

@@ -107,6 +107,10 @@ def require_dataset(preset: Preset) -> None:
             f"{nearest(name, data.names())}"
         )
     facts = data.spec(name)
+    least, bits = min(facts.bits, 1), preset.dataset["bits"]
+    if not least <= bits <= facts.bits:
+        wanted = f"{least} to {facts.bits}" if facts.bits else "0 (continuous)"
+        raise PresetError(f"{preset.source}: `dataset.bits` must be {wanted} for {name!r}, got {bits}.")
     if preset.dataset["labels"] and not facts.classes:
         raise PresetError(f"{preset.source}: `dataset.labels` must be false for {name!r}, which has no labels.")
     if split and split not in facts.training_splits:

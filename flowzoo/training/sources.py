@@ -25,8 +25,8 @@ class Sources:
     Args:
         preset: its `dataset` says name, bits and labels.
         recipe: the recipe.
-        fixture: if the data set isn't prepared here, use the fixture's few examples, or smooth noise where there is
-            no fixture.
+        fixture: if the data set isn't prepared here, use the fixture's few examples, or noise where there is no
+            fixture.
 
     Raises:
         PresetError: there is no such data set, or the recipe does not suit it.
@@ -109,10 +109,12 @@ class Sources:
 
 def _stand_in(dataset: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray | None]:
     facts = data.spec(dataset["name"])
-    what = "the fixture's examples" if facts.shipped else "smooth noise, as its images may not be shipped"
+    what = "the fixture's examples" if facts.shipped else "noise, as none of it may be shipped"
     logging.warning("%s is not prepared here: this smoke run uses %s.", facts.name, what)
+    if not facts.bits:
+        return np.random.default_rng(0).standard_normal((64, *facts.event_shape), facts.dtype), None
     x, labels = data.fixture(facts.name) if facts.shipped else (_smooth_noise(64, facts.event_shape), None)
-    return x >> (8 - dataset["bits"]), labels if dataset["labels"] else None
+    return x >> (facts.bits - dataset["bits"]), labels if dataset["labels"] else None
 
 
 def _smooth_noise(count: int, shape: tuple[int, int, int]) -> np.ndarray:

@@ -24,13 +24,13 @@ def card(name: str | Path) -> Preset:
 
 def summary(preset: Preset) -> str:
     """The card in a few lines of plain text."""
-    value = RECIPE_ONLY if preset.recipe_only else metric_text((preset.metrics or {}).get("bits_per_dim"))
+    value = RECIPE_ONLY if preset.recipe_only else metric_text(preset.measured)
     size = f", {preset.parameters:,} parameters" if preset.parameters else ""
     lines = [
         f"{preset.name} (revision {preset.revision}): {preset.description}",
         f"  family     {preset.family}{size}",
         f"  data       {data_text(preset)}",
-        f"  bits/dim   {value}",
+        f"  {preset.likelihood.unit:10} {value}",
     ]
     lines += [f"  trained    {training_text(preset)}"] if preset.trained else []
     lines += [f"  published  {published_text(entry)}" for entry in preset.published]
@@ -41,7 +41,7 @@ def summary(preset: Preset) -> str:
 
 
 def metric_text(metric: dict[str, Any] | None) -> str:
-    """A bits/dim metric with its protocol in one line."""
+    """A likelihood with its protocol in one line."""
     if metric is None:
         return "not measured yet: no trained weights"
     value = f"{metric['value']:.4f} ± {metric['standard_error']:.4f}"
@@ -49,10 +49,11 @@ def metric_text(metric: dict[str, Any] | None) -> str:
 
 
 def protocol_text(metric: dict[str, Any]) -> str:
-    """How a bits/dim metric was measured."""
+    """How a likelihood was measured."""
     plural = "" if metric["draws"] == 1 else "s"
+    kind = f"{metric['bits']}-bit" if metric["bits"] else "continuous"
     return (
-        f"{metric['kind']}, {metric['draws']} draw{plural}, seed {metric['seed']}, {metric['bits']}-bit data, "
+        f"{metric['kind']}, {metric['draws']} draw{plural}, seed {metric['seed']}, {kind} data, "
         f"T = {metric['temperature']:g}, {metric['weights']} weights"
     )
 
@@ -61,7 +62,8 @@ def data_text(preset: Preset) -> str:
     """The data set, its bits, and of which larger one it is a part."""
     name = preset.dataset["name"]
     subset = specs.spec(name).subset if name in specs.names() else ""
-    return f"{name}, {preset.dataset['bits']} bits" + (f" ({subset})" if subset else "")
+    bits = f"{preset.dataset['bits']} bits" if preset.dataset["bits"] else "continuous"
+    return f"{name}, {bits}" + (f" ({subset})" if subset else "")
 
 
 def training_text(preset: Preset) -> str:

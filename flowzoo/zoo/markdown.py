@@ -20,8 +20,9 @@ normal: flows are known to give some other data sets a higher one (Nalisnick et 
 HEAD = """# Model cards
 
 Written by `python tools/make_cards.py` from `flowzoo/zoo/presets/*.json`; do not edit.
-bits/dim is -log2 p(x) / D with x in its native integers; lower is better. The number after ± is the standard error over
-examples. `flowzoo verify NAME` measures the numbers again.
+bits/dim is -log2 p(x) / D with x in its native integers; lower is better. log_likelihood, of continuous data, is
+log p(x) in nats per example; higher is better. The number after ± is the standard error over examples.
+`flowzoo verify NAME` measures the numbers again.
 """
 
 
@@ -39,7 +40,8 @@ def markdown_card(preset: Preset) -> str:
         parts.append(f"**Restricted: {restriction_text(preset)}.**\n")
     if preset.trained:
         folder = f"checkpoints/{preset.name}"
-        parts.append(f"![samples: 8 rows at T = 1, then one at each of 0.9 ... 0.6]({folder}/samples.png)\n")
+        if "samples.png" in preset.files:
+            parts.append(f"![samples: 8 rows at T = 1, then one at each of 0.9 ... 0.6]({folder}/samples.png)\n")
         if "interpolations.png" in preset.files:
             parts.append(f"![lines between samples at T = 0.7]({folder}/interpolations.png)\n")
     parts += [_table(("", ""), _facts(preset)), "### Measured and published\n", _table(*_measured(preset))]
@@ -52,15 +54,14 @@ def preset_table(presets: list[Preset]) -> str:
     """The README's table of presets."""
     rows = []
     for preset in presets:
-        metric = (preset.metrics or {}).get("bits_per_dim")
         absent = "recipe only, no weights" if preset.recipe_only else "not trained yet"
-        value = f"{metric['value']:.3f}" if metric else absent
+        value = preset.likelihood.text(preset.measured, absent)
         limit = f"; {restriction_text(preset)}" if restriction_text(preset) else ""
         count = f"{preset.parameters:,}" if preset.parameters else ""
         rows.append(
             (f"[{preset.name}](MODEL_CARDS.md#{preset.name})", f"{preset.dataset['name']}{limit}", value, count)
         )
-    return _table(("preset", "data", "test bits/dim", "parameters"), rows)
+    return _table(("preset", "data", "test", "parameters"), rows)
 
 
 def readme_with_table(readme: str, presets: list[Preset]) -> str:

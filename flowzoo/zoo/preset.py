@@ -9,6 +9,7 @@ from typing import Any
 
 from flowzoo.errors import PresetError, nearest
 from flowzoo.files import write_atomic
+from flowzoo.training.likelihood import Likelihood, stated
 from flowzoo.zoo.schema import check_preset
 
 PRESETS = Path(__file__).parent / "presets"
@@ -80,6 +81,16 @@ class Preset:
     def trained(self) -> bool:
         """Whether trained weights were published for this preset."""
         return self.files is not None
+
+    @property
+    def likelihood(self) -> Likelihood:
+        """How the likelihood of this preset is stated; `build` requires the flow to be of the same bits."""
+        return stated(self.dataset["bits"])
+
+    @property
+    def measured(self) -> dict[str, Any] | None:
+        """The likelihood on the test split with its protocol, once it is published."""
+        return (self.metrics or {}).get(self.likelihood.metric)
 
     def to_dict(self) -> dict[str, Any]:
         """A plain dictionary, ready for JSON; fields not measured yet are left out."""

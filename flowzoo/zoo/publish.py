@@ -23,7 +23,7 @@ from flowzoo.zoo.pictures import write_png
 from flowzoo.zoo.preset import PRESETS, Preset
 from flowzoo.zoo.schema import MEASURED, Default
 
-FILES = (store.WEIGHTS, "samples.png", "interpolations.png", "history.csv")
+PICTURES = ("samples.png", "interpolations.png")  # of flows of images
 COOLER = (0.9, 0.8, 0.7, 0.6)  # temperatures of the last rows of samples.png
 
 
@@ -99,17 +99,18 @@ def measured(preset: Preset, flow: Flow, test: Examples, weights: str) -> dict[s
     Returns:
         The preset's `metrics`.
     """
-    shipped = shipped_examples(preset)
+    shipped, metric = shipped_examples(preset), preset.likelihood.metric
     (x, condition), what = inputs(preset, flow)
+    range_ = "data range 1" if flow.bits else "in units of the data"
     one = None if condition is None else condition[:1]
-    metrics = {"bits_per_dim": _likelihood(preset, flow, test, "test", weights)}
+    metrics = {metric: _likelihood(preset, flow, test, "test", weights)}
     if shipped is not None:
         split = "the test images shipped with flowzoo"
-        metrics["fixture_bits_per_dim"] = _likelihood(preset, flow, shipped, split, weights)
+        metrics[f"fixture_{metric}"] = _likelihood(preset, flow, shipped, split, weights)
     return metrics | {
         "reconstruction_error": {
             "value": measure.reconstruction_error(flow, x, condition),
-            "note": f"largest |decode(encode(y)) - y|, data range 1, {len(x)} {what}, float32",
+            "note": f"largest |decode(encode(y)) - y|, {range_}, {len(x)} {what}, float32",
         },
         "log_det_error": {
             "value": measure.log_det_error(flow, x[:1], one),
@@ -123,9 +124,12 @@ def measured(preset: Preset, flow: Flow, test: Examples, weights: str) -> dict[s
 
 
 def write_files(flow: Flow, folder: Path, *, bits: int, history: bytes) -> None:
-    """Write `FILES`: weights, history, samples (8 rows at T = 1, then one at each of `COOLER`; a column for each class)
-    and interpolations between samples at T = 0.7."""
+    """Write weights and history, and of a flow of images `PICTURES`: samples (8 rows at T = 1, then one at each of
+    `COOLER`; a column for each class) and interpolations between samples at T = 0.7."""
     save_weights(flow, folder / store.WEIGHTS)
+    write_atomic(folder / "history.csv", history)
+    if not _of_images(flow):
+        return
     width = pictures.columns(flow)
     seeds = random.row_seeds(0, pictures.ROWS * width).numpy()
     rows = np.concatenate([seeds, *([seeds[:width]] * len(COOLER))])
@@ -133,18 +137,18 @@ def write_files(flow: Flow, folder: Path, *, bits: int, history: bytes) -> None:
     images = flow.sample(len(rows), pictures.classes(flow, len(rows)), temperature=temperatures, seed=rows).numpy()
     write_png(folder / "samples.png", images, columns=width, bits=bits)
     write_png(folder / "interpolations.png", pictures.interpolated(flow, 0, 0.7), columns=pictures.STEPS, bits=bits)
-    write_atomic(folder / "history.csv", history)
 
 
 def recorded(preset: Preset, flow: Flow, folder: Path, metrics: dict, provenance: dict) -> Preset:
     """The preset with everything that is filled at publication; the files must lie in `folder`."""
+    files = [store.WEIGHTS, *(PICTURES if _of_images(flow) else ()), "history.csv"]
     return Preset.from_dict(
         preset.to_dict()
         | {
             "parameters": int(flow.count_params()),
             "fingerprint": fingerprint(file_layout(folder / store.WEIGHTS)),
             "files": {
-                name: {"sha256": sha256(folder / name), "bytes": (folder / name).stat().st_size} for name in FILES
+                name: {"sha256": sha256(folder / name), "bytes": (folder / name).stat().st_size} for name in files
             },
             "metrics": metrics,
             "provenance": provenance,
@@ -154,7 +158,8 @@ def recorded(preset: Preset, flow: Flow, folder: Path, metrics: dict, provenance
 
 def _likelihood(preset: Preset, flow: Flow, examples: Examples, split: str, weights: str) -> dict[str, Any]:
     x, condition = examples
-    value, error = measure.mean_and_error(losses(flow, x, condition, samples=1, seed=0))
+    values = preset.likelihood.sign * losses(flow, x, condition, samples=1, seed=0)
+    value, error = measure.mean_and_error(values)
     return {
         "value": value,
         "standard_error": error,
@@ -167,6 +172,10 @@ def _likelihood(preset: Preset, flow: Flow, examples: Examples, split: str, weig
         "temperature": 1.0,
         "weights": weights,
     }
+
+
+def _of_images(flow: Flow) -> bool:
+    return len(flow.event_shape) == 3
 
 
 def _provenance(result: dict[str, Any]) -> dict[str, Any]:
@@ -206,15 +215,16 @@ def _whole(preset: Preset, key: str) -> Any:
 def _require_better(preset: Preset, metrics: dict[str, dict[str, Any]]) -> None:
     if preset.metrics is None:
         return
-    before, now = preset.metrics["bits_per_dim"], metrics["bits_per_dim"]
+    stated = preset.likelihood
+    before, now = preset.measured, metrics[stated.metric]
     if before["examples"] != now["examples"]:
         raise CheckpointError(
             f"{preset.name} must be compared on the {before['examples']:,} test examples of its card, got "
             f"{now['examples']:,}. Pass --force to publish without a comparison."
         )
     old, new = before["value"], now["value"]
-    if not new <= old:
+    if not stated.sign * new <= stated.sign * old:
         raise CheckpointError(
-            f"{preset.name} is published with {old:.4f} bits/dim, this run has {new:.4f}. "
+            f"{preset.name} is published with {old:.4f} {stated.unit}, this run has {new:.4f}. "
             "Pass --force to replace it by a worse one."
         )

@@ -14,9 +14,8 @@ from flowzoo.zoo.load import load
 from flowzoo.zoo.measure import log_det_error, non_finite_rate, reconstruction_error
 from flowzoo.zoo.preset import Preset
 
-SAME_DATA = 1e-3  # bits/dim: same examples, draws and seed, other machine
 STANDARD_ERRORS = 3.0  # other examples of the same data
-RECONSTRUCTION = 1e-3  # of the data range: a quarter of one step of 8 bits
+RECONSTRUCTION = 1e-3  # of the data range, a quarter of one step of 8 bits; of continuous data in its units
 LOG_DET = 0.05  # nats, from float32 over all dimensions of one example
 LARGE = 4096  # dimensions; above it, one Jacobian takes minutes and gigabytes
 
@@ -84,11 +83,11 @@ def verify(
 ) -> Report:
     """Measure the numbers of a preset's card again.
 
-    Likelihood is measured on the official test split with the card's draws and seed, and compared to 1e-3 bits/dim; on
-    the first `examples` of it, to 3 standard errors of the difference, by the card's spread. Where the data set is not
-    prepared, the test images shipped with flowzoo stand in, and the report says so; where none may be shipped, the
-    likelihood is not measured, the report is not ok, and it says what to run. The other numbers need no data set: they
-    are measured on the shipped images, or else on samples of the flow.
+    Likelihood is measured on the official test split with the card's draws and seed, and compared to 1e-3 bits/dim, or
+    0.01 nats of continuous data; on the first `examples` of it, to 3 standard errors of the difference, by the card's
+    spread. Where the data set is not prepared, the test images shipped with flowzoo stand in, and the report says so;
+    where none may be shipped, the likelihood is not measured, the report is not ok, and it says what to run. The other
+    numbers need no data set: they are measured on the shipped images, or else on samples of the flow.
 
     Args:
         name: what `flowzoo.load` takes.
@@ -107,18 +106,19 @@ def verify(
     if preset.metrics is None:
         why = "it is a recipe only" if preset.recipe_only else "it was not trained and published"
         raise CheckpointError(f"{preset.name} has no measured numbers{'' if preset.recipe_only else ' yet'}: {why}.")
-    flow = load(name)
+    flow, metric = load(name), preset.likelihood.metric
     shipped = shipped_examples(preset)
     try:
         test, source = official_test(preset, data_dir), "the official test split"
-        checks = _likelihood(preset, flow, test, "bits_per_dim", examples)
+        checks = _likelihood(preset, flow, test, metric, examples)
     except MissingDataError as error:
         if shipped is None:
-            source, card = f"samples of the flow ({error})", preset.metrics["bits_per_dim"]
-            checks = [Check("bits_per_dim", card["value"], None, SAME_DATA, "the data set is not here: see above")]
+            source, value = f"samples of the flow ({error})", preset.measured["value"]
+            absent = "the data set is not here: see above"
+            checks = [Check(metric, value, None, preset.likelihood.tolerance, absent)]
         else:
             source = f"the {len(shipped[0])} test images shipped with flowzoo ({error})"
-            checks = _likelihood(preset, flow, shipped, "fixture_bits_per_dim", examples)
+            checks = _likelihood(preset, flow, shipped, f"fixture_{metric}", examples)
     checks += _exactness(preset, flow)
     left_out = []
     if exhaustive or flow.dims <= LARGE:
@@ -129,19 +129,20 @@ def verify(
 
 
 def _likelihood(preset: Preset, flow: Flow, on: Examples, metric: str, most: int | None) -> list[Check]:
-    card, official = preset.metrics[metric], preset.metrics["bits_per_dim"]
+    card, official, stated = preset.metrics[metric], preset.measured, preset.likelihood
     x, condition = (part if part is None else part[:most] for part in on)
-    mean = float(losses(flow, x, condition, samples=card["draws"], seed=card["seed"]).mean())
+    mean = stated.sign * float(losses(flow, x, condition, samples=card["draws"], seed=card["seed"]).mean())
     protocol = f"{len(x):,} examples, draws {card['draws']}, seed {card['seed']}"
     if len(x) == card["examples"]:
-        checks = [Check("bits_per_dim", card["value"], mean, SAME_DATA, f"{protocol}, same as the card's")]
+        same = f"{protocol}, same as the card's"
+        checks = [Check(stated.metric, card["value"], mean, stated.tolerance, same)]
     else:
         checks = []
     if card is not official or not checks:
         spread = math.sqrt(1 + official["examples"] / len(x))  # the card's, as few examples don't tell theirs
         tolerance = STANDARD_ERRORS * official["standard_error"] * spread
         protocol = f"{protocol}; {STANDARD_ERRORS:g} standard errors of the difference"
-        checks.append(Check("bits_per_dim of the test split", official["value"], mean, tolerance, protocol))
+        checks.append(Check(f"{stated.metric} of the test split", official["value"], mean, tolerance, protocol))
     return checks
 
 

@@ -57,7 +57,7 @@ def test_damaged_data_is_missing_data(tiny, tmp_path):
 
 def test_a_data_set_of_another_size_is_refused(tiny_data_dir):
     with pytest.raises(
-        data.MissingDataError, match=r"expected images of shape \(10000, 28, 28, 1\), got \(20, 28, 28, 1\)"
+        data.MissingDataError, match=r"expected examples of shape \(10000, 28, 28, 1\), got \(20, 28, 28, 1\)"
     ):
         arrays.read("fashion_mnist", "test", tiny_data_dir)
 

@@ -236,7 +236,7 @@ def test_a_folder_without_the_files_is_told_what_is_expected(tmp_path, monkeypat
     wanted = r"Expected train.tar, .*missing: train.tar, validation.tar, test.tar. Pass .*--source_dir=FOLDER"
     with pytest.raises(prepare.FetchError, match=wanted):
         prepare.prepare("celeb_a_subset", tmp_path / "tfds", source_dir=tmp_path)
-    monkeypatch.setattr(prepare, "SUBSET_DEFAULT", tmp_path / "nowhere")
+    monkeypatch.setattr(prepare, "SHARED", tmp_path / "nowhere")
     with pytest.raises(prepare.FetchError, match=r"missing: train.tar, validation.tar, test.tar, index.csv"):
         prepare.prepare("celeb_a_subset", tmp_path / "tfds")
 
@@ -249,13 +249,14 @@ def test_no_package_holds_the_full_data_set(tmp_path):
 
 
 def test_the_shared_archives_are_the_ones_expected():
-    if not (prepare.SUBSET_DEFAULT / "index.csv").exists():
-        pytest.skip(f"the CelebA subset is not in {prepare.SUBSET_DEFAULT}")
-    rows = celeba.read_index(prepare.SUBSET_DEFAULT / "index.csv")
+    folder = prepare.SHARED / "celeba_subset"
+    if not (folder / "index.csv").exists():
+        pytest.skip(f"the CelebA subset is not in {folder}")
+    rows = celeba.read_index(folder / "index.csv")
     sizes = {split: [size for size, _ in files.values()] for split, files in rows.items()}
     facts = data.spec("celeb_a_subset")
     assert {split: len(files) for split, files in sizes.items()} == {split: facts.sizes[split] for split in sizes}
     assert sizes["train"].count(HALF) == 9_723 and sizes["train"].count(OFFICIAL) == facts.sizes["train_official"]
     assert {*sizes["validation"], *sizes["test"]} == {OFFICIAL}
-    images = dict(celeba.members(prepare.SUBSET_DEFAULT / "test.tar", rows["test"]))
+    images = dict(celeba.members(folder / "test.tar", rows["test"]))
     assert celeba.crop_and_resize(images[min(images)]).shape == (64, 64, 3)

@@ -114,7 +114,7 @@ def test_static_shapes(examples):
     [
         ({"batch_size": 0}, "`batch_size` must be an integer, at least 1, or None, got 0"),
         ({"batch_size": 2.0}, "`batch_size` must be an integer"),
-        ({"bits": 9}, "`bits` must be an integer, 1 to 8, got 9"),
+        ({"bits": 9}, "`bits` must be an integer, 1 to 8, or None, got 9"),
         ({"bits": True}, "`bits` must be an integer"),
         ({"epochs": 0}, "`epochs` must be an integer, at least 1, or None, got 0"),
         ({"start_step": -1}, "`start_step` must be an integer, at least 0, got -1"),

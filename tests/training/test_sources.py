@@ -92,7 +92,7 @@ def test_a_smoke_run_without_a_fixture_trains_on_noise(tmp_path, monkeypatch, ca
         training.run(preset, tmp_path / "real")
     result = training.run(preset, tmp_path / "smoke", smoke=True)
     assert result.finished and np.isfinite(result.best["value"])
-    assert "this smoke run uses smooth noise, as its images may not be shipped" in caplog.text
+    assert "this smoke run uses noise, as none of it may be shipped" in caplog.text
     assert json.loads((tmp_path / "smoke" / "result.json").read_text())["fixture"] is True
     again = Sources(preset, Recipe.from_dict(preset.training).smoke(), fixture=True)
     x, labels = again.first(16)

@@ -1,0 +1,89 @@
+"""Normal base distributions whose means and scales come from the condition."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import keras
+import tensorflow as tf
+
+from flowzoo import random
+from flowzoo.bases.base import Base, normal_log_density, require_condition
+from flowzoo.transform import sum_event
+
+
+class _GivenCondition(Base):
+    """z ~ N(loc, exp(log_scale)^2) with both from `_parameters(condition)`, (rows, *event_shape) each."""
+
+    def log_prob(self, z: tf.Tensor, condition: tf.Tensor | None = None) -> tf.Tensor:
+        return sum_event(normal_log_density(z, *self._parameters(condition)))
+
+    def sample(self, seeds: tf.Tensor, temperature: tf.Tensor, condition: tf.Tensor | None = None) -> tf.Tensor:
+        loc, log_scale = self._parameters(condition)
+        return loc + tf.exp(log_scale) * self._scaled(temperature, random.normal(seeds, self.event_shape))
+
+
+class ClassConditional(_GivenCondition):
+    """z ~ N(loc_c, exp(log_scale_c)^2) for class c, both learned, starting as the standard normal for each class.
+
+    The temperature multiplies the standard deviation.
+
+    Args:
+      event_shape: shape of one z.
+      classes: of the flow, which passes labels as one-hot vectors.
+      dtype: float32 or float64.
+    """
+
+    def __init__(self, event_shape: Sequence[int], classes: int, *, dtype: str = "float32", name: str | None = None):
+        super().__init__(event_shape, dtype=dtype, name=name)
+        if classes < 1:
+            raise ValueError(f"`classes` must be at least 1, got {classes}.")
+        self.classes = int(classes)
+        shape = (self.classes, math.prod(self.event_shape))
+        self.loc = self.add_weight(shape=shape, initializer="zeros", name="loc")
+        self.log_scale = self.add_weight(shape=shape, initializer="zeros", name="log_scale")
+
+    def _parameters(self, condition):
+        one_hot = require_condition(condition, self.classes, self)
+        return [tf.reshape(one_hot @ table, [-1, *self.event_shape]) for table in (self.loc, self.log_scale)]
+
+
+class ConditionalNormal(_GivenCondition):
+    """z ~ N(loc, exp(log_scale)^2) with (loc, log_scale) = network(condition).
+
+    The temperature multiplies the standard deviation.
+
+    Args:
+      event_shape: shape of one z.
+      condition_features: size of the condition.
+      network: a built Keras layer, (rows, condition_features) -> (rows, 2 * size of z), such as
+        `MLP(condition_features, 2 * size, [64])`.
+      bound: log-scales lie within (-bound, bound).
+      dtype: float32 or float64.
+    """
+
+    def __init__(
+        self,
+        event_shape: Sequence[int],
+        condition_features: int,
+        network: keras.layers.Layer,
+        *,
+        bound: float = 5.0,
+        dtype: str = "float32",
+        name: str | None = None,
+    ):
+        super().__init__(event_shape, dtype=dtype, name=name)
+        if not network.built:
+            raise ValueError("`network` must be built, got one that is not. Call `network.build((None, features))`.")
+        if not bound > 0.0:
+            raise ValueError(f"`bound` must be positive, got {bound}.")
+        self.condition_features, self.network, self.bound = int(condition_features), network, float(bound)
+
+    def _parameters(self, condition):
+        condition = require_condition(condition, self.condition_features, self)
+        known = tf.reduce_all(tf.math.is_finite(condition), axis=1, keepdims=True)  # a fused relu swallows NaN
+        found = tf.cast(self.network(condition), self.compute_dtype)
+        found = tf.where(known, found, tf.constant(math.nan, self.compute_dtype))
+        loc, raw = tf.unstack(tf.reshape(found, [-1, 2, *self.event_shape]), axis=1)
+        return loc, self.bound * tf.tanh(raw / self.bound)

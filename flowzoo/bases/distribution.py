@@ -1,0 +1,68 @@
+"""Any distribution of TensorFlow Probability as base."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import tensorflow as tf
+
+from flowzoo.bases.base import Base
+
+if TYPE_CHECKING:
+    import tensorflow_probability as tfp
+
+
+class FromDistribution(Base):
+    """z ~ a `tfd.Distribution` with constant parameters.
+
+    The temperature multiplies the distance from the mean, and so the standard deviation; from 0 where TFP knows no
+    finite mean. TFP's random numbers are others under XLA than elsewhere, and what it draws by rejection (gamma, beta,
+    Student's t) has no XLA kernel on CPU; flows draw without XLA.
+
+    Args:
+      distribution: of real numbers, with batch shape (); its event shape is that of z. Many normals, say, are one
+        distribution as `tfd.Sample(tfd.Normal(0.0, 1.0), (3,))`.
+
+    Raises:
+      TypeError: it is no distribution, has variables (which no checkpoint would hold), or is not of real numbers.
+      ValueError: it has a batch shape.
+    """
+
+    def __init__(self, distribution: tfp.distributions.Distribution, *, name: str | None = None):
+        from tensorflow_probability import distributions as tfd
+
+        if not isinstance(distribution, tfd.Distribution):
+            raise TypeError(f"`distribution` must be a tfd.Distribution, got {type(distribution).__name__}.")
+        if distribution.variables:
+            raise TypeError(
+                f"`distribution` must have no variables, got {len(distribution.variables)} in {distribution.name}: "
+                "neither fit nor checkpoints would see them. Write a flowzoo Base, which owns its weights."
+            )
+        dtype = tf.as_dtype(distribution.dtype)
+        if not dtype.is_floating:
+            raise TypeError(f"`distribution` must be of float32 or float64, got {dtype.name}.")
+        if distribution.batch_shape.rank != 0:
+            raise ValueError(
+                f"`distribution` must have batch shape (), got {distribution.batch_shape}. Make the batch part of the "
+                "event with tfd.Independent or tfd.Sample."
+            )
+        super().__init__(distribution.event_shape, dtype=dtype.name, name=name)
+        self.distribution = distribution
+        self.centre = _finite_mean(distribution, self.event_shape)
+
+    def log_prob(self, z: tf.Tensor, condition: tf.Tensor | None = None) -> tf.Tensor:
+        return self.distribution.log_prob(z)
+
+    def sample(self, seeds: tf.Tensor, temperature: tf.Tensor, condition: tf.Tensor | None = None) -> tf.Tensor:
+        shape = tf.TensorSpec(self.event_shape, self.compute_dtype)
+        z = tf.map_fn(lambda seed: self.distribution.sample(seed=seed), seeds, fn_output_signature=shape)
+        return self.centre + self._scaled(temperature, z - self.centre)
+
+
+def _finite_mean(distribution: tfp.distributions.Distribution, shape: tuple[int, ...]) -> np.ndarray:
+    try:
+        mean = np.broadcast_to(distribution.mean().numpy(), shape)
+    except NotImplementedError:
+        return np.zeros(shape, distribution.dtype.as_numpy_dtype)
+    return np.where(np.isfinite(mean), mean, 0.0).astype(mean.dtype)
