@@ -12,6 +12,7 @@ _HOME = {
     "Flow": "flowzoo.flows",
     "create": "flowzoo.flows",
     "card": "flowzoo.zoo.card",
+    "diagnose": "flowzoo.zoo.diagnose",
     "list_presets": "flowzoo.zoo.preset",
     "load": "flowzoo.zoo.load",
     "verify": "flowzoo.zoo.verify",

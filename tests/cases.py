@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from flowzoo import bases, flows, random
 from flowzoo import bijectors as b
-from flowzoo.conditioners import MADE, MLP, GlowConvNet, ResidualConvNet
+from flowzoo.conditioners import MADE, MLP, Conditioner, GlowConvNet, ResidualConvNet
 from flowzoo.transform import Transform
 
 VECTOR, IMAGE = (5,), (4, 4, 2)
@@ -278,6 +278,14 @@ def transform_data(name, rows=6, dtype="float32", seed=1):
     features = case.condition_features
     condition = tf.constant(numbers.normal(size=(rows, features)), dtype) if features else None
     return tf.constant(x), condition, random.row_seeds(7, rows)
+
+
+TAKES_BFLOAT16 = [  # flows with networks that may compute in bfloat16
+    name
+    for name in FLOWS
+    if "conditioner_dtype" in flow(name).get_config()
+    and any(isinstance(layer, Conditioner) for layer in flow(name)._flatten_layers())
+]
 
 
 def flow_data(name, rows=6, seed=1):

@@ -22,6 +22,7 @@ import tensorflow as tf
 
 from flowzoo import files
 from flowzoo.flows import Flow
+from flowzoo.flows.layers import layers
 from flowzoo.training.callbacks import NonFiniteLoss
 from flowzoo.training.progress import Progress
 from flowzoo.training.sources import Sources
@@ -193,7 +194,7 @@ def _watched(flow: Flow, tape: tf.GradientTape | None) -> Iterator[list[_Call]]:
         setattr(layer, direction, noted)
         watched.append((layer, direction))
 
-    inner = [(path, layer) for path, layer in _layers(flow.transform) if isinstance(layer, Transform)]
+    inner = [(path, layer) for path, layer in layers(flow.transform) if isinstance(layer, Transform)]
     for path, transform in [("transform", flow.transform), *inner]:
         for direction in ("encode", "decode"):
             watch(transform, f"{path} {type(transform).__name__}", direction, ("value", "log_det"))
@@ -205,22 +206,9 @@ def _watched(flow: Flow, tape: tf.GradientTape | None) -> Iterator[list[_Call]]:
             delattr(layer, direction)
 
 
-def _layers(root: keras.layers.Layer, prefix: str = "") -> Iterator[tuple[str, keras.layers.Layer]]:
-    """The layers inside `root` with their paths, such as `transforms/2/levels/0`; each before those inside it."""
-    for name, value in vars(root).items():
-        if name.startswith("_"):
-            continue
-        parts = enumerate(value) if isinstance(value, (list, tuple)) else [(None, value)]
-        for index, part in parts:
-            if isinstance(part, keras.layers.Layer):
-                path = prefix + (name if index is None else f"{name}/{index}")
-                yield path, part
-                yield from _layers(part, f"{path}/")
-
-
 def _weight_names(flow: Flow) -> dict[int, tuple[keras.Variable, str]]:
     """The path of each weight by its id; Keras' own paths begin with counters of the process."""
-    places = [("transform", flow.transform), ("base", flow.base), *_layers(flow.transform)]
+    places = [("transform", flow.transform), ("base", flow.base), *layers(flow.transform)]
     return {id(weight): (weight, f"{path}/{weight.name}") for path, layer in places for weight in layer.weights}
 
 

@@ -26,8 +26,8 @@ class Recipe:
         decay: "cosine" to `final_learning_rate` at `steps`, or "constant".
         final_learning_rate: the end of the decay.
         clip_norm: bound on the global norm of the gradient; 0 for none.
-        ema: momentum of the moving average of the weights; 0 for none. After t steps it is at most (1 + t) / (10 + t),
-            so that the initial weights are soon forgotten.
+        ema: momentum of the moving average of the weights; 0 for none. After t steps it is at most t / (10 + t), so
+            that the initial weights are soon forgotten.
         flip: mirror training images at random.
         conditioner_dtype: Keras dtype policy of the conditioners in training, "" for the model's own.
         validate_every: steps between validations.
@@ -141,7 +141,7 @@ def _averaging(kind: type[keras.optimizers.Optimizer]) -> type[keras.optimizers.
     class Averaging(kind):
         def _update_model_variables_moving_average(self, trainable_variables):
             step = tf.cast(self.iterations, tf.float32)
-            momentum = tf.minimum(self.ema_momentum, (1.0 + step) / (10.0 + step))
+            momentum = tf.minimum(self.ema_momentum, step / (10.0 + step))
             for weight, average in zip(trainable_variables, self._model_variables_moving_average, strict=True):
                 average.assign(weight + tf.cast(momentum, weight.dtype) * (average - weight))
 

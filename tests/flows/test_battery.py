@@ -4,19 +4,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from flowzoo.conditioners import Conditioner
 from tests import cases
 
 EVERY = list(cases.FLOWS)
 CONDITIONAL = [name for name in EVERY if "classes" in name or "condition" in name]
 INTEGERS = [name for name in EVERY if cases.flow(name).bits]
 CONTINUOUS = [name for name in EVERY if name not in INTEGERS]
-TAKES_BFLOAT16 = [
-    name
-    for name in EVERY
-    if "conditioner_dtype" in cases.flow(name).get_config()
-    and any(isinstance(layer, Conditioner) for layer in cases.flow(name)._flatten_layers())
-]
 
 
 def _log_prob(name, x, condition, samples=1):
@@ -84,7 +77,7 @@ def test_xla_equals_graph(name):
     np.testing.assert_allclose(compiled, _log_prob(name, x, condition), rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.parametrize("name", TAKES_BFLOAT16)
+@pytest.mark.parametrize("name", cases.TAKES_BFLOAT16)
 def test_conditioners_in_bfloat16(name):
     model, (x, condition) = cases.new_flow(name, conditioner_dtype="mixed_bfloat16"), cases.flow_data(name)
     condition = None if condition is None else tf.constant(condition)

@@ -17,8 +17,8 @@ from tests import cases
 folder, results = Path(sys.argv[1]), {}
 for name, case in cases.TRANSFORMS.items():
     model = flowzoo.flows.Flow(case.build("float32", "float32"))
-    model.load_weights(folder / f"{name}.weights.h5")
-    results[name] = model.transform.encode(*cases.transform_data(name))[0]
+    model.load_weights(folder / f"transform-{name}.weights.h5")
+    results[f"transform-{name}"] = model.transform.encode(*cases.transform_data(name))[0]
 for name, (family, config) in cases.FLOWS.items():
     x, condition = cases.flow_data(name)
     condition = None if condition is None else tf.constant(condition)
@@ -38,7 +38,7 @@ def fresh(tmp_path_factory, fresh_process):
     """What a fresh process computes from the files written here."""
     folder = tmp_path_factory.mktemp("saved")
     for name in cases.TRANSFORMS:
-        flows.Flow(cases.new_transform(name)).save_weights(folder / f"{name}.weights.h5")
+        flows.Flow(cases.new_transform(name)).save_weights(folder / f"transform-{name}.weights.h5")
     for name in cases.FLOWS:
         model = cases.new_flow(name)
         model.adapted.assign(1)
@@ -51,7 +51,7 @@ def fresh(tmp_path_factory, fresh_process):
 @pytest.mark.parametrize("name", cases.TRANSFORMS)
 def test_transform_comes_back(name, fresh):
     expected = cases.transform(name).encode(*cases.transform_data(name))[0]
-    np.testing.assert_allclose(fresh[name], expected, rtol=1e-6, atol=1e-6)
+    np.testing.assert_allclose(fresh[f"transform-{name}"], expected, rtol=1e-6, atol=1e-6)
 
 
 @pytest.mark.parametrize("name", cases.FLOWS)

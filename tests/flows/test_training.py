@@ -160,7 +160,7 @@ def test_create_names_near_misses():
         (lambda: _affine(bound=float("inf")), "must be finite and positive, got inf and None"),
         (lambda: _affine(growth=float("nan")), "must be finite and positive, got 2.0 and nan"),
         (lambda: _affine(growth=float("inf")), "must be finite and positive, got 2.0 and inf"),
-        (lambda: flows.Glow((6, 6, 1)), r"sides divisible by 8 \(2\^levels\), got \(6, 6, 1\)"),
+        (lambda: flows.Glow((6, 6, 1)), r"sides divisible by 2\^levels .* got \(6, 6, 1\), bits 8, levels 3"),
         (lambda: flows.Glow((4, 4, 1), levels=1, coupling="spline"), r"one of \['additive', 'affine'\], got 'spline'"),
         (lambda: flows.Glow((4, 4, 1), 8, 1, 1, 4, classes=2, condition_features=3), "not both"),
         (

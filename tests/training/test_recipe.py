@@ -43,7 +43,7 @@ def test_the_moving_average_soon_forgets_the_initial_weights():
     expected = 100.0
     for step, value in enumerate(values):
         made.apply([tf.convert_to_tensor(weight) - value])  # the weight is `value` after it
-        momentum = min(0.9, (1 + step) / (10 + step))
+        momentum = min(0.9, step / (10 + step))
         expected = momentum * expected + (1 - momentum) * value
         if step == 19:
             assert abs(expected) < 1.0  # with a constant 0.9 it were 12
