@@ -61,7 +61,7 @@ setup(
         "tensorboard>=2.20,<2.22",  # tf.summary writes with it, and tensorflow does not bring it
     ],
     extras_require={
-        "test": ["pytest>=8,<10", "pytest-xdist>=3.6,<4", "ruff>=0.17,<0.18", "scipy>=1.13,<2"],
+        "test": ["pytest>=8,<10", "pytest-xdist>=3.8,<4", "ruff>=0.17,<0.18", "scipy>=1.13,<2"],
     },
     classifiers=[
         "Programming Language :: Python :: 3.11",

@@ -11,6 +11,23 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 for pool in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):  # the workers share the cores
     os.environ.setdefault(pool, "1")
 
+LONGEST = (  # they start first, so that one worker does not end long after the other
+    "flows/test_compiled.py",
+    "test_transform_battery.py",
+    "training/test_kill.py",
+    "test_docs.py",
+    "training/test_launch.py",
+    "training/test_strategy.py",
+    "training/test_trainer.py",
+    "flows/test_battery.py",
+    "serving/test_export.py",
+)
+
+
+def pytest_collection_modifyitems(items):
+    places = {Path(__file__).parent / name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path, len(LONGEST)))
+
 
 @pytest.fixture(scope="session")
 def fresh_process():
