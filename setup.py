@@ -61,6 +61,7 @@ setup(
         "tensorboard>=2.20,<2.22",  # tf.summary writes with it, and tensorflow does not bring it
     ],
     extras_require={
+        "bench": ["flowjax>=19,<20", "optax>=0.2,<0.3", "zuko>=1.6,<2"],
         "test": ["pytest>=8,<10", "pytest-xdist>=3.8,<4", "ruff>=0.17,<0.18", "scipy>=1.13,<2"],
     },
     classifiers=[
