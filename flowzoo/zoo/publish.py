@@ -196,7 +196,7 @@ def _origin(init_from: Path) -> str:
 def _without_folders(command: str) -> str:
     command = re.sub(r"--tpu[= ]\S+", "--tpu=NAME", command)
     command = re.sub(r"--workdir[= ]\S+", "--workdir=DIR", command)  # paths of this machine
-    return re.sub(r"--init_from[= ]\S*/", "--init_from=", command)
+    return re.sub(r"--(preset|init_from)[= ]\S*/", r"--\1=", command)
 
 
 def _require_same(preset: Preset, run: Preset, keys: tuple[str, ...]) -> None:

@@ -82,12 +82,13 @@ def test_what_a_real_training_leaves_is_published(untrained, tmp_path):
 
 
 def test_memory_and_start_come_to_the_card(untrained, tmp_path):
-    command = "python tools/train.py --preset=tiny --workdir=/home/me/run --init_from=/home/me/old/best.weights.h5"
+    command = "python tools/train.py --preset=/home/me/tiny.json --workdir=/home/me/run"
+    command += " --init_from=/home/me/old/best.weights.h5"
     told = {"peak_memory_bytes": 12345, "init_from": "/home/me/old/best.weights.h5", "command": command}
     run = tiny.finished_run(tmp_path / "run", Preset.read(untrained), **told)
     provenance = publish.publish(untrained, run).provenance
     assert (provenance["peak_memory_bytes"], provenance["init_from"]) == (12345, "best.weights.h5")
-    assert provenance["command"].endswith("--workdir=DIR --init_from=best.weights.h5")
+    assert provenance["command"].endswith("--preset=tiny.json --workdir=DIR --init_from=best.weights.h5")
     assert "peak_gpu_memory_bytes" not in provenance
 
 
