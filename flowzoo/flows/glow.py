@@ -5,23 +5,20 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import keras
 
-from flowzoo.bijectors import AdditiveCoupling, AffineCoupling, AllFree, Chain, ElementwiseAffine, Logit, Scale
+from flowzoo.bijectors import AdditiveCoupling, AffineCoupling, AllFree, Chain, ElementwiseAffine
 from flowzoo.conditioners import MLP
 from flowzoo.flows import steps
-from flowzoo.flows.base import Flow
-from flowzoo.flows.dequantization import dequantization
 from flowzoo.flows.door import check_counts
-from flowzoo.flows.vectors import keywords
+from flowzoo.flows.family import Family, keywords
 
 COUPLINGS = {"affine": AffineCoupling, "additive": AdditiveCoupling}
 
 
 @keras.saving.register_keras_serializable(package="flowzoo")
-class Glow(Flow):
+class Glow(Family):
     """Glow on images of integers, with learned priors at every scale, or on continuous vectors.
 
     The prior of the channels that leave at a scale, given those that stay, is the affine coupling at the end of the
@@ -88,8 +85,7 @@ class Glow(Flow):
         prior = functools.partial(couple, kind=AffineCoupling)
         parts = []
         if bits:
-            parts.append(dequantization(shape, bits, noise_depth, noise_hidden, seed, conditioner_dtype))
-            parts.append(Logit(shape, alpha) if alpha else Scale(shape, shift=-0.5))
+            parts += steps.way_in(shape, bits, alpha, noise_depth, noise_hidden, seed, conditioner_dtype)
         parts += steps.stacked(shape, levels, depth, couple, prior, seed, dtype)
         latent = (math.prod(shape),)
         parts.append(ElementwiseAffine(latent, dtype=dtype))
@@ -98,6 +94,3 @@ class Glow(Flow):
             parts.append(AffineCoupling(latent, AllFree(latent), network, dtype=dtype))
         super().__init__(Chain(parts), classes=classes, condition_features=condition_features, name=name)
         self.config = config
-
-    def get_config(self) -> dict[str, Any]:
-        return {**self.config, "name": self.name}

@@ -1,73 +1,15 @@
 """Inverse autoregressive flow: the layers of a masked one the other way round, with fast samples."""
 
-from __future__ import annotations
-
-from collections.abc import Sequence
-from typing import Any
-
 import keras
 
-from flowzoo.bijectors import Affine, Chain
-from flowzoo.flows.base import Flow
-from flowzoo.flows.vectors import autoregressive_layers, keywords, way_in
+from flowzoo.flows.affine_autoregressive import AffineAutoregressive
 
 
 @keras.saving.register_keras_serializable(package="flowzoo")
-class IAF(Flow):
-    """IAF on vectors, or on images of integers in logit space; samples take one pass, densities go feature by feature.
-
-    Args:
-      event_shape: (features,), or with `bits` any shape.
-      bits: integers 0 ... 2^bits - 1; 0 for continuous vectors.
-      depth: number of autoregressive layers.
-      hidden: width of the networks.
-      blocks: hidden layers of each network; with `residual` blocks of two.
-      growth: bound on the log-scales in decode.
-      residual: skip connections in the networks.
-      random_order: a random order of the features in each layer, instead of natural and reversed ones in turn.
-      alpha: of the logit, integers only.
-      classes: number of classes of a class-conditional model; 0 for none.
-      condition_features: size of a condition vector; 0 for none.
-      seed: of the initial weights.
-      dtype: float32, or float64 for continuous vectors.
+class IAF(AffineAutoregressive):
+    """Samples take one pass, densities go feature by feature; the arguments are those of `AffineAutoregressive`.
 
     Reference: Kingma et al. 2016, Improving variational inference with inverse autoregressive flow, arXiv:1606.04934.
     """
 
-    def __init__(
-        self,
-        event_shape: Sequence[int] = (2,),
-        bits: int = 0,
-        depth: int = 5,
-        hidden: int = 64,
-        blocks: int = 2,
-        growth: float = 2.0,
-        residual: bool = False,
-        random_order: bool = False,
-        alpha: float = 1e-6,
-        classes: int = 0,
-        condition_features: int = 0,
-        seed: int = 0,
-        dtype: str = "float32",
-        name: str | None = None,
-    ):
-        config = keywords(IAF.__init__, locals())
-        parts, features = way_in(event_shape, bits, alpha, dtype)
-        parts += autoregressive_layers(
-            features,
-            Affine(growth=growth),
-            classes or condition_features,
-            depth=depth,
-            hidden=hidden,
-            blocks=blocks,
-            residual=residual,
-            random_order=random_order,
-            seed=seed,
-            dtype=dtype,
-            invert=True,
-        )
-        super().__init__(Chain(parts), classes=classes, condition_features=condition_features, name=name)
-        self.config = config
-
-    def get_config(self) -> dict[str, Any]:
-        return {**self.config, "name": self.name}
+    invert = True

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import keras
 
 from flowzoo.bijectors import Affine, Chain, GaussianMixtureMap
-from flowzoo.flows.base import Flow
-from flowzoo.flows.vectors import autoregressive_layers, keywords, way_in
+from flowzoo.flows.family import Family, keywords
+from flowzoo.flows.vectors import autoregressive_layers, way_in
 
 
 @keras.saving.register_keras_serializable(package="flowzoo")
-class MAFMoG(Flow):
+class MAFMoG(Family):
     """MAF whose base is an autoregressive density with mixture-of-Gaussians conditionals (MADE MoG).
 
     Args:
@@ -68,6 +67,3 @@ class MAFMoG(Flow):
         parts += autoregressive_layers(features, mixture, condition, depth=1, seed=seed + depth, **options)
         super().__init__(Chain(parts), classes=classes, condition_features=condition_features, name=name)
         self.config = config
-
-    def get_config(self) -> dict[str, Any]:
-        return {**self.config, "name": self.name}

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import keras
 import numpy as np
 
 from flowzoo.bijectors import AdditiveCoupling, Chain, ElementwiseAffine, FeatureMask
 from flowzoo.conditioners import MLP
-from flowzoo.flows.base import Flow
 from flowzoo.flows.door import check_counts
-from flowzoo.flows.vectors import keywords, way_in
+from flowzoo.flows.family import Family, keywords
+from flowzoo.flows.vectors import way_in
 
 
 @keras.saving.register_keras_serializable(package="flowzoo")
-class NICE(Flow):
+class NICE(Family):
     """NICE on vectors, or on images of integers as vectors; only the scale at the end changes volume.
 
     Args:
@@ -67,6 +66,3 @@ class NICE(Flow):
         parts.append(ElementwiseAffine((features,), dtype=dtype))
         super().__init__(Chain(parts), classes=classes, condition_features=condition_features, name=name)
         self.config = config
-
-    def get_config(self) -> dict[str, Any]:
-        return {**self.config, "name": self.name}

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import keras
 
 from flowzoo.bijectors import Chain, RationalQuadratic
-from flowzoo.flows.base import Flow
-from flowzoo.flows.vectors import autoregressive_layers, keywords, way_in
+from flowzoo.flows.family import Family, keywords
+from flowzoo.flows.vectors import autoregressive_layers, way_in
 
 
 @keras.saving.register_keras_serializable(package="flowzoo")
-class NSFAutoregressive(Flow):
+class NSFAutoregressive(Family):
     """RQ-NSF (AR) on vectors, or on images of integers in logit space; densities take one pass, samples go by feature.
 
     Args:
@@ -69,6 +68,3 @@ class NSFAutoregressive(Flow):
         )
         super().__init__(Chain(parts), classes=classes, condition_features=condition_features, name=name)
         self.config = config
-
-    def get_config(self) -> dict[str, Any]:
-        return {**self.config, "name": self.name}

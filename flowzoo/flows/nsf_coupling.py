@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import keras
 
-from flowzoo.bijectors import AffineCoupling, Chain, Coupling, Logit, RationalQuadratic, Scale
+from flowzoo.bijectors import AffineCoupling, Chain, Coupling, RationalQuadratic
 from flowzoo.flows import steps
-from flowzoo.flows.base import Flow
-from flowzoo.flows.dequantization import dequantization
 from flowzoo.flows.door import check_counts
-from flowzoo.flows.vectors import keywords
+from flowzoo.flows.family import Family, keywords
 
 
 @keras.saving.register_keras_serializable(package="flowzoo")
-class NSFCoupling(Flow):
+class NSFCoupling(Family):
     """RQ-NSF (C) on continuous vectors, or on images of integers at several scales: Glow's steps with splines.
 
     Args:
@@ -82,11 +79,7 @@ class NSFCoupling(Flow):
 
         parts = []
         if bits:
-            parts.append(dequantization(shape, bits, noise_depth, noise_hidden, seed, conditioner_dtype))
-            parts.append(Logit(shape, alpha) if alpha else Scale(shape, shift=-0.5))
+            parts += steps.way_in(shape, bits, alpha, noise_depth, noise_hidden, seed, conditioner_dtype)
         parts += steps.stacked(shape, levels, depth, couple, prior, seed, dtype)
         super().__init__(Chain(parts), classes=classes, condition_features=condition_features, name=name)
         self.config = config
-
-    def get_config(self) -> dict[str, Any]:
-        return {**self.config, "name": self.name}

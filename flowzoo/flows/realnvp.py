@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import keras
 import numpy as np
@@ -20,13 +19,13 @@ from flowzoo.bijectors import (
     Squeeze,
 )
 from flowzoo.conditioners import MLP, ResidualConvNet
-from flowzoo.flows.base import Flow
 from flowzoo.flows.dequantization import dequantization
 from flowzoo.flows.door import check_counts, check_shape
+from flowzoo.flows.family import Family, keywords
 
 
 @keras.saving.register_keras_serializable(package="flowzoo")
-class RealNVP(Flow):
+class RealNVP(Family):
     """Real NVP on continuous vectors, or on images of integers in logit space.
 
     Vectors: `depth` couplings whose masks alternate. Images: each scale has `depth` checkerboard couplings, a squeeze,
@@ -108,27 +107,7 @@ class RealNVP(Flow):
                 f"{levels}."
             )
         super().__init__(Chain(parts), classes=classes, condition_features=condition_features, name=name)
-        self.config = {
-            "event_shape": list(shape),
-            "bits": bits,
-            "levels": levels,
-            "depth": depth,
-            "hidden": hidden,
-            "blocks": blocks,
-            "growth": growth,
-            "alpha": alpha,
-            "position": position,
-            "noise_depth": noise_depth,
-            "noise_hidden": noise_hidden,
-            "classes": classes,
-            "condition_features": condition_features,
-            "conditioner_dtype": conditioner_dtype,
-            "seed": seed,
-            "dtype": dtype,
-        }
-
-    def get_config(self) -> dict[str, Any]:
-        return {**self.config, "name": self.name}
+        self.config = keywords(RealNVP.__init__, locals()) | {"event_shape": list(shape)}
 
 
 def _vector_parts(shape, depth, network, growth, dtype):

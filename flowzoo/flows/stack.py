@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from flowzoo.bijectors import ActNorm, Chain
 from flowzoo.bijectors.parametric import Parametric
 from flowzoo.conditioners import MLP
-from flowzoo.flows.base import Flow
 from flowzoo.flows.door import check_counts, check_shape
+from flowzoo.flows.family import Family, keywords
 
 
-class Stack(Flow):
+class Stack(Family):
     """`depth` times ActNorm and a `layer` on continuous vectors; with a condition each layer has a network for it.
 
     Args:
@@ -54,16 +54,4 @@ class Stack(Flow):
                 network = MLP(0, outputs, [hidden], features, seed=seed + i, dtype=conditioner_dtype)
             parts += [ActNorm(shape, dtype=dtype), self.layer(shape, network, seed=seed + i, dtype=dtype)]
         super().__init__(Chain(parts), classes=classes, condition_features=condition_features, name=name)
-        self.config = {
-            "event_shape": list(shape),
-            "depth": depth,
-            "hidden": hidden,
-            "classes": classes,
-            "condition_features": condition_features,
-            "conditioner_dtype": conditioner_dtype,
-            "seed": seed,
-            "dtype": dtype,
-        }
-
-    def get_config(self) -> dict[str, Any]:
-        return {**self.config, "name": self.name}
+        self.config = keywords(Stack.__init__, locals()) | {"event_shape": list(shape)}

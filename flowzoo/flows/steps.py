@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from flowzoo.bijectors import ActNorm, Chain, ChannelSplit, InvertibleLinear, Multiscale, Squeeze
+from flowzoo.bijectors import ActNorm, Chain, ChannelSplit, InvertibleLinear, Logit, Multiscale, Scale, Squeeze
 from flowzoo.conditioners import MLP, Conditioner, GlowConvNet
+from flowzoo.flows.dequantization import dequantization
 from flowzoo.flows.door import check_counts, check_shape
 from flowzoo.transform import Bijector, Transform
 
@@ -35,6 +36,20 @@ def checked(
     if bits and dtype != "float32":
         raise ValueError(f"`dtype` must be 'float32' for images, got {dtype!r}.")
     return shape
+
+
+def way_in(
+    shape: tuple[int, ...],
+    bits: int,
+    alpha: float,
+    noise_depth: int,
+    noise_hidden: int,
+    seed: int,
+    conditioner_dtype: str,
+) -> list[Transform]:
+    """The transforms between integers and the first scale: `dequantization`, then a logit, or with alpha 0 centring."""
+    noise = dequantization(shape, bits, noise_depth, noise_hidden, seed, conditioner_dtype)
+    return [noise, Logit(shape, alpha) if alpha else Scale(shape, shift=-0.5)]
 
 
 def network(

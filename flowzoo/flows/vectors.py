@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import inspect
 import math
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -46,9 +44,8 @@ def way_in(event_shape: Sequence[int], bits: int, alpha: float, dtype: str) -> t
         return [], shape[0]
     if dtype != "float32":
         raise ValueError(f"`dtype` must be 'float32' for integers, got {dtype!r}.")
-    return [UniformDequantization(shape, bits), *([Logit(shape, alpha)] if alpha else []), Flatten(shape)], math.prod(
-        shape
-    )
+    logit = [Logit(shape, alpha)] if alpha else []
+    return [UniformDequantization(shape, bits), *logit, Flatten(shape)], math.prod(shape)
 
 
 def autoregressive_layers(
@@ -93,9 +90,3 @@ def autoregressive_layers(
         layer = Autoregressive(network, scalar, dtype=dtype)
         layers += [ActNorm((features,), dtype=dtype), Invert(layer) if invert else layer]
     return layers
-
-
-def keywords(constructor: Callable, values: dict[str, Any]) -> dict[str, Any]:
-    """The flat configuration of a family: the arguments of its constructor, of its `locals()`, but for `name`."""
-    names = [name for name in inspect.signature(constructor).parameters if name not in ("self", "name")]
-    return {name: list(values[name]) if isinstance(values[name], tuple) else values[name] for name in names}

@@ -1,0 +1,67 @@
+"""What the masked and the inverse autoregressive flow share: affine layers, one way round or the other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from flowzoo.bijectors import Affine, Chain
+from flowzoo.flows.family import Family, keywords
+from flowzoo.flows.vectors import autoregressive_layers, way_in
+
+
+class AffineAutoregressive(Family):
+    """Affine autoregressive layers on vectors, or on images of integers in logit space.
+
+    Args:
+      event_shape: (features,), or with `bits` any shape.
+      bits: integers 0 ... 2^bits - 1; 0 for continuous vectors.
+      depth: number of autoregressive layers.
+      hidden: width of the networks.
+      blocks: hidden layers of each network; with `residual` blocks of two.
+      growth: bound on the log-scales in the direction that takes one pass.
+      residual: skip connections in the networks.
+      random_order: a random order of the features in each layer, instead of natural and reversed ones in turn.
+      alpha: of the logit, integers only.
+      classes: number of classes of a class-conditional model; 0 for none.
+      condition_features: size of a condition vector; 0 for none.
+      seed: of the initial weights.
+      dtype: float32, or float64 for continuous vectors.
+    """
+
+    invert: ClassVar[bool]  # whether decode is the direction that takes one pass
+
+    def __init__(
+        self,
+        event_shape: Sequence[int] = (2,),
+        bits: int = 0,
+        depth: int = 5,
+        hidden: int = 64,
+        blocks: int = 2,
+        growth: float = 2.0,
+        residual: bool = False,
+        random_order: bool = False,
+        alpha: float = 1e-6,
+        classes: int = 0,
+        condition_features: int = 0,
+        seed: int = 0,
+        dtype: str = "float32",
+        name: str | None = None,
+    ):
+        config = keywords(AffineAutoregressive.__init__, locals())
+        parts, features = way_in(event_shape, bits, alpha, dtype)
+        parts += autoregressive_layers(
+            features,
+            Affine(growth=growth),
+            classes or condition_features,
+            depth=depth,
+            hidden=hidden,
+            blocks=blocks,
+            residual=residual,
+            random_order=random_order,
+            seed=seed,
+            dtype=dtype,
+            invert=self.invert,
+        )
+        super().__init__(Chain(parts), classes=classes, condition_features=condition_features, name=name)
+        self.config = config
