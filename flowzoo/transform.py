@@ -91,6 +91,12 @@ class Transform(keras.layers.Layer):
         """Whether x is integer data, as for dequantization."""
         return False
 
+    def _weight(self, value, name, trainable=True):
+        """A weight that starts at the array `value`."""
+        return self.add_weight(
+            shape=value.shape, initializer=lambda shape, dtype: tf.cast(value, dtype), name=name, trainable=trainable
+        )
+
     def _checked(self, value, shape, what, integers=None):
         value = tf.convert_to_tensor(value)
         integers = self.takes_integers if integers is None else integers

@@ -29,31 +29,18 @@ class TransformCase:
     takes_bfloat16: bool = False  # it has a conditioner that may compute in bfloat16
 
 
-def _coupling(kind, shape, split, network, features=0, **options):
-    """A row of a coupling; `network` is its conditioner's class."""
+def _coupling(kind, shape, split, network, features=0, *, scalar=None, seed=1, **options):
+    """A row of a coupling; `network` is its conditioner's class, and `scalar` the map of a plain `Coupling`."""
 
     def build(dtype, conditioner_dtype):
-        outputs = kind.outputs_per_entry * split.free_shape[-1]
+        outputs = (scalar or kind).outputs_per_entry * split.free_shape[-1]
         size = split.kept_shape[0] if network is MLP else split.kept_shape
         hidden = [6] if network is MLP else 6
-        more = dict(options, seed=1, dtype=conditioner_dtype)
+        more = dict(options, seed=seed, dtype=conditioner_dtype)
         conditioner = network(size, outputs, hidden, features, **more)
-        return kind(shape, split, conditioner, dtype=dtype)
+        return kind(shape, split, conditioner, *([scalar] if scalar else []), dtype=dtype)
 
     return TransformCase(build, shape, condition_features=features, takes_bfloat16=True)
-
-
-def _spline(shape, split, network, **options):
-    """A row of a spline coupling."""
-    scalar = b.RationalQuadratic(5, 2.0)
-
-    def build(dtype, conditioner_dtype):
-        outputs = scalar.outputs_per_entry * split.free_shape[-1]
-        size, hidden = (split.kept_shape[0], [6]) if network is MLP else (split.kept_shape, 6)
-        conditioner = network(size, outputs, hidden, seed=2, dtype=conditioner_dtype)
-        return b.Coupling(shape, split, conditioner, scalar, dtype=dtype)
-
-    return TransformCase(build, shape, takes_bfloat16=True, **options)
 
 
 def _autoregressive(scalar, features=0, invert=False, **options):
@@ -112,7 +99,7 @@ def _variational(dtype, conditioner_dtype):
     return b.VariationalDequantization(IMAGE, b.AffineCoupling(squeezed, split, network, dtype=dtype), dtype=dtype)
 
 
-_mask = b.FeatureMask([1, 0, 0, 1, 0])
+_mask, _spline = b.FeatureMask([1, 0, 0, 1, 0]), b.RationalQuadratic(5, 2.0)
 TRANSFORMS = {
     "affine-mask": _coupling(b.AffineCoupling, VECTOR, _mask, MLP),
     "affine-condition": _coupling(b.AffineCoupling, VECTOR, _mask, MLP, features=3),
@@ -127,8 +114,8 @@ TRANSFORMS = {
     "additive-channels": _coupling(b.AdditiveCoupling, IMAGE, b.ChannelSplit(IMAGE), GlowConvNet),
     "affine-all-free": _coupling(b.AffineCoupling, VECTOR, b.AllFree(VECTOR), MLP, features=3),
     "additive-mask": _coupling(b.AdditiveCoupling, VECTOR, _mask, MLP),
-    "spline-mask": _spline(VECTOR, _mask, MLP),
-    "spline-channels": _spline(IMAGE, b.ChannelSplit(IMAGE), GlowConvNet),
+    "spline-mask": _coupling(b.Coupling, VECTOR, _mask, MLP, scalar=_spline, seed=2),
+    "spline-channels": _coupling(b.Coupling, IMAGE, b.ChannelSplit(IMAGE), GlowConvNet, scalar=_spline, seed=2),
     "autoregressive-affine": _autoregressive(b.Affine()),
     "autoregressive-condition": _autoregressive(b.Affine(), features=3, order=[3, 0, 4, 1, 2]),
     "autoregressive-residual": _autoregressive(b.Affine(), residual=True, hidden=[7, 7, 7, 7, 7], activation="tanh"),

@@ -45,7 +45,7 @@ class Base(keras.layers.Layer):
         return temperature * tf.cast(values, self.compute_dtype)
 
 
-def normal_log_density(z: tf.Tensor, loc: tf.Tensor | float = 0.0, log_scale: tf.Tensor | float = 0.0) -> tf.Tensor:
+def normal_log_density(z: tf.Tensor, loc: tf.Tensor, log_scale: tf.Tensor) -> tf.Tensor:
     """log N(z; loc, exp(log_scale)^2) of each entry, in nats."""
     return -0.5 * (tf.square((z - loc) * tf.exp(-log_scale)) + math.log(2.0 * math.pi)) - log_scale
 

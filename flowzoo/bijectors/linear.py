@@ -37,11 +37,6 @@ class InvertibleLinear(Bijector):
         self.positions = math.prod(self.event_shape[:-1])
         self.strict = np.tril(np.ones((channels, channels)), -1)
 
-    def _weight(self, value, name, trainable=True):
-        return self.add_weight(
-            shape=value.shape, initializer=lambda shape, dtype: tf.cast(value, dtype), name=name, trainable=trainable
-        )
-
     def _factors(self):
         below = tf.constant(self.strict, self.compute_dtype)
         unit = tf.eye(self.event_shape[-1], dtype=self.compute_dtype)

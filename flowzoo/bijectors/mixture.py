@@ -7,6 +7,7 @@ import math
 import tensorflow as tf
 
 from flowzoo.bijectors.roots import monotone_root
+from flowzoo.bijectors.scalar import by_parameter
 
 SPREAD = 1.0  # the first means lie evenly in [-SPREAD, SPREAD]; equal ones would stay equal
 HALF_LOG_2PI = 0.5 * math.log(2.0 * math.pi)
@@ -48,7 +49,7 @@ class GaussianMixtureMap:
         return x, -_normal_scores(x, log_weight, mean, log_scale)[1]
 
     def _parameters(self, raw):
-        raw = tf.reshape(raw, tf.concat([tf.shape(raw)[:-1], [self.outputs_per_entry, -1]], axis=0))
+        raw = by_parameter(raw, self.outputs_per_entry)
         logits, mean, log_scale = tf.split(raw, 3, axis=-2)
         log_weight = logits - tf.reduce_logsumexp(logits, axis=-2, keepdims=True)
         first = tf.linspace(tf.constant(-SPREAD, raw.dtype), SPREAD, self.components)[:, None]

@@ -26,8 +26,7 @@ class Orthogonal(Bijector):
         return tf.reshape(tf.matmul(tf.reshape(x, [-1, self.event_shape[-1]]), matrix), [-1, *self.event_shape])
 
     def _random_weight(self, shape, seed, name):
-        value = np.random.default_rng(seed).normal(size=shape)
-        return self.add_weight(shape=shape, initializer=lambda shape, dtype: tf.cast(value, dtype), name=name)
+        return self._weight(np.random.default_rng(seed).normal(size=shape), name)
 
 
 class Householder(Orthogonal):

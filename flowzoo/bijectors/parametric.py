@@ -62,9 +62,6 @@ class Parametric(Bijector):
         """How many numbers a conditioner must give."""
         return sum(len(value) for value in cls.initial(features, np.random.default_rng(0)).values())
 
-    def _weight(self, value, name):
-        return self.add_weight(shape=value.shape, initializer=lambda shape, dtype: tf.cast(value, dtype), name=name)
-
     def _parameters(self, x, condition):
         """One tensor per parameter, (batch or 1, size)."""
         own = [tf.convert_to_tensor(weight)[None] for weight in self.own]

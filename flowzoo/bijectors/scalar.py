@@ -24,6 +24,11 @@ class ScalarMap(Protocol):
         """z -> x and log dx/dz."""
 
 
+def by_parameter(raw: tf.Tensor, outputs_per_entry: int) -> tf.Tensor:
+    """(..., outputs_per_entry * channels) -> (..., outputs_per_entry, channels)."""
+    return tf.reshape(raw, tf.concat([tf.shape(raw)[:-1], [outputs_per_entry, -1]], axis=0))
+
+
 class Shift:
     """z = x + t."""
 

@@ -6,6 +6,8 @@ import math
 
 import tensorflow as tf
 
+from flowzoo.bijectors.scalar import by_parameter
+
 LEAST = 0.0375  # of the interval: the least width and height of a bin
 STEEPER = math.log(4.0)  # a knot's log slope lies within this of that of the two bins beside it
 
@@ -40,7 +42,7 @@ class RationalQuadratic:
         return inverse_rational_quadratic(z, *self._knots(raw), self.bound)
 
     def _knots(self, raw):
-        raw = tf.reshape(raw, tf.concat([tf.shape(raw)[:-1], [self.outputs_per_entry, -1]], axis=0))
+        raw = by_parameter(raw, self.outputs_per_entry)
         widths, heights, bend = tf.split(raw, [self.bins, self.bins, self.outputs_per_entry - 2 * self.bins], axis=-2)
         widths, heights = self._sizes(widths), self._sizes(heights)
         flatness = widths / heights

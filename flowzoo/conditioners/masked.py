@@ -77,7 +77,7 @@ class MADE(Conditioner):
         degrees = np.concatenate([np.argsort(self.order) + 1, np.zeros(condition_features, int)])  # of the inputs
         new_seed, self.layers, self._blocks = seed_source(seed), [], []
         for width in hidden:
-            units = np.sort(lowest + np.arange(width) * (highest - lowest + 1) // width)
+            units = lowest + np.arange(width) * (highest - lowest + 1) // width  # sorted
             self.layers.append(self._masked(units[None] >= degrees[:, None], new_seed(), (len(degrees),)))
             self._blocks.append(_Blocks(units, features))
             degrees = units
@@ -186,8 +186,7 @@ class _Blocks:
         begins, ends = np.searchsorted(units, degrees), np.searchsorted(units, degrees, side="right")
         self.size = max(1, int((ends - begins).max()))
         self.starts = np.minimum(begins, len(units) - self.size)
-        index = self.starts[:, None] + np.arange(self.size)
-        self.index = index  # (D, size)
+        self.index = index = self.starts[:, None] + np.arange(self.size)  # (D, size)
         self.own = (index >= begins[:, None]) & (index < ends[:, None])  # a slice may reach into other degrees
 
     def rows(self, weight: tf.Tensor) -> tf.Tensor:

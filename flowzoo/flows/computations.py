@@ -59,13 +59,15 @@ class Computations(LikelihoodModel):
         return self.transform.decode(self.base.sample(seeds, temperature, condition), condition)[0]
 
     def _reconstruction(self, x, condition, word):
-        condition, seeds = self._ready(condition), self._seeds(x, word)
-        noisy = [t for t in self._parts if t.stochastic]
-        if noisy:
-            x = Chain(noisy).encode(x, condition, seeds)[0]
-        bijection = self.bijection
+        condition, bijection = self._ready(condition), self.bijection
+        x = self._dequantized(x, condition, self._seeds(x, word))
         again = bijection.decode(bijection.encode(x, condition)[0], condition)[0]
         return tf.reduce_max(tf.abs(tf.reshape(again - x, [tf.shape(x)[0], -1])), axis=1)
+
+    def _dequantized(self, x, condition, seeds):
+        """x as `bijection` takes it."""
+        noisy = [t for t in self._parts if t.stochastic]
+        return Chain(noisy).encode(x, condition, seeds)[0] if noisy else x
 
     _log_prob_graph = tf.function(_log_prob, reduce_retracing=True, autograph=False)
     _log_prob_xla = tf.function(_log_prob, jit_compile=True, autograph=False)

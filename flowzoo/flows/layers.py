@@ -1,8 +1,9 @@
-"""The layers inside a layer, by their paths."""
+"""The layers inside a layer, by their paths, and watching what they are called with."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import contextlib
+from collections.abc import Callable, Iterable, Iterator
 
 import keras
 
@@ -18,3 +19,17 @@ def layers(root: keras.layers.Layer, prefix: str = "") -> Iterator[tuple[str, ke
                 path = prefix + (name if index is None else f"{name}/{index}")
                 yield path, part
                 yield from layers(part, f"{path}/")
+
+
+@contextlib.contextmanager
+def wrapped(methods: Iterable[tuple[keras.layers.Layer, str, Callable[[Callable], Callable]]]) -> Iterator[None]:
+    """Calls of methods of layers go through others for a while: (layer, name of the method, method -> the other)."""
+    changed = []
+    try:
+        for layer, name, wrap in methods:
+            setattr(layer, name, wrap(getattr(layer, name)))
+            changed.append((layer, name))
+        yield
+    finally:
+        for layer, name in changed:
+            delattr(layer, name)

@@ -22,7 +22,7 @@ import tensorflow as tf
 
 from flowzoo import files
 from flowzoo.flows import Flow
-from flowzoo.flows.layers import layers
+from flowzoo.flows.layers import layers, wrapped
 from flowzoo.training.callbacks import NonFiniteLoss
 from flowzoo.training.progress import Progress
 from flowzoo.training.sources import Sources
@@ -177,33 +177,32 @@ def _pass(flow: Flow, x: Any, condition: Any, back: bool) -> tuple[float, list[_
 @contextlib.contextmanager
 def _watched(flow: Flow, tape: tf.GradientTape | None) -> Iterator[list[_Call]]:
     """Notes the calls of every transform and of the base, in the order in which they return: inner ones first."""
-    calls, watched, order = [], [], itertools.count()
+    calls, order = [], itertools.count()
 
     def watch(layer, name, direction, labels):
-        call = getattr(layer, direction)
+        def wrap(call):
+            def noted(given, *args, **kwargs):
+                place, given = next(order), tf.convert_to_tensor(given)
+                if tape and given.dtype.is_floating:
+                    tape.watch(given)
+                results = call(given, *args, **kwargs)
+                parts = zip(labels, results if isinstance(results, tuple) else (results,), strict=True)
+                calls.append(_Call(place, name, direction, given, tuple(parts), layer.trainable_weights))
+                return results
 
-        def noted(given, *args, **kwargs):
-            place, given = next(order), tf.convert_to_tensor(given)
-            if tape and given.dtype.is_floating:
-                tape.watch(given)
-            results = call(given, *args, **kwargs)
-            parts = zip(labels, results if isinstance(results, tuple) else (results,), strict=True)
-            calls.append(_Call(place, name, direction, given, tuple(parts), layer.trainable_weights))
-            return results
+            return noted
 
-        setattr(layer, direction, noted)
-        watched.append((layer, direction))
+        return layer, direction, wrap
 
     inner = [(path, layer) for path, layer in layers(flow.transform) if isinstance(layer, Transform)]
-    for path, transform in [("transform", flow.transform), *inner]:
-        for direction in ("encode", "decode"):
-            watch(transform, f"{path} {type(transform).__name__}", direction, ("value", "log_det"))
-    watch(flow.base, f"base {type(flow.base).__name__}", "log_prob", ("log_prob",))
-    try:
+    watches = [
+        watch(transform, f"{path} {type(transform).__name__}", direction, ("value", "log_det"))
+        for path, transform in [("transform", flow.transform), *inner]
+        for direction in ("encode", "decode")
+    ]
+    watches.append(watch(flow.base, f"base {type(flow.base).__name__}", "log_prob", ("log_prob",)))
+    with wrapped(watches):
         yield calls
-    finally:
-        for layer, direction in watched:
-            delattr(layer, direction)
 
 
 def _weight_names(flow: Flow) -> dict[int, tuple[keras.Variable, str]]:

@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from flowzoo import random
-from flowzoo.flows.layers import layers
+from flowzoo.flows.layers import layers, wrapped
 from flowzoo.transform import Transform
 
 if TYPE_CHECKING:
@@ -120,54 +120,57 @@ def diagnose(flow: Flow, x: Any, condition: Any = None, seed: int = 0) -> Report
     arXiv:2006.09347.
     """
     x, condition = flow._checked(x, condition)
+    bijection, ready = flow.bijection, flow._ready(condition)
+    y = flow._dequantized(x, ready, flow._seeds(x, flow._word(seed)))
     with _noted(flow) as calls:
-        z, log_det = flow._encode(x, condition, flow._word(seed))
-    ready = flow._ready(condition)
+        encoded = bijection.encode(y, ready)
     found = tuple(_layer(name, transform, given, ready, seed) for name, transform, given in calls)
-    first = calls[0][2]
-    again, back = flow.bijection.decode(z, ready)
-    whole = flow.bijection.encode(first, ready)[1]
-    finite = _finite(z) & _finite(again) & _finite(log_det[:, None]) & _finite(back[:, None])
-    return Report(found, _largest(again - first), _largest(whole + back), float(1 - finite.mean()))
+    return Report(found, *_errors(bijection, y, encoded, ready))
 
 
 @contextlib.contextmanager
 def _noted(flow: Flow) -> Iterator[list[tuple[str, Transform, tf.Tensor]]]:
     """The exact layers that encode calls, with their inputs."""
-    calls, watched = [], []
+    calls = []
 
     def watch(name, transform):
-        encode = transform.encode
+        def wrap(encode):
+            def noted(x, *args, **kwargs):
+                calls.append((name, transform, tf.convert_to_tensor(x)))
+                return encode(x, *args, **kwargs)
 
-        def noted(x, *args, **kwargs):
-            calls.append((name, transform, tf.convert_to_tensor(x)))
-            return encode(x, *args, **kwargs)
+            return noted
 
-        transform.encode = noted
-        watched.append(transform)
+        return transform, "encode", wrap
 
-    for path, layer in [("transform", flow.transform), *layers(flow.transform)]:
-        if isinstance(layer, Transform) and not layer.composite and not layer.stochastic and layer.kind == "exact":
-            watch(f"{path} {type(layer).__name__}", layer)
-    try:
+    exact = [
+        (path, layer)
+        for path, layer in [("transform", flow.transform), *layers(flow.transform)]
+        if isinstance(layer, Transform) and not layer.composite and not layer.stochastic and layer.kind == "exact"
+    ]
+    with wrapped([watch(f"{path} {type(layer).__name__}", layer) for path, layer in exact]):
         yield calls
-    finally:
-        for transform in watched:
-            del transform.encode
 
 
 def _layer(name, transform, x, condition, seed):
-    z, log_det = transform.encode(x, condition)
-    again, back = transform.decode(z, condition)
-    finite = _finite(z) & _finite(again) & _finite(log_det[:, None]) & _finite(back[:, None])
+    encoded = transform.encode(x, condition)
+    reconstruction, log_det, non_finite = _errors(transform, x, encoded, condition)
     return LayerReport(
         name,
-        _largest(again - x),
-        _largest(log_det + back),
+        reconstruction,
+        log_det,
         _stretch(lambda x: transform.encode(x, condition)[0], x, seed),
-        _stretch(lambda z: transform.decode(z, condition)[0], z, seed),
-        float(1 - finite.mean()),
+        _stretch(lambda z: transform.decode(z, condition)[0], encoded[0], seed),
+        non_finite,
     )
+
+
+def _errors(transform, x, encoded, condition):
+    """How far decode is off: of x, of the log_det, and for which share of rows something is not finite."""
+    z, log_det = encoded
+    again, back = transform.decode(z, condition)
+    finite = _finite(z) & _finite(again) & _finite(log_det[:, None]) & _finite(back[:, None])
+    return _largest(again - x), _largest(log_det + back), float(1 - finite.mean())
 
 
 def _stretch(function: Callable[[tf.Tensor], tf.Tensor], x: tf.Tensor, seed: int) -> float:
