@@ -3,19 +3,24 @@
 from flowzoo.bases.base import Base
 from flowzoo.bases.conditional import ClassConditional, ConditionalNormal
 from flowzoo.bases.distribution import FromDistribution
+from flowzoo.bases.logistic import Logistic
 from flowzoo.bases.mixture import GaussianMixture
+from flowzoo.bases.named import NAMED, named
 from flowzoo.bases.normal import DiagonalNormal, StandardNormal
 from flowzoo.bases.student import StudentT
 from flowzoo.bases.uniform import Uniform
 
 __all__ = [
+    "NAMED",
     "Base",
     "ClassConditional",
     "ConditionalNormal",
     "DiagonalNormal",
     "FromDistribution",
     "GaussianMixture",
+    "Logistic",
     "StandardNormal",
     "StudentT",
     "Uniform",
+    "named",
 ]

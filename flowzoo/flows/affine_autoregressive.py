@@ -23,6 +23,7 @@ class AffineAutoregressive(Family):
       residual: skip connections in the networks.
       random_order: a random order of the features in each layer, instead of natural and reversed ones in turn.
       alpha: of the logit, integers only.
+      base: distribution of the latent, a key of `bases.NAMED`.
       classes: number of classes of a class-conditional model; 0 for none.
       condition_features: size of a condition vector; 0 for none.
       seed: of the initial weights.
@@ -42,6 +43,7 @@ class AffineAutoregressive(Family):
         residual: bool = False,
         random_order: bool = False,
         alpha: float = 1e-6,
+        base: str = "normal",
         classes: int = 0,
         condition_features: int = 0,
         seed: int = 0,
@@ -63,5 +65,4 @@ class AffineAutoregressive(Family):
             dtype=dtype,
             invert=self.invert,
         )
-        super().__init__(Chain(parts), classes=classes, condition_features=condition_features, name=name)
-        self.config = config
+        super().__init__(Chain(parts), config, name)

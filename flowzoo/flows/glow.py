@@ -37,6 +37,7 @@ class Glow(Family):
         the densities of data with constant backgrounds. Images only.
       noise_depth: couplings of the flow that draws the noise of variational dequantization, images only; 0 for uniform.
       noise_hidden: channels of the hidden layers of its networks.
+      base: distribution of the latent, a key of `bases.NAMED`.
       classes: number of classes of a class-conditional model; 0 for none.
       condition_features: size of a condition vector; 0 for none.
       conditioner_dtype: Keras dtype policy of the networks, e.g. "mixed_bfloat16"; weights stay in `dtype`.
@@ -59,6 +60,7 @@ class Glow(Family):
         alpha: float = 0.0,
         noise_depth: int = 0,
         noise_hidden: int = 32,
+        base: str = "normal",
         classes: int = 0,
         condition_features: int = 0,
         conditioner_dtype: str | None = None,
@@ -92,5 +94,4 @@ class Glow(Family):
         if classes:
             network = MLP(0, AffineCoupling.outputs_per_entry * latent[0], [], classes, dtype=conditioner_dtype)
             parts.append(AffineCoupling(latent, AllFree(latent), network, dtype=dtype))
-        super().__init__(Chain(parts), classes=classes, condition_features=condition_features, name=name)
-        self.config = config
+        super().__init__(Chain(parts), config, name)

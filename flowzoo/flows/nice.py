@@ -25,6 +25,7 @@ class NICE(Family):
       hidden: width of the networks.
       blocks: hidden layers of each network.
       alpha: integers pass through a logit of this alpha; 0 leaves them in [0, 1), as in the paper.
+      base: distribution of the latent, a key of `bases.NAMED`.
       classes: number of classes of a class-conditional model; 0 for none.
       condition_features: size of a condition vector; 0 for none.
       conditioner_dtype: Keras dtype policy of the networks, e.g. "mixed_bfloat16"; weights stay in `dtype`.
@@ -42,6 +43,7 @@ class NICE(Family):
         hidden: int = 64,
         blocks: int = 2,
         alpha: float = 0.0,
+        base: str = "normal",
         classes: int = 0,
         condition_features: int = 0,
         conditioner_dtype: str | None = None,
@@ -64,5 +66,4 @@ class NICE(Family):
             )
             parts.append(AdditiveCoupling((features,), split, network, dtype=dtype))
         parts.append(ElementwiseAffine((features,), dtype=dtype))
-        super().__init__(Chain(parts), classes=classes, condition_features=condition_features, name=name)
-        self.config = config
+        super().__init__(Chain(parts), config, name)

@@ -28,6 +28,7 @@ class NSFCoupling(Family):
       alpha: if positive, pixels pass through a logit of this alpha; 0 only centres them. Images only.
       noise_depth: couplings of the flow that draws the noise of variational dequantization, images only; 0 for uniform.
       noise_hidden: channels of the hidden layers of its networks.
+      base: distribution of the latent, a key of `bases.NAMED`.
       classes: number of classes of a class-conditional model; 0 for none.
       condition_features: size of a condition vector; 0 for none.
       conditioner_dtype: Keras dtype policy of the networks, e.g. "mixed_bfloat16"; weights stay in `dtype`.
@@ -50,6 +51,7 @@ class NSFCoupling(Family):
         alpha: float = 0.0,
         noise_depth: int = 0,
         noise_hidden: int = 32,
+        base: str = "normal",
         classes: int = 0,
         condition_features: int = 0,
         conditioner_dtype: str | None = None,
@@ -81,5 +83,4 @@ class NSFCoupling(Family):
         if bits:
             parts += steps.way_in(shape, bits, alpha, noise_depth, noise_hidden, seed, conditioner_dtype)
         parts += steps.stacked(shape, levels, depth, couple, prior, seed, dtype)
-        super().__init__(Chain(parts), classes=classes, condition_features=condition_features, name=name)
-        self.config = config
+        super().__init__(Chain(parts), config, name)

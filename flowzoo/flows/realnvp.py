@@ -43,6 +43,7 @@ class RealNVP(Family):
       noise_depth: couplings of the flow that draws the noise of variational dequantization, images only; 0 for uniform.
       noise_hidden: channels of the hidden layers of its networks.
       position: give image networks a learned bias per position; good for aligned data. Images only.
+      base: distribution of the latent, a key of `bases.NAMED`.
       classes: number of classes of a class-conditional model; 0 for none.
       condition_features: size of a condition vector; 0 for none.
       conditioner_dtype: Keras dtype policy of the networks, e.g. "mixed_bfloat16"; weights stay in `dtype`.
@@ -65,6 +66,7 @@ class RealNVP(Family):
         position: bool = False,
         noise_depth: int = 0,
         noise_hidden: int = 32,
+        base: str = "normal",
         classes: int = 0,
         condition_features: int = 0,
         conditioner_dtype: str | None = None,
@@ -106,8 +108,8 @@ class RealNVP(Family):
                 f"channels) with sides divisible by 2^levels and `bits` 1 to 16; got {shape}, bits {bits}, levels "
                 f"{levels}."
             )
-        super().__init__(Chain(parts), classes=classes, condition_features=condition_features, name=name)
-        self.config = keywords(RealNVP.__init__, locals()) | {"event_shape": list(shape)}
+        config = keywords(RealNVP.__init__, locals()) | {"event_shape": list(shape)}
+        super().__init__(Chain(parts), config, name)
 
 
 def _vector_parts(shape, depth, network, growth, dtype):

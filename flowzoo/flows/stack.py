@@ -19,6 +19,7 @@ class Stack(Family):
       event_shape: (features,).
       depth: number of layers.
       hidden: width of the networks, which have one hidden layer.
+      base: distribution of the latent, a key of `bases.NAMED`.
       classes: number of classes of a class-conditional model; 0 for none.
       condition_features: size of a condition vector; 0 for none.
       conditioner_dtype: Keras dtype policy of the networks, e.g. "mixed_bfloat16"; weights stay in `dtype`.
@@ -33,6 +34,7 @@ class Stack(Family):
         event_shape: Sequence[int] = (2,),
         depth: int = 16,
         hidden: int = 64,
+        base: str = "normal",
         classes: int = 0,
         condition_features: int = 0,
         conditioner_dtype: str | None = None,
@@ -53,5 +55,5 @@ class Stack(Family):
                 outputs = self.layer.parameter_count(shape[0])
                 network = MLP(0, outputs, [hidden], features, seed=seed + i, dtype=conditioner_dtype)
             parts += [ActNorm(shape, dtype=dtype), self.layer(shape, network, seed=seed + i, dtype=dtype)]
-        super().__init__(Chain(parts), classes=classes, condition_features=condition_features, name=name)
-        self.config = keywords(Stack.__init__, locals()) | {"event_shape": list(shape)}
+        config = keywords(Stack.__init__, locals()) | {"event_shape": list(shape)}
+        super().__init__(Chain(parts), config, name)

@@ -26,6 +26,8 @@ def reference(name, base, condition):
         return tfd.MixtureSameFamily(tfd.Categorical(logits=base.logits.value), parts)
     if name.startswith("student-t"):
         return tfd.StudentT(tf.exp(base.log_freedom.value), np.zeros(5, base.dtype), np.ones(5, base.dtype))
+    if name == "logistic":
+        return tfd.Logistic(np.zeros(5, base.dtype), np.ones(5, base.dtype))
     if name == "uniform":
         return tfd.Uniform(base.low, base.high)
     if name == "class-conditional":
@@ -91,7 +93,14 @@ def test_gradient_reaches_every_weight(name):
         total = tf.reduce_sum(base.log_prob(z, condition))
     for weight, gradient in zip(base.trainable_weights, tape.gradient(total, base.trainable_weights), strict=True):
         assert gradient is not None and np.isfinite(gradient).all() and np.abs(gradient).max() > 0, weight.name
-    learned = {"standard-normal": 0, "student-t": 0, "uniform": 0, "from-distribution": 0, "gaussian-mixture": 3}
+    learned = {
+        "standard-normal": 0,
+        "student-t": 0,
+        "logistic": 0,
+        "uniform": 0,
+        "from-distribution": 0,
+        "gaussian-mixture": 3,
+    }
     expected = learned.get(name, 1 if name == "student-t-learned" else 4 if name == "conditional-normal" else 2)
     assert len(base.trainable_weights) == expected
 
@@ -156,6 +165,16 @@ def test_a_flow_takes_it(name, tmp_path):
     assert view.sample(2, seed=(0, 0)).shape == (2, *view.batch_shape, 5)
 
 
+@pytest.mark.parametrize("name", bases.NAMED)
+def test_a_family_takes_each_base_by_name(name):
+    flow = flows.create("maf", depth=1, hidden=4, base=name, classes=3 if name == "class-conditional" else 0)
+    again = type(flow).from_config(flow.get_config())
+    assert type(again.base) is type(flow.base) and flow.get_config()["base"] == name
+    labels = np.arange(4) % 3 if flow.classes else None
+    log_prob = flow.log_prob(np.zeros((4, 2), "float32"), labels)
+    np.testing.assert_allclose(log_prob, again.log_prob(np.zeros((4, 2), "float32"), labels), rtol=1e-6)
+
+
 def test_labels_choose_the_class():
     base = cases.new_base("class-conditional")
     flow = flows.Flow(Reverse((5,)), base, classes=3)
@@ -214,6 +233,8 @@ def test_a_distribution_without_a_mean_is_scaled_about_zero():
             ValueError,
             "`base` must have the transform's dtype float32, got float64",
         ),
+        (lambda: bases.named("gauss", (2,)), ValueError, "`base` must be one of 'normal', .*, got 'gauss'"),
+        (lambda: flows.create("nice", base="class-conditional"), ValueError, "'class-conditional' needs `classes`"),
         (lambda: bases.ConditionalNormal((2,), 3, MLP(3, 4, [4]), bound=0.0), ValueError, "`bound` must be positive"),
     ],
 )
