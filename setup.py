@@ -62,7 +62,13 @@ setup(
     ],
     extras_require={
         "bench": ["flowjax>=19,<20", "optax>=0.2,<0.3", "zuko>=1.6,<2"],
-        "test": ["pytest>=8,<10", "pytest-xdist>=3.8,<4", "ruff>=0.17,<0.18", "scipy>=1.13,<2"],
+        "test": [
+            "hypothesis>=6.150,<7",
+            "pytest>=8,<10",
+            "pytest-xdist>=3.8,<4",
+            "ruff>=0.17,<0.18",
+            "scipy>=1.13,<2",
+        ],
     },
     classifiers=[
         "Programming Language :: Python :: 3.11",

@@ -278,12 +278,14 @@ def transform_data(name, rows=6, dtype="float32", seed=1):
     return tf.constant(x), condition, random.row_seeds(7, rows)
 
 
-TAKES_BFLOAT16 = [  # flows with networks that may compute in bfloat16
-    name
-    for name in FLOWS
-    if "conditioner_dtype" in flow(name).get_config()
-    and any(isinstance(layer, Conditioner) for layer in flow(name)._flatten_layers())
-]
+def takes_bfloat16():
+    """The flows with networks that may compute in bfloat16; a function, since finding out builds them all."""
+    return [
+        name
+        for name in FLOWS
+        if "conditioner_dtype" in flow(name).get_config()
+        and any(isinstance(layer, Conditioner) for layer in flow(name)._flatten_layers())
+    ]
 
 
 def flow_data(name, rows=6, seed=1):

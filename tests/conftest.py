@@ -6,10 +6,22 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 for pool in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):  # the workers share the cores
     os.environ.setdefault(pool, "1")
+
+# the same examples in each run, and no timings: the machine may be busy
+settings.register_profile(
+    "flowzoo",
+    max_examples=5,
+    derandomize=True,
+    deadline=None,
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("flowzoo")
 
 LONGEST = (  # they start first, so that one worker does not end long after the other
     "flows/test_compiled.py",
@@ -20,6 +32,7 @@ LONGEST = (  # they start first, so that one worker does not end long after the 
     "training/test_strategy.py",
     "training/test_trainer.py",
     "flows/test_battery.py",
+    "test_properties.py",
     "serving/test_export.py",
 )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import math
+import io
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,6 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from flowzoo import random
+from flowzoo.files import write_atomic
 from flowzoo.flows.layers import layers, wrapped
 from flowzoo.transform import Transform
 
@@ -49,14 +50,11 @@ class Report:
 
     Attributes:
         layers: in the order of encode.
-        reconstruction_error, log_det_error, non_finite_rate: as of a layer, of all layers together, where later ones
-            may enlarge the errors of earlier ones.
+        whole: all layers together, where later ones may enlarge the errors of earlier ones.
     """
 
     layers: tuple[LayerReport, ...]
-    reconstruction_error: float
-    log_det_error: float
-    non_finite_rate: float
+    whole: LayerReport
 
     @property
     def worst(self) -> LayerReport:
@@ -65,21 +63,29 @@ class Report:
         return self.layers[int(np.argmax(np.where(np.isfinite(errors), errors, np.inf)))]
 
     def __str__(self) -> str:
-        width = max(len(layer.name) for layer in self.layers)
+        rows = [*self.layers, self.whole]
+        width = max(len(row.name) for row in rows)
         lines = [f"{'layer':{width}}  {'|x - x again|':>14}{'log_det error':>15}{'Lip encode':>12}{'Lip decode':>12}"]
-        for layer in self.layers:
+        for layer in rows:
             lines.append(
                 f"{layer.name:{width}}  {layer.reconstruction_error:14.2e}{layer.log_det_error:15.2e}"
                 f"{layer.encode_lipschitz:12.3g}{layer.decode_lipschitz:12.3g}"
                 + (f"  {layer.non_finite_rate:.1%} not finite" if layer.non_finite_rate else "")
             )
-        lines.append(f"{'all together':{width}}  {self.reconstruction_error:14.2e}{self.log_det_error:15.2e}")
         return "\n".join([*lines, f"worst: {self.worst.name}"])
 
     def plot(self, path: str | os.PathLike) -> Path:
-        """Draws errors and stretches by layer into a .png."""
+        """Draws errors and stretches by layer into a .png, all or nothing; red lines: there something is not finite.
+
+        Raises:
+            ValueError: the path does not end in .png.
+            OSError: it can't be written.
+        """
         from matplotlib.figure import Figure
 
+        path = Path(path)
+        if path.suffix.lower() != ".png":
+            raise ValueError(f"`path` must end in .png, got {str(path)!r}.")
         figure = Figure(figsize=(8, 6), layout="constrained")
         errors, stretches = figure.subplots(2, sharex=True)
         place = range(1, len(self.layers) + 1)
@@ -91,12 +97,15 @@ class Report:
                 axes.plot(place, [getattr(layer, name) for layer in self.layers], "o-", label=name.replace("_", " "))
             axes.set_yscale("log")
             axes.legend()
-        worst = self.layers.index(self.worst)
-        errors.axvline(worst + 1, color="0.7", zorder=0)
+        for index, layer in zip(place, self.layers, strict=True):
+            if layer is self.worst or layer.non_finite_rate:
+                errors.axvline(index, color="tab:red" if layer.non_finite_rate else "0.7", zorder=0)
         errors.set_title(f"worst: {self.worst.name}")
         stretches.set_xlabel("layer, in the order of encode")
-        figure.savefig(path)
-        return Path(path)
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format="png")
+        write_atomic(path, buffer.getvalue())
+        return path
 
 
 def diagnose(flow: Flow, x: Any, condition: Any = None, seed: int = 0) -> Report:
@@ -105,7 +114,7 @@ def diagnose(flow: Flow, x: Any, condition: Any = None, seed: int = 0) -> Report
     Runs eagerly, layer by layer: some 16 rows are enough. Try data, samples, and data unlike those it was trained on.
 
     Args:
-        flow: the flow.
+        flow: the flow; it has at least one exact layer.
         x: (batch, *event_shape), in native units.
         condition: (batch,) labels or (batch, features), if the flow takes one.
         seed: of the dequantization noise and of the power method.
@@ -114,18 +123,24 @@ def diagnose(flow: Flow, x: Any, condition: Any = None, seed: int = 0) -> Report
         A `Report`: a table by `print`, `worst` names the worst layer, `plot(path)` draws it.
 
     Raises:
-        ValueError, TypeError: x or the condition does not suit the flow.
+        ValueError, TypeError: x or the condition does not suit the flow, holds NaN or infinity, or there are no rows.
 
     Reference: Behrmann et al. 2021, Understanding and mitigating exploding inverses in invertible neural networks,
     arXiv:2006.09347.
     """
     x, condition = flow._checked(x, condition)
+    if not len(x):
+        raise ValueError("`x` must hold some examples, got none.")
     bijection, ready = flow.bijection, flow._ready(condition)
     y = flow._dequantized(x, ready, flow._seeds(x, flow._word(seed)))
     with _noted(flow) as calls:
         encoded = bijection.encode(y, ready)
-    found = tuple(_layer(name, transform, given, ready, seed) for name, transform, given in calls)
-    return Report(found, *_errors(bijection, y, encoded, ready))
+    if not calls:
+        raise ValueError("The flow has no exact layer, whose inverse could be examined.")
+    found = tuple(
+        _examined(name, layer, given, layer.encode(given, ready), ready, seed) for name, layer, given in calls
+    )
+    return Report(found, _examined("all together", bijection, y, encoded, ready, seed))
 
 
 @contextlib.contextmanager
@@ -152,25 +167,19 @@ def _noted(flow: Flow) -> Iterator[list[tuple[str, Transform, tf.Tensor]]]:
         yield calls
 
 
-def _layer(name, transform, x, condition, seed):
-    encoded = transform.encode(x, condition)
-    reconstruction, log_det, non_finite = _errors(transform, x, encoded, condition)
-    return LayerReport(
-        name,
-        reconstruction,
-        log_det,
-        _stretch(lambda x: transform.encode(x, condition)[0], x, seed),
-        _stretch(lambda z: transform.decode(z, condition)[0], encoded[0], seed),
-        non_finite,
-    )
-
-
-def _errors(transform, x, encoded, condition):
-    """How far decode is off: of x, of the log_det, and for which share of rows something is not finite."""
+def _examined(name, transform, x, encoded, condition, seed):
+    """The report of a transform on x, which it encodes so."""
     z, log_det = encoded
     again, back = transform.decode(z, condition)
     finite = _finite(z) & _finite(again) & _finite(log_det[:, None]) & _finite(back[:, None])
-    return _largest(again - x), _largest(log_det + back), float(1 - finite.mean())
+    return LayerReport(
+        name,
+        _largest(again - x),
+        _largest(log_det + back),
+        _stretch(lambda x: transform.encode(x, condition)[0], x, seed),
+        _stretch(lambda z: transform.decode(z, condition)[0], z, seed),
+        float(1 - finite.mean()),
+    )
 
 
 def _stretch(function: Callable[[tf.Tensor], tf.Tensor], x: tf.Tensor, seed: int) -> float:
@@ -186,7 +195,7 @@ def _stretch(function: Callable[[tf.Tensor], tf.Tensor], x: tf.Tensor, seed: int
             product = tf.reduce_sum(y * tf.stop_gradient(pushed))
         size = tf.norm(tf.reshape(pushed, [len(x), -1]), axis=1)
         direction = _unit(tape.gradient(product, x))
-    return float(np.max(size.numpy())) if len(x) else math.nan
+    return float(np.max(size.numpy()))
 
 
 def _unit(rows):

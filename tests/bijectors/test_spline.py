@@ -6,7 +6,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from flowzoo.bijectors import RationalQuadratic
-from flowzoo.bijectors.spline import inverse_rational_quadratic, rational_quadratic
+from flowzoo.bijectors.spline import _starts, inverse_rational_quadratic, rational_quadratic
 
 BOUND = 3.0
 
@@ -16,32 +16,60 @@ def raw(scalar, rows, scale, dtype="float32", seed=0):
 
 
 def hard_inputs(scalar, numbers):
-    """Values inside, outside, at the ends and at the knots (all with the same parameters)."""
-    widths, _, _ = scalar._knots(tf.constant(numbers[:1]))
-    knots = (np.cumsum(widths[0, :, 0]) - BOUND).astype("float32")
-    ends = np.float32([BOUND, -BOUND, np.nextafter(np.float32(BOUND), 0), 1e6, -1e6, 1e-40, -1e-40, 0.0])
+    """Values inside, outside, at the ends and at the knots of both sides (all with the same parameters)."""
+    sizes = scalar._knots(tf.constant(numbers[:1]))[:2]
+    knots = np.concatenate([_starts(part, BOUND)[0, :, 0] for part in sizes])
+    ends = np.float32([BOUND, -BOUND, np.nextafter(np.float32(BOUND), 0), 1e-40, -1e-40, 0.0])
+    far = np.float32([1e6, -1e6, 1e30, -3e38])
     inside = np.linspace(-BOUND - 0.2, BOUND + 0.2, 4001).astype("float32")
-    return np.concatenate([inside, knots, np.nextafter(knots, 4), np.nextafter(knots, -4), ends])[:, None]
+    return np.concatenate([inside, knots, np.nextafter(knots, 4), np.nextafter(knots, -4), ends, far])[:, None]
 
 
-@pytest.mark.parametrize("bins", [2, 8, 20])
-@pytest.mark.parametrize("scale", [1.0, 1e3])
-@pytest.mark.parametrize("seed", range(5))
-def test_is_monotone_and_invertible_for_any_parameters(bins, scale, seed):
-    scalar = RationalQuadratic(bins, BOUND)
-    numbers = raw(scalar, 1, scale, seed=seed)
+def assert_monotone_and_invertible(scalar, numbers):
+    """For one row of parameters, (1, outputs_per_entry), which all inputs share."""
     x = np.sort(hard_inputs(scalar, numbers), axis=0)
     numbers = np.repeat(numbers, len(x), axis=0)
     z, log_slope = scalar.encode(x, numbers)
     again, back = scalar.decode(z, numbers)
     assert all(np.isfinite(value).all() for value in (z, log_slope, again, back))
     assert np.diff(z[:, 0]).min() >= -1e-6  # increasing, to rounding
-    within = np.abs(x) < 1e3
+    within = np.abs(x) < BOUND
     assert np.abs(again - x)[within].max() < 1e-4
     assert np.abs(scalar.encode(scalar.decode(x, numbers)[0], numbers)[0] - x)[within].max() < 1e-4
-    outside = np.abs(x) >= BOUND
-    np.testing.assert_array_equal(z[outside], x[outside])
-    np.testing.assert_array_equal(log_slope[outside], 0.0)
+    for value, slope in (scalar.encode(x, numbers), scalar.decode(x, numbers)):
+        np.testing.assert_array_equal(value[~within], x[~within])
+        np.testing.assert_array_equal(slope[~within], 0.0)
+
+
+@pytest.mark.parametrize("circular", [False, True])
+@pytest.mark.parametrize("bins", [2, 8, 20])
+@pytest.mark.parametrize("scale", [1.0, 1e3])
+@pytest.mark.parametrize("seed", range(5))
+def test_is_monotone_and_invertible_for_any_parameters(bins, scale, seed, circular):
+    scalar = RationalQuadratic(bins, BOUND, circular)
+    assert_monotone_and_invertible(scalar, raw(scalar, 1, scale, seed=seed))
+
+
+@pytest.mark.parametrize("circular", [False, True])
+@pytest.mark.parametrize("bins", [2, 8, 20])
+@pytest.mark.parametrize("seed", range(3))
+def test_also_where_every_parameter_is_at_an_extreme(bins, seed, circular):
+    scalar = RationalQuadratic(bins, BOUND, circular)
+    extremes = np.random.default_rng(seed).choice([-1e3, 0.0, 1e3], (1, scalar.outputs_per_entry))
+    assert_monotone_and_invertible(scalar, extremes.astype("float32"))
+
+
+@pytest.mark.parametrize("circular", [False, True])
+def test_gradients_are_finite_at_knots_and_far_outside(circular):
+    scalar = RationalQuadratic(8, BOUND, circular)
+    numbers = raw(scalar, 1, 1e3)
+    x = tf.constant(hard_inputs(scalar, numbers))
+    numbers = tf.repeat(tf.constant(numbers), len(x), axis=0)
+    for direction in (scalar.encode, scalar.decode):
+        with tf.GradientTape() as tape:
+            tape.watch([x, numbers])
+            loss = tf.add_n([tf.reduce_sum(part) for part in direction(x, numbers)])
+        assert all(np.isfinite(gradient).all() for gradient in tape.gradient(loss, [x, numbers]))
 
 
 def test_zero_parameters_are_the_identity():

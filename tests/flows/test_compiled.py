@@ -1,4 +1,7 @@
-"""What a TPU needs of every flow: gradients and samples compile under XLA with static shapes, and equal the graph's."""
+"""What a TPU needs of every flow: densities, gradients and samples compile under XLA with static shapes.
+
+All at once, since compiling is slow; they equal those of the graph.
+"""
 
 import numpy as np
 import pytest
@@ -12,18 +15,21 @@ FAMILIES = {family: name for name, (family, _) in reversed(cases.FLOWS.items())}
 
 
 @pytest.mark.parametrize("name", list(cases.FLOWS))
-def test_gradients_of_all_weights_and_samples(name):
+def test_densities_gradients_of_all_weights_and_samples(name):
     model, (x, condition) = cases.flow(name), cases.flow_data(name)
     condition = None if condition is None else tf.constant(condition)
+    temperature = tf.linspace(0.2, 0.7, 6)
     modes = ("store", "reversible") if name in FAMILIES.values() else ("store",)
 
     def everything():
         found = {mode: gradients(model, x, condition, mode) for mode in modes}
-        return found, model._sample(random.row_seeds(3, 6), tf.fill([6], 0.7), condition)
+        score = model._log_prob(tf.constant(x), condition, model._word(0), 1)
+        return found, score, model._sample(random.row_seeds(3, 6), temperature, condition)
 
-    (found, samples), (compiled, compiled_samples) = (
+    (found, score, samples), (compiled, compiled_score, compiled_samples) = (
         tf.function(everything, jit_compile=xla)() for xla in (False, True)
     )
+    np.testing.assert_allclose(compiled_score, score, rtol=1e-4, atol=1e-4)
     for mode in modes:
         assert largest_error(found[mode], found["store"]) < 1e-4, mode
         assert largest_error(compiled[mode], found["store"]) < 1e-4, mode

@@ -1,5 +1,7 @@
 """The report names the layer that does not invert, and its estimates are those of known maps."""
 
+import sys
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -7,16 +9,19 @@ from PIL import Image
 import flowzoo
 from flowzoo import bijectors as b
 from flowzoo.flows import Flow
+from flowzoo.zoo.diagnose import LayerReport, Report
 from tests import cases
 
 
-@pytest.mark.parametrize("name", ["glow-classes", "maf", "iaf-condition", "nsf-coupling"])
-def test_sound_flows_invert_in_every_layer(name):
+@pytest.mark.parametrize("name", ["glow-classes", "maf-mog", "iaf-condition", "nsf-coupling", "planar-classes"])
+def test_sound_flows_invert_in_every_layer(name, monkeypatch):
+    monkeypatch.setattr(sys.modules[Report.__module__], "ITERATIONS", 2)  # stretches are tested below
     flow, (x, condition) = cases.flow(name), cases.flow_data(name)
     report = flowzoo.diagnose(flow, x, condition)
-    assert report.non_finite_rate == 0 and report.reconstruction_error < 1e-4 and report.log_det_error < 1e-3
+    whole = report.whole
+    assert whole.non_finite_rate == 0 and whole.reconstruction_error < 1e-4 and whole.log_det_error < 1e-3
     assert max(layer.reconstruction_error for layer in report.layers) == report.worst.reconstruction_error < 1e-4
-    assert all(layer.encode_lipschitz > 0 and layer.decode_lipschitz > 0 for layer in report.layers)
+    assert all(layer.encode_lipschitz > 0 and layer.decode_lipschitz > 0 for layer in (*report.layers, whole))
     if name == "glow-classes":
         names = [layer.name for layer in report.layers]
         assert names[0] == "transforms/1 Scale" and "transforms/2/levels/1/transforms/3 AffineCoupling" in names
@@ -26,11 +31,14 @@ def test_stretches_are_singular_values():
     linear = b.InvertibleLinear((3,), seed=1)
     linear.log_scale.assign([1.0, 0.0, -1.0])
     flow = Flow(b.Chain([b.Scale((3,), 3.0), linear]))
-    scale, mixed = flowzoo.diagnose(flow, np.random.default_rng(0).normal(size=(16, 3)).astype("float32")).layers
+    report = flowzoo.diagnose(flow, np.random.default_rng(0).normal(size=(16, 3)).astype("float32"))
+    scale, mixed = report.layers
     assert (scale.encode_lipschitz, scale.decode_lipschitz) == pytest.approx((3.0, 1 / 3), rel=1e-5)
     matrix = linear.encode(np.eye(3, dtype="float32"))[0].numpy()
     values = np.linalg.svd(matrix, compute_uv=False)
     assert (mixed.encode_lipschitz, mixed.decode_lipschitz) == pytest.approx((values[0], 1 / values[-1]), rel=0.01)
+    assert report.whole.encode_lipschitz == pytest.approx(3 * values[0], rel=0.01)
+    assert report.whole.decode_lipschitz == pytest.approx(1 / (3 * values[-1]), rel=0.01)
 
 
 @pytest.mark.parametrize("error", [1.01, np.nan])
@@ -41,12 +49,47 @@ def test_the_worst_layer_is_named(error, monkeypatch, tmp_path):
     monkeypatch.setattr(broken, "decode", lambda *args: (decode(*args)[0] * error, decode(*args)[1]))
     report = flowzoo.diagnose(flow, x)
     assert report.worst.name == "transforms/2 ActNorm" and str(report).endswith("worst: transforms/2 ActNorm")
-    assert not report.reconstruction_error < 1e-3
-    assert report.worst.non_finite_rate == np.isnan(error)
+    assert not report.whole.reconstruction_error < 1e-3
+    assert report.worst.non_finite_rate == np.isnan(error) and ("not finite" in str(report)) == np.isnan(error)
     assert "encode" not in vars(flow.transform.transforms[0])  # it leaves the flow as it was
     assert Image.open(report.plot(tmp_path / "report.png")).size[0] > 100
 
 
-def test_what_does_not_suit_the_flow_is_named():
-    with pytest.raises(ValueError, match=r"`x` must have shape \(batch, 2\)"):
-        flowzoo.diagnose(cases.flow("realnvp"), np.zeros((4, 3), "float32"))
+def test_a_wrong_log_det_is_seen(monkeypatch):
+    flow, x = cases.new_flow("realnvp"), cases.flow_data("realnvp", 16)[0]
+    wrong = flow.transform.transforms[1]
+    decode = wrong.decode
+    monkeypatch.setattr(wrong, "decode", lambda *args: (decode(*args)[0], decode(*args)[1] + 0.5))
+    report = flowzoo.diagnose(flow, x)
+    assert [layer.log_det_error > 0.4 for layer in report.layers] == [False, True, False, False]
+    assert report.whole.log_det_error == pytest.approx(0.5, abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("name", "x", "condition", "message"),
+    [
+        ("realnvp", np.zeros((4, 3), "float32"), None, r"`x` must have shape \(batch, 2\)"),
+        ("realnvp", np.full((4, 2), np.nan, "float32"), None, "`x` must be finite, got NaN .* in 4 of 4 rows"),
+        ("realnvp", np.zeros((0, 2), "float32"), None, "`x` must hold some examples, got none"),
+        ("realnvp-condition", np.zeros((4, 2), "float32"), None, r"`condition` must be \(4, 3\) numbers, got None"),
+        ("glow", np.full((1, 4, 4, 1), 256), None, "integers 0 ... 255"),
+    ],
+)
+def test_what_does_not_suit_the_flow_is_named(name, x, condition, message):
+    with pytest.raises(ValueError, match=message):
+        flowzoo.diagnose(cases.flow(name), x, condition)
+
+
+def test_a_flow_without_exact_layers_is_refused():
+    with pytest.raises(ValueError, match="no exact layer"):
+        flowzoo.diagnose(Flow(b.UniformDequantization((2,))), np.zeros((4, 2), "uint8"))
+
+
+def test_a_picture_that_can_not_be_written(tmp_path):
+    report = Report((LayerReport("a", 0.0, 0.0, 1.0, 1.0, 0.0),), LayerReport("all", 0.0, 0.0, 1.0, 1.0, 0.0))
+    with pytest.raises(ValueError, match=r"`path` must end in \.png, got 'report\.xyz'"):
+        report.plot("report.xyz")
+    (tmp_path / "file").touch()
+    with pytest.raises(OSError):
+        report.plot(tmp_path / "file" / "report.png")
+    assert report.plot(tmp_path / "new" / "report.png").exists()  # of errors that are all 0, too

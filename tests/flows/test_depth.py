@@ -1,0 +1,58 @@
+"""A hundred layers of random weights: finite, and how far decode(encode(x)) is off, by rounding alone.
+
+`pytest tests/flows/test_depth.py -n 0 -s` prints the rows of the table in docs/numerics.md.
+"""
+
+import numpy as np
+import pytest
+
+from flowzoo import flows
+from tests import cases
+
+CONFIGS = {family: {"event_shape": (4,), "depth": 100} for family in flows.FAMILIES}
+for family, config in CONFIGS.items():
+    config |= {} if family in ("planar", "radial") else {"hidden": 8}
+    config |= {"blocks": 1} if family in ("iaf", "maf", "maf-mog", "nice", "nsf-ar", "realnvp") else {}
+    config |= {"bits": 0} if family == "glow" else {}
+X = np.random.default_rng(0).normal(size=(16, 4)).astype("float32")
+
+
+def _largest(values):
+    return float(np.abs(values).max())
+
+
+def _twins(family, size):
+    """The flow with random weights, adapted, in float32 and in float64."""
+    model = cases.randomized(flows.create(family, **CONFIGS[family]), size)
+    model.adapt(X)
+    precise = flows.create(family, **CONFIGS[family], dtype="float64")
+    precise.set_weights(model.get_weights())
+    return model, precise
+
+
+def _errors(model):
+    """Of x, of the log_det, and whether all is finite; eager, since graphs so deep cost more than they save."""
+    z, log_det = model.transform.encode(X)
+    again, back = model.transform.decode(z)
+    finite = all(np.isfinite(value).all() for value in (z, log_det, again, back))
+    return _largest(again - X), _largest(log_det + back), finite
+
+
+def _row(family, size, record_property):
+    (error, log_det_error, finite), (precise, _, _) = map(_errors, _twins(family, size))
+    print(f"\n| `{family}` | {size} | {error:.0e} | {log_det_error:.0e} | {precise:.0e} |")
+    record_property("reconstruction_error", error)
+    return error, precise, finite
+
+
+@pytest.mark.parametrize("family", CONFIGS)
+def test_a_hundred_layers_invert(family, record_property):
+    error, precise, finite = _row(family, 0.3 if family in ("planar", "radial") else 0.05, record_property)
+    assert finite and error < 1e-3 and precise < 1e-11
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("family", "size"), [*((family, 0.3) for family in CONFIGS), ("planar", 1.0)])
+def test_larger_weights_are_reported(family, size, record_property):
+    error, precise, _ = _row(family, size, record_property)
+    assert precise < 1e-5 * error or not np.isfinite(error)  # what is off is off by rounding
