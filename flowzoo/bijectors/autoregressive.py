@@ -8,6 +8,9 @@ from flowzoo.bijectors.scalar import ScalarMap
 from flowzoo.transform import AutoregressiveConditioner, Bijector, sum_event
 
 
+UNROLLED = 8  # features per turn of the loop, whose bookkeeping costs as much as a feature
+
+
 class Autoregressive(Bijector):
     """z_i = scalar(x_i; conditioner(the x before it, condition)): encode is one pass, decode goes feature by feature.
 
@@ -56,15 +59,22 @@ class Autoregressive(Bijector):
         columns = tf.gather(tf.transpose(z), order)  # (D, batch) by degree
         tables, state = self.conditioner.start(batch, condition)
 
-        def body(i, value, log_det, found, *state):
+        def one(i, value, log_det, found, *state):
             raw, state = self.conditioner.step(i, value, tables, state)
-            value, log_slope = self.scalar.decode(columns[i], tf.cast(raw, self.compute_dtype))
+            value, log_slope = self.scalar.decode(tf.gather(columns, i), tf.cast(raw, self.compute_dtype))
             return i + 1, value, log_det + log_slope, found.write(i, value), *state
 
-        found = tf.TensorArray(z.dtype, features, element_shape=z.shape[:1])
-        zeros = tf.zeros([batch], z.dtype)
-        start = (tf.constant(0), zeros, zeros, found, *state)
-        _, _, log_det, found, *_ = tf.while_loop(
-            lambda i, *_: i < features, body, start, maximum_iterations=features, parallel_iterations=1
+        def several(*carried):
+            for _ in range(UNROLLED):
+                carried = one(*carried)
+            return carried
+
+        found, zeros = tf.TensorArray(z.dtype, features, element_shape=z.shape[:1]), tf.zeros([batch], z.dtype)
+        carried, turns = (tf.constant(0), zeros, zeros, found, *state), features // UNROLLED
+        carried = tf.while_loop(
+            lambda i, *_: i < turns * UNROLLED, several, carried, maximum_iterations=turns, parallel_iterations=1
         )
+        for _ in range(features % UNROLLED):
+            carried = one(*carried)
+        _, _, log_det, found, *_ = carried
         return tf.transpose(tf.gather(found.stack(), tf.argsort(order))), log_det

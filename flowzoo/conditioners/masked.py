@@ -12,7 +12,7 @@ import tensorflow as tf
 from flowzoo.conditioners.base import Conditioner, seed_source
 from flowzoo.conditioners.condition import join
 
-State = list[tf.Tensor]  # for each layer, what its units have received so far: (units, batch)
+State = list[tf.Tensor]  # features and condition, then each layer's units after the activation: (units + 1, batch)
 Tables = dict[str, Any]
 
 
@@ -75,11 +75,11 @@ class MADE(Conditioner):
         lowest = 0 if condition_features else 1
         highest = max(lowest, features - 1)
         degrees = np.concatenate([np.argsort(self.order) + 1, np.zeros(condition_features, int)])  # of the inputs
-        new_seed, self.layers, self._blocks = seed_source(seed), [], []
+        new_seed, self.layers, self._slots = seed_source(seed), [], []
         for width in hidden:
             units = lowest + np.arange(width) * (highest - lowest + 1) // width  # sorted
             self.layers.append(self._masked(units[None] >= degrees[:, None], new_seed(), (len(degrees),)))
-            self._blocks.append(_Blocks(units, features))
+            self._slots.append(_Slots(units, features))
             degrees = units
         outputs = np.tile(np.argsort(self.order) + 1, outputs_per_entry)
         self.head = self._masked(outputs[None] > degrees[:, None], None, (len(degrees),))
@@ -105,23 +105,23 @@ class MADE(Conditioner):
           condition: as in `call`.
 
         Returns:
-          The weights, laid out by degree, and what the units have received before any feature.
+          The weights and biases, laid out by degree, and the state before any feature.
         """
-        features = self.input_event_shape[0]
-        first, head = self.layers[0].weight(), tf.reshape(self.head.weight(), [-1, self.outputs_per_entry, features])
-        condition = join(tf.zeros([batch, 0], first.dtype), condition, self.condition_features)
+        features, dtype = self.input_event_shape[0], self.compute_dtype
+        condition = join(tf.zeros([batch, 0], dtype), condition, self.condition_features)
+        first, head = self.layers[0], tf.reshape(self.head.affine(), [-1, self.outputs_per_entry, features])
+        by_degree = tf.gather(first.affine(), [*self.order, *range(features, features + self.condition_features + 1)])
+        affine = [tf.pad(by_degree, [[1, 0], [0, 0]]), *(layer.affine() for layer in self.layers[1:])]
         tables = {
-            "first": tf.pad(tf.gather(first[:features], self.order), [[1, 0], [0, 0]]),  # (D + 1, units)
-            "inner": [
-                blocks.rows(layer.weight()) for blocks, layer in zip(self._blocks[:-1], self.layers[1:], strict=True)
-            ],
-            "head": tf.transpose(tf.gather(head, self.order, axis=2), [2, 1, 0]),  # (D, outputs, units)
-            "offset": tf.transpose(tf.gather(tf.reshape(self.head.offset(), [-1, features]), self.order, axis=1)),
+            "hidden": [tf.gather(tf.transpose(a), s.index) for a, s in zip(affine, self._slots, strict=True)],
+            "head": tf.transpose(tf.gather(head, self.order, axis=2), [2, 1, 0]),  # (D, outputs, units + 1)
             "not finite": 0.0 * tf.reduce_sum(condition, axis=1),  # NaN where the condition is: a relu may swallow it
         }
-        state = [tf.repeat(layer.offset()[:, None], batch, axis=1) for layer in self.layers]
-        state[0] += tf.matmul(first[features:], condition, transpose_a=True, transpose_b=True)
-        return tables, state
+        ones = tf.ones([1, batch], dtype)  # what the biases, last of their tables, are multiplied with
+        rows = [tf.concat([tf.zeros([1 + features, batch], dtype), tf.transpose(condition), ones], axis=0)]
+        for layer in self.layers:
+            rows.append(tf.concat([tf.zeros([layer.mask.shape[1], batch], dtype), ones], axis=0))
+        return tables, rows
 
     def step(self, i: tf.Tensor, value: tf.Tensor, tables: Tables, state: State) -> tuple[tf.Tensor, State]:
         """The outputs for the feature of degree i + 1, given that of degree i.
@@ -135,16 +135,15 @@ class MADE(Conditioner):
         Returns:
           (outputs_per_entry * batch,), the first outputs of all rows first, and the new state.
         """
-        state = list(state)
-        state[0] += tables["first"][i][:, None] * tf.cast(value, state[0].dtype)
-        streams = [self._blocks[0].of(state[0], i)]
-        for layer, rows in enumerate(tables["inner"], start=1):
-            state[layer] += tf.matmul(rows[i], self.activation(streams[-1]), transpose_a=True)
-            new = self._blocks[layer].of(state[layer], i)
-            skip = self.residual and layer % 2 == 0
+        value = tf.cast(value, self.compute_dtype)[None]
+        state, streams = [tf.tensor_scatter_nd_update(state[0], tf.reshape(i, [1, 1]), value), *state[1:]], []
+        for layer, slots in enumerate(self._slots):
+            new = tf.matmul(tf.gather(tables["hidden"][layer], i), state[layer])
+            skip = self.residual and layer and layer % 2 == 0
             streams.append(streams[-2] + new if skip else new)
-        last = tf.add_n(state[::2]) if self.residual else state[-1]
-        outputs = tf.matmul(tables["head"][i], self.activation(last)) + tables["offset"][i][:, None]
+            places = tf.gather(slots.index[..., None], i)
+            state[layer + 1] = tf.tensor_scatter_nd_update(state[layer + 1], places, self.activation(streams[-1]))
+        outputs = tf.matmul(tf.gather(tables["head"], i), state[-1])
         return tf.reshape(outputs + tables["not finite"], [-1]), state
 
 
@@ -166,34 +165,26 @@ class MaskedDense(keras.layers.Layer):
         self.kernel = self.add_weight(shape=self.mask.shape, initializer=start, name="kernel")
         self.bias = self.add_weight(shape=self.mask.shape[1:], initializer="zeros", name="bias")
 
-    def weight(self) -> tf.Tensor:
-        """The masked kernel, (inputs, units)."""
-        return tf.cast(self.kernel, self.compute_dtype) * tf.constant(self.mask, self.compute_dtype)
-
-    def offset(self) -> tf.Tensor:
-        """The bias, (units,)."""
-        return tf.cast(self.bias, self.compute_dtype)
+    def affine(self) -> tf.Tensor:
+        """The masked kernel and, as its last row, the bias: (inputs + 1, units)."""
+        return tf.concat([self._weight(), tf.cast(self.bias, self.compute_dtype)[None]], axis=0)
 
     def call(self, x: tf.Tensor) -> tf.Tensor:
-        return tf.matmul(x, self.weight()) + self.offset()
+        return tf.nn.bias_add(tf.matmul(x, self._weight()), tf.cast(self.bias, self.compute_dtype))
+
+    def _weight(self):
+        return tf.cast(self.kernel, self.compute_dtype) * tf.constant(self.mask, self.compute_dtype)
 
 
-class _Blocks:
-    """Where the hidden units of each degree lie, in slices of one size."""
+class _Slots:
+    """Where the hidden units of each degree lie among the sorted ones, as many places for each degree.
+
+    They may reach into other degrees. That does no harm: units of lower degrees come out the same again, and those of
+    higher ones are read by nobody before their turn.
+    """
 
     def __init__(self, units: np.ndarray, features: int):
         degrees = np.arange(features)
         begins, ends = np.searchsorted(units, degrees), np.searchsorted(units, degrees, side="right")
-        self.size = max(1, int((ends - begins).max()))
-        self.starts = np.minimum(begins, len(units) - self.size)
-        self.index = index = self.starts[:, None] + np.arange(self.size)  # (D, size)
-        self.own = (index >= begins[:, None]) & (index < ends[:, None])  # a slice may reach into other degrees
-
-    def rows(self, weight: tf.Tensor) -> tf.Tensor:
-        """The next layer's weights for each slice, (D, size, next units), zero for units of other degrees."""
-        return tf.gather(weight, self.index) * tf.constant(self.own[..., None], weight.dtype)
-
-    def of(self, units: tf.Tensor, i: tf.Tensor) -> tf.Tensor:
-        """The slice of degree i: (units, batch) -> (size, batch)."""
-        begin = tf.stack([tf.constant(self.starts, tf.int32)[i], 0])
-        return tf.slice(units, begin, tf.stack([self.size, tf.shape(units)[1]]))
+        size = max(1, int((ends - begins).max()))
+        self.index = np.minimum(begins, len(units) - size)[:, None] + np.arange(size)  # (D, size)
