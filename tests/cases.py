@@ -247,7 +247,9 @@ def new_base(name, dtype="float32"):
 def new_flow(name, **changes):
     """The flow of a row with random weights, the same ones each time."""
     family, config = FLOWS[name]
-    return randomized(flows.create(family, **{**config, **changes}))
+    flow = randomized(flows.create(family, **{**config, **changes}))
+    flow.xla = False  # compiling takes seconds for each shape; tests of XLA turn it on
+    return flow
 
 
 transform = functools.cache(new_transform)  # shared by tests that leave the weights alone

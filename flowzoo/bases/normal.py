@@ -21,7 +21,7 @@ class StandardNormal(Base):
     """
 
     def log_prob(self, z: tf.Tensor, condition: tf.Tensor | None = None) -> tf.Tensor:
-        return -0.5 * sum_event(tf.square(z) + math.log(2.0 * math.pi))
+        return -0.5 * (sum_event(tf.square(z)) + math.prod(self.event_shape) * math.log(2.0 * math.pi))
 
     def sample(self, seeds: tf.Tensor, temperature: tf.Tensor, condition: tf.Tensor | None = None) -> tf.Tensor:
         return self._scaled(temperature, random.normal(seeds, self.event_shape))

@@ -67,5 +67,7 @@ class Affine:
 
     def _parameters(self, raw):
         shift, raw = tf.split(raw, 2, axis=-1)
-        limit = self.bound if self.growth == self.bound else tf.where(raw > 0.0, self.growth, self.bound)
+        if self.growth == self.bound:
+            return shift, self.bound * tf.tanh(raw * (1.0 / self.bound))
+        limit = tf.where(raw > 0.0, self.growth, self.bound)
         return shift, limit * tf.tanh(raw / limit)

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import keras
-import numpy as np
 
-from flowzoo.bijectors import AdditiveCoupling, Chain, ElementwiseAffine, FeatureMask
+from flowzoo.bijectors import AdditiveCoupling, Chain, ChannelSplit, ElementwiseAffine
 from flowzoo.conditioners import MLP
 from flowzoo.flows.door import check_counts
 from flowzoo.flows.family import Family, keywords
-from flowzoo.flows.vectors import way_in
+from flowzoo.flows.vectors import evens_first, way_in
 
 
 @keras.saving.register_keras_serializable(package="flowzoo")
@@ -59,8 +58,9 @@ class NICE(Family):
         if features < 2:
             raise ValueError(f"`event_shape` must have at least 2 features, got {tuple(event_shape)}.")
         condition, options = classes or condition_features, {"dtype": conditioner_dtype or dtype}
+        parts.append(evens_first(features, dtype))
         for i in range(depth):
-            split = FeatureMask((np.arange(features) + i) % 2)
+            split = ChannelSplit((features,), swap=i % 2 == 0)
             network = MLP(
                 split.kept_shape[0], split.free_shape[0], [hidden] * blocks, condition, seed=seed + i, **options
             )

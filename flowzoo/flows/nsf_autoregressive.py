@@ -7,7 +7,9 @@ from collections.abc import Sequence
 import keras
 
 from flowzoo.bijectors import Chain, RationalQuadratic
+from flowzoo.flows.door import check_flag
 from flowzoo.flows.family import Family, keywords
+from flowzoo.flows.switch import Switch
 from flowzoo.flows.vectors import autoregressive_layers, way_in
 
 
@@ -34,6 +36,8 @@ class NSFAutoregressive(Family):
 
     Reference: Durkan et al. 2019, Neural spline flows, arXiv:1906.04032.
     """
+
+    xla = Switch(True, check_flag)  # twice as fast, see benchmarks/README.md
 
     def __init__(
         self,

@@ -84,3 +84,4 @@ class NSFCoupling(Family):
             parts += steps.way_in(shape, bits, alpha, noise_depth, noise_hidden, seed, conditioner_dtype)
         parts += steps.stacked(shape, levels, depth, couple, prior, seed, dtype)
         super().__init__(Chain(parts), config, name)
+        self.xla = not bits  # faster for vectors, slower for convolutions; see benchmarks/README.md

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import keras
-import numpy as np
 
 from flowzoo.bijectors import (
     ActNorm,
@@ -13,7 +12,6 @@ from flowzoo.bijectors import (
     Chain,
     ChannelSplit,
     CheckerboardSplit,
-    FeatureMask,
     Logit,
     Multiscale,
     Squeeze,
@@ -22,6 +20,7 @@ from flowzoo.conditioners import MLP, ResidualConvNet
 from flowzoo.flows.dequantization import dequantization
 from flowzoo.flows.door import check_counts, check_shape
 from flowzoo.flows.family import Family, keywords
+from flowzoo.flows.vectors import evens_first
 
 
 @keras.saving.register_keras_serializable(package="flowzoo")
@@ -113,9 +112,9 @@ class RealNVP(Family):
 
 
 def _vector_parts(shape, depth, network, growth, dtype):
-    parts = []
+    parts = [evens_first(shape[0], dtype)]
     for i in range(depth):
-        split = FeatureMask((np.arange(shape[0]) + i) % 2)
+        split = ChannelSplit(shape, swap=i % 2 == 0)
         coupling = AffineCoupling(shape, split, network(split, i), growth=growth, dtype=dtype)
         parts += [ActNorm(shape, dtype=dtype), coupling]
     return parts
