@@ -50,7 +50,7 @@ def way_in(event_shape: Sequence[int], bits: int, alpha: float, dtype: str) -> t
 
 
 def evens_first(features: int, dtype: str) -> Permutation:
-    """Puts the even features before the odd ones, so that masks which alternate are halves: a gather once, not often."""
+    """Puts the even features before the odd ones, so that alternating masks are halves: one gather, not many."""
     order = [*range(0, features, 2), *range(1, features, 2)]
     return Permutation((features,), order, dtype=dtype)
 
