@@ -60,7 +60,7 @@ def write_array(path: str | os.PathLike, array: np.ndarray) -> None:
 def write_figure(path: str | os.PathLike, figure: Figure, dpi: int) -> None:
     """Writes a figure of Matplotlib as PNG, all or nothing."""
     with atomic(path) as file:
-        figure.savefig(file, format="png", dpi=dpi, metadata={"Software": None})  # the same bytes by any version
+        figure.savefig(file, format="png", dpi=dpi, metadata={"Software": None})  # without Matplotlib's version
 
 
 def sha256(path: str | os.PathLike) -> str:

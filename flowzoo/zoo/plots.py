@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from typing import TYPE_CHECKING
 
@@ -68,7 +67,7 @@ def write_plot(
     """
     count = count or usual_count(flow)
     labels = range(flow.classes) if label is None else [label]
-    condition = np.resize(np.int32(labels), count) if labels else None
+    condition = np.resize(np.array(labels, np.int32), count) if labels else None
     samples = flow.sample(count, condition, temperature=temperature, seed=seed, batch_size=min(count, 1000)).numpy()
     if is_image(flow):
         write_png(path, samples, columns=columns(flow) if label is None and flow.classes else None, bits=flow.bits or 8)
@@ -84,7 +83,7 @@ def write_plot(
 
 def _plane(flow: Flow, labels, samples: np.ndarray, title: str, target: Density | None) -> Figure:
     left, bottom, right, top = (-SIDE, -SIDE, SIDE, SIDE) if target else np.ravel([_range(x) for x in samples.T], "F")
-    across, up = (np.linspace(*ends, GRID, dtype="float32") for ends in ((left, right), (bottom, top)))
+    across, up = (np.linspace(*ends, GRID, dtype=flow.compute_dtype) for ends in ((left, right), (bottom, top)))
     places = np.stack(np.meshgrid(across, up), axis=-1).reshape(-1, 2)
     densities = {"density of the flow": _density(flow, labels, places)}
     if target:
@@ -97,10 +96,11 @@ def _plane(flow: Flow, labels, samples: np.ndarray, title: str, target: Density 
     panels[1].set_title(title, fontsize=10)
     for axes, (name, density) in zip(panels[::2], densities.items(), strict=True):
         image = density.reshape(GRID, GRID)
-        axes.imshow(image, origin="lower", extent=(left, right, bottom, top), vmin=0, vmax=highest, cmap="viridis")
+        extent, scale = (left, right, bottom, top), {"vmin": 0, "vmax": highest}
+        axes.imshow(image, origin="lower", extent=extent, aspect="auto", cmap="viridis", **scale)
         axes.set_title(name, fontsize=10)
     for axes in panels:
-        axes.set(xlim=(left, right), ylim=(bottom, top), aspect="equal")
+        axes.set(xlim=(left, right), ylim=(bottom, top), box_aspect=1)
     return figure
 
 
@@ -138,7 +138,7 @@ def _range(x: np.ndarray) -> tuple[float, float]:
     """From the lowest to the highest, a few far out left out; never empty."""
     low, high = np.quantile(x.astype(np.float64), (TAIL, 1 - TAIL))
     margin = 0.05 * (high - low) or 0.5
-    return math.floor((low - margin) * 100) / 100, math.ceil((high + margin) * 100) / 100
+    return low - margin, high + margin
 
 
 def _figure(width: float, height: float) -> Figure:
