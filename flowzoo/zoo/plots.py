@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 IMAGES, POINTS = 64, 5000  # samples in a picture, if nothing else is asked for
 FEATURES = 5  # of a table, from the first on
 GRID = 200  # points on each axis at which a density is evaluated
-BINS = 60
+BINS = 40
 TAIL = 0.001  # share of the samples that an axis leaves out at either end
 DPI = 100
 
@@ -122,6 +122,8 @@ def _pairs(samples: np.ndarray, title: str) -> Figure:
             if row == column:
                 axes.hist(samples[:, row], BINS, ranges[row])
                 axes.set_yticks([])
+            elif row < column:
+                axes.set_axis_off()  # the same as below the diagonal
             else:
                 _histogram(axes, samples[:, column], samples[:, row], ranges[column], ranges[row])
     return figure
@@ -130,7 +132,8 @@ def _pairs(samples: np.ndarray, title: str) -> Figure:
 def _histogram(axes: Axes, x: np.ndarray, y: np.ndarray, across: tuple, up: tuple) -> None:
     counts = np.histogram2d(y, x, BINS, (up, across))[0]
     extent = (*across, *up)
-    axes.imshow(np.sqrt(counts), origin="lower", extent=extent, aspect="auto", cmap="viridis")  # sqrt: tails are seen
+    shown = np.sqrt(counts)  # so that tails are seen
+    axes.imshow(shown, origin="lower", extent=extent, aspect="auto", interpolation="nearest", cmap="viridis")
     axes.set_ylim(up)
 
 

@@ -71,7 +71,7 @@ def test_a_table_is_a_pair_plot(tmp_path):
     assert max(map(abs, axes[0, 0].get_xlim())) < 5
     counts = np.square(axes[2, 1].images[0].get_array())
     assert counts.sum() == pytest.approx(3000, rel=0.01)
-    assert axes[2, 1].get_xlim() == axes[1, 1].get_xlim()
+    assert axes[2, 1].get_xlim() == axes[1, 1].get_xlim() and axes[4, 0].axison and not axes[0, 4].axison
 
     flow = flowzoo.create("nice", event_shape=(3,), depth=2, hidden=4)
     plots.write_plot(flow, tmp_path / "pairs.png", count=500)

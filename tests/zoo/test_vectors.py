@@ -56,6 +56,7 @@ def test_what_is_published(published):
     assert set(preset.metrics) == {"log_likelihood", "reconstruction_error", "log_det_error", "non_finite_samples"}
     assert set(preset.files) == {"model.weights.h5", "samples.png", "history.csv"}
     assert {path.name for path in published.with_suffix("").iterdir()} == set(preset.files)
+    assert preset.files["samples.png"]["bytes"] < 200_000
     x = arrays.read("bsds300", "test")[0]
     scores = flowzoo.load(published).score(x).astype(np.float64)
     assert preset.measured["value"] == pytest.approx(scores.mean(), rel=1e-6)
