@@ -120,7 +120,7 @@ def _pairs(samples: np.ndarray, title: str) -> Figure:
             axes.set_xlim(ranges[column])
             axes.tick_params(labelsize=6, labelleft=column == 0 and row > 0)
             if row == column:
-                axes.hist(samples[:, row], BINS, ranges[row])
+                axes.hist(samples[:, row], bins=BINS, range=ranges[row])
                 axes.set_yticks([])
             elif row < column:
                 axes.set_axis_off()  # the same as below the diagonal
