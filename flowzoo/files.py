@@ -12,6 +12,7 @@ from typing import IO, TYPE_CHECKING
 
 if TYPE_CHECKING:
     import numpy as np
+    from matplotlib.figure import Figure
 
 
 @contextlib.contextmanager
@@ -54,6 +55,12 @@ def write_array(path: str | os.PathLike, array: np.ndarray) -> None:
 
     with atomic(path) as file:
         np.save(file, array)
+
+
+def write_figure(path: str | os.PathLike, figure: Figure, dpi: int) -> None:
+    """Writes a figure of Matplotlib as PNG, all or nothing."""
+    with atomic(path) as file:
+        figure.savefig(file, format="png", dpi=dpi, metadata={"Software": None})  # without Matplotlib's version
 
 
 def sha256(path: str | os.PathLike) -> str:

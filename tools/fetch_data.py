@@ -27,16 +27,18 @@ def main(_):
     logging.set_verbosity(logging.ERROR)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # an exit removes the scratch folder
     name = _DATASET.value
+    facts = specs.spec(name)
     if not sys.stderr.isatty():
         import tensorflow_datasets as tfds
 
         tfds.disable_progress_bar()
-    print(f"{name}: from {specs.spec(name).source if _SOURCE.value == 'packages' else 'TFDS'}", flush=True)
+    print(f"{name}: from {facts.source if _SOURCE.value == 'packages' or facts.drawn else 'TFDS'}", flush=True)
     try:
         if _WRITE_FIXTURE.value:
             print(f"{name}: wrote {prepare.write_fixture(name)}")
         else:
-            print(f"{name}: ready in {prepare.prepare(name, _DATA_DIR.value, _SOURCE.value, _SOURCE_DIR.value)}")
+            folder = prepare.prepare(name, _DATA_DIR.value, _SOURCE.value, _SOURCE_DIR.value)
+            print(f"{name}: {f'ready in {folder}' if folder else 'nothing to fetch'}")
     except (prepare.FetchError, ValueError) as error:
         sys.exit(f"error: {error}")
 

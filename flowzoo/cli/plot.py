@@ -1,28 +1,63 @@
-"""`flowzoo plot WHAT...`: the curves of trainings."""
+"""`flowzoo plot WHAT...`: a flow as a picture, or the curves of trainings."""
 
 import argparse
 from pathlib import Path
 
-NAME, HELP = "plot", "Draw the curves of trainings, also of running ones: likelihood and learning rate."
-TENSORFLOW = False
+from flowzoo.cli.common import add_label, positive
+
+NAME, HELP = "plot", "Draw a trained flow (density, samples), or the curves of trainings, also of running ones."
+TENSORFLOW = False  # curves don't need it
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    what = "work folder of tools/train.py, history.csv, or preset with weights; several are drawn together"
+    what = (
+        "a preset with weights: images as a grid, 2-D vectors as density and samples, tables as a pair plot; or work "
+    )
+    what += "folders of tools/train.py and history.csv files: curves, drawn together"
     parser.add_argument("what", nargs="+", metavar="WHAT", help=what)
-    default = "curves.png in the first work folder, else here"
+    parser.add_argument("--curves", action="store_true", help="the published curves of presets instead")
+    parser.add_argument("--count", type=positive, metavar="N", help="samples to draw (64 images, 5,000 vectors)")
+    add_label(parser)
+    parser.add_argument("--temperature", type=float, default=1.0, metavar="T", help="scale of the latent noise (1.0)")
+    parser.add_argument("--seed", type=int, default=0, help="the same seed draws the same samples (0)")
+    default = "NAME.png here, or curves.png in the first work folder, else here"
     parser.add_argument("--out", metavar="FILE", help=f"the picture, a .png file ({default})")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Read the histories, draw them, and say where."""
+    """Draw, and say where."""
+    if args.out and not args.out.endswith(".png"):
+        raise ValueError(f"--out must end in .png, got {args.out!r}.")
+    if args.curves or any(Path(what).is_dir() or what.endswith(".csv") for what in args.what):
+        return _curves(args)
+    if len(args.what) > 1:
+        raise ValueError(f"WHAT must be one preset, got {len(args.what)}. Draw one at a time, or pass --curves.")
+    return _flow(args)
+
+
+def _flow(args: argparse.Namespace) -> int:
+    from flowzoo.cli.quiet import import_tensorflow
+
+    preset = _preset(args.what[0])
+    if not args.debug:
+        import_tensorflow()
+    import flowzoo
+    from flowzoo.zoo.plots import usual_count, write_plot
+
+    flow, out = flowzoo.load(args.what[0]), args.out or f"{preset.name}.png"
+    count = args.count or usual_count(flow)
+    how = {"count": count, "label": args.label, "temperature": args.temperature, "seed": args.seed}
+    write_plot(flow, out, target=flowzoo.data.density(preset.dataset["name"]), **how)
+    print(f"{count} samples of {preset.name} at T = {args.temperature:g}, seed {args.seed}: {out}")
+    return 0
+
+
+def _curves(args: argparse.Namespace) -> int:
     from flowzoo.zoo.curves import read_history, write_curves
 
     folder = Path(args.what[0])
     out = args.out or str(folder / "curves.png" if folder.is_dir() else Path("curves.png"))
-    if not out.endswith(".png"):
-        raise ValueError(f"--out must end in .png, got {out!r}.")
     histories = {}
     for what in args.what:
         histories[_label(what, histories)] = read_history(_history(what))
@@ -43,12 +78,17 @@ def _history(what: str) -> Path:
         return path / "history.csv"
     if path.suffix == ".csv":
         return path
-    from flowzoo.errors import PresetError
     from flowzoo.zoo import store
+
+    return store.checked_file(_preset(what), store.folder(what), "history.csv")
+
+
+def _preset(what: str):
+    from flowzoo.errors import PresetError
     from flowzoo.zoo.preset import Preset
 
     try:
-        return store.checked_file(Preset.read(what), store.folder(what), "history.csv")
+        return Preset.read(what)
     except PresetError as error:
         raise ValueError(
             f"WHAT must be a work folder, a history.csv or a preset, got {what!r}, which is no folder here: {error}"

@@ -1,10 +1,11 @@
-"""Data sets on TFDS: what they are, reading them as tf.data, and small fixtures."""
+"""Data sets on TFDS or drawn from densities: what they are, reading them as tf.data, and small fixtures."""
 
 from flowzoo.data.arrays import MissingDataError
+from flowzoo.data.energies import density
 from flowzoo.data.fixtures import fixture
 from flowzoo.data.specs import DatasetSpec, names, spec
 
-__all__ = ["DatasetSpec", "MissingDataError", "fixture", "load", "names", "spec"]
+__all__ = ["DatasetSpec", "MissingDataError", "density", "fixture", "load", "names", "spec"]
 
 
 def __getattr__(name: str):

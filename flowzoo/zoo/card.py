@@ -32,6 +32,8 @@ def summary(preset: Preset) -> str:
         f"  data       {data_text(preset)}",
         f"  {preset.likelihood.unit:10} {value}",
     ]
+    divergence = (preset.metrics or {}).get("kl_divergence")
+    lines += [f"  kl, nats   {metric_text(divergence)}"] if divergence else []
     lines += [f"  trained    {training_text(preset)}"] if preset.trained else []
     lines += [f"  published  {published_text(entry)}" for entry in preset.published]
     lines += [f"  licence    {licence_text(preset)}"]

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import csv
-import io
 import math
 import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from flowzoo.files import write_atomic
+from flowzoo.files import write_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -58,9 +57,7 @@ def write_curves(histories: Mapping[str, History], path: str | os.PathLike) -> N
     found = {name: UNITS[unit(history)] for name, history in histories.items()}
     if len(set(found.values())) > 1:
         raise ValueError(f"trainings drawn together must be in one unit, got {found}. Draw them apart.")
-    buffer = io.BytesIO()
-    _figure(histories).savefig(buffer, format="png", dpi=130)
-    write_atomic(path, buffer.getvalue())
+    write_figure(path, _figure(histories), dpi=130)
 
 
 def _figure(histories: Mapping[str, History]) -> Figure:

@@ -1,5 +1,6 @@
 """The cards of all presets as Markdown: MODEL_CARDS.md, and the README's table."""
 
+from flowzoo.data import specs
 from flowzoo.zoo.card import (
     RECIPE_ONLY,
     data_text,
@@ -21,7 +22,9 @@ HEAD = """# Model cards
 
 Written by `python tools/make_cards.py` from `flowzoo/zoo/presets/*.json`; do not edit.
 bits/dim is -log2 p(x) / D with x in its native integers; lower is better. log_likelihood, of continuous data, is
-log p(x) in nats per example; higher is better. The number after ± is the standard error over examples.
+log p(x) in nats per example; higher is better. kl_divergence, where the true density is known, is the mean of
+log p_true(x) - log p(x) over the test split in nats; lower is better, 0 is perfect.
+The number after ± is the standard error over examples.
 `flowzoo verify NAME` measures the numbers again.
 """
 
@@ -41,7 +44,7 @@ def markdown_card(preset: Preset) -> str:
     if preset.trained:
         folder = f"checkpoints/{preset.name}"
         if "samples.png" in preset.files:
-            parts.append(f"![samples: 8 rows at T = 1, then one at each of 0.9 ... 0.6]({folder}/samples.png)\n")
+            parts.append(f"![{_samples_text(preset)}]({folder}/samples.png)\n")
         if "interpolations.png" in preset.files:
             parts.append(f"![lines between samples at T = 0.7]({folder}/interpolations.png)\n")
     parts += [_table(("", ""), _facts(preset)), "### Measured and published\n", _table(*_measured(preset))]
@@ -104,6 +107,16 @@ def _facts(preset: Preset) -> list[tuple[str, str]]:
     return rows
 
 
+def _samples_text(preset: Preset) -> str:
+    """What samples.png shows."""
+    facts = specs.spec(preset.dataset["name"])
+    if len(facts.event_shape) == 3:
+        return "samples: 8 rows at T = 1, then one at each of 0.9 ... 0.6"
+    if facts.event_shape == (2,):
+        return "density of the flow, its samples at T = 1" + (", and the true density" if facts.drawn else "")
+    return "pair plot of the first features of samples at T = 1"
+
+
 def _measured(preset: Preset) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
     rows = []
     for name, metric in (preset.metrics or {}).items():
@@ -128,10 +141,11 @@ def _measured(preset: Preset) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
 def _recipe(preset: Preset) -> str:
     start = (preset.provenance or {}).get("init_from")
     start = "" if start is None else f" --init_from={'FILE' if ', sha256' in start else start}"
-    return (
-        f"python tools/fetch_data.py --dataset={preset.dataset['name']}\n"
-        f"python tools/train.py --preset={preset.name} --workdir=runs/{preset.name}{start}"
-    ) + ("" if preset.recipe_only else f"\nflowzoo verify {preset.name}")
+    name = preset.dataset["name"]
+    fetch = "" if specs.spec(name).drawn else f"python tools/fetch_data.py --dataset={name}\n"
+    return (f"{fetch}python tools/train.py --preset={preset.name} --workdir=runs/{preset.name}{start}") + (
+        "" if preset.recipe_only else f"\nflowzoo verify {preset.name}"
+    )
 
 
 def _table(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:

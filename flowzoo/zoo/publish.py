@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from flowzoo import random
+from flowzoo import data, random
 from flowzoo.errors import CheckpointError, PresetError
 from flowzoo.files import sha256, write_atomic
 from flowzoo.flows import Flow
@@ -20,10 +20,11 @@ from flowzoo.training.recipe import Recipe
 from flowzoo.zoo import measure, store
 from flowzoo.zoo.examples import Examples, inputs, official_test, shipped_examples
 from flowzoo.zoo.pictures import write_png
+from flowzoo.zoo.plots import is_image, write_plot
 from flowzoo.zoo.preset import PRESETS, Preset
 from flowzoo.zoo.schema import MEASURED, Default
 
-PICTURES = ("samples.png", "interpolations.png")  # of flows of images
+PICTURES = ("samples.png", "interpolations.png")  # the second of flows of images only
 COOLER = (0.9, 0.8, 0.7, 0.6)  # temperatures of the last rows of samples.png
 
 
@@ -78,7 +79,7 @@ def publish(
     if not force:
         _require_better(preset, metrics)
     folder = store.CHECKOUT / preset.name if not str(name).endswith(".json") else store.folder(name)
-    write_files(flow, folder, bits=preset.dataset["bits"], history=(workdir / "history.csv").read_bytes())
+    write_files(flow, folder, dataset=preset.dataset, history=(workdir / "history.csv").read_bytes())
     revision = preset.revision + preset.trained  # another set of weights under the same name
     preset = dataclasses.replace(preset, recipe_only=None)
     published = recorded(preset, flow, folder, metrics, _provenance(result))
@@ -103,10 +104,15 @@ def measured(preset: Preset, flow: Flow, test: Examples, weights: str) -> dict[s
     (x, condition), what = inputs(preset, flow)
     range_ = "data range 1" if flow.bits else "in units of the data"
     one = None if condition is None else condition[:1]
-    metrics = {metric: _likelihood(preset, flow, test, "test", weights)}
+    values = _likelihoods(preset, flow, test)
+    metrics = {metric: _with_protocol(preset, flow, values, "test", weights)}
+    divergence = measure.kl_terms(preset.dataset["name"], test[0], values)
+    if divergence is not None:
+        metrics["kl_divergence"] = _with_protocol(preset, flow, divergence, "test", weights)
     if shipped is not None:
         split = "the test images shipped with flowzoo"
-        metrics[f"fixture_{metric}"] = _likelihood(preset, flow, shipped, split, weights)
+        values = _likelihoods(preset, flow, shipped)
+        metrics[f"fixture_{metric}"] = _with_protocol(preset, flow, values, split, weights)
     return metrics | {
         "reconstruction_error": {
             "value": measure.reconstruction_error(flow, x, condition),
@@ -123,14 +129,18 @@ def measured(preset: Preset, flow: Flow, test: Examples, weights: str) -> dict[s
     }
 
 
-def write_files(flow: Flow, folder: Path, *, bits: int, history: bytes) -> None:
-    """Write weights and history, and of a flow of images `PICTURES`: samples (8 rows at T = 1, then one at each of
-    `COOLER`; a column for each class) and interpolations between samples at T = 0.7."""
+def write_files(flow: Flow, folder: Path, *, dataset: dict[str, Any], history: bytes) -> None:
+    """Write weights, history and `PICTURES`.
+
+    Of images: samples (8 rows at T = 1, then one at each of `COOLER`; a column for each class) and interpolations
+    between samples at T = 0.7. Of vectors: what `write_plot` draws.
+    """
     save_weights(flow, folder / store.WEIGHTS)
     write_atomic(folder / "history.csv", history)
-    if not _of_images(flow):
+    if not is_image(flow):
+        write_plot(flow, folder / "samples.png", target=data.density(dataset["name"]))
         return
-    width = pictures.columns(flow)
+    width, bits = pictures.columns(flow), dataset["bits"]
     seeds = random.row_seeds(0, pictures.ROWS * width).numpy()
     rows = np.concatenate([seeds, *([seeds[:width]] * len(COOLER))])
     temperatures = np.repeat([1.0] * pictures.ROWS + list(COOLER), width)
@@ -141,7 +151,7 @@ def write_files(flow: Flow, folder: Path, *, bits: int, history: bytes) -> None:
 
 def recorded(preset: Preset, flow: Flow, folder: Path, metrics: dict, provenance: dict) -> Preset:
     """The preset with everything that is filled at publication; the files must lie in `folder`."""
-    files = [store.WEIGHTS, *(PICTURES if _of_images(flow) else ()), "history.csv"]
+    files = [store.WEIGHTS, *(PICTURES if is_image(flow) else PICTURES[:1]), "history.csv"]
     return Preset.from_dict(
         preset.to_dict()
         | {
@@ -156,9 +166,12 @@ def recorded(preset: Preset, flow: Flow, folder: Path, metrics: dict, provenance
     )
 
 
-def _likelihood(preset: Preset, flow: Flow, examples: Examples, split: str, weights: str) -> dict[str, Any]:
+def _likelihoods(preset: Preset, flow: Flow, examples: Examples) -> np.ndarray:
     x, condition = examples
-    values = preset.likelihood.sign * losses(flow, x, condition, samples=1, seed=0)
+    return preset.likelihood.sign * losses(flow, x, condition, samples=1, seed=0)
+
+
+def _with_protocol(preset: Preset, flow: Flow, values: np.ndarray, split: str, weights: str) -> dict[str, Any]:
     value, error = measure.mean_and_error(values)
     return {
         "value": value,
@@ -167,15 +180,11 @@ def _likelihood(preset: Preset, flow: Flow, examples: Examples, split: str, weig
         "draws": 1,
         "seed": 0,
         "split": split,
-        "examples": len(x),
+        "examples": len(values),
         "bits": preset.dataset["bits"],
         "temperature": 1.0,
         "weights": weights,
     }
-
-
-def _of_images(flow: Flow) -> bool:
-    return len(flow.event_shape) == 3
 
 
 def _provenance(result: dict[str, Any]) -> dict[str, Any]:

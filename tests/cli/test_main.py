@@ -38,7 +38,13 @@ def images():
 
 @pytest.mark.parametrize(
     "arguments",
-    [["--help"], ["list"], ["list", "glow-*", "--json"], ["info", "realnvp-mnist"], ["plot", "realnvp-mnist", "--out"]],
+    [
+        ["--help"],
+        ["list"],
+        ["list", "glow-*", "--json"],
+        ["info", "realnvp-mnist"],
+        ["plot", "realnvp-mnist", "--curves", "--out"],
+    ],
 )
 def test_light_commands_do_not_import_tensorflow(arguments, tmp_path):
     arguments = arguments + [str(tmp_path / "x.png")] * (arguments[-1] == "--out")
@@ -92,7 +98,14 @@ def test_recipes_are_marked(capsys):
     assert "will have none: it is a recipe only. Train it with `python tools/train.py" in capsys.readouterr().err
 
 
-def test_plot(tmp_path, capsys):
+def test_plot_of_images(published, capsys):
+    assert main(["plot", str(published), "--count=9", "--seed=5", "--out=grid.png"]) == OK
+    assert "9 samples of tiny at T = 1, seed 5: grid.png" in capsys.readouterr().out
+    assert main(["sample", str(published), "--count=9", "--seed=5", "--out=same.png"]) == OK
+    assert Path("grid.png").read_bytes() == Path("same.png").read_bytes()
+
+
+def test_plot_of_curves(tmp_path, capsys):
     run = tmp_path / "run"
     run.mkdir()
     assert main(["plot", str(run)]) == BAD_INPUT
@@ -104,11 +117,11 @@ def test_plot(tmp_path, capsys):
     with Image.open(run / "curves.png") as picture:
         assert picture.format == "PNG" and picture.width > 1000
     assert main(["plot", str(run / "history.csv"), str(run), "--out=two.png"]) == OK and Path("two.png").exists()
-    assert main(["plot", "realnvp-mnist"]) == OK and Path("curves.png").exists()
+    assert main(["plot", "realnvp-mnist", "--curves"]) == OK and Path("curves.png").exists()
     for wrong, message in [
         (["plot", "no-such"], "a work folder, a history.csv or a preset, got 'no-such'"),
         (["plot", "missing.csv"], "No such file"),
-        (["plot", "glow-cifar10-paper"], "has no published history.csv"),
+        (["plot", "glow-cifar10-paper", "--curves"], "has no published history.csv"),
         (["plot", str(run), "--out=x.jpg"], "--out must end in .png, got 'x.jpg'"),
     ]:
         capsys.readouterr()

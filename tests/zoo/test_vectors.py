@@ -54,8 +54,9 @@ def altered(published, tmp_path):
 def test_what_is_published(published):
     preset = flowzoo.card(published)
     assert set(preset.metrics) == {"log_likelihood", "reconstruction_error", "log_det_error", "non_finite_samples"}
-    assert set(preset.files) == {"model.weights.h5", "history.csv"}
+    assert set(preset.files) == {"model.weights.h5", "samples.png", "history.csv"}
     assert {path.name for path in published.with_suffix("").iterdir()} == set(preset.files)
+    assert preset.files["samples.png"]["bytes"] < 200_000
     x = arrays.read("bsds300", "test")[0]
     scores = flowzoo.load(published).score(x).astype(np.float64)
     assert preset.measured["value"] == pytest.approx(scores.mean(), rel=1e-6)
@@ -93,9 +94,8 @@ def test_cards_show_nats(published):
     assert f"  nats       {value:.4f} ± " in summary(preset) and "bits/dim" not in summary(preset)
     assert "data       bsds300, continuous" in summary(preset)
     text = markdown_card(preset)
-    assert (
-        f"| log_likelihood | {value:.4f} ± " in text and "samples.png" not in text and "continuous data, T = 1" in text
-    )
+    assert f"| log_likelihood | {value:.4f} ± " in text and "continuous data, T = 1" in text
+    assert "![pair plot of the first features of samples at T = 1](" in text and "interpolations.png" not in text
 
 
 def test_a_smoke_run_needs_no_data(published, tmp_path, monkeypatch, caplog):

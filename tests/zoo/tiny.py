@@ -30,7 +30,7 @@ def publish(folder: Path, **config) -> Path:
     flow = random_flow(preset)
     x, condition = shipped_examples(preset)
     metrics = measured(preset, flow, (x[:64], condition), weights="raw")
-    write_files(flow, folder / "tiny", bits=8, history=b"step,loss\n")
+    write_files(flow, folder / "tiny", dataset=preset.dataset, history=b"step,loss\n")
     recorded(preset, flow, folder / "tiny", metrics, records.published()["provenance"]).write(folder / "tiny.json")
     return folder / "tiny.json"
 

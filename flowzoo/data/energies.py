@@ -1,0 +1,112 @@
+"""Two-dimensional targets with known density: p(x) = exp(-U(x)) / Z on the box [-4, 4]^2.
+
+U2, U3 and U4 have ridges that never end, so only the box makes them densities; of U1 it cuts off nothing to speak of.
+
+Reference: Rezende & Mohamed 2015, Variational inference with normalizing flows, arXiv:1505.05770, table 1.
+"""
+
+import functools
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+SIDE = 4.0  # the box is [-SIDE, SIDE]^2
+NODES = 1000  # of the midpoint rule, on each axis
+CHUNK = 2**16  # points proposed at once
+
+Energy = Callable[[np.ndarray, np.ndarray], np.ndarray]
+
+
+def u1(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """A ring of radius 2, of which two sides are left."""
+    return 0.5 * ((np.hypot(a, b) - 2.0) / 0.4) ** 2 - np.logaddexp(_bell((a - 2.0) / 0.6), _bell((a + 2.0) / 0.6))
+
+
+def u2(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """A sine wave of constant width."""
+    return -_bell((b - _wave(a)) / 0.4)
+
+
+def u3(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """The wave, and another one that leaves it around a = 1 and comes back."""
+    away = 3.0 * np.exp(_bell((a - 1.0) / 0.6))
+    return -np.logaddexp(_bell((b - _wave(a)) / 0.35), _bell((b - _wave(a) + away) / 0.35))
+
+
+def u4(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """The wave, and another one that leaves it at a = 1 for good."""
+    away = 3.0 / (1.0 + np.exp((1.0 - a) / 0.3))
+    return -np.logaddexp(_bell((b - _wave(a)) / 0.4), _bell((b - _wave(a) + away) / 0.35))
+
+
+@dataclass(frozen=True)
+class Density:
+    """A density known up to its integral on the box, which quadrature gives.
+
+    Attributes:
+        energy: U, of the two coordinates.
+        ceiling: exp(-U) is nowhere larger.
+    """
+
+    energy: Energy
+    ceiling: float
+
+    def log_prob(self, x: np.ndarray) -> np.ndarray:
+        """log p(x) in nats of x (n, 2): (n,) float64; -inf outside the box."""
+        a, b = np.asarray(x, np.float64).T
+        inside = np.maximum(np.abs(a), np.abs(b)) <= SIDE
+        return np.where(inside, -self.energy(a, b) - log_mass(self.energy), -np.inf)
+
+    def sample(self, count: int, seed: Sequence[int]) -> np.ndarray:
+        """Exact samples by rejection from the box: (count, 2) float32, the same on every machine.
+
+        Each point proposed takes three raw 64-bit numbers of NumPy's PCG64, of which the upper 53 bits make two
+        coordinates and what decides whether it is kept.
+        """
+        raw, parts, found = np.random.PCG64(seed), [], 0
+        while found < count:
+            words = raw.random_raw(3 * CHUNK).reshape(CHUNK, 3) >> np.uint64(11)
+            a, b, height = words.T * 2.0**-53
+            a, b = SIDE * (2.0 * a - 1.0), SIDE * (2.0 * b - 1.0)
+            kept = self.ceiling * height < np.exp(-self.energy(a, b))
+            parts.append(np.stack([a[kept], b[kept]], axis=1))
+            found += len(parts[-1])
+        return np.concatenate(parts)[:count].astype(np.float32)
+
+
+DENSITIES = {
+    "rezende_u1": Density(u1, ceiling=1.001),
+    "rezende_u2": Density(u2, ceiling=1.0),
+    "rezende_u3": Density(u3, ceiling=2.0),
+    "rezende_u4": Density(u4, ceiling=2.0),
+}
+
+
+def density(name: str) -> Density | None:
+    """The true density of a data set; None where nobody knows it.
+
+    Args:
+        name: one of `flowzoo.data.names()`.
+
+    >>> density("rezende_u2").log_prob(np.array([[0.0, 0.0], [0.0, 5.0]])).round(3).tolist()
+    [-2.082, -inf]
+    """
+    return DENSITIES.get(name)
+
+
+@functools.cache
+def log_mass(energy: Energy, nodes: int = NODES) -> float:
+    """log of the integral of exp(-U) over the box, by the midpoint rule with `nodes` on each axis, float64."""
+    width = 2.0 * SIDE / nodes
+    middles = width * (np.arange(nodes) + 0.5) - SIDE
+    return math.log(np.exp(-energy(middles[:, None], middles[None])).sum() * width**2)
+
+
+def _bell(t: np.ndarray) -> np.ndarray:
+    return -0.5 * t**2
+
+
+def _wave(a: np.ndarray) -> np.ndarray:
+    return np.sin(0.5 * np.pi * a)
