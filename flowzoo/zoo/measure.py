@@ -7,7 +7,6 @@ import numpy as np
 import tensorflow as tf
 
 from flowzoo import random
-from flowzoo.data import density
 
 if TYPE_CHECKING:
     from flowzoo.flows import Flow
@@ -20,21 +19,6 @@ def mean_and_error(values: np.ndarray) -> tuple[float, float]:
     values = values.astype(np.float64)
     error = float(values.std(ddof=1) / math.sqrt(len(values))) if len(values) > 1 else math.nan
     return float(values.mean()), error
-
-
-def kl_terms(dataset: str, x: np.ndarray, log_prob: np.ndarray) -> np.ndarray | None:
-    """log p(x) - log q(x) in nats, whose mean over examples of p is the divergence KL(p || q).
-
-    Args:
-        dataset: a name of `flowzoo.data.names()`; p is its true density.
-        x: (n, 2), examples of it.
-        log_prob: (n,), log q(x) by the flow.
-
-    Returns:
-        (n,) float64; None where nobody knows p.
-    """
-    target = density(dataset)
-    return None if target is None else target.log_prob(x) - log_prob
 
 
 def reconstruction_error(flow: "Flow", x: np.ndarray, condition: np.ndarray | None = None) -> float:

@@ -22,6 +22,7 @@ from flowzoo.zoo.examples import Examples, inputs, official_test, shipped_exampl
 from flowzoo.zoo.pictures import write_png
 from flowzoo.zoo.plots import is_image, write_plot
 from flowzoo.zoo.preset import PRESETS, Preset
+from flowzoo.zoo.restate import restated
 from flowzoo.zoo.schema import MEASURED, Default
 
 PICTURES = ("samples.png", "interpolations.png")  # the second of flows of images only
@@ -106,9 +107,8 @@ def measured(preset: Preset, flow: Flow, test: Examples, weights: str) -> dict[s
     one = None if condition is None else condition[:1]
     values = _likelihoods(preset, flow, test)
     metrics = {metric: _with_protocol(preset, flow, values, "test", weights)}
-    divergence = measure.kl_terms(preset.dataset["name"], test[0], values)
-    if divergence is not None:
-        metrics["kl_divergence"] = _with_protocol(preset, flow, divergence, "test", weights)
+    for name, restated_values in restated(preset, flow, *test, values).items():
+        metrics[name] = _with_protocol(preset, flow, restated_values, "test", weights)
     if shipped is not None:
         split = "the test images shipped with flowzoo"
         values = _likelihoods(preset, flow, shipped)

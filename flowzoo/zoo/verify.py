@@ -13,12 +13,12 @@ from flowzoo.flows import Flow
 from flowzoo.training.evaluation import losses
 from flowzoo.zoo.examples import Examples, inputs, official_test, shipped_examples
 from flowzoo.zoo.load import load
-from flowzoo.zoo.measure import kl_terms, log_det_error, non_finite_rate, reconstruction_error
+from flowzoo.zoo.measure import log_det_error, non_finite_rate, reconstruction_error
 from flowzoo.zoo.preset import Preset
+from flowzoo.zoo.restate import TOLERANCES, restated
 
 STANDARD_ERRORS = 3.0  # other examples of the same data
 RECONSTRUCTION = 1e-3  # of the data range, a quarter of one step of 8 bits; of continuous data in its units
-KL = 1e-3  # nats; good flows differ by hundredths
 LOG_DET = 0.05  # nats, from float32 over all dimensions of one example
 LARGE = 4096  # dimensions; above it, one Jacobian takes minutes and gigabytes
 
@@ -87,9 +87,8 @@ def verify(
     """Measure the numbers of a preset's card again.
 
     Likelihood is measured on the official test split with the card's draws and seed, and compared to 1e-3 bits/dim, or
-    0.01 nats of continuous data, and where the true density is known, so is the divergence from it, to 0.001 nats; on
-    the first `examples` of it, to 3 standard errors of the difference, by the card's
-    spread. Where the data set is not prepared, the test images shipped with flowzoo stand in, and the report says so;
+    0.01 nats of continuous data, and so are the other terms of the card, to `restate.TOLERANCES`; on the first
+    `examples` of it, to 3 standard errors of the difference, by the card's spread. Where the data set is not prepared, the test images shipped with flowzoo stand in, and the report says so;
     where none may be shipped, the likelihood is not measured, the report is not ok, and it says what to run. The other
     numbers need no data set: they are measured on the shipped images, or else on samples of the flow.
 
@@ -137,9 +136,9 @@ def _likelihood(preset: Preset, flow: Flow, on: Examples, metric: str, most: int
     x, condition = (part if part is None else part[:most] for part in on)
     values = stated.sign * losses(flow, x, condition, samples=card["draws"], seed=card["seed"])
     checks = _compared(stated.metric, card, preset.measured, values, stated.tolerance)
-    divergence, on_card = kl_terms(preset.dataset["name"], x, values), preset.metrics.get("kl_divergence")
-    if divergence is not None and on_card:
-        checks += _compared("kl_divergence", on_card, on_card, divergence, KL)
+    for name, again in restated(preset, flow, x, condition, values, card["seed"]).items():
+        if name in preset.metrics:
+            checks += _compared(name, preset.metrics[name], preset.metrics[name], again, TOLERANCES[name])
     return checks
 
 
