@@ -88,8 +88,9 @@ def verify(
 
     Likelihood is measured on the official test split with the card's draws and seed, and compared to 1e-3 bits/dim, or
     0.01 nats of continuous data, and so are the other terms of the card, to `restate.TOLERANCES`; on the first
-    `examples` of it, to 3 standard errors of the difference, by the card's spread. Where the data set is not prepared, the test images shipped with flowzoo stand in, and the report says so;
-    where none may be shipped, the likelihood is not measured, the report is not ok, and it says what to run. The other
+    `examples` of it, to 3 standard errors of the difference, by the card's spread. Where the data set is not prepared,
+    the test images shipped with flowzoo stand in, and the report says so; where none may be shipped, the likelihood is
+    not measured, the report is not ok, and it says what to run. The other
     numbers need no data set: they are measured on the shipped images, or else on samples of the flow.
 
     Args:
