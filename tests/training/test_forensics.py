@@ -37,8 +37,9 @@ def test_a_bad_batch(circle, tmp_path, monkeypatch):
     seen, examine = [], forensics.examine
     monkeypatch.setattr(forensics, "examine", lambda flow, *_: seen.append(flow.get_weights()) or examine(flow, *_))
     circle.changed = staticmethod(lambda step, x: np.where(np.arange(8)[:, None] == 2, np.nan, x) if step == 7 else x)
-    report, batch = failed(tmp_path, r"loss is nan at step 8: .*transforms/0 ActNorm, encode, value", save_minutes=0.0)
-    assert (report["transform"], report["direction"], report["what"]) == ("transforms/0 ActNorm", "encode", "value")
+    message = r"loss is nan at step 8: .*transforms/0 Permutation, encode, value"
+    report, batch = failed(tmp_path, message, save_minutes=0.0)
+    assert (report["transform"], report["direction"], report["what"]) == ("transforms/0 Permutation", "encode", "value")
     assert (report["rows"], report["step"], report["seed"], report["weights"]) == ([2], 8, 3, [])
     expected = circle(None, training.Recipe.from_dict(toy.TRAINING))._points(7, 8)
     np.testing.assert_array_equal(np.delete(batch["x"], 2, axis=0), np.delete(expected, 2, axis=0))
@@ -49,10 +50,10 @@ def test_a_bad_batch(circle, tmp_path, monkeypatch):
 
 
 def test_an_infinite_weight(circle, tmp_path, monkeypatch):
-    spoil(monkeypatch, 4, lambda flow: flow.transform.transforms[2].log_scale.assign([0.0, np.inf]))
-    report, _ = failed(tmp_path, r"at step 5: first not finite: transforms/2 ActNorm")
-    assert report["transform"] == "transforms/2 ActNorm" and len(report["rows"]) == 8
-    assert report["weights"] == ["transforms/2/log_scale"]
+    spoil(monkeypatch, 4, lambda flow: flow.transform.transforms[3].log_scale.assign([0.0, np.inf]))
+    report, _ = failed(tmp_path, r"at step 5: first not finite: transforms/3 ActNorm")
+    assert report["transform"] == "transforms/3 ActNorm" and len(report["rows"]) == 8
+    assert report["weights"] == ["transforms/3/log_scale"]
 
 
 def test_an_overflow_in_the_gradient_only(circle, tmp_path, monkeypatch):
@@ -65,9 +66,9 @@ def test_an_overflow_in_the_gradient_only(circle, tmp_path, monkeypatch):
     monkeypatch.setattr(ActNorm, "_encode", kinked)
     circle.changed = staticmethod(lambda step, x: x * np.float32(step != 5))
     report, _ = failed(
-        tmp_path, r"A gradient is not finite at step 6: .*, backward of encode, gradient of transforms/0/shift, "
+        tmp_path, r"A gradient is not finite at step 6: .*, backward of encode, gradient of transforms/1/shift, "
     )
-    assert report["transform"] == "transforms/0 ActNorm" and np.isfinite(float(report["loss"]))
+    assert report["transform"] == "transforms/1 ActNorm" and np.isfinite(float(report["loss"]))
 
 
 def test_an_overflow_in_the_base(circle, tmp_path):
@@ -104,19 +105,19 @@ def test_bad_rows_of_a_large_batch_are_examined_in_parts_and_named(monkeypatch):
 
     flow = flows.create("realnvp", event_shape=[2], depth=2, hidden=4)
     flow.compile()
-    first = flow.transform.transforms[0]
+    first = flow.transform.transforms[1]
     x = np.random.default_rng(0).normal(size=[20, 2]).astype("float32")
     expected = float(-tf.reduce_mean(flow.log_prob(x))) / flow.dims
     assert forensics.examine(flow, x, None, 1).loss == pytest.approx(expected, rel=1e-5)
     monkeypatch.setattr(ActNorm, "_encode", kinked)
     x[[10, 18], 0] = 0.0
     found = forensics.examine(flow, x, None, 1)
-    assert (found.transform, found.direction) == ("transforms/0 ActNorm", "backward of encode")
+    assert (found.transform, found.direction) == ("transforms/1 ActNorm", "backward of encode")
     assert (found.what, found.rows) == ("gradient of its input", [10, 18])
     x[[9, 15, 17], 1] = np.nan
     x[3] = 1e25  # overflows later, in the base
     found = forensics.examine(flow, x, None, 1)
-    assert (found.transform, found.direction, found.what) == ("transforms/0 ActNorm", "encode", "value")
+    assert (found.transform, found.direction, found.what) == ("transforms/0 Permutation", "encode", "value")
     assert found.rows == [9, 15, 17] and np.isnan(found.loss)
 
 
