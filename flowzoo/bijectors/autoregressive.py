@@ -70,9 +70,10 @@ class Autoregressive(Bijector):
 
         found, zeros = tf.TensorArray(z.dtype, features, element_shape=z.shape[:1]), tf.zeros([batch], z.dtype)
         carried, turns = (tf.constant(0), zeros, zeros, found, *state), features // UNROLLED
-        carried = tf.while_loop(
-            lambda i, *_: i < turns * UNROLLED, several, carried, maximum_iterations=turns, parallel_iterations=1
-        )
+        if turns:  # XLA has no gradient of a loop without any
+            carried = tf.while_loop(
+                lambda i, *_: i < turns * UNROLLED, several, carried, maximum_iterations=turns, parallel_iterations=1
+            )
         for _ in range(features % UNROLLED):
             carried = one(*carried)
         _, _, log_det, found, *_ = carried

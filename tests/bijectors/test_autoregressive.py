@@ -8,13 +8,13 @@ from flowzoo import bijectors as b
 from flowzoo.conditioners import MADE, MLP
 from tests.cases import randomized
 
-FEATURES = 11
+FEATURES = 19  # turns of the loop, and some features left over
 SHUFFLED = np.random.default_rng(3).permutation(FEATURES)
 
 
-def layer(scalar, condition_features=0, **options):
+def layer(scalar, condition_features=0, features=FEATURES, **options):
     options = {"hidden": [24, 16], "seed": 1, **options}
-    made = MADE(FEATURES, scalar.outputs_per_entry, condition_features=condition_features, **options)
+    made = MADE(features, scalar.outputs_per_entry, condition_features=condition_features, **options)
     return randomized(b.Autoregressive(made, scalar))
 
 
@@ -23,7 +23,7 @@ def by_whole_passes(layer, z, condition):
     x = tf.zeros_like(z)
     for feature in layer.conditioner.order:
         found = layer.scalar.decode(z, layer.conditioner(x, condition))[0]
-        x = tf.where(np.arange(FEATURES) == feature, found, x)
+        x = tf.where(np.arange(z.shape[1]) == feature, found, x)
     return x
 
 
@@ -44,6 +44,24 @@ def test_decode_by_degree_is_that_of_whole_passes(scalar, features, options, tol
     condition = tf.constant(numbers.standard_normal((9, features)), tf.float32) if features else None
     decode = tf.function(lambda z: transform.decode(z, condition)[0], jit_compile=xla)
     np.testing.assert_allclose(decode(z), by_whole_passes(transform, z, condition), rtol=tolerance, atol=tolerance)
+
+
+@pytest.mark.parametrize("xla", [False, True])
+@pytest.mark.parametrize("features", [2, FEATURES])  # fewer than the loop takes at once
+def test_gradients_go_through_decode(features, xla):
+    transform = layer(b.Affine(), 3, features=features, residual=True, hidden=[16] * 3)
+    numbers = np.random.default_rng(0)
+    z, condition = (tf.constant(numbers.standard_normal((5, n)), tf.float32) for n in (features, 3))
+
+    def gradients(decode):
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_sum(tf.square(decode(transform, z, condition)))
+        return tape.gradient(loss, transform.trainable_weights)
+
+    expected = gradients(by_whole_passes)
+    found = tf.function(lambda: gradients(lambda *args: transform.decode(*args[1:])[0]), jit_compile=xla)()
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-3 * float(tf.reduce_max(tf.abs(other))))
 
 
 @pytest.mark.parametrize("residual", [False, True])
