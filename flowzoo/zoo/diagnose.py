@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import io
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from flowzoo import random
-from flowzoo.files import write_atomic
+from flowzoo.files import write_figure
 from flowzoo.flows.layers import layers, wrapped
 from flowzoo.transform import Transform
 
@@ -102,9 +101,7 @@ class Report:
                 errors.axvline(index, color="tab:red" if layer.non_finite_rate else "0.7", zorder=0)
         errors.set_title(f"worst: {self.worst.name}")
         stretches.set_xlabel("layer, in the order of encode")
-        buffer = io.BytesIO()
-        figure.savefig(buffer, format="png")
-        write_atomic(path, buffer.getvalue())
+        write_figure(path, figure, dpi=100)
         return path
 
 
