@@ -39,14 +39,21 @@ def test_starts_as_the_identity_with_gradients(kind):
     assert np.abs(gradients[moving]).min() > 1e-3 and all(np.isfinite(gradient).all() for gradient in gradients)
 
 
-def test_a_planar_direction_that_vanishes_keeps_its_gradients():
+@pytest.mark.parametrize("size", [1e-22, 1e-10, 1e-6])
+@pytest.mark.parametrize("xla", [False, True])
+def test_a_planar_direction_that_vanishes_keeps_its_gradients(size, xla):
     bijector, x = b.Planar((2,)), _data("float32")[:, :2]  # training has made such w, whose square's square is 0
-    for weight, value in zip(bijector.own, ([2e-10, -1.6e-10], [-0.05, 0.0], [0.4]), strict=True):
+    for weight, value in zip(bijector.own, ([2 * size, -1.6 * size], [-0.05, 0.0], [0.4]), strict=True):
         weight.assign(value)
-    with tf.GradientTape() as tape:
-        z, log_det = bijector.encode(x)
-        loss = tf.reduce_mean(0.5 * tf.reduce_sum(tf.square(z), axis=1) - log_det)
-    assert all(np.isfinite(gradient).all() for gradient in tape.gradient(loss, bijector.own))
+
+    @tf.function(jit_compile=xla)
+    def gradients():
+        with tf.GradientTape() as tape:
+            z, log_det = bijector.encode(x)
+            loss = tf.reduce_mean(0.5 * tf.reduce_sum(tf.square(z), axis=1) - log_det)
+        return tape.gradient(loss, bijector.own)
+
+    assert all(np.isfinite(gradient).all() for gradient in gradients())
 
 
 @pytest.mark.parametrize("kind", KINDS)
