@@ -79,7 +79,7 @@ class MADE(Conditioner):
         for width in hidden:
             units = lowest + np.arange(width) * (highest - lowest + 1) // width  # sorted
             self.layers.append(self._masked(units[None] >= degrees[:, None], new_seed(), (len(degrees),)))
-            self._slots.append(_Slots(units, features))
+            self._slots.append(_slots(units, features))
             degrees = units
         outputs = np.tile(np.argsort(self.order) + 1, outputs_per_entry)
         self.head = self._masked(outputs[None] > degrees[:, None], None, (len(degrees),))
@@ -113,7 +113,7 @@ class MADE(Conditioner):
         by_degree = tf.gather(first.affine(), [*self.order, *range(features, features + self.condition_features + 1)])
         affine = [tf.pad(by_degree, [[1, 0], [0, 0]]), *(layer.affine() for layer in self.layers[1:])]
         tables = {
-            "hidden": [tf.gather(tf.transpose(a), s.index) for a, s in zip(affine, self._slots, strict=True)],
+            "hidden": [tf.gather(tf.transpose(a), slots) for a, slots in zip(affine, self._slots, strict=True)],
             "head": tf.transpose(tf.gather(head, self.order, axis=2), [2, 1, 0]),  # (D, outputs, units + 1)
             "not finite": 0.0 * tf.reduce_sum(condition, axis=1),  # NaN where the condition is: a relu may swallow it
         }
@@ -141,7 +141,7 @@ class MADE(Conditioner):
             new = tf.matmul(tf.gather(tables["hidden"][layer], i), state[layer])
             skip = self.residual and layer and layer % 2 == 0
             streams.append(streams[-2] + new if skip else new)
-            places = tf.gather(slots.index[..., None], i)
+            places = tf.gather(slots[..., None], i)
             state[layer + 1] = tf.tensor_scatter_nd_update(state[layer + 1], places, self.activation(streams[-1]))
         outputs = tf.matmul(tf.gather(tables["head"], i), state[-1])
         return tf.reshape(outputs + tables["not finite"], [-1]), state
@@ -176,15 +176,13 @@ class MaskedDense(keras.layers.Layer):
         return tf.cast(self.kernel, self.compute_dtype) * tf.constant(self.mask, self.compute_dtype)
 
 
-class _Slots:
-    """Where the hidden units of each degree lie among the sorted ones, as many places for each degree.
+def _slots(units: np.ndarray, features: int) -> np.ndarray:
+    """Where the hidden units of each degree lie among the sorted ones, as many places for each degree: (D, places).
 
     They may reach into other degrees. That does no harm: units of lower degrees come out the same again, and those of
     higher ones are read by nobody before their turn.
     """
-
-    def __init__(self, units: np.ndarray, features: int):
-        degrees = np.arange(features)
-        begins, ends = np.searchsorted(units, degrees), np.searchsorted(units, degrees, side="right")
-        size = max(1, int((ends - begins).max()))
-        self.index = np.minimum(begins, len(units) - size)[:, None] + np.arange(size)  # (D, size)
+    degrees = np.arange(features)
+    begins, ends = np.searchsorted(units, degrees), np.searchsorted(units, degrees, side="right")
+    places = max(1, int((ends - begins).max()))
+    return np.minimum(begins, len(units) - places)[:, None] + np.arange(places)

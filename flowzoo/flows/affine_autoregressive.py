@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from flowzoo.bijectors import Affine, Chain
 from flowzoo.flows.family import Family, keywords
-from flowzoo.flows.vectors import autoregressive_layers, way_in
+from flowzoo.flows.vectors import autoregressive
 
 
 class AffineAutoregressive(Family):
@@ -51,18 +51,5 @@ class AffineAutoregressive(Family):
         name: str | None = None,
     ):
         config = keywords(AffineAutoregressive.__init__, locals())
-        parts, features = way_in(event_shape, bits, alpha, dtype)
-        parts += autoregressive_layers(
-            features,
-            Affine(growth=growth),
-            classes or condition_features,
-            depth=depth,
-            hidden=hidden,
-            blocks=blocks,
-            residual=residual,
-            random_order=random_order,
-            seed=seed,
-            dtype=dtype,
-            invert=self.invert,
-        )
+        parts = autoregressive(config, (Affine(growth=growth), depth), invert=self.invert)
         super().__init__(Chain(parts), config, name)

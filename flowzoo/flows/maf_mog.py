@@ -8,7 +8,7 @@ import keras
 
 from flowzoo.bijectors import Affine, Chain, GaussianMixtureMap
 from flowzoo.flows.family import Family, keywords
-from flowzoo.flows.vectors import autoregressive_layers, way_in
+from flowzoo.flows.vectors import autoregressive
 
 
 @keras.saving.register_keras_serializable(package="flowzoo")
@@ -55,16 +55,5 @@ class MAFMoG(Family):
         name: str | None = None,
     ):
         config = keywords(MAFMoG.__init__, locals())
-        parts, features = way_in(event_shape, bits, alpha, dtype)
-        condition = classes or condition_features
-        options = {
-            "hidden": hidden,
-            "blocks": blocks,
-            "residual": residual,
-            "random_order": random_order,
-            "dtype": dtype,
-        }
-        affine, mixture = Affine(growth=growth), GaussianMixtureMap(components)
-        parts += autoregressive_layers(features, affine, condition, depth=depth, seed=seed, **options)
-        parts += autoregressive_layers(features, mixture, condition, depth=1, seed=seed + depth, **options)
+        parts = autoregressive(config, (Affine(growth=growth), depth), (GaussianMixtureMap(components), 1))
         super().__init__(Chain(parts), config, name)

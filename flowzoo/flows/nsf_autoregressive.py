@@ -10,7 +10,7 @@ from flowzoo.bijectors import Chain, RationalQuadratic
 from flowzoo.flows.door import check_flag
 from flowzoo.flows.family import Family, keywords
 from flowzoo.flows.switch import Switch
-from flowzoo.flows.vectors import autoregressive_layers, way_in
+from flowzoo.flows.vectors import autoregressive
 
 
 @keras.saving.register_keras_serializable(package="flowzoo")
@@ -59,17 +59,5 @@ class NSFAutoregressive(Family):
         name: str | None = None,
     ):
         config = keywords(NSFAutoregressive.__init__, locals())
-        parts, features = way_in(event_shape, bits, alpha, dtype)
-        parts += autoregressive_layers(
-            features,
-            RationalQuadratic(bins, bound),
-            classes or condition_features,
-            depth=depth,
-            hidden=hidden,
-            blocks=blocks,
-            residual=residual,
-            random_order=random_order,
-            seed=seed,
-            dtype=dtype,
-        )
+        parts = autoregressive(config, (RationalQuadratic(bins, bound), depth))
         super().__init__(Chain(parts), config, name)

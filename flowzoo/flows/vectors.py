@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -19,7 +21,7 @@ from flowzoo.bijectors import (
 )
 from flowzoo.conditioners import MADE
 from flowzoo.flows.door import check_counts, check_flag, check_shape
-from flowzoo.transform import Bijector, Transform
+from flowzoo.transform import Transform
 
 
 def way_in(event_shape: Sequence[int], bits: int, alpha: float, dtype: str) -> tuple[list[Transform], int]:
@@ -55,45 +57,32 @@ def evens_first(features: int, dtype: str) -> Permutation:
     return Permutation((features,), order, dtype=dtype)
 
 
-def autoregressive_layers(
-    features: int,
-    scalar: ScalarMap,
-    condition_features: int,
-    *,
-    depth: int,
-    hidden: int,
-    blocks: int,
-    residual: bool,
-    random_order: bool,
-    seed: int,
-    dtype: str,
-    invert: bool = False,
-) -> list[Bijector]:
-    """`depth` times an ActNorm and an autoregressive layer; the order of the features turns round from layer to layer.
+def autoregressive(config: dict[str, Any], *stacks: tuple[ScalarMap, int], invert: bool = False) -> list[Transform]:
+    """`way_in`, then for each stack `depth` times an ActNorm and an autoregressive layer.
+
+    Within a stack the order of the features turns round from layer to layer; random orders are the same for every seed.
 
     Args:
-      features: D.
-      scalar: the map of each feature.
-      condition_features: what the networks take as condition; 0 for none.
-      depth: number of layers.
-      hidden: width of the networks.
-      blocks: their hidden layers; with `residual` blocks of two with a skip connection, after one layer.
-      residual: as in `MADE`.
-      random_order: a random order in each layer instead, the same ones for every seed.
-      seed: of the initial weights.
-      dtype: float32 or float64.
+      config: the keywords of the family, all of which have `event_shape`, `bits`, `alpha`, `hidden`, `blocks`,
+        `residual`, `random_order`, `classes`, `condition_features`, `seed` and `dtype`.
+      stacks: the map of each feature, and the depth.
       invert: fast in decode instead of encode.
     """
-    check_counts(1, depth=depth, hidden=hidden, blocks=blocks)
+    hidden, blocks, residual, dtype = (config[key] for key in ("hidden", "blocks", "residual", "dtype"))
+    parts, features = way_in(config["event_shape"], config["bits"], config["alpha"], dtype)
+    condition_features, index = config["classes"] or config["condition_features"], itertools.count(config["seed"])
+    check_counts(1, hidden=hidden, blocks=blocks)
     check_counts(0, condition_features=condition_features)
-    check_flag(residual, "residual"), check_flag(random_order, "random_order")
-    layers, widths = [], [hidden] * (1 + 2 * blocks if residual else blocks)
-    for i in range(depth):
-        order = np.arange(features)[:: -1 if i % 2 else 1]
-        if random_order:
-            order = np.random.default_rng(i).permutation(features)  # no weight holds it, so no seed may change it
-        options = {"order": order, "residual": residual, "seed": seed + i, "dtype": dtype}
-        network = MADE(features, scalar.outputs_per_entry, widths, condition_features, **options)
-        layer = Autoregressive(network, scalar, dtype=dtype)
-        layers += [ActNorm((features,), dtype=dtype), Invert(layer) if invert else layer]
-    return layers
+    check_flag(residual, "residual"), check_flag(config["random_order"], "random_order")
+    widths = [hidden] * (1 + 2 * blocks if residual else blocks)
+    for scalar, depth in stacks:
+        check_counts(1, depth=depth)
+        for i in range(depth):
+            order = np.arange(features)[:: -1 if i % 2 else 1]
+            if config["random_order"]:
+                order = np.random.default_rng(i).permutation(features)  # no weight holds it, so no seed may change it
+            options = {"order": order, "residual": residual, "seed": next(index), "dtype": dtype}
+            network = MADE(features, scalar.outputs_per_entry, widths, condition_features, **options)
+            layer = Autoregressive(network, scalar, dtype=dtype)
+            parts += [ActNorm((features,), dtype=dtype), Invert(layer) if invert else layer]
+    return parts
