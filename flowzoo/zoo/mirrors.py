@@ -95,7 +95,7 @@ def _indices(reasons: list[str]) -> Iterator[index.Revisions]:
 
 
 def _checked(url: str) -> str:
-    if not isinstance(url, str) or not re.fullmatch(r"[a-z][a-z0-9+.-]*://[^\s\x00-\x1f]*", url):
+    if not isinstance(url, str) or not re.fullmatch(r"[a-z][a-z0-9+.-]*://[^\s\x00-\x1f\[\]]*", url):
         raise ValueError(f"a hub must be a URL, such as https://example.org/zoo or file:///srv/zoo, got {url!r}.")
     if url.startswith("file://") and not url.startswith("file:///"):
         raise ValueError(f"a file:// hub must be an absolute path, such as file:///srv/zoo, got {url!r}.")

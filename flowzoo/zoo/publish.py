@@ -12,7 +12,8 @@ from flowzoo import data, random
 from flowzoo.errors import CheckpointError, PresetError
 from flowzoo.files import sha256, write_atomic
 from flowzoo.flows import Flow
-from flowzoo.flows.weights import file_layout, fingerprint, load_weights, save_weights
+from flowzoo.flows.weights import load_weights, save_weights
+from flowzoo.layout import file_layout, fingerprint
 from flowzoo.training import pictures
 from flowzoo.training.evaluation import losses
 from flowzoo.training.model import build

@@ -195,9 +195,14 @@ def _get(session, url: str, headers: dict[str, str]):
         if not response.is_redirect:
             return response
         response.close()
-        target = urljoin(url, response.headers["location"])
-        if urlsplit(target).scheme not in ({"https"} if url.startswith("https:") else {"http", "https"}):
-            raise HubError(f"{url}: redirected to {target}, which is not as safe.")
+        target = response.headers["location"]
+        try:
+            target = urljoin(url, target)
+            safe = urlsplit(target).scheme in ({"https"} if url.startswith("https:") else {"http", "https"})
+        except ValueError:
+            safe = False
+        if not safe:
+            raise HubError(f"{url}: redirected to {target!r}, which is not as safe.")
         url = target
     raise HubError(f"{url}: redirected more than {REDIRECTS} times.")
 
