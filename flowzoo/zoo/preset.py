@@ -85,7 +85,9 @@ class Preset:
         try:
             path = store.revision(name, revision, [own.revision] if own else [])
         except PresetError as error:
-            raise error if own else PresetError(f"{error} {nearest(name, known)}") from error
+            if own:
+                raise
+            raise PresetError(f"{error} {nearest(name, known)}") from error
         preset = cls.read(path)
         if (preset.name, preset.revision) != (name, revision):
             raise PresetError(f"{path.name}: expected {wanted}, got {preset.name}@{preset.revision}. The hub is wrong.")

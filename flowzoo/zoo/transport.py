@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
-from urllib.parse import unquote, urljoin, urlsplit
+from urllib.parse import urljoin, urlsplit
 
 from flowzoo.errors import HubError
 
@@ -121,8 +121,10 @@ def _open(url: str, start: int) -> Iterator[tuple[int, Read]]:
 
 @contextlib.contextmanager
 def _open_file(url: str, start: int) -> Iterator[tuple[int, Read]]:
+    from urllib.request import url2pathname
+
     try:
-        file = open(unquote(urlsplit(url).path), "rb")  # noqa: SIM115 - the block below closes it
+        file = open(url2pathname(urlsplit(url).path), "rb")  # noqa: SIM115 - the block below closes it
     except (OSError, ValueError) as error:
         raise HubError(f"{url}: {error}.") from error
     with file:
@@ -153,6 +155,7 @@ def _open_http(url: str, start: int) -> Iterator[tuple[int, Read]]:
 
     headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={start}-"} if start else {})
     with requests.Session() as session:
+        session.get_redirect_target = lambda response: None  # else requests reads the whole body of a redirect
         response = _get(session, url, headers)
         if response.status_code == 416:  # nothing after `start`: what we have is no part of this file
             response = _get(session, url, {**headers, "Range": "bytes=0-"})

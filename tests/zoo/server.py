@@ -120,9 +120,13 @@ class _Handler(BaseHTTPRequestHandler):
         self.server.released.wait(60)
 
     def _redirect(self, target):
+        """With a body that never ends."""
         self.send_response(302)
         self.send_header("Location", target)
         self.end_headers()
+        with contextlib.suppress(OSError):
+            while True:
+                self.wfile.write(b"[" * 2**16)
 
     def _head(self, status, headers, length):
         self.send_response(status)

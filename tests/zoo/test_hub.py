@@ -175,6 +175,12 @@ def test_what_was_not_measured_is_not_published(tmp_path):
     assert [path.name for path in (tmp_path / "hub").iterdir()] == [".lock"]
 
 
+def test_the_tool_writes_a_hub(tmp_path, fresh_process):
+    code = "import runpy, sys; runpy.run_path('tools/publish_hub.py', run_name='__main__')"
+    assert fresh_process(code, f"--folder={tmp_path / 'hub'}", OWN) == f"{OWN}: revisions 1\n"
+    assert set(index.parse((tmp_path / "hub" / index.INDEX).read_bytes(), "index")) == {OWN}
+
+
 def test_a_failed_write_leaves_the_former_hub(tmp_path, monkeypatch):
     root = trees.tree(tmp_path, revisions=(1,))
     second, before = trees.publish(tmp_path / "two", 2), (root / index.INDEX).read_bytes()
