@@ -58,9 +58,7 @@ def require_size(path: str | os.PathLike, expected: Layout) -> None:
     limit = _SPARE + _BYTES * sum(map(math.prod, expected.values()))
     size = os.path.getsize(path) if os.path.exists(path) else 0
     if size > limit:
-        raise CheckpointError(
-            f"{path}: expected at most {limit} bytes for this flow, got {size}. Is it another's?"
-        )
+        raise CheckpointError(f"{path}: expected at most {limit} bytes for this flow, got {size}. Is it another's?")
 
 
 def _read_all(path: str | os.PathLike, names: Iterable[str]) -> None:

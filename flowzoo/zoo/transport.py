@@ -1,41 +1,21 @@
-"""Bytes from a URL, over https, http, file or fsspec: resumed, retried, and never more than expected.
-
-On requests rather than pooch, which (1.9) does not resume, lock or fsync and sets no limit to what it reads.
-"""
+"""Bytes from a URL: resumed, retried with growing pauses, and never more than expected."""
 
 from __future__ import annotations
 
-import contextlib
-import os
 import random
-import re
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
-from urllib.parse import urljoin, urlsplit
 
 from flowzoo.errors import HubError
+from flowzoo.zoo.sources import Broken, Read, opened
 
 ATTEMPTS = 5
 PAUSE = 0.5  # seconds before the second attempt; twice as long before each further one
-TIMEOUT = 20.0  # seconds to connect, and between two pieces
 SLOWEST, WINDOW = 1024, 30.0  # bytes per second, on average over so many seconds
-PIECE = 2**16  # bytes
-REDIRECTS = 5
-LATER = {408, 425, 429, 500, 502, 503, 504}  # statuses that may be gone at the next attempt
 
-Read = Callable[[], bytes]  # the next piece, b"" at the end
 Result = TypeVar("Result")
-
-
-class _Broken(Exception):
-    """A failure that the next attempt may not meet."""
-
-
-def offline() -> bool:
-    """Whether $FLOWZOO_OFFLINE forbids the network."""
-    return os.environ.get("FLOWZOO_OFFLINE", "0") not in ("", "0")
 
 
 def read(url: str, limit: int) -> bytes:
@@ -63,14 +43,14 @@ def _again(url: str, action: Callable[[], Result]) -> Result:
             time.sleep(PAUSE * 2 ** (attempt - 1) * random.uniform(0.5, 1.0))  # so that many don't come at once
         try:
             return action()
-        except _Broken as error:
+        except Broken as error:
             problem = error
     raise HubError(f"{url}: {problem}; gave up after {ATTEMPTS} attempts.")
 
 
 def _whole(url: str, limit: int) -> bytes:
     content = b""
-    with _open(url, 0) as (_, next_piece):
+    with opened(url, 0) as (_, next_piece):
         for piece in _pieces(next_piece):
             content += piece
             if len(content) > limit:
@@ -84,7 +64,7 @@ def _complete(url: str, part: Path, size: int) -> None:
     there = part.stat().st_size if part.exists() else 0
     if there == size:
         return
-    with _open(url, there if there < size else 0) as (at, next_piece), open(part, "ab") as file:
+    with opened(url, there if there < size else 0) as (at, next_piece), open(part, "ab") as file:
         file.truncate(at)
         with tqdm(total=size, initial=at, unit="B", unit_scale=True, leave=False, disable=None) as bar:  # on terminals
             for piece in _pieces(next_piece):
@@ -94,7 +74,7 @@ def _complete(url: str, part: Path, size: int) -> None:
                 file.write(piece)
                 bar.update(len(piece))
     if at < size:
-        raise _Broken(f"it ended after {at} of {size} bytes")
+        raise Broken(f"it ended after {at} of {size} bytes")
 
 
 def _pieces(next_piece: Read) -> Iterator[bytes]:
@@ -104,119 +84,5 @@ def _pieces(next_piece: Read) -> Iterator[bytes]:
         count, elapsed = count + len(piece), time.monotonic() - since
         if elapsed > WINDOW:
             if count < SLOWEST * elapsed:
-                raise _Broken(f"slower than {SLOWEST} bytes per second")
+                raise Broken(f"slower than {SLOWEST} bytes per second")
             since, count = time.monotonic(), 0
-
-
-@contextlib.contextmanager
-def _open(url: str, start: int) -> Iterator[tuple[int, Read]]:
-    """Where the stream of bytes begins, `start` or before, and how to read on."""
-    scheme = urlsplit(url).scheme
-    if scheme != "file" and offline():
-        raise HubError(f"{url}: FLOWZOO_OFFLINE={os.environ['FLOWZOO_OFFLINE']} forbids the network. Unset it.")
-    opened = {"file": _open_file, "http": _open_http, "https": _open_http}.get(scheme, _open_other)
-    with opened(url, start) as stream:
-        yield stream
-
-
-@contextlib.contextmanager
-def _open_file(url: str, start: int) -> Iterator[tuple[int, Read]]:
-    from urllib.request import url2pathname
-
-    try:
-        file = open(url2pathname(urlsplit(url).path), "rb")  # noqa: SIM115 - the block below closes it
-    except (OSError, ValueError) as error:
-        raise HubError(f"{url}: {error}.") from error
-    with file:
-        file.seek(start)
-        yield start, _guarded(lambda: file.read(PIECE), OSError)
-
-
-@contextlib.contextmanager
-def _open_other(url: str, start: int) -> Iterator[tuple[int, Read]]:
-    try:
-        import fsspec
-    except ImportError as error:
-        raise HubError(f"{url}: needs fsspec. Run `pip install flowzoo[hub]`.") from error
-    try:
-        file = fsspec.open(url, "rb").open()
-        file.seek(start)
-    except Exception as error:  # each filesystem has its own
-        kind = HubError if isinstance(error, FileNotFoundError | ImportError | ValueError) else _Broken
-        raise kind(f"{url}: {error or type(error).__name__}.") from error
-    with file:
-        yield start, _guarded(lambda: file.read(PIECE), Exception)
-
-
-@contextlib.contextmanager
-def _open_http(url: str, start: int) -> Iterator[tuple[int, Read]]:
-    import requests
-    import urllib3
-
-    headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={start}-"} if start else {})
-    with requests.Session() as session:
-        session.get_redirect_target = lambda response: None  # else requests reads the whole body of a redirect
-        response = _get(session, url, headers)
-        if response.status_code == 416:  # nothing after `start`: what we have is no part of this file
-            response = _get(session, url, {**headers, "Range": "bytes=0-"})
-        if response.status_code in LATER:
-            raise _Broken(f"status {response.status_code}")
-        if response.status_code not in (200, 206):
-            raise HubError(f"{url}: status {response.status_code} {response.reason}.")
-        at = 0
-        if response.status_code == 206:
-            span = re.match(r"bytes (\d{1,15})-", response.headers.get("Content-Range", ""))
-            at = int(span[1]) if span else start + 1
-            if at > start:
-                raise HubError(f"{url}: asked for bytes from {start}, got {response.headers.get('Content-Range')}.")
-        length, got = response.headers.get("Content-Length", ""), 0
-
-        def next_piece() -> bytes:
-            nonlocal got
-            piece = response.raw.read1(PIECE, decode_content=False)  # what has come, not all of it
-            got += len(piece)
-            if not piece and length.isdecimal() and got < int(length):
-                raise _Broken(f"it ended after {got} of {length} bytes")
-            return piece
-
-        yield at, _guarded(next_piece, (OSError, urllib3.exceptions.HTTPError))
-
-
-def _get(session, url: str, headers: dict[str, str]):
-    """GET, following redirects without reading their bodies, and never from https to something else."""
-    import requests
-
-    for _ in range(REDIRECTS + 1):
-        try:
-            response = session.get(url, headers=headers, stream=True, timeout=TIMEOUT, allow_redirects=False)
-        except requests.exceptions.SSLError as error:
-            raise HubError(f"{url}: {error}.") from error
-        except (requests.ConnectionError, requests.Timeout) as error:
-            raise _Broken(str(error)) from error
-        except (requests.RequestException, ValueError) as error:  # such as an address that is none
-            raise HubError(f"{url}: {error}.") from error
-        if not response.is_redirect:
-            return response
-        response.close()
-        target = response.headers["location"]
-        try:
-            target = urljoin(url, target)
-            safe = urlsplit(target).scheme in ({"https"} if url.startswith("https:") else {"http", "https"})
-        except ValueError:
-            safe = False
-        if not safe:
-            raise HubError(f"{url}: redirected to {target!r}, which is not as safe.")
-        url = target
-    raise HubError(f"{url}: redirected more than {REDIRECTS} times.")
-
-
-def _guarded(action: Read, errors: type[Exception] | tuple[type[Exception], ...]) -> Read:
-    def guarded() -> bytes:
-        try:
-            return action()
-        except errors as error:
-            if isinstance(error, _Broken | HubError):
-                raise
-            raise _Broken(str(error) or type(error).__name__) from error
-
-    return guarded

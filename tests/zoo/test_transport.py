@@ -1,5 +1,6 @@
 """Faults of servers, networks, disks and processes: the right bytes in the end, or an error; never half a file."""
 
+import io
 import os
 import signal
 import stat
@@ -9,9 +10,10 @@ import tempfile
 from pathlib import Path
 
 import pytest
+import requests
 
 from flowzoo.errors import CheckpointError, HubError
-from flowzoo.zoo import mirrors, transport
+from flowzoo.zoo import mirrors, sources, transport
 from tests.zoo import trees
 
 ROOT = Path(__file__).parents[2]
@@ -73,9 +75,21 @@ def test_a_fault_that_stays_is_an_error(hub, cache, fault, message):
     assert trees.weights().read_bytes() == trees.content()  # and the next call finds nothing in its way
 
 
+def test_https_does_not_become_http():
+    class Session:
+        def get(self, url, **_):
+            response = requests.Response()
+            response.raw = io.BytesIO()
+            response.status_code, response.headers["location"] = 302, url.replace("https:", "http:")
+            return response
+
+    with pytest.raises(HubError, match=r"redirected to 'http://a\.example', which is not as safe"):
+        sources._get(Session(), "https://a.example", {})
+
+
 @pytest.mark.parametrize("fault", ["trickle", "stall"])
 def test_who_is_too_slow_is_left(hub, monkeypatch, fault):
-    monkeypatch.setattr(transport, "TIMEOUT", 0.3)
+    monkeypatch.setattr(sources, "TIMEOUT", 0.3)
     monkeypatch.setattr(transport, "WINDOW", 0.3)
     hub.faults, hub.where = [fault], trees.digest()
     assert trees.weights().read_bytes() == trees.content()
