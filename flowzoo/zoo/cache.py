@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from collections.abc import Callable, Mapping
@@ -58,18 +59,27 @@ def keep(path: Path, expected: Mapping[str, Any], download: Callable[[Path], Non
     """
     from filelock import FileLock
 
-    part = path.with_name(f"{path.name}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(path.with_name(f"{path.name}.lock"), poll_interval=0.05):
             if damage(path, expected):
-                download(part)
-                if wrong := damage(part, expected):
-                    raise CheckpointError(f"{part} {wrong}, after a download that was whole. Is the disk sound?")
-                move_into_place(part, path)
+                _fill(path, expected, download)
     except OSError as error:
         raise CheckpointError(
             f"the cache can't keep {expected['bytes']} bytes at {path}: {error}. "
             "Make room there, or name another folder by $FLOWZOO_HOME."
         ) from error
     return path
+
+
+def _fill(path: Path, expected: Mapping[str, Any], download: Callable[[Path], None]) -> None:
+    part = path.with_name(f"{path.name}.part")
+    try:
+        download(part)
+    except OSError:
+        with contextlib.suppress(OSError):
+            part.unlink()  # it may be what fills the disk
+        raise
+    if wrong := damage(part, expected):
+        raise CheckpointError(f"{part} {wrong}, after a download that was whole. Is the disk sound?")
+    move_into_place(part, path)

@@ -64,6 +64,8 @@ def publish(
             f"`examples` must be None without `force`, got {examples}: the numbers of so few would replace the card's. "
             "Leave out --examples, or pass --force."
         )
+    if "@" in str(name) and not str(name).endswith(".json"):
+        raise PresetError(f"a preset is published by its name alone, got {name!r}: the next revision follows.")
     workdir, preset = Path(workdir), Preset.read(name)
     run, result = Preset.read(workdir / "preset.json"), json.loads((workdir / "result.json").read_text())
     _require_same(preset, run, ("family", "config", "dataset"))
