@@ -12,9 +12,7 @@ if TYPE_CHECKING:
 
 def add_preset(parser: argparse.ArgumentParser) -> None:
     """The first argument of most subcommands."""
-    parser.add_argument(
-        "preset", metavar="NAME", help="a preset of `flowzoo list`, NAME@REVISION, or the path of a .json"
-    )
+    parser.add_argument("preset", metavar="NAME", help="a preset of `flowzoo list`, or its NAME@REVISION, or a .json")
 
 
 def add_label(parser: argparse.ArgumentParser) -> None:
