@@ -59,8 +59,14 @@ setup(
         "pillow>=10,<14",
         "matplotlib>=3.8,<4",
         "tensorboard>=2.20,<2.22",  # tf.summary writes with it, and tensorflow does not bring it
+        "requests>=2.32,<3",
+        "urllib3>=2.2,<3",
+        "filelock>=4,<5",
+        "platformdirs>=4.2,<5",
+        "tqdm>=4.66,<5",
     ],
     extras_require={
+        "hub": ["fsspec>=2025.3"],  # gs://, s3:// and hf:// need gcsfs, s3fs and huggingface_hub besides
         "bench": ["flowjax>=19,<20", "optax>=0.2,<0.3", "zuko>=1.6,<2"],
         "test": [
             "hypothesis>=6.150,<7",

@@ -15,6 +15,7 @@ _HOME = {
     "diagnose": "flowzoo.zoo.diagnose",
     "list_presets": "flowzoo.zoo.preset",
     "load": "flowzoo.zoo.load",
+    "set_hub": "flowzoo.zoo.mirrors",
     "verify": "flowzoo.zoo.verify",
 }
 _PACKAGES = ["bases", "bijectors", "conditioners", "data", "flows", "interop", "random", "serving", "training", "zoo"]

@@ -12,6 +12,10 @@ class CheckpointError(ValueError):
     """Weights that are missing, damaged, or belong to another model."""
 
 
+class HubError(CheckpointError):
+    """A hub that does not answer, or that gives what it must not."""
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """The fix for an unknown name: the closest known one, or all of them."""
     known = sorted(known)

@@ -6,9 +6,9 @@ import contextlib
 import hashlib
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,15 +32,20 @@ def atomic(path: str | os.PathLike, suffix: str = ".tmp") -> Iterator[IO[bytes]]
         os.close(handle)
         with open(temporary, "r+b") as file:  # reopened, so that `file.name` is its path
             yield file
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)  # mkstemp makes private files
-        os.replace(temporary, path)
-        _sync_folder(path.parent)
+        move_into_place(temporary, path)
     except BaseException:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(temporary)
         raise
+
+
+def move_into_place(temporary: str | os.PathLike, path: str | os.PathLike) -> None:
+    """Makes a finished temporary file of the same folder the file at `path`: fsync, rename, fsync of the folder."""
+    with open(temporary, "r+b") as file:
+        os.fsync(file.fileno())
+    os.chmod(temporary, 0o644)  # mkstemp makes private files
+    os.replace(temporary, path)
+    _sync_folder(Path(path).parent)
 
 
 def write_atomic(path: str | os.PathLike, content: bytes | str) -> None:
@@ -67,6 +72,25 @@ def sha256(path: str | os.PathLike) -> str:
     """The sha256 of a file, in hexadecimal."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def damage(path: str | os.PathLike, expected: Mapping[str, Any]) -> str:
+    """What is wrong with a file, such as "is missing"; "" if it is whole.
+
+    Args:
+        path: the file.
+        expected: its "bytes" and "sha256".
+    """
+    if not os.path.isfile(path):
+        return "is missing"
+    try:
+        size = os.path.getsize(path)
+        if size != expected["bytes"]:
+            return f"must have {expected['bytes']} bytes, got {size}"
+        digest = sha256(path)
+    except OSError as error:
+        return f"can't be read ({error})"
+    return "" if digest == expected["sha256"] else f"must have sha256 {expected['sha256']}, got {digest}"
 
 
 def _sync_folder(folder: Path) -> None:

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,9 @@ from hypothesis import HealthCheck, settings
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 for pool in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):  # the workers share the cores
     os.environ.setdefault(pool, "1")
+
+os.environ["FLOWZOO_HOME"] = os.path.join(tempfile.gettempdir(), "no-cache-of-flowzoo")  # not the user's
+os.environ.pop("FLOWZOO_HUB", None)
 
 # the same examples in each run, and no timings: the machine may be busy
 settings.register_profile(

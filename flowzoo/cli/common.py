@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 def add_preset(parser: argparse.ArgumentParser) -> None:
     """The first argument of most subcommands."""
-    parser.add_argument("preset", metavar="NAME", help="a preset of `flowzoo list`, or the path of a preset's .json")
+    parser.add_argument("preset", metavar="NAME", help="a preset of `flowzoo list`, or its NAME@REVISION, or a .json")
 
 
 def add_label(parser: argparse.ArgumentParser) -> None:

@@ -49,5 +49,6 @@ def run(args: argparse.Namespace) -> int:
     error = reconstruction_error(flow, x[:64], few)
     print(f"reconstructed 64 of them by encode and decode: largest error {error:.1e} of the data range")
 
-    print(f"\nsamples  {Path(args.out).resolve()}\nweights  {store.folder(args.preset).resolve() / store.WEIGHTS}")
+    weights = store.checked_file(preset, store.folder(args.preset))
+    print(f"\nsamples  {Path(args.out).resolve()}\nweights  {weights.resolve()}")
     return 0

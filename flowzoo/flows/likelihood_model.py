@@ -14,7 +14,8 @@ from flowzoo.flows.accumulation import in_parts
 from flowzoo.flows.door import check_count
 from flowzoo.flows.loss import BitsPerDim, NegativeLogLikelihood
 from flowzoo.flows.switch import Switch
-from flowzoo.flows.weights import file_layout, flow_layout, require_same_layout
+from flowzoo.flows.weights import flow_layout
+from flowzoo.layout import require_readable
 
 
 class LikelihoodModel(keras.Model):
@@ -111,7 +112,7 @@ class LikelihoodModel(keras.Model):
           CheckpointError: the file is damaged, or a variable is missing, extra or of another shape; it names them.
         """
         if str(filepath).endswith(".weights.h5") and not skip_mismatch:
-            require_same_layout(file_layout(filepath), flow_layout(self), str(filepath))
+            require_readable(filepath, flow_layout(self))
         super().load_weights(filepath, skip_mismatch=skip_mismatch, **kwargs)
 
     def _maybe_symbolic_build(self, iterator=None, data_batch=None) -> None:

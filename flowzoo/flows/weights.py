@@ -4,7 +4,6 @@ Keras loads a deeper checkpoint into a shallower flow without a word, so the lay
 of the flow first. The layout comes from attribute names, class names and list order, never from Keras' counters.
 """
 
-import hashlib
 import os
 import tempfile
 from collections.abc import Iterator
@@ -16,30 +15,7 @@ import numpy as np
 
 from flowzoo.errors import CheckpointError
 from flowzoo.files import write_atomic
-
-Layout = dict[str, tuple[int, ...]]
-
-_SHOWN = 8  # differences named in an error
-
-
-def file_layout(path: str | Path) -> Layout:
-    """The path and shape of each variable in a `.weights.h5` file; optimizer slots are left out.
-
-    Raises:
-        CheckpointError: the file is missing or no HDF5 file.
-    """
-    layout = {}
-
-    def note(name: str, item: h5py.Group | h5py.Dataset) -> None:
-        if isinstance(item, h5py.Dataset) and not name.startswith("optimizer/"):
-            layout[name] = tuple(int(n) for n in item.shape)
-
-    try:
-        with h5py.File(path, "r") as file:
-            file.visititems(note)
-    except OSError as error:
-        raise CheckpointError(f"{path}: expected a Keras .weights.h5 file, it does not open: {error}.") from error
-    return layout
+from flowzoo.layout import Layout, file_layout, require_readable, require_size
 
 
 def flow_layout(flow: keras.Model) -> Layout:
@@ -48,12 +24,6 @@ def flow_layout(flow: keras.Model) -> Layout:
         path = os.path.join(scratch, "layout.weights.h5")
         flow.save_weights(path)
         return file_layout(path)
-
-
-def fingerprint(layout: Layout) -> str:
-    """The sha256 of the sorted paths and shapes of a layout."""
-    lines = "".join(f"{path} {list(shape)}\n" for path, shape in sorted(layout.items()))
-    return hashlib.sha256(lines.encode()).hexdigest()
 
 
 def load_weights(flow: keras.Model, path: str | Path) -> None:
@@ -67,7 +37,7 @@ def load_weights(flow: keras.Model, path: str | Path) -> None:
         CheckpointError: the file is damaged, or a variable is missing, extra, or of another shape; all that differ are
             counted and the first ones named.
     """
-    require_same_layout(file_layout(path), flow_layout(flow), str(path))
+    require_readable(path, flow_layout(flow))
     keras.Model.load_weights(flow, path)
 
 
@@ -85,6 +55,7 @@ def load_simpler(flow: keras.Model, path: str | Path) -> None:
     Raises:
         CheckpointError: the file is damaged, or of no such flow.
     """
+    require_size(path, flow_layout(flow))
     layout = file_layout(path)
     if not any(layout == flow_layout(simpler) for simpler in _simpler(flow)):
         raise CheckpointError(f"{path} holds the weights of another config. Build the flow with that config.")
@@ -107,23 +78,6 @@ def _simpler(flow: keras.Model) -> Iterator[keras.Model]:
     for without in (*parts, parts[0] | parts[1]):
         if without:
             yield type(flow).from_config(config | without)
-
-
-def require_same_layout(found: Layout, expected: Layout, source: str) -> None:
-    """Raise `CheckpointError` with what differs unless the layouts are the same."""
-    wrong = [f"missing {name} {expected[name]}" for name in sorted(expected.keys() - found.keys())]
-    wrong += [f"extra {name} {found[name]}" for name in sorted(found.keys() - expected.keys())]
-    wrong += [
-        f"{name}: expected shape {expected[name]}, got {found[name]}"
-        for name in sorted(expected.keys() & found.keys())
-        if expected[name] != found[name]
-    ]
-    if wrong:
-        more = f"; and {len(wrong) - _SHOWN} more" if len(wrong) > _SHOWN else ""
-        raise CheckpointError(
-            f"{source} holds {len(found)} variables and the flow has {len(expected)}; {len(wrong)} differ: "
-            f"{'; '.join(wrong[:_SHOWN])}{more}. Build the flow with the config it was saved with."
-        )
 
 
 def save_weights(flow: keras.Model, path: str | Path) -> None:

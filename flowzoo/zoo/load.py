@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 import keras
 
 from flowzoo.errors import CheckpointError
-from flowzoo.flows.weights import file_layout, fingerprint, flow_layout, require_same_layout
+from flowzoo.flows.weights import flow_layout
+from flowzoo.layout import file_layout, fingerprint, require_same_layout
 from flowzoo.training.model import build
 from flowzoo.zoo import store
 from flowzoo.zoo.preset import Preset
@@ -19,11 +20,12 @@ def load(name: str | Path, weights: bool = True, *, conditioner_dtype: str | Non
     """Build the flow of a preset and, unless `weights=False`, give it the trained weights.
 
     Size and sha256 of the file are checked before it is opened; parameter count, shapes and fingerprint before it is
-    loaded. Nothing is downloaded: the weights are installed with flowzoo.
+    loaded. The weights are installed with flowzoo; only those that are not here are downloaded, from the hubs of
+    `flowzoo.set_hub`, of which there are none until they are named.
 
     Args:
-        name: one of `flowzoo.list_presets()`, or the path of a preset's `.json` (its files in a folder of the same name
-            beside it).
+        name: one of `flowzoo.list_presets()`; such a name with a revision, as "glow-mnist@1", which never changes; or
+            the path of a preset's `.json` (its files in a folder of the same name beside it).
         weights: False gives a new flow with the preset's config.
         conditioner_dtype: "float32" or "mixed_bfloat16"; the same weights serve both. None takes the config's.
 
@@ -33,6 +35,7 @@ def load(name: str | Path, weights: bool = True, *, conditioner_dtype: str | Non
     Raises:
         PresetError: no such preset, or not written as one.
         CheckpointError: the weights are missing, damaged, or another model's.
+        HubError: (a CheckpointError) they are not here, and no hub gave them.
 
     >>> import flowzoo
     >>> flow = flowzoo.load("glow-fashion-mnist", weights=False)

@@ -1,7 +1,6 @@
 """A preset: the single record of a model, how it was trained, and what it measured."""
 
 import fnmatch
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -10,9 +9,9 @@ from typing import Any
 from flowzoo.errors import PresetError, nearest
 from flowzoo.files import write_atomic
 from flowzoo.training.likelihood import Likelihood, stated
-from flowzoo.zoo.schema import check_preset
-
-PRESETS = Path(__file__).parent / "presets"
+from flowzoo.zoo import store
+from flowzoo.zoo.schema import LIMIT, check_preset, parse_json, to_json
+from flowzoo.zoo.store import PRESETS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,30 +45,53 @@ class Preset:
         """Read and check a preset.
 
         Args:
-            name_or_path: the name of a preset in `folder`, or the path of a `.json` file.
+            name_or_path: the name of a preset in `folder`; `name@revision` for that revision of one of flowzoo's own,
+                from the cache or a hub if it is not the one this flowzoo brings; or the path of a `.json` file.
             folder: where presets lie; flowzoo's own by default.
 
         Returns:
             The preset.
 
         Raises:
-            PresetError: no such preset (the message names the nearest), no JSON, an unknown or missing key
-                (the message has its path), or a wrong type.
+            PresetError: no such preset (the message names the nearest) or revision (the message has those known), no
+                JSON, an unknown or missing key (the message has its path), or a wrong type.
+            HubError: no hub gave the revision.
         """
         if str(name_or_path).endswith(".json"):
             path = Path(name_or_path)
             if not path.is_file():
                 raise PresetError(f"no preset file at {path}. Pass the path of a .json file or the name of a preset.")
+        elif "@" in str(name_or_path):
+            return cls._read_revision(str(name_or_path), folder)
         else:
             name, known = str(name_or_path), list_presets(folder=folder)
             path = Path(folder) / f"{name}.json"
             if name not in known:
                 raise PresetError(f"unknown preset {name!r}. {nearest(name, known)}")
         try:
-            data = json.loads(path.read_text(encoding="utf-8"))
-        except (ValueError, OSError) as error:
+            with open(path, "rb") as file:
+                content = file.read(LIMIT + 1)
+        except OSError as error:
             raise PresetError(f"{path.name}: expected a readable JSON file, got: {error}.") from error
-        return cls.from_dict(data, source=path.name)
+        return cls.from_dict(parse_json(content, path.name), source=path.name)
+
+    @classmethod
+    def _read_revision(cls, wanted: str, folder: str | Path) -> "Preset":
+        name, revision = store.split(wanted)
+        known = list_presets(folder=folder)
+        own = cls.read(name, folder) if name in known else None
+        if own and own.revision == revision:
+            return own
+        try:
+            path = store.revision(name, revision, [own.revision] if own else [])
+        except PresetError as error:
+            if own:
+                raise
+            raise PresetError(f"{error} {nearest(name, known)}") from error
+        preset = cls.read(path)
+        if (preset.name, preset.revision) != (name, revision):
+            raise PresetError(f"{path.name}: expected {wanted}, got {preset.name}@{preset.revision}. The hub is wrong.")
+        return preset
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any], source: str = "preset") -> "Preset":
@@ -96,9 +118,13 @@ class Preset:
         """A plain dictionary, ready for JSON; fields not measured yet are left out."""
         return {key: value for key, value in asdict(self).items() if value is not None and key != "source"}
 
+    def to_json(self) -> str:
+        """The text of the preset's JSON file."""
+        return to_json(self.to_dict())
+
     def write(self, path: str | Path) -> None:
         """Write the preset as JSON to `path`, all or nothing."""
-        write_atomic(path, (json.dumps(self.to_dict(), indent=2, ensure_ascii=False) + "\n").encode())
+        write_atomic(path, self.to_json())
 
 
 def list_presets(pattern: str = "*", folder: str | Path = PRESETS, *, weights: bool | None = None) -> list[str]:

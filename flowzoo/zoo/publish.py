@@ -12,7 +12,8 @@ from flowzoo import data, random
 from flowzoo.errors import CheckpointError, PresetError
 from flowzoo.files import sha256, write_atomic
 from flowzoo.flows import Flow
-from flowzoo.flows.weights import file_layout, fingerprint, load_weights, save_weights
+from flowzoo.flows.weights import load_weights, save_weights
+from flowzoo.layout import file_layout, fingerprint
 from flowzoo.training import pictures
 from flowzoo.training.evaluation import losses
 from flowzoo.training.model import build
@@ -63,6 +64,8 @@ def publish(
             f"`examples` must be None without `force`, got {examples}: the numbers of so few would replace the card's. "
             "Leave out --examples, or pass --force."
         )
+    if "@" in str(name) and not str(name).endswith(".json"):
+        raise PresetError(f"a preset is published by its name alone, got {name!r}: the next revision follows.")
     workdir, preset = Path(workdir), Preset.read(name)
     run, result = Preset.read(workdir / "preset.json"), json.loads((workdir / "result.json").read_text())
     _require_same(preset, run, ("family", "config", "dataset"))

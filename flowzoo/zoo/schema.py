@@ -1,5 +1,8 @@
-"""The keys a preset may have, their types, and the check that names the path of a wrong one."""
+"""The keys a preset may have, their types, and the check of JSON that names the path of a wrong one."""
 
+import json
+import re
+import reprlib
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields
 from typing import Any, get_type_hints
@@ -15,11 +18,30 @@ class Default:
     kind: Any
 
 
+@dataclass(frozen=True)
+class Text:
+    """Type of a string of one form, such as one that becomes part of a path."""
+
+    form: str
+    what: str
+
+
+@dataclass(frozen=True)
+class Each:
+    """Type of a mapping with free keys of one form and values of one type."""
+
+    key: Text
+    kind: Any
+
+
+LIMIT, DEPTH = 2**20, 32  # of JSON: bytes, and objects in objects; presets have up to 5,000 bytes and 5 levels
 NUMBER = (int, float)
 TEXTS = [str]  # a list of strings
 ANY = {}  # a mapping with free keys: the family's constructor checks them
 
-FILE = {"sha256": str, "bytes": int}
+NAME = Text(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,98}[A-Za-z0-9])?", "a plain name of letters, digits, '.', '_' and '-'")
+SHA256 = Text(r"[0-9a-f]{64}", "64 hexadecimal digits")
+FILE = {"sha256": SHA256, "bytes": int}
 
 
 def _recipe() -> dict[str, Any]:
@@ -31,7 +53,7 @@ def _recipe() -> dict[str, Any]:
 
 
 REQUIRED = {
-    "name": str,
+    "name": NAME,
     "revision": int,
     "description": str,
     "family": str,
@@ -52,7 +74,7 @@ MEASURED = {  # absent until `tools/publish.py` fills them
         "interpolations.png": Default(FILE),
         "history.csv": FILE,
     },
-    "metrics": ANY,
+    "metrics": Each(NAME, ANY),
     "provenance": {
         "source_revision": str,
         "command": str,
@@ -72,6 +94,28 @@ MEASURED = {  # absent until `tools/publish.py` fills them
 }
 
 
+_SHORT = reprlib.Repr()  # what messages quote
+_SHORT.maxstring = _SHORT.maxother = 80
+
+
+def parse_json(content: bytes, source: str, limit: int = LIMIT) -> Any:
+    """What JSON in UTF-8 says; raises `PresetError` when it is none, or longer than `limit` bytes."""
+    if len(content) > limit:
+        raise PresetError(f"{source}: expected at most {limit} bytes of JSON, got more.")
+    try:
+        value = json.loads(content.decode())
+    except (ValueError, RecursionError) as error:
+        raise PresetError(f"{source}: expected a readable JSON file, got: {error}.") from error
+    if _too_deep(value):
+        raise PresetError(f"{source}: expected at most {DEPTH} levels of JSON, got more.")
+    return value
+
+
+def to_json(data: Any) -> str:
+    """JSON as presets and indices are written."""
+    return json.dumps(data, indent=2, ensure_ascii=False) + "\n"
+
+
 def check_preset(data: Any, source: str) -> None:
     """Raise `PresetError` unless `data` has every required key, no unknown one, and the right types.
 
@@ -84,26 +128,40 @@ def check_preset(data: Any, source: str) -> None:
     optional = OPTIONAL | MEASURED
     present = {key: kind for key, kind in optional.items() if data.get(key) is not None}
     absent = {key for key in optional if key in data and data[key] is None}
-    _check({key: value for key, value in data.items() if key not in absent}, REQUIRED | present, "", source)
+    check({key: value for key, value in data.items() if key not in absent}, REQUIRED | present, source)
 
 
-def _check(value: Any, kind: Any, path: str, source: str) -> None:
+def check(value: Any, kind: Any, source: str, path: str = "") -> None:
+    """Raise `PresetError`, with the path of what is wrong, unless `value` is of a type as this module writes them."""
     kind = kind.kind if isinstance(kind, Default) else kind
     if isinstance(kind, dict):
         _check_mapping(value, kind, path, source)
+    elif isinstance(kind, Each):
+        _check_each(value, kind, path, source)
     elif isinstance(kind, list):
         if not isinstance(value, list):
-            raise PresetError(f"{source}: `{path}` must be a list, got {value!r}.")
+            raise PresetError(f"{source}: `{path}` must be a list, got {_SHORT.repr(value)}.")
         for index, item in enumerate(value):
-            _check(item, kind[0], f"{path}[{index}]", source)
+            check(item, kind[0], source, f"{path}[{index}]")
+    elif isinstance(kind, Text):
+        if not isinstance(value, str) or not re.fullmatch(kind.form, value, re.ASCII):
+            raise PresetError(f"{source}: `{path}` must be {kind.what}, got {_SHORT.repr(value)}.")
     elif not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
         names = " or ".join(k.__name__ for k in (kind if isinstance(kind, tuple) else (kind,)))
-        raise PresetError(f"{source}: `{path}` must be {names}, got {value!r}.")
+        raise PresetError(f"{source}: `{path}` must be {names}, got {_SHORT.repr(value)}.")
+
+
+def _check_each(value: Any, kind: Each, path: str, source: str) -> None:
+    if not isinstance(value, Mapping):
+        raise PresetError(f"{source}: `{path}` must be an object, got {_SHORT.repr(value)}.")
+    for key, item in value.items():
+        check(key, kind.key, source, f"{path}: key")
+        check(item, kind.kind, source, f"{path}.{key}")
 
 
 def _check_mapping(value: Any, kind: dict, path: str, source: str) -> None:
     if not isinstance(value, Mapping):
-        raise PresetError(f"{source}: `{path}` must be an object, got {value!r}.")
+        raise PresetError(f"{source}: `{path}` must be an object, got {_SHORT.repr(value)}.")
     if kind is ANY:
         return
     prefix = f"{path}." if path else ""
@@ -114,4 +172,12 @@ def _check_mapping(value: Any, kind: dict, path: str, source: str) -> None:
     if missing:
         raise PresetError(f"{source}: missing key {', '.join(missing)}.")
     for key, item in value.items():
-        _check(item, kind[key], f"{prefix}{key}", source)
+        check(item, kind[key], source, f"{prefix}{key}")
+
+
+def _too_deep(value: Any) -> bool:
+    level = [value]
+    for _ in range(DEPTH):
+        objects = [item.values() if isinstance(item, dict) else item for item in level if isinstance(item, dict | list)]
+        level = [child for children in objects for child in children]
+    return bool(level)

@@ -1,13 +1,29 @@
-"""Where a preset's files lie, and the check of their size and sha256 before anything reads them."""
+"""Where a preset's files lie, and the check of their size and sha256 before anything reads them.
 
+A file is looked for in the cache, then among those installed or in the checkout, then on the hubs. The files of a
+preset given by path lie beside it and nowhere else.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from flowzoo.errors import CheckpointError
-from flowzoo.files import sha256
-from flowzoo.zoo.preset import Preset
+from flowzoo.errors import CheckpointError, HubError, PresetError
+from flowzoo.files import damage
+from flowzoo.zoo import cache, mirrors
+from flowzoo.zoo.index import REVISION
+from flowzoo.zoo.schema import LIMIT, NAME
+
+if TYPE_CHECKING:
+    from flowzoo.zoo.preset import Preset
 
 WEIGHTS = "model.weights.h5"
 DEMO = "glow-fashion-mnist"  # the only one with weights in a slim install
+PRESETS = Path(__file__).parent / "presets"
 INSTALLED = Path(__file__).parent / "checkpoints"
 CHECKOUT = Path(__file__).parents[2] / "checkpoints"
 
@@ -22,7 +38,7 @@ def folder(name_or_path: str | Path) -> Path:
     if str(name_or_path).endswith(".json"):
         return Path(name_or_path).with_suffix("")
     editable = CHECKOUT.is_dir() and not INSTALLED.is_dir()
-    return (CHECKOUT if editable else INSTALLED) / str(name_or_path)
+    return (CHECKOUT if editable else INSTALLED) / str(name_or_path).partition("@")[0]
 
 
 def left_out(where: Path) -> bool:
@@ -35,11 +51,11 @@ def checked_file(preset: Preset, where: Path, file: str = WEIGHTS) -> Path:
 
     Args:
         preset: the record of sizes and hashes.
-        where: `folder` of that preset.
+        where: `folder` of that preset. If flowzoo's own, the cache comes before it, and the hubs after it.
         file: name of the file.
 
     Raises:
-        CheckpointError: the preset has no weights yet, or the file is missing, cut or altered.
+        CheckpointError: the preset has no weights yet, or the file is missing, cut or altered, or no hub gave it.
     """
     if preset.files is None or file not in preset.files:
         why = " and will have none: it is a recipe only" if preset.recipe_only else ""
@@ -47,23 +63,63 @@ def checked_file(preset: Preset, where: Path, file: str = WEIGHTS) -> Path:
             f"{preset.name} has no published {file}{why}. Train it with `python tools/train.py --preset={preset.name} "
             "--workdir=DIR`, or load it with weights=False."
         )
-    path, expected = where / file, preset.files[file]
-    if not path.is_file():
-        raise CheckpointError(f"{preset.name}: {file} is missing, expected it in {where}. {_mend(where)}")
-    size = path.stat().st_size
-    if size != expected["bytes"]:
-        raise CheckpointError(f"{preset.name}: {path} must have {expected['bytes']} bytes, got {size}. {_mend(where)}")
-    digest = sha256(path)
-    if digest != expected["sha256"]:
-        raise CheckpointError(
-            f"{preset.name}: {path} must have sha256 {expected['sha256']}, got {digest}. {_mend(where)}"
-        )
-    return path
+    expected, own = preset.files[file], where.parent in (INSTALLED, CHECKOUT)
+    kept = cache.place(expected["sha256"], file)
+    problems = []
+    for path in (kept, where / file) if own else (where / file,):
+        wrong = damage(path, expected)
+        if not wrong:
+            return path
+        if path != kept or path.is_file():
+            problems.append(f"{path} {wrong}.")
+    if own and mirrors.hubs():
+        try:
+            return cache.keep(kept, expected, partial(mirrors.download, expected))
+        except CheckpointError as error:
+            raise type(error)(f"{preset.name}: {' '.join(problems)} {error}") from error
+    raise CheckpointError(f"{preset.name}: {' '.join(problems)} {_mend(where, preset)}")
 
 
-def _mend(where: Path) -> str:
+def split(wanted: str) -> tuple[str, int]:
+    """Name and revision of `name@revision`; raises `PresetError` if it is not written so."""
+    match = re.fullmatch(f"({NAME.form})@({REVISION.form})", wanted, re.ASCII)
+    if not match:
+        raise PresetError(f"a preset must be `name` or `name@revision`, the latter a number from 1, got {wanted!r}.")
+    return match[1], int(match[3])
+
+
+def revision(name: str, number: int, own: Iterable[int]) -> Path:
+    """The path of the JSON of a revision of a preset, from the cache or a hub.
+
+    Args:
+        name, number: of `split`.
+        own: the revisions that this flowzoo brings, for the message.
+
+    Raises:
+        PresetError: no such revision; the message has those known.
+        HubError: it was not found, and a hub did not answer.
+    """
+    kept = cache.revisions(name)
+    if number in kept:
+        return kept[number]
+    record, known, reasons = mirrors.find(name, number)
+    if record is not None:
+        if record["bytes"] > LIMIT:
+            raise HubError(f"{name}@{number}: expected at most {LIMIT} bytes of JSON, got {record['bytes']}.")
+        path = cache.revision_place(name, number, record["sha256"])
+        return cache.keep(path, record, partial(mirrors.download, record))
+    known = ", ".join(map(str, sorted(known | set(own) | set(kept)))) or "none"
+    message = f"unknown revision {number} of the preset {name!r}. Known: {known}."
+    if reasons:
+        raise HubError(f"{message} {' '.join(reasons)}")
+    raise PresetError(message if mirrors.hubs() else f"{message} {mirrors.NO_HUB}")
+
+
+def _mend(where: Path, preset: Preset) -> str:
+    if "@" in preset.source:
+        return f"Revision {preset.revision} is not the one of this flowzoo. {mirrors.NO_HUB}"
     if left_out(where):
-        return "A slim install holds the demo preset only: install from a clone without FLOWZOO_SLIM."
+        return "A slim install holds the demo preset only: install from a clone without FLOWZOO_SLIM, or name a hub."
     if where.parent == INSTALLED:
         return "Install flowzoo again."
     if where.parent == CHECKOUT:

@@ -9,7 +9,8 @@ import pytest
 import flowzoo
 from flowzoo.errors import CheckpointError, PresetError
 from flowzoo.files import sha256
-from flowzoo.flows.weights import file_layout, fingerprint, flow_layout, load_weights, save_weights
+from flowzoo.flows.weights import flow_layout, load_weights, save_weights
+from flowzoo.layout import file_layout, fingerprint
 from flowzoo.training.model import build
 from flowzoo.zoo import store
 from flowzoo.zoo.preset import Preset

@@ -120,3 +120,8 @@ def test_keys_that_a_recipe_leaves_out_are_their_defaults(tmp_path):
     path = records.write(tmp_path / "tiny.json", short)
     published = publish.publish(path, tiny.finished_run(tmp_path / "run", Preset.from_dict(whole)))
     assert published.training == whole["training"]
+
+
+def test_a_revision_is_not_published_over(tmp_path):
+    with pytest.raises(PresetError, match="published by its name alone, got 'glow-mnist@1'"):
+        publish.publish("glow-mnist@1", tmp_path)

@@ -1,0 +1,85 @@
+"""Downloaded files on this machine: named by their sha256, written all or nothing, by one process at a time."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from flowzoo.errors import CheckpointError
+from flowzoo.files import damage, move_into_place
+
+
+def home() -> Path:
+    """The folder of the cache: $FLOWZOO_HOME, else where this platform keeps caches."""
+    chosen = os.environ.get("FLOWZOO_HOME")
+    if chosen:
+        return Path(chosen)
+    import platformdirs  # here: `import flowzoo` costs nothing
+
+    return Path(platformdirs.user_cache_dir("flowzoo", appauthor=False))
+
+
+def place(digest: str, file: str) -> Path:
+    """Where a file with this sha256 is kept. It keeps its name, since Keras goes by the end of it."""
+    return home() / "sha256" / digest[:2] / digest / file
+
+
+def revision_place(name: str, revision: int, digest: str) -> Path:
+    """Where the JSON of a revision of a preset is kept."""
+    return home() / "presets" / f"{name}@{revision}.{digest}.json"
+
+
+def revisions(name: str) -> dict[int, Path]:
+    """The revisions of a preset whose JSON is here and whole."""
+    form, found = re.compile(re.escape(name) + r"@([1-9][0-9]{0,8})\.([0-9a-f]{64})\.json"), {}
+    for path in sorted((home() / "presets").glob("*.json")):
+        match = form.fullmatch(path.name)
+        if match and not damage(path, {"bytes": path.stat().st_size, "sha256": match[2]}):
+            found.setdefault(int(match[1]), path)
+    return found
+
+
+def keep(path: Path, expected: Mapping[str, Any], download: Callable[[Path], None]) -> Path:
+    """Fills a place of the cache, unless another process did so meanwhile.
+
+    Args:
+        path: `place` or `revision_place`; a damaged file there is replaced.
+        expected: "bytes" and "sha256" of the file.
+        download: completes the partial file at the path that it gets, which may hold what an earlier download left.
+
+    Returns:
+        `path`, where the whole file is now.
+
+    Raises:
+        CheckpointError: the cache can't be written, or is full.
+    """
+    from filelock import FileLock
+
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(path.with_name(f"{path.name}.lock"), poll_interval=0.05):
+            if damage(path, expected):
+                _fill(path, expected, download)
+    except OSError as error:
+        raise CheckpointError(
+            f"the cache can't keep {expected['bytes']} bytes at {path}: {error}. "
+            "Make room there, or name another folder by $FLOWZOO_HOME."
+        ) from error
+    return path
+
+
+def _fill(path: Path, expected: Mapping[str, Any], download: Callable[[Path], None]) -> None:
+    part = path.with_name(f"{path.name}.part")
+    try:
+        download(part)
+    except OSError:
+        with contextlib.suppress(OSError):
+            part.unlink()  # it may be what fills the disk
+        raise
+    if wrong := damage(part, expected):
+        raise CheckpointError(f"{part} {wrong}, after a download that was whole. Is the disk sound?")
+    move_into_place(part, path)

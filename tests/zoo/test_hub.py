@@ -1,0 +1,225 @@
+"""A hub is written all or nothing and read back; files are looked for in one order, and revisions never change."""
+
+import json
+import os
+import shutil
+import socket
+
+import pytest
+
+import flowzoo
+from flowzoo.errors import CheckpointError, HubError, PresetError
+from flowzoo.files import sha256
+from flowzoo.zoo import cache as caches
+from flowzoo.zoo import hub as hubs
+from flowzoo.zoo import index, mirrors, store
+from flowzoo.zoo.preset import Preset
+from tests.zoo import server, tiny, trees
+
+OWN = "planar-rezende-u1"  # small, and in the checkout
+CHECKOUT = store.CHECKOUT
+
+
+def test_what_is_published_is_read_back_from_file_and_http(tree, cache, hub):
+    for url in (tree.as_uri(), hub.url):
+        shutil.rmtree(cache, ignore_errors=True)
+        flowzoo.set_hub(url)
+        for revision in (1, 2):
+            preset = Preset.read(f"tiny@{revision}")
+            assert (preset.name, preset.revision) == ("tiny", revision)
+            for file, expected in preset.files.items():
+                path = store.checked_file(preset, store.folder(f"tiny@{revision}"), file)
+                assert sha256(path) == expected["sha256"] and path.is_relative_to(cache)
+            assert trees.weights(f"tiny@{revision}").read_bytes() == trees.content(revision)
+
+
+def test_what_was_loaded_once_is_not_asked_for_again(hub):
+    trees.weights()
+    asked = len(hub.requests)
+    trees.weights()
+    assert len(hub.requests) == asked == 3  # index, preset, weights
+
+
+def test_own_presets_come_from_the_cache_then_the_checkout_then_a_hub(tree, cache, tmp_path, monkeypatch):
+    monkeypatch.setattr(store, "CHECKOUT", CHECKOUT)
+    assert trees.weights(OWN) == CHECKOUT / OWN / store.WEIGHTS == trees.weights(f"{OWN}@1")
+    hubs.write_tree([OWN], tmp_path / "hub")
+    monkeypatch.setattr(store, "CHECKOUT", tmp_path / "checkout")
+    with pytest.raises(CheckpointError, match="is missing"):
+        trees.weights(OWN)
+    monkeypatch.setenv("FLOWZOO_HUB", f"{tree.as_uri()} {(tmp_path / 'hub').as_uri()}/")  # the second one has it
+    kept = trees.weights(OWN)
+    assert kept.is_relative_to(cache) and kept.name == store.WEIGHTS
+    monkeypatch.setattr(store, "CHECKOUT", CHECKOUT)
+    monkeypatch.delenv("FLOWZOO_HUB")
+    assert trees.weights(OWN) == kept
+    kept.write_bytes(b"damaged")
+    assert trees.weights(OWN) == CHECKOUT / OWN / store.WEIGHTS
+
+
+def test_files_of_a_preset_given_by_path_lie_beside_it_only(hub, tmp_path):
+    path = trees.publish(tmp_path)
+    assert trees.weights(path) == tmp_path / "tiny" / store.WEIGHTS
+    (tmp_path / "tiny" / store.WEIGHTS).unlink()
+    with pytest.raises(CheckpointError, match="Put the file that was published there"):
+        trees.weights(path)
+    assert hub.requests == []
+
+
+@pytest.mark.parametrize("wanted", ["tiny@3", "tiny@999999999"])
+def test_an_unknown_revision_lists_the_known_ones(hub, wanted):
+    with pytest.raises(PresetError, match=r"unknown revision \d+ of the preset 'tiny'\. Known: 1, 2\."):
+        Preset.read(wanted)
+
+
+def test_without_a_hub_the_own_revision_is_known(cache):
+    assert Preset.read(f"{OWN}@1") == Preset.read(OWN)
+    with pytest.raises(PresetError, match=r"Known: 1\. No hub is set: name one by flowzoo\.set_hub"):
+        Preset.read(f"{OWN}@7")
+    with pytest.raises(PresetError, match=r"Known: none\..* Did you mean 'glow-mnist'"):
+        Preset.read("glow-mnits@1")
+
+
+@pytest.mark.parametrize("wanted", ["tiny@", "tiny@0", "tiny@one", "@1", "../tiny@1", "/tiny@1", "a\0b@1", "tiny@1@2"])
+def test_a_revision_is_written_as_a_number_after_a_plain_name(cache, wanted):
+    with pytest.raises(PresetError, match="`name` or `name@revision`"):
+        Preset.read(wanted)
+
+
+def test_a_revision_in_the_cache_needs_no_hub(hub, cache):
+    path = trees.weights()
+    flowzoo.set_hub()
+    assert trees.weights() == path
+    path.unlink()
+    with pytest.raises(CheckpointError, match=r"Revision 1 is not the one of this flowzoo\. No hub is set"):
+        trees.weights()
+    next((cache / "presets").glob("*.json")).write_text("{}")  # damaged, so it counts as absent
+    with pytest.raises(PresetError, match="unknown revision 1"):
+        trees.weights()
+
+
+def test_offline_opens_no_socket(tree, hub, cache, monkeypatch):
+    path = trees.weights()
+
+    def opened(*_, **__):
+        raise AssertionError("a socket was opened")
+
+    for name in ("socket", "create_connection", "getaddrinfo"):
+        monkeypatch.setattr(socket, name, opened)
+    monkeypatch.setenv("FLOWZOO_OFFLINE", "1")
+    assert trees.weights() == path
+    with pytest.raises(HubError, match=r"unknown revision 2 .*Known: 1\. .*FLOWZOO_OFFLINE=1 forbids the network"):
+        trees.weights("tiny@2")
+    path.write_bytes(b"damaged")
+    with pytest.raises(HubError, match=r"must have 200000 bytes, got 7\..*FLOWZOO_OFFLINE=1 forbids"):
+        trees.weights()
+    flowzoo.set_hub(tree.as_uri())  # no network
+    assert trees.weights("tiny@2").read_bytes() == trees.content(2)
+
+
+def test_hubs_are_urls(cache, monkeypatch):
+    assert mirrors.hubs() == ()
+    monkeypatch.setenv("FLOWZOO_HUB", " https://a.example/zoo/  gs://b ")
+    assert mirrors.hubs() == ("https://a.example/zoo", "gs://b")
+    flowzoo.set_hub()
+    assert mirrors.hubs() == ()
+    for wrong in ("/srv/zoo", "file://host/zoo", "https://a b", "C:\\zoo", "http://[::", 3):
+        with pytest.raises(ValueError, match=r"hub must be"):
+            flowzoo.set_hub(wrong)
+
+
+def test_the_cache_is_where_the_platform_keeps_caches(monkeypatch, tmp_path):
+    monkeypatch.delenv("FLOWZOO_HOME")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert caches.home().name == "flowzoo"
+
+
+def test_other_filesystems_are_read_through_fsspec(tree, cache):
+    fsspec = pytest.importorskip("fsspec")
+    memory = fsspec.filesystem("memory")
+    memory.put(str(tree), "/zoo", recursive=True)
+    flowzoo.set_hub("memory://zoo")
+    assert trees.weights().read_bytes() == trees.content()
+    memory.rm(f"/zoo/{index.address(trees.digest(2))}")
+    with pytest.raises(HubError, match="memory://zoo/sha256"):
+        trees.weights("tiny@2")
+    flowzoo.set_hub("nosuchscheme://zoo")
+    with pytest.raises(HubError, match="nosuchscheme"):
+        trees.weights("tiny@2")
+
+
+def test_earlier_revisions_stay_and_none_changes(tmp_path):
+    root = trees.tree(tmp_path, revisions=(2,))
+    assert set(hubs.write_tree([trees.publish(tmp_path / "one", 1)], root)["tiny"]) == {"1", "2"}
+    before = (root / index.INDEX).read_bytes()
+    hubs.write_tree([tmp_path / "one" / "tiny.json"], root)  # the same again
+    assert (root / index.INDEX).read_bytes() == before
+    changed = tiny.edit(tmp_path / "one" / "tiny.json", lambda record: record.update(description="other"))
+    with pytest.raises(PresetError, match=r"tiny@1 is in the hub with sha256 .* raise `revision`"):
+        hubs.write_tree([changed], root)
+    assert (root / index.INDEX).read_bytes() == before
+
+
+def test_what_was_not_measured_is_not_published(tmp_path):
+    good = trees.publish(tmp_path, name="good")
+    for name in ("metrics", "files"):
+        path = tiny.edit(trees.publish(tmp_path, name=f"without-{name}"), lambda record, name=name: record.pop(name))
+        with pytest.raises(CheckpointError, match="has no measured numbers, so no hub gets it"):
+            hubs.write_tree([good, path], tmp_path / "hub")
+    with pytest.raises(CheckpointError, match="it is a recipe only"):
+        hubs.write_tree(["glow-cifar10-paper"], tmp_path / "hub")
+    damaged = trees.publish(tmp_path, name="damaged")
+    (tmp_path / "damaged" / "samples.png").write_bytes(b"")
+    with pytest.raises(CheckpointError, match=r"samples\.png must have"):
+        hubs.write_tree([good, damaged], tmp_path / "hub")
+    assert [path.name for path in (tmp_path / "hub").iterdir()] == [".lock"]
+
+
+def test_the_tool_writes_a_hub(tmp_path, fresh_process):
+    code = "import runpy, sys; runpy.run_path('tools/publish_hub.py', run_name='__main__')"
+    assert fresh_process(code, f"--folder={tmp_path / 'hub'}", OWN) == f"{OWN}: revisions 1\n"
+    assert set(index.parse((tmp_path / "hub" / index.INDEX).read_bytes(), "index")) == {OWN}
+
+
+def test_a_failed_write_leaves_the_former_hub(tmp_path, monkeypatch):
+    root = trees.tree(tmp_path, revisions=(1,))
+    second, before = trees.publish(tmp_path / "two", 2), (root / index.INDEX).read_bytes()
+
+    def full(*_):
+        raise OSError("disk full")
+
+    monkeypatch.setattr(os, "replace", full)
+    with pytest.raises(OSError, match="disk full"):
+        hubs.write_tree([second], root)
+    monkeypatch.undo()
+    assert (root / index.INDEX).read_bytes() == before
+    assert set(hubs.write_tree([second], root)["tiny"]) == {"1", "2"}
+
+
+def test_an_index_of_a_later_flowzoo_says_so(tree, cache, tmp_path):
+    later = json.loads((tree / index.INDEX).read_text()) | {"schema": 2}
+    (tmp_path / index.INDEX).write_text(json.dumps(later))
+    flowzoo.set_hub(tmp_path.as_uri())
+    with pytest.raises(HubError, match=r"expected an index of schema 1, got 2\. Install a later flowzoo"):
+        trees.weights()
+    flowzoo.set_hub(tmp_path.as_uri(), tree.as_uri())  # the next hub will do
+    assert trees.weights().read_bytes() == trees.content()
+
+
+def test_a_hub_that_calls_one_preset_another_is_refused(tree, cache, tmp_path):
+    swapped = json.loads((tree / index.INDEX).read_text())
+    swapped["presets"]["tiny"]["1"] = swapped["presets"]["tiny"]["2"]
+    shutil.copytree(tree, tmp_path / "hub")
+    (tmp_path / "hub" / index.INDEX).write_text(json.dumps(swapped))
+    flowzoo.set_hub((tmp_path / "hub").as_uri())
+    with pytest.raises(PresetError, match="expected tiny@1, got tiny@2"):
+        trees.weights()
+
+
+def test_the_next_mirror_is_asked_when_one_fails(tree, cache, tmp_path):
+    shutil.copytree(tree, tmp_path / "hub")
+    (tmp_path / "hub" / index.address(trees.digest())).unlink()
+    with server.serving(tmp_path / "hub") as first, server.serving(tree) as second:
+        flowzoo.set_hub(first.url, second.url)
+        assert trees.weights().read_bytes() == trees.content()
+        assert first.asked_for(trees.digest()) and second.asked_for(trees.digest())
