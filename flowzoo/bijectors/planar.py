@@ -8,6 +8,8 @@ import tensorflow as tf
 from flowzoo.bijectors.parametric import Parametric, above_minus_one
 from flowzoo.bijectors.roots import monotone_root
 
+TINY = 1e-12  # w shrinks to nothing where training does without a layer; where w . w is smaller, w . u is far from -1
+
 
 class Planar(Parametric):
     """z = x + v tanh(w . x + b), with v made from u such that w . v > -1.
@@ -47,7 +49,8 @@ class Planar(Parametric):
     def _ready(self, x, condition):
         w, u, b = self._parameters(x, condition)
         along, missing = above_minus_one(_dot(w, u))  # w . v, and how much larger it is than w . u
-        return w, u + w * tf.math.divide_no_nan(missing, _dot(w, w)), b, along
+        square = _dot(w, w) + TINY
+        return w, u + w * (missing / square), b, along - missing * (TINY / square)
 
 
 def _shifted(t, along):
