@@ -5,6 +5,10 @@ import argparse
 from flowzoo.zoo.store import DEMO as PRESET
 
 NAME, HELP = "demo", "Load a trained flow, draw samples, score real images; needs no network."
+EXAMPLES = """
+  flowzoo demo
+  flowzoo demo --preset=glow-mnist --out=mnist.png
+"""
 TENSORFLOW = True
 
 

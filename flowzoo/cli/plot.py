@@ -6,6 +6,11 @@ from pathlib import Path
 from flowzoo.cli.common import add_label, positive
 
 NAME, HELP = "plot", "Draw a trained flow (density, samples), or the curves of trainings, also of running ones."
+EXAMPLES = """
+  flowzoo plot planar-rezende-u1
+  flowzoo plot runs/mine runs/other --out=curves.png
+  flowzoo plot glow-mnist realnvp-mnist --curves
+"""
 TENSORFLOW = False  # curves don't need it
 
 

@@ -23,14 +23,6 @@ from tests.zoo import tiny
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.fixture(autouse=True)
-def elsewhere(tmp_path, monkeypatch):
-    """Run in an empty folder, and without prepared data sets."""
-    (tmp_path / "here").mkdir()
-    monkeypatch.chdir(tmp_path / "here")
-    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "no-data"))
-
-
 @pytest.fixture
 def images():
     return flowzoo.data.fixture("fashion_mnist")[0]
@@ -70,7 +62,17 @@ def test_python_m_flowzoo(capfd):
 
 def test_list(capsys):
     assert main(["list", "glow-fash*"]) == OK
-    assert capsys.readouterr().out.startswith("glow-fashion-mnist  ")
+    header, row = capsys.readouterr().out.splitlines()
+    assert header.split()[:6] == ["preset", "family", "data", "parameters", "test", "size"]
+    for part in (
+        "glow-fashion-mnist  glow",
+        "fashion_mnist  ",
+        "741,181",
+        "2.991 bits/dim",
+        "3.3 MiB",
+        "Apache-2.0; MIT",
+    ):
+        assert part in row
     assert main(["list", "--json"]) == OK
     assert {preset["name"] for preset in json.loads(capsys.readouterr().out)} == set(flowzoo.list_presets())
     assert main(["list", "nothing"]) == BAD_INPUT
@@ -158,7 +160,8 @@ def test_score(published, images, capsys):
     Image.fromarray(images[3, ..., 0]).save("x.png")
     assert main(["score", str(published), "x.npy", "x.png", "--draws=2", "--seed=1", "--out=scores.csv"]) == OK
     assert "4 examples: " in capsys.readouterr().out
-    rows = np.loadtxt("scores.csv", delimiter=",", skiprows=1)
+    assert [line.split(",")[1] for line in Path("scores.csv").read_text().split()] == ["file", *["x.npy"] * 3, "x.png"]
+    rows = np.loadtxt("scores.csv", delimiter=",", skiprows=1, usecols=(0, 2))
     expected = flowzoo.load(published).bits_per_dim(images[:4], seed=1, samples=2)
     np.testing.assert_array_equal(rows[:, 0], range(4))
     np.testing.assert_allclose(rows[:, 1], expected, atol=1e-4)
@@ -169,12 +172,15 @@ def test_score(published, images, capsys):
     [
         (np.zeros((2, 8, 8, 1), np.uint8), r"examples must have shape (28, 28, 1), got an array of shape (2, 8, 8, 1)"),
         (np.zeros((2, 28, 28, 1), np.float32), "examples must be uint8, got float32"),
-        (np.full((1, 28, 28, 1), 300, np.int32), "values must fit uint8, got 300 to 300"),
+        (np.full((1, 28, 28, 1), 300, np.int32), "examples must be integers 0 to 255, got 300 to 300"),
         (np.array([None]), "expected an array written by numpy.save"),
         (None, "No such file"),
         (b"", "expected an array written by numpy.save"),
         (b"PK\x03\x04", "expected an array written by numpy.save"),
-        (np.zeros((0, 28, 28, 1), np.uint8), "expected at least one example, got an array of shape (0, 28, 28, 1)"),
+        (
+            np.zeros((0, 28, 28, 1), np.uint8),
+            "expected at least one row of examples, got an array of shape (0, 28, 28, 1)",
+        ),
         (np.zeros(0, np.uint8), "examples must have shape (28, 28, 1), got an array of shape (0,)"),
     ],
 )
@@ -227,7 +233,10 @@ def test_pictures_that_would_lose_something_are_refused(published, capsys):
 def test_no_picture_is_refused(published, capsys):
     Path("x.png").write_text("no picture")
     assert main(["score", str(published), "x.png"]) == BAD_INPUT
-    assert "expected a .npy file or a picture" in capsys.readouterr().err
+    assert (
+        "expected a .npy, .csv or .parquet file, a picture such as PNG, or a folder of pictures"
+        in capsys.readouterr().err
+    )
 
 
 def test_verify(published, altered, capsys):
@@ -254,10 +263,10 @@ def test_doctor(published, altered, capsys, monkeypatch):
     monkeypatch.setenv("TF_USE_LEGACY_KERAS", "1")
     assert main(["doctor"]) == CHECK_FAILED
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0].startswith("ok   keras 3.")
-    assert lines[1].startswith("OFF  numpy 2.")
-    assert lines[2].startswith("OFF  no-such-package: expected >=1, not installed")
-    assert lines[3].startswith("OFF  TF_USE_LEGACY_KERAS='1'")
+    assert lines[1].startswith("ok   keras 3.")
+    assert lines[2].startswith("OFF  numpy 2.")
+    assert lines[3].startswith("OFF  no-such-package: expected >=1, not installed")
+    assert lines[4].startswith("OFF  TF_USE_LEGACY_KERAS='1'")
     assert any(line.startswith("ok   devices: ") for line in lines)
     assert lines[-1] == "3 off"
 
