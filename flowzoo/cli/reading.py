@@ -137,7 +137,7 @@ def _table(path: Path, form: Form, columns: Sequence[str] | None) -> np.ndarray:
                 f"{path}: {form.what} must be integers 0 to {2**form.bits - 1}, got something else in {len(broken)} of "
                 f"{len(rows)} rows, first in row {broken[0]} (counted from 0)."
             )
-        rows = np.clip(rows, -1, 2**form.bits).astype(np.int64)
+        rows = np.clip(rows, -(2.0**53), 2.0**53).astype(np.int64)  # what is larger is refused for its range
     return rows.reshape(len(rows), *form.shape)
 
 

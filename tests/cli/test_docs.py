@@ -1,5 +1,6 @@
 """docs/cli.md: its commands run in order, its table of exit codes is that of `--help`, and so are the commands."""
 
+import functools
 import json
 import re
 import shlex
@@ -10,12 +11,17 @@ from pyarrow import parquet
 
 import flowzoo
 from flowzoo.cli.main import COMMANDS, EXIT_CODES, OK, main, parser
+from flowzoo.zoo import evaluate as zoo_evaluate
+from flowzoo.zoo import load as zoo_load
 
 PAGE = (Path(__file__).parents[2] / "docs" / "cli.md").read_text()
-NAME = "planar-rezende-u1"
+NAME = "iaf-rezende-u4"
 
 
-def test_its_commands_run_and_agree_with_the_library(capsys):
+def test_its_commands_run_and_agree_with_the_library(capsys, monkeypatch):
+    once = functools.cache(flowzoo.load)  # else each command would trace the flow anew
+    for module in (zoo_load, zoo_evaluate):
+        monkeypatch.setattr(module, "load", once)
     commands = re.search(r"```bash\n(.*?)```", PAGE, re.DOTALL)[1].splitlines()
     out = {}
     for command in commands:
@@ -34,7 +40,6 @@ def test_its_commands_run_and_agree_with_the_library(capsys):
     np.testing.assert_array_equal(lines[:4, :2], [[0, 0], [0, 1], [0, 2], [1, 0]])
     np.testing.assert_allclose(lines[1::3, 2:], points, atol=1e-3)
     assert json.loads(out["evaluate"])["examples"] == 1000
-    assert "worst: " in out["diagnose"] and Path("layers.png").exists()
     assert "model.weights.h5" in out["download"] and out["publish"] == f"{NAME}: revisions 1\n"
 
 
@@ -48,7 +53,11 @@ def test_exit_codes_are_those_of_the_help():
 def test_every_command_is_in_the_table_with_its_json():
     table = PAGE[: PAGE.index("## Files")]
     for command in COMMANDS:
-        rows = [row for row in table.splitlines() if re.search(rf"`{command.NAME}[ `]", row.partition(" | ")[0])]
+        rows = [
+            row
+            for row in table.splitlines()
+            if row.startswith("|") and re.search(rf"`{command.NAME}[ `]", row.partition(" | ")[0])
+        ]
         assert len(rows) == 1, command.NAME
         if command.NAME not in ("list", "info"):
             assert rows[0].endswith("| yes |") == ("--json" in _options(command.NAME)), command.NAME
