@@ -3,7 +3,7 @@
 import argparse
 
 from flowzoo.cli.common import add_files, add_label, add_preset, labels
-from flowzoo.cli.writing import ARRAYS, ROWS, add_out, check_out, write_data
+from flowzoo.cli.writing import ARRAYS, ROWS, add_out, check_out, check_picture, write_data
 
 NAME, HELP = "decode", "Turn latents, such as those of `flowzoo encode`, into data."
 EXAMPLES = """
@@ -29,6 +29,7 @@ def run(args: argparse.Namespace) -> int:
     from flowzoo.cli.batches import in_batches
 
     flow = flowzoo.load(args.preset)
+    check_picture(args.out, flow)
     z, _ = reading.read(args.files, reading.latents(flow), args.columns)
     condition = labels(flow, args.label, len(z))
 

@@ -4,7 +4,6 @@ import argparse
 import os
 import re
 from collections.abc import Iterator
-from importlib import metadata
 
 from flowzoo.cli.quiet import import_tensorflow
 from flowzoo.cli.writing import add_json, print_json
@@ -57,6 +56,8 @@ def _checks(names: list[str]) -> Iterator[tuple[bool, str]]:
 
 
 def _requirements() -> Iterator[tuple[bool, str]]:
+    from importlib import metadata  # here, as it takes a while
+
     try:
         requirements = metadata.requires("flowzoo") or []
     except metadata.PackageNotFoundError:
@@ -104,6 +105,8 @@ def _environment() -> Iterator[tuple[bool, str]]:
 
 
 def _extras() -> Iterator[tuple[bool, str]]:
+    from importlib import metadata
+
     for package, extra in EXTRAS.items():
         try:
             yield True, f"{package} {metadata.version(package)} (optional)"

@@ -3,7 +3,7 @@
 import argparse
 
 from flowzoo.cli.common import add_columns, add_label, add_preset, labels, positive
-from flowzoo.cli.writing import ARRAYS, add_out, check_out, write_data
+from flowzoo.cli.writing import ARRAYS, add_out, check_out, check_picture, write_data
 
 NAME, HELP = "interpolate", "Decode the straight lines between the latents of two sets of examples."
 EXAMPLES = """
@@ -35,6 +35,7 @@ def run(args: argparse.Namespace) -> int:
     from flowzoo.cli.batches import in_batches
 
     flow = flowzoo.load(args.preset)
+    check_picture(args.out, flow)
     start, end = (reading.read([path], reading.data(flow), args.columns)[0] for path in (args.start, args.end))
     if len(start) != len(end):
         raise ValueError(f"FROM and TO must hold as many examples, got {len(start)} and {len(end)}.")

@@ -65,7 +65,8 @@ def read(paths: Sequence[str], form: Form, columns: Sequence[str] | None = None)
     """
     files = [file for path in paths for file in _files(Path(path))]
     arrays = [_conform(file, _read(file, form, columns), form) for file in files]
-    return np.concatenate(arrays), np.repeat([str(file) for file in files], [len(array) for array in arrays])
+    names = np.array([str(file) for file in files], object)  # each text once, however many rows
+    return np.concatenate(arrays), np.repeat(names, [len(array) for array in arrays])
 
 
 def _files(path: Path) -> list[Path]:

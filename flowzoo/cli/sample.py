@@ -3,7 +3,7 @@
 import argparse
 
 from flowzoo.cli.common import add_label, add_preset, labels, positive
-from flowzoo.cli.writing import ARRAYS, ROWS, add_out, check_out, write_data
+from flowzoo.cli.writing import ARRAYS, ROWS, add_out, check_out, check_picture, write_data
 
 NAME, HELP = "sample", "Draw samples, as a picture, an array or a table."
 EXAMPLES = """
@@ -31,6 +31,7 @@ def run(args: argparse.Namespace) -> int:
     from flowzoo.cli.batches import in_batches
 
     flow = flowzoo.load(args.preset)
+    check_picture(args.out, flow)
     condition, seeds = labels(flow, args.label, args.count), random.row_seeds(args.seed, args.count)
 
     def draw(rows):

@@ -39,7 +39,7 @@ def write_table(path: Path, columns: Mapping[str, np.ndarray]) -> None:
         text = io.StringIO()
         rows = csv.writer(text, lineterminator="\n")
         rows.writerow(columns)
-        rows.writerows(zip(*(column.astype(str) for column in columns.values()), strict=True))
+        rows.writerows(zip(*map(_text, columns.values()), strict=True))
         write_atomic(path, text.getvalue())
         return
     pyarrow = require_pyarrow(path)
@@ -55,6 +55,10 @@ def require_pyarrow(path: Path) -> ModuleType:
     except ImportError as error:
         raise ValueError(f"{path}: Parquet needs pyarrow. Run `pip install flowzoo[tables]`, or use .csv.") from error
     return pyarrow
+
+
+def _text(column: np.ndarray) -> np.ndarray:
+    return column if column.dtype == object else column.astype(str)  # with the fewest digits that tell it
 
 
 def _read_csv(path: Path, columns: Sequence[str] | None) -> np.ndarray:

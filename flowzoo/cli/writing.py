@@ -38,9 +38,9 @@ def check_out(out: str | None, suffixes: tuple[str, ...], option: str = "--out")
     """
     if out is None:
         return
-    path, ends = Path(out), " or ".join(", ".join(suffixes).rsplit(", ", 1))
+    path = Path(out)
     if path.suffix not in suffixes:
-        raise ValueError(f"{option} must end in {ends}, got {out!r}.")
+        raise ValueError(f"{option} must end in {_ends(suffixes)}, got {out!r}.")
     if path.is_dir():
         raise ValueError(f"{option} must be a file, got {out!r}, which is a folder. Name a file in it.")
     there = next(folder for folder in path.absolute().parents if folder.exists())
@@ -50,6 +50,13 @@ def check_out(out: str | None, suffixes: tuple[str, ...], option: str = "--out")
         from flowzoo.cli.tables import require_pyarrow
 
         require_pyarrow(path)
+
+
+def check_picture(out: str, flow: Flow) -> None:
+    """Refuses a picture of what is no image, before it is computed."""
+    if out.endswith(".png") and len(flow.event_shape) != 3:
+        shape = tuple(flow.event_shape)
+        raise ValueError(f"--out must end in {_ends(ARRAYS)} for examples of shape {shape}, got {out!r}.")
 
 
 def write_rows(out: str, values: np.ndarray, prefix: str, before: dict[str, np.ndarray] | None = None) -> None:
@@ -84,6 +91,10 @@ def write_data(
 def print_json(value: Any) -> None:
     """Prints JSON that any program reads: what is not finite is null."""
     print(json.dumps(_finite(value), indent=2))
+
+
+def _ends(suffixes: tuple[str, ...]) -> str:
+    return " or ".join(", ".join(suffixes).rsplit(", ", 1))
 
 
 def _finite(value: Any) -> Any:

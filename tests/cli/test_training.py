@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from absl import logging
 
 from flowzoo import training
 from flowzoo.cli.main import BAD_INPUT, CHECK_FAILED, OK, main
@@ -29,6 +30,8 @@ def run(monkeypatch):
         return calls.result
 
     monkeypatch.setattr(training, "run", fake)
+    for name in ("use_absl_handler", "set_verbosity"):  # they would outlast the test
+        monkeypatch.setattr(logging, name, lambda *_: None)
     return calls
 
 
