@@ -65,10 +65,10 @@ def test_train_hands_its_options_on(run, capsys):
         (training.StrategyError("no TPU"), BAD_INPUT, "flowzoo: error: no TPU\n"),
     ],
 )
-def test_train_has_an_exit_code_for_each_end(run, result, code, error, capsys):
+def test_train_has_an_exit_code_for_each_end(run, result, code, error, capsys, caplog):
     run.result = result
     assert main(["train", PRESET, "--workdir=run"]) == code
-    assert error in capsys.readouterr().err
+    assert error in capsys.readouterr().err + caplog.text
 
 
 @pytest.mark.parametrize(
