@@ -6,6 +6,10 @@ import json
 from flowzoo.cli.common import add_preset, positive
 
 NAME, HELP = "verify", "Measure the numbers of a preset's card again; exit code 1 when one is off."
+EXAMPLES = """
+  flowzoo verify glow-mnist
+  flowzoo verify planar-rezende-u1 --json
+"""
 TENSORFLOW = True
 
 
