@@ -35,6 +35,12 @@ def test_a_row_depends_on_its_own_seed_temperature_and_condition_only(name):
     _same(model._sample(seeds, *constants), x, model.bits)  # eager; under XLA: test_compiled.py
 
 
+def test_a_caller_compiles_batches_of_one_size():
+    flow = cases.flow("maf")
+    draw = tf.function(lambda seed: flow.sample(4, seed=seed, batch_size=4), jit_compile=True)
+    np.testing.assert_allclose(draw(3), flow.sample(4, seed=3), rtol=1e-4, atol=1e-5)
+
+
 def test_seeds():
     model = cases.flow("realnvp")
     np.testing.assert_allclose(model.sample(5, seed=3), model.sample(9, seed=3)[:5], rtol=1e-5)
