@@ -38,7 +38,7 @@ def markdown_cards(presets: list[Preset]) -> str:
 def markdown_gallery(presets: list[Preset]) -> str:
     """The whole of docs/models/index.md: a table that the site makes sortable, and pictures."""
     pictures = [
-        f"[![samples of {preset.name}](../../checkpoints/{preset.name}/samples.png)]({preset.name}.md)"
+        f"[![samples of {preset.name}](../../checkpoints/{preset.name}/samples.png)<br>{preset.name}]({preset.name}.md)"
         for preset in presets
         if preset.trained
     ]
@@ -95,7 +95,7 @@ def _overview(presets: list[Preset], folder: str) -> str:
             )
         )
     header = ("preset", "family", "data", "test", "unit", "published", "parameters", "MB", "licence")
-    return table(header, rows)
+    return table(header, rows, right=("test", "published", "parameters", "MB"))
 
 
 def _link(preset: Preset, folder: str) -> str:
@@ -107,7 +107,7 @@ def _licence(preset: Preset) -> str:
 
 
 def _absent(preset: Preset) -> str:
-    return "recipe only, no weights" if preset.recipe_only else "not trained yet"
+    return "recipe only" if preset.recipe_only else "not trained yet"
 
 
 def _parameters(preset: Preset) -> str:

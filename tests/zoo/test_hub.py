@@ -200,14 +200,11 @@ def test_the_tool_writes_a_hub(tmp_path, fresh_process):
 def test_a_flow_goes_through_a_hub_from_training_to_load(altered, cache, tmp_path, monkeypatch):
     """Publish, verify, write the tree; load the same flow from file:// and http://. A card that lies is refused."""
     monkeypatch.setattr(verify, "official_test", lambda *_: (flowzoo.data.fixture("fashion_mnist")[0][:64], None))
-    record = json.loads(altered.read_text())
-    lies = tiny.edit(
-        tiny.copy(altered, tmp_path / "lies"), lambda record: record["metrics"]["bits_per_dim"].update(value=1.0)
-    )
-    with pytest.raises(
-        CheckpointError, match=r"(?s)OFF  bits_per_dim .*The card of tiny is not verified: no hub gets it"
-    ):
-        hubs.write_verified([altered, lies], tmp_path / "hub")
+    record, off = json.loads(altered.read_text()), verify.Check("bits_per_dim", 1.0, 2.0, 0.1, "")
+    with monkeypatch.context() as patch:
+        patch.setattr(verify, "verify", lambda *_, **__: verify.Report("tiny", "test", (off,)))
+        with pytest.raises(CheckpointError, match=r"(?s)OFF  bits_per_dim .*The card of tiny is not verified"):
+            hubs.write_verified([altered], tmp_path / "hub")
     assert not (tmp_path / "hub").exists()
     assert hubs.write_verified([altered], tmp_path / "hub") == {"tiny": {"1": mock.ANY}}
     images = flowzoo.data.fixture("fashion_mnist")[0][:4]

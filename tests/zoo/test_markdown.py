@@ -114,7 +114,7 @@ def test_a_recipe_only_is_marked():
     text = markdown_page(preset)
     assert "**Recipe only: there are no weights.**" in text and "| parameters | 1,234 |" in text
     assert "flowzoo verify" not in text and "samples.png" not in text and "## Train it\n" in text
-    assert "recipe only, no weights | 1,234" in preset_table([preset])
+    assert "recipe only | 1,234" in preset_table([preset])
     assert "bits/dim   recipe only: there are no weights" in summary(preset)
 
 

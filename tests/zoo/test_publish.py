@@ -8,7 +8,7 @@ import flowzoo
 from flowzoo import training
 from flowzoo.errors import CheckpointError, PresetError
 from flowzoo.training.model import build
-from flowzoo.zoo import bounds, publish
+from flowzoo.zoo import publish
 from flowzoo.zoo.bounds import failures
 from flowzoo.zoo.preset import Preset
 from tests.zoo import records, tiny
@@ -59,10 +59,13 @@ def test_a_worse_run_needs_force(altered, tmp_path):
 
 
 def test_a_flow_that_does_not_invert_needs_force(altered, tmp_path, monkeypatch):
-    monkeypatch.setitem(bounds.BOUNDS, "log_det_error", 1e-9)
-    run, before = tiny.finished_run(tmp_path / "run", Preset.read(altered)), altered.read_text()
+    preset, before = Preset.read(altered), altered.read_text()
+    broken = {kind: records.ROUND_TRIP | {"log_det_error": 0.1} for kind in ("test", "out_of_distribution")}
+    numbers = {"metrics": preset.metrics, "certificate": broken}
+    monkeypatch.setattr(publish, "measured", lambda *_, **__: numbers)
+    run = tiny.finished_run(tmp_path / "run", preset)
     with pytest.raises(
-        CheckpointError, match=r"must invert: log_det_error of test inputs is .*, more than 1e-09; .*--force"
+        CheckpointError, match=r"must invert: log_det_error of test inputs is 0\.1, more than 0\.05\. .*--force"
     ):
         publish.publish(altered, run)
     assert altered.read_text() == before
