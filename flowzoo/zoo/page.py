@@ -15,8 +15,8 @@ data of the same shape. The model knows only its training data, and a log-likeli
 normal: flows are known to give some other data sets a higher one (Nalisnick et al. 2019, arXiv:1810.09136)."""
 
 CERTIFICATE = """Largest errors over the rows that stay finite, in float32: |decode(encode(y)) - y| {unit}; |log_det of
-encode + log_det of decode| in nats. On test inputs and samples the bounds are {bounds}; out of distribution
-nothing is promised."""
+encode + log_det of decode| in nats. On test inputs and samples the bounds are {bounds};
+out of distribution nothing is promised."""
 
 KINDS = {"test": "test", "sampled": "sampled", "out_of_distribution": "out of distribution"}
 
@@ -123,30 +123,33 @@ def _recipe(preset: Preset) -> str:
 
 def _failures(preset: Preset) -> list[str]:
     found = [f"- {text}" for text in preset.known_failures or []]
-    for key, bound in BOUNDS.items():
-        for kind in set(preset.certificate or {}) - set(PROMISED):
+    for kind in set(preset.certificate or {}) - set(PROMISED):
+        for key, bound in BOUNDS.items():
             value = preset.certificate[kind].get(key, 0.0)
             if value > bound:
-                found.append(f"- {KINDS[kind].capitalize()}, its {key} is {value:.1e}: it does not invert there.")
-    if preset.elsewhere:
-        found.append(_elsewhere(preset))
-    return ["## Known failures\n", "\n".join(found).rstrip() + "\n"] if found else []
+                text = f"its {key} is {value:.1e}, more than the {bound:g} of other inputs: don't rely on its inverse there."
+                found.append(f"- {KINDS[kind].capitalize()}, {text}")
+    other, parts = preset.elsewhere, []
+    if other and other["other"]["value"] < other["own"]["value"]:
+        found.append(
+            f"- It scores `{other['dataset']}`, which it never saw, higher than its own data. {_scores(preset)}"
+        )
+    elif other:
+        fine = f"It scores `{other['dataset']}` lower than its own data, as one would wish; that is no rule."
+        parts = [f"## Another data set\n\n{fine} {_scores(preset)}\n"]
+    return parts + (["## Known failures\n", "\n".join(found) + "\n"] if found else [])
 
 
-def _elsewhere(preset: Preset) -> str:
-    own, other, name = preset.elsewhere["own"], preset.elsewhere["other"], preset.elsewhere["dataset"]
-    data, picture = preset.dataset["name"], f"{PICTURES}/{preset.name}-elsewhere.png"
-    if other["value"] < own["value"]:
-        verdict = f"It scores `{name}`, which it never saw, higher than its own data"
-    else:
-        verdict = f"It scores `{name}` lower than its own data, as one would wish; that is no rule"
+def _scores(preset: Preset) -> str:
+    """Both likelihoods and their histogram."""
+    name, own = preset.elsewhere["dataset"], preset.dataset["name"]
     scores = [
         f"{entry['value']:.3f} ± {entry['standard_error']:.3f} bits/dim on {entry['examples']} test images of `{one}`"
-        for one, entry in ((name, other), (data, own))
+        for one, entry in ((name, preset.elsewhere["other"]), (own, preset.elsewhere["own"]))
     ]
     return (
-        f"- {verdict}: {', '.join(scores)} (lower is a higher likelihood).\n\n"
-        f"![bits/dim of test images of {data} and of {name}]({picture})\n"
+        f"Measured: {', '.join(scores)}; lower is a higher likelihood.\n\n"
+        f"![bits/dim of test images of {own} and of {name}]({PICTURES}/{preset.name}-elsewhere.png)"
     )
 
 
