@@ -127,7 +127,7 @@ def _failures(preset: Preset) -> list[str]:
         for key, bound in BOUNDS.items():
             value = preset.certificate[kind].get(key, 0.0)
             if value > bound:
-                text = f"its {key} is {value:.1e}, more than the {bound:g} of other inputs: don't rely on its inverse there."
+                text = f"its {key} is {value:.1e}, more than the {bound:g} that others keep to."
                 found.append(f"- {KINDS[kind].capitalize()}, {text}")
     other, parts = preset.elsewhere, []
     if other and other["other"]["value"] < other["own"]["value"]:
