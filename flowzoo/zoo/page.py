@@ -2,7 +2,7 @@
 
 from flowzoo.data import specs
 from flowzoo.zoo.architecture import architecture
-from flowzoo.zoo.bounds import BOUNDS, PROMISED
+from flowzoo.zoo.bounds import BOUNDS, PROMISED, failures
 from flowzoo.zoo.card import RECIPE_ONLY, data_text, paper_text, protocol_text, restriction_text, training_text
 from flowzoo.zoo.preset import Preset
 from flowzoo.zoo.table import table
@@ -123,6 +123,7 @@ def _recipe(preset: Preset) -> str:
 
 def _failures(preset: Preset) -> list[str]:
     found = [f"- {text}" for text in preset.known_failures or []]
+    found += [f"- Beyond the bounds of the certificate: {text}." for text in failures(preset.certificate or {})]
     for kind in set(preset.certificate or {}) - set(PROMISED):
         for key, bound in BOUNDS.items():
             value = preset.certificate[kind].get(key, 0.0)
