@@ -136,6 +136,7 @@ def test_nan_row_leaves_the_others_untouched(name):
         others = [0, 1, 3, 4, 5]
         for clean, poisoned in zip(direction(good, condition), direction(good + poison, condition), strict=True):
             np.testing.assert_array_equal(poisoned.numpy()[others], clean.numpy()[others])
+        assert not np.isfinite(direction(good + poison, condition)[0][2]).any()
 
 
 @pytest.mark.parametrize("name", CONTINUOUS)

@@ -23,24 +23,12 @@ DATA_DIR = flags.DEFINE_string("data_dir", None, "TFDS' folder; TFDS' default if
 def main(argv):
     if len(argv) > 1:
         raise app.UsageError(f"Unexpected arguments {argv[1:]}: give flags as --name=value.")
-    if (PRESET.value is None) == (WORKDIR.value is None):
-        raise app.UsageError("Give --preset or --workdir.")
-    from flowzoo import training
-    from flowzoo.flows.weights import load_weights
-    from flowzoo.training.model import build
-    from flowzoo.zoo.load import load
-    from flowzoo.zoo.preset import Preset
+    from flowzoo.zoo.evaluate import evaluate
 
     try:
-        if WORKDIR.value:
-            preset = Preset.read(Path(WORKDIR.value) / "preset.json")
-            flow = build(preset)
-            load_weights(flow, Path(WORKDIR.value) / "best.weights.h5")
-        else:
-            preset, flow = Preset.read(PRESET.value), load(PRESET.value)
-        measured = training.evaluate(
-            flow,
-            preset.dataset,
+        measured = evaluate(
+            PRESET.value,
+            WORKDIR.value,
             SPLIT.value,
             seed=SEED.value,
             draws=DRAWS.value,

@@ -7,7 +7,7 @@ from pathlib import Path
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # works from a checkout, installed or not
 
-from absl import app, flags, logging
+from absl import app, flags
 
 PRESET = flags.DEFINE_string("preset", None, "Name of a preset, or the path of its .json file.", required=True)
 WORKDIR = flags.DEFINE_string("workdir", None, "Folder for state, logs and weights.", required=True)
@@ -35,13 +35,11 @@ def main(argv):
     if len(argv) > 1:
         raise app.UsageError(f"Unexpected arguments {argv[1:]}: give flags as --name=value.")
     from flowzoo import training
-    from flowzoo.training.launch import INTERRUPTED, PEER_LOST
-    from flowzoo.zoo.preset import Preset
+    from flowzoo.cli.train import train
 
-    logging.set_verbosity(logging.INFO)
     try:
-        result = training.run(
-            Preset.read(PRESET.value),
+        return train(
+            PRESET.value,
             WORKDIR.value,
             max_steps=MAX_STEPS.value,
             max_minutes=MAX_MINUTES.value,
@@ -55,13 +53,8 @@ def main(argv):
             devices=DEVICES.value,
             tpu=TPU.value,
         )
-    except training.PeerLost as error:
-        logging.error("%s", error)
-        return PEER_LOST
     except (ValueError, TypeError, OSError, training.StateError, training.NonFiniteLoss, training.ChiefError) as error:
         sys.exit(f"{type(error).__name__}: {error}")
-    print(f"{result.stopped} at step {result.step}; best validation {result.best}")
-    return INTERRUPTED if result.stopped == "signal" else 0
 
 
 if __name__ == "__main__":

@@ -16,7 +16,8 @@ HALF_LOG_2PI = 0.5 * math.log(2.0 * math.pi)
 class GaussianMixtureMap:
     """z = Phi^-1(F(x)), F the distribution function of a mixture of Gaussians; a `ScalarMap`.
 
-    So z is standard normal where x follows the mixture. Decode finds the root of F(x) = Phi(z).
+    So z is standard normal where x follows the mixture. Decode finds the root of F(x) = Phi(z). Between components many
+    standard deviations apart F is flat: there many x have the same z to the last digit, and decode gives one of them.
 
     Args:
       components: number of Gaussians, at least 1.
@@ -59,6 +60,8 @@ class GaussianMixtureMap:
 def _normal_scores(x, log_weight, mean, log_scale):
     """z and log dz/dx, from the smaller tail: dz/dx = (density / F) of the mixture over that of the normal at z."""
     u = (x[..., None, :] - mean) * tf.exp(-log_scale)
+    furthest = 1e18 if x.dtype == tf.float32 else 1e150  # its square is still a number of the dtype
+    u = tf.clip_by_value(u, -furthest, furthest)
     below, above = (tf.reduce_logsumexp(log_weight + log_ndtr(side), axis=-2) for side in (u, -u))
     low = below < above
     u = tf.where(low[..., None, :], u, -u)

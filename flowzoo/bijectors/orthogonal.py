@@ -58,6 +58,7 @@ class Householder(Orthogonal):
     def _matrix(self):
         matrix = tf.eye(self.event_shape[-1], dtype=self.compute_dtype)
         for v in tf.unstack(tf.convert_to_tensor(self.vectors)[:, :, None]):
+            v = tf.math.divide_no_nan(v, tf.stop_gradient(tf.reduce_max(tf.abs(v))))  # no square over- or underflows
             scale = tf.math.divide_no_nan(tf.constant(2.0, v.dtype), tf.reduce_sum(tf.square(v)))
             matrix -= tf.matmul(tf.matmul(matrix, v), scale * v, transpose_b=True)
         return matrix

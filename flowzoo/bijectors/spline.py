@@ -74,7 +74,7 @@ def rational_quadratic(
     Returns:
       y and log dy/dx, like x.
     """
-    inside = tf.abs(x) < bound
+    inside = tf.abs(x) <= bound
     chosen = _Bin(tf.where(inside, x, 0.0), widths, heights, slopes, bound, by_height=False)
     theta = tf.clip_by_value((chosen.value - chosen.left) / chosen.width, 0.0, 1.0)
     y, log_slope = chosen.rise(theta)
@@ -85,7 +85,7 @@ def inverse_rational_quadratic(
     y: tf.Tensor, widths: tf.Tensor, heights: tf.Tensor, slopes: tf.Tensor, bound: float
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """The inverse of `rational_quadratic`, with the same arguments: x and log dx/dy."""
-    inside = tf.abs(y) < bound
+    inside = tf.abs(y) <= bound
     chosen = _Bin(tf.where(inside, y, 0.0), widths, heights, slopes, bound, by_height=True)
     height = tf.clip_by_value((chosen.value - chosen.bottom) / chosen.height, 0.0, 1.0)
     bend = chosen.bend * height

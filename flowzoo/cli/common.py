@@ -1,7 +1,8 @@
-"""Arguments and input that several subcommands share."""
+"""Arguments that several subcommands share."""
+
+from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -10,9 +11,26 @@ if TYPE_CHECKING:
     from flowzoo.flows import Flow
 
 
-def add_preset(parser: argparse.ArgumentParser) -> None:
+class Failed(Exception):
+    """Work that was asked for rightly and did not succeed: one line and exit code 1."""
+
+
+def add_preset(parser: argparse.ArgumentParser, nargs: str | None = None) -> None:
     """The first argument of most subcommands."""
-    parser.add_argument("preset", metavar="NAME", help="a preset of `flowzoo list`, or its NAME@REVISION, or a .json")
+    what = "a preset of `flowzoo list`, or its NAME@REVISION, or a .json"
+    parser.add_argument("preset", metavar="NAME", nargs=nargs, help=what)
+
+
+def add_files(parser: argparse.ArgumentParser, what: str, nargs: str = "+") -> None:
+    """Files of examples or latents, as `reading.read` takes them."""
+    parser.add_argument("files", nargs=nargs, metavar="FILE", help=what)
+    add_columns(parser)
+
+
+def add_columns(parser: argparse.ArgumentParser) -> None:
+    """--columns, of tables."""
+    split = "of .csv and .parquet files, in this order (all)"
+    parser.add_argument("--columns", type=lambda text: text.split(","), metavar="NAME,...", help=split)
 
 
 def add_label(parser: argparse.ArgumentParser) -> None:
@@ -20,10 +38,22 @@ def add_label(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--label", type=int, metavar="CLASS", help="the class, for a class-conditional preset")
 
 
-def labels(label: int | None, count: int) -> "np.ndarray | None":
-    """The condition of `count` examples of one class: (count,) int32, or None without a label."""
+def add_noise_seed(parser: argparse.ArgumentParser) -> None:
+    """The seed of what makes integers continuous."""
+    parser.add_argument("--seed", type=int, default=0, help="seed of the dequantization noise (0)")
+
+
+def add_data_dir(parser: argparse.ArgumentParser) -> None:
+    """Where data sets are."""
+    parser.add_argument("--data-dir", metavar="DIR", help="TFDS' folder; TFDS' default if not given")
+
+
+def labels(flow: Flow, label: int | None, count: int) -> np.ndarray | None:
+    """The condition of `count` examples of one class: (count,) int32, or None for a flow without classes."""
     import numpy as np
 
+    if label is None and flow.classes:
+        raise ValueError(f"--label must be a class 0 ... {flow.classes - 1} for this preset, got none. Pass one.")
     return None if label is None else np.full(count, label, np.int32)
 
 
@@ -33,75 +63,3 @@ def positive(text: str) -> int:
     if value < 1:
         raise argparse.ArgumentTypeError(f"expected a whole number of at least 1, got {text}")
     return value
-
-
-def read_examples(paths: list[str], flow: "Flow") -> "np.ndarray":
-    """Examples from `.npy` files and pictures, as one array of the flow's shape and dtype.
-
-    Args:
-        paths: `.npy` files of (n, *event_shape) or of one example, and picture files of one example each.
-        flow: the flow that will take them.
-
-    Returns:
-        (n, *flow.event_shape) of `flow.data_dtype`.
-
-    Raises:
-        ValueError: a file is no array or picture, or its shape or type is not the flow's.
-    """
-    import numpy as np
-
-    return np.concatenate([_read(Path(path), flow) for path in paths])
-
-
-def _read(path: Path, flow: "Flow") -> "np.ndarray":
-    import numpy as np
-
-    shape = tuple(flow.event_shape)
-    array = _read_array(path) if path.suffix == ".npy" else _read_picture(path, "L" if shape[-1] == 1 else "RGB")
-    if array.shape == shape:
-        array = array[None]
-    if array.shape[1:] != shape:
-        raise ValueError(f"{path}: examples must have shape {shape}, got an array of shape {array.shape}.")
-    if not len(array):
-        raise ValueError(f"{path}: expected at least one example, got an array of shape {array.shape}.")
-    if np.issubdtype(array.dtype, np.integer) != np.issubdtype(np.dtype(flow.data_dtype), np.integer):
-        raise ValueError(f"{path}: examples must be {flow.data_dtype}, got {array.dtype}. Save them in native units.")
-    if array.dtype.kind in "iu" and (array.min() < 0 or array.max() > np.iinfo(flow.data_dtype).max):
-        raise ValueError(f"{path}: values must fit {flow.data_dtype}, got {array.min()} to {array.max()}.")
-    return array.astype(flow.data_dtype)
-
-
-def _read_array(path: Path) -> "np.ndarray":
-    import zipfile
-
-    import numpy as np
-
-    try:
-        array = np.load(path, allow_pickle=False)
-    except (ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise ValueError(f"{path}: expected an array written by numpy.save, got: {error}.") from error
-    if not isinstance(array, np.ndarray):
-        array.close()
-        raise ValueError(f"{path}: expected an array written by numpy.save, got an .npz archive. Save the array alone.")
-    return array
-
-
-def _read_picture(path: Path, mode: str) -> "np.ndarray":
-    import numpy as np
-    from PIL import Image, UnidentifiedImageError
-
-    try:
-        with Image.open(path) as picture:
-            if picture.mode.startswith(("I", "F")) or _png_depth(path) > 8:
-                raise ValueError(f"{path}: expected a picture of 8 bits per channel, got more. Save it with 8 bits.")
-            if picture.mode.endswith(("A", "a")) or "transparency" in picture.info:
-                raise ValueError(f"{path}: expected a picture without transparency, got one with. Save it without.")
-            return np.asarray(picture.convert(mode)).reshape(1, *picture.size[::-1], -1)
-    except UnidentifiedImageError as error:
-        raise ValueError(f"{path}: expected a .npy file or a picture such as PNG.") from error
-
-
-def _png_depth(path: Path) -> int:  # Pillow cuts colours of 16 bits to 8 without a word
-    with open(path, "rb") as file:
-        head = file.read(25)
-    return head[24] if head.startswith(b"\x89PNG") and len(head) == 25 else 8

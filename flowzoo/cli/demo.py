@@ -2,22 +2,25 @@
 
 import argparse
 
-from flowzoo.zoo.store import DEMO as PRESET
+from flowzoo.cli.writing import check_out
 
 NAME, HELP = "demo", "Load a trained flow, draw samples, score real images; needs no network."
+EXAMPLES = """
+  flowzoo demo
+  flowzoo demo --preset=glow-mnist --out=mnist.png
+"""
 TENSORFLOW = True
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("--out", default="flowzoo-demo.png", metavar="FILE", help="the picture (flowzoo-demo.png)")
-    parser.add_argument("--preset", default=PRESET, metavar="NAME", help=f"another preset of images ({PRESET})")
+    parser.add_argument("--preset", metavar="NAME", help="another preset of images")
 
 
 def run(args: argparse.Namespace) -> int:
     """Show the card, draw, score, reconstruct, and say where the files are."""
-    if not args.out.endswith(".png"):
-        raise ValueError(f"--out must end in .png, got {args.out!r}.")
+    check_out(args.out, (".png",))
     from pathlib import Path
 
     import numpy as np
@@ -30,9 +33,10 @@ def run(args: argparse.Namespace) -> int:
     from flowzoo.zoo.measure import reconstruction_error
     from flowzoo.zoo.pictures import write_png
 
-    preset = flowzoo.card(args.preset)
+    name = args.preset or store.DEMO
+    preset = flowzoo.card(name)
     print(summary(preset), end="\n\n", flush=True)
-    flow = flowzoo.load(args.preset)
+    flow = flowzoo.load(name)
 
     condition = np.arange(64) % flow.classes if flow.classes else None
     write_png(args.out, flow.sample(64, condition, seed=0).numpy(), bits=preset.dataset["bits"])
@@ -49,6 +53,6 @@ def run(args: argparse.Namespace) -> int:
     error = reconstruction_error(flow, x[:64], few)
     print(f"reconstructed 64 of them by encode and decode: largest error {error:.1e} of the data range")
 
-    weights = store.checked_file(preset, store.folder(args.preset))
+    weights = store.checked_file(preset, store.folder(name))
     print(f"\nsamples  {Path(args.out).resolve()}\nweights  {weights.resolve()}")
     return 0

@@ -4,31 +4,60 @@ import argparse
 import os
 import re
 from collections.abc import Iterator
-from importlib import metadata
 
 from flowzoo.cli.quiet import import_tensorflow
+from flowzoo.cli.writing import add_json, print_json
 
 NAME, HELP = "doctor", "Check the installation: versions, devices, weights; exit code 1 when one is off."
+EXAMPLES = """
+  flowzoo doctor
+  flowzoo doctor --json
+"""
 TENSORFLOW = False
 
 
+EXTRAS = {"fsspec": "hub", "pyarrow": "tables"}  # package -> what installs it
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """There are none."""
+    """Declare the arguments."""
+    add_json(parser, "the checks")
 
 
 def run(args: argparse.Namespace) -> int:
     """Print one line for each check; 1 when one is off."""
-    failed = 0
     from flowzoo.zoo.preset import list_presets
 
-    for ok, line in [*_requirements(), *_environment(), *weights(list_presets())]:
-        print(f"{'ok ' if ok else 'OFF'}  {line}")
-        failed += not ok
-    print(f"{failed} off" if failed else "all in order")
-    return 1 if failed else 0
+    checks = []
+    for ok, line in _checks(list_presets()):
+        checks.append({"ok": ok, "line": line})
+        if not args.json:
+            print(f"{'ok ' if ok else 'OFF'}  {line}", flush=True)
+    off = sum(not check["ok"] for check in checks)
+    if args.json:
+        print_json({"ok": not off, "checks": checks})
+    else:
+        print(f"{off} off" if off else "all in order")
+    return 1 if off else 0
+
+
+def _checks(names: list[str]) -> Iterator[tuple[bool, str]]:
+    import platform
+
+    import flowzoo
+
+    yield True, f"flowzoo {flowzoo.__version__}, Python {platform.python_version()}, {platform.platform()}"
+    yield from _requirements()
+    yield from _extras()
+    yield from _environment()
+    yield from places()
+    yield from weights(names)
+    yield from data_sets()
 
 
 def _requirements() -> Iterator[tuple[bool, str]]:
+    from importlib import metadata  # here, as it takes a while
+
     try:
         requirements = metadata.requires("flowzoo") or []
     except metadata.PackageNotFoundError:
@@ -71,7 +100,50 @@ def _environment() -> Iterator[tuple[bool, str]]:
         yield False, f"TensorFlow and TensorFlow Probability do not import: {error}"
         return
     gpus = tf.config.list_physical_devices("GPU")
-    yield True, f"devices: {os.cpu_count()} CPU cores, {len(gpus)} GPUs"
+    kinds = [tf.config.experimental.get_device_details(gpu).get("device_name", "GPU") for gpu in gpus]
+    yield True, f"devices: {os.cpu_count()} CPU cores, {len(gpus)} GPUs{''.join(f', {kind}' for kind in kinds)}"
+
+
+def _extras() -> Iterator[tuple[bool, str]]:
+    from importlib import metadata
+
+    for package, extra in EXTRAS.items():
+        try:
+            yield True, f"{package} {metadata.version(package)} (optional)"
+        except metadata.PackageNotFoundError:
+            yield True, f"{package}: not installed (optional; `pip install flowzoo[{extra}]`)"
+
+
+def places() -> Iterator[tuple[bool, str]]:
+    """Where files of presets are looked for, in order, and whether they can be kept."""
+    from flowzoo.zoo import cache, mirrors, sources, store
+
+    files = cache.entries()
+    size = sum(path.stat().st_size for path in files)
+    why = "$FLOWZOO_HOME" if os.environ.get("FLOWZOO_HOME") else "set $FLOWZOO_HOME for another"
+    home = cache.home().absolute()
+    there = next(folder for folder in (home, *home.parents) if folder.exists())
+    writable = there.is_dir() and os.access(there, os.W_OK)
+    try:
+        hubs, wrong = mirrors.hubs(), ""
+    except ValueError as error:
+        hubs, wrong = (), f"$FLOWZOO_HUB: {error}"
+    kept = f"{len(files)} files, {size:,} bytes" + ("" if writable else ", not writable: name another")
+    yield writable or not hubs, f"files, 1st: cache {home} ({why}): {kept}"
+    yield True, f"files, 2nd: {store.folder('NAME').parent}"
+    barred = " (FLOWZOO_OFFLINE: only file:// serves)" if sources.offline() else ""
+    yield not wrong, f"files, 3rd: hubs: {wrong or ' '.join(hubs) or 'none ($FLOWZOO_HUB names them)'}{barred}"
+
+
+def data_sets() -> Iterator[tuple[bool, str]]:
+    """Which data sets are prepared; `evaluate`, `verify` and `train` need them."""
+    from flowzoo.data import arrays, specs
+
+    for name in specs.names():
+        folder = arrays.place(name)
+        absent = f"not prepared: python tools/fetch_data.py --dataset={name}"
+        state = "drawn" if specs.spec(name).drawn else str(folder) if arrays.prepared(folder) else absent
+        yield True, f"data set {name}: {state}"
 
 
 def weights(names: list[str]) -> Iterator[tuple[bool, str]]:

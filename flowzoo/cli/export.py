@@ -6,6 +6,9 @@ from pathlib import Path
 from flowzoo.cli.common import add_preset
 
 NAME, HELP = "export", "Write a preset as a SavedModel, for TensorFlow Serving or plain TensorFlow."
+EXAMPLES = """
+  flowzoo export glow-mnist glow-mnist/1
+"""
 TENSORFLOW = True
 
 

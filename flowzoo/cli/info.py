@@ -1,30 +1,38 @@
 """`flowzoo info NAME`: the card of a preset."""
 
 import argparse
-import json
 
 from flowzoo.cli.common import add_preset
+from flowzoo.cli.writing import add_json, print_json
 
-NAME, HELP = "info", "Show the card of a preset."
+NAME, HELP = "info", "Show the card of a preset, and where its files are."
+EXAMPLES = """
+  flowzoo info glow-mnist
+  flowzoo info glow-mnist@1 --json
+"""
 TENSORFLOW = False
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     add_preset(parser)
-    parser.add_argument("--json", action="store_true", help="print the whole record as JSON")
+    add_json(parser, "the whole record")
 
 
 def run(args: argparse.Namespace) -> int:
     """Print the card: in short, or all of it as JSON."""
-    from flowzoo.zoo import store
     from flowzoo.zoo.card import card, summary
 
     preset = card(args.preset)
     if args.json:
-        print(json.dumps(preset.to_dict(), indent=2))
-    else:
-        print(summary(preset))
-        absent = "none" if preset.recipe_only else "none yet"
-        print(f"  files      {store.folder(args.preset) if preset.trained else absent}")
+        print_json(preset.to_dict())
+        return 0
+    print(summary(preset))
+    if not preset.trained:
+        print(f"  files      {'none' if preset.recipe_only else 'none yet'}")
+        return 0
+    from flowzoo.zoo import store
+
+    size = sum(file["bytes"] for file in preset.files.values())
+    print(f"  files      {size / 2**20:.1f} MiB, {store.folder(args.preset)}")
     return 0

@@ -1,16 +1,27 @@
-"""`flowzoo list`: the presets and what they measured."""
+"""`flowzoo list`: the presets, what they are and what they measured."""
 
 import argparse
-import json
+from typing import TYPE_CHECKING
 
-NAME, HELP = "list", "List the presets."
+from flowzoo.cli.writing import add_json, print_json
+
+if TYPE_CHECKING:
+    from flowzoo.zoo.preset import Preset
+
+NAME, HELP = "list", "List the presets: family, data, parameters, likelihood on test, size of the weights, licences."
+EXAMPLES = """
+  flowzoo list
+  flowzoo list "glow-*" --json
+"""
 TENSORFLOW = False
+
+COLUMNS = ("preset", "family", "data", "parameters", "test", "size", "licence of weights; data")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("pattern", nargs="?", default="*", help="shell-style pattern, such as 'glow-*'")
-    parser.add_argument("--json", action="store_true", help="print a JSON list of the presets")
+    add_json(parser, "the whole record of each")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -22,11 +33,24 @@ def run(args: argparse.Namespace) -> int:
     if not presets:
         raise PresetError(f"no preset matches {args.pattern!r}. Known: {', '.join(list_presets())}.")
     if args.json:
-        print(json.dumps([preset.to_dict() for preset in presets], indent=2))
+        print_json([preset.to_dict() for preset in presets])
         return 0
-    width = max(len(preset.name) for preset in presets)
-    for preset in presets:
-        absent = "recipe only" if preset.recipe_only else "no weights yet"
-        value = preset.likelihood.text(preset.measured, absent)
-        print(f"{preset.name:{width}}  {value:15}  {preset.description}")
+    rows = [COLUMNS, *map(_row, presets)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = [
+            cell.rjust(width) if name in ("parameters", "size") else cell.ljust(width)
+            for name, cell, width in zip(COLUMNS, row, widths, strict=True)
+        ]
+        print("  ".join(cells).rstrip())
     return 0
+
+
+def _row(preset: "Preset") -> tuple[str, ...]:
+    from flowzoo.zoo.store import WEIGHTS
+
+    test = preset.likelihood.text(preset.measured, "recipe only" if preset.recipe_only else "no weights yet")
+    size = f"{preset.files[WEIGHTS]['bytes'] / 2**20:.1f} MiB" if preset.trained else "-"
+    count = f"{preset.parameters:,}" if preset.parameters else "-"
+    licence = f"{preset.licence['weights']}; {preset.licence['data']}"
+    return preset.name, preset.family, preset.dataset["name"], count, test, size, licence

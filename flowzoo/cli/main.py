@@ -6,17 +6,43 @@ import sys
 from collections.abc import Sequence
 
 import flowzoo
-from flowzoo.cli import demo, doctor, export, info, listing, plot, sample, score, verify
+from flowzoo.cli import (
+    cache,
+    decode,
+    demo,
+    diagnose,
+    doctor,
+    download,
+    encode,
+    evaluate,
+    export,
+    info,
+    interpolate,
+    listing,
+    plot,
+    publish,
+    sample,
+    score,
+    train,
+    verify,
+)
+from flowzoo.cli.common import Failed
 from flowzoo.cli.quiet import import_tensorflow
 
-COMMANDS = (demo, listing, info, sample, score, verify, export, plot, doctor)
+COMMANDS = (
+    *(demo, listing, info, sample, score, encode, decode, interpolate, plot, train, evaluate, verify, diagnose),
+    *(export, download, cache, publish, doctor),
+)
 
-OK, CHECK_FAILED, BAD_INPUT, UNEXPECTED = 0, 1, 2, 3
+OK, CHECK_FAILED, BAD_INPUT, UNEXPECTED, INTERRUPTED = 0, 1, 2, 3, 130
 EXIT_CODES = """exit codes:
-  0  done, and every check held
-  1  `verify` or `doctor` found something off
-  2  wrong arguments or input: unknown preset, missing or damaged file, data of another shape
-  3  an error that flowzoo did not expect; --debug shows where
+    0  done, and every check held
+    1  `verify`, `diagnose`, `cache verify` or `doctor` found something off; a training failed
+    2  wrong arguments or input: unknown preset, missing or damaged file, data of another shape
+    3  an error that flowzoo did not expect; --debug shows where
+   69  `train`: another worker was lost; start all of them again
+   75  `train`: stopped by a signal, with its state saved; the same command goes on
+  130  interrupted (Ctrl-C)
 """
 
 
@@ -39,7 +65,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return OK
     except KeyboardInterrupt:
         print("flowzoo: interrupted", file=sys.stderr)
-        return 130
+        return INTERRUPTED
+    except Failed as error:
+        return _failed(error, args.debug, f"flowzoo: failed: {_one_line(error)}", CHECK_FAILED)
     except (ValueError, TypeError, OSError) as error:
         return _failed(error, args.debug, f"flowzoo: error: {_one_line(error)}", BAD_INPUT)
     except Exception as error:
@@ -54,13 +82,20 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(
         prog="flowzoo",
         description="Trained normalizing flows for TensorFlow and Keras.",
-        epilog=EXIT_CODES,
+        epilog=f"example:\n  flowzoo demo\n\n{EXIT_CODES}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     top.add_argument("--version", action="version", version=f"flowzoo {flowzoo.__version__}")
     subparsers = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for command in COMMANDS:
-        sub = subparsers.add_parser(command.NAME, help=command.HELP, description=command.HELP, parents=[common])
+        sub = subparsers.add_parser(
+            command.NAME,
+            help=command.HELP,
+            description=command.HELP,
+            epilog=f"examples:{command.EXAMPLES}",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            parents=[common],
+        )
         command.add_arguments(sub)
         sub.set_defaults(run=command.run, tensorflow=command.TENSORFLOW)
     return top

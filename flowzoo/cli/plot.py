@@ -4,8 +4,14 @@ import argparse
 from pathlib import Path
 
 from flowzoo.cli.common import add_label, positive
+from flowzoo.cli.writing import check_out
 
 NAME, HELP = "plot", "Draw a trained flow (density, samples), or the curves of trainings, also of running ones."
+EXAMPLES = """
+  flowzoo plot planar-rezende-u1
+  flowzoo plot runs/mine runs/other --out=curves.png
+  flowzoo plot glow-mnist realnvp-mnist --curves
+"""
 TENSORFLOW = False  # curves don't need it
 
 
@@ -14,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     what = (
         "a preset with weights: images as a grid, 2-D vectors as density and samples, tables as a pair plot; or work "
     )
-    what += "folders of tools/train.py and history.csv files: curves, drawn together"
+    what += "folders of `flowzoo train` and history.csv files: curves, drawn together"
     parser.add_argument("what", nargs="+", metavar="WHAT", help=what)
     parser.add_argument("--curves", action="store_true", help="the published curves of presets instead")
     parser.add_argument("--count", type=positive, metavar="N", help="samples to draw (64 images, 5,000 vectors)")
@@ -27,8 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Draw, and say where."""
-    if args.out and not args.out.endswith(".png"):
-        raise ValueError(f"--out must end in .png, got {args.out!r}.")
+    check_out(args.out, (".png",))
     if args.curves or any(Path(what).is_dir() or what.endswith(".csv") for what in args.what):
         return _curves(args)
     if len(args.what) > 1:

@@ -3,8 +3,13 @@
 import argparse
 
 from flowzoo.cli.common import add_label, add_preset, labels, positive
+from flowzoo.cli.writing import ARRAYS, ROWS, add_out, check_out, check_picture, write_data
 
-NAME, HELP = "sample", "Draw samples, as a picture or an array."
+NAME, HELP = "sample", "Draw samples, as a picture, an array or a table."
+EXAMPLES = """
+  flowzoo sample glow-mnist
+  flowzoo sample planar-rezende-u1 --count=1000 --temperature=0.8 --out=samples.csv
+"""
 TENSORFLOW = True
 
 
@@ -15,24 +20,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_label(parser)
     parser.add_argument("--temperature", type=float, default=1.0, metavar="T", help="scale of the latent noise (1.0)")
     parser.add_argument("--seed", type=int, default=0, help="the same seed draws the same samples (0)")
-    parser.add_argument("--out", default="samples.png", metavar="FILE", help="a .png or .npy file (samples.png)")
+    add_out(parser, "samples.png", (".png", *ARRAYS), f"a .png picture of images, {ROWS}")
 
 
 def run(args: argparse.Namespace) -> int:
     """Draw, write, and say where."""
-    if not args.out.endswith((".png", ".npy")):
-        raise ValueError(f"--out must end in .png or .npy, got {args.out!r}.")
+    check_out(args.out, args.suffixes)
     import flowzoo
-    from flowzoo.files import write_array
-    from flowzoo.zoo.pictures import write_png
+    from flowzoo import random
+    from flowzoo.cli.batches import in_batches
 
-    preset = flowzoo.card(args.preset)
     flow = flowzoo.load(args.preset)
-    condition = labels(args.label, args.count)
-    samples = flow.sample(args.count, condition, temperature=args.temperature, seed=args.seed).numpy()
-    if args.out.endswith(".npy"):
-        write_array(args.out, samples)
-    else:
-        write_png(args.out, samples, bits=preset.dataset["bits"])
+    check_picture(args.out, flow)
+    condition, seeds = labels(flow, args.label, args.count), random.row_seeds(args.seed, args.count)
+
+    def draw(rows):
+        given = None if condition is None else condition[rows]
+        count = rows.stop - rows.start
+        return flow.sample(count, given, temperature=args.temperature, seed=seeds[rows]).numpy()
+
+    write_data(args.out, flow, in_batches(draw, args.count, "sampling"))
     print(f"{args.count} samples of {args.preset} at T = {args.temperature:g}, seed {args.seed}: {args.out}")
     return 0

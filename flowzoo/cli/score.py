@@ -2,36 +2,65 @@
 
 import argparse
 
-from flowzoo.cli.common import add_label, add_preset, labels, positive, read_examples
+from flowzoo.cli.common import add_files, add_label, add_noise_seed, add_preset, labels, positive
+from flowzoo.cli.writing import ARRAYS, add_json, add_out, check_out, print_json
 
-NAME, HELP = "score", "Measure -log p of examples (.npy files or pictures): bits/dim for integer data, else nats."
+NAME, HELP = "score", "Measure -log p of examples: bits/dim for integer data, else nats."
+EXAMPLES = """
+  flowzoo score glow-mnist digits/ more.npy --out=scores.csv
+  flowzoo score planar-rezende-u1 points.parquet --columns=x0,x1 --json
+"""
 TENSORFLOW = True
+FILES = ".npy of (n, *shape), .csv or .parquet with an example in each row, pictures, or folders of pictures"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     add_preset(parser)
-    parser.add_argument("files", nargs="+", metavar="FILE", help=".npy of (n, *shape), or pictures of one example each")
+    add_files(parser, FILES)
     add_label(parser)
     parser.add_argument("--draws", type=positive, default=1, help="noise draws of the importance-weighted bound (1)")
-    parser.add_argument("--seed", type=int, default=0, help="seed of the noise (0)")
-    parser.add_argument("--out", metavar="FILE", help="write a CSV with one line for each example")
+    add_noise_seed(parser)
+    add_out(parser, None, ARRAYS, "write a .csv or .parquet of index, file and value, or a .npy of the values")
+    add_json(parser, "the summary")
 
 
 def run(args: argparse.Namespace) -> int:
     """Score, print mean and spread, write the values if asked to."""
+    check_out(args.out, args.suffixes)
     import flowzoo
-    from flowzoo.files import write_atomic
+    from flowzoo.cli import reading
     from flowzoo.training.evaluation import losses, unit
 
     flow = flowzoo.load(args.preset)
-    x = read_examples(args.files, flow)
-    values = losses(flow, x, labels(args.label, len(x)), samples=args.draws, seed=args.seed)
+    x, files = reading.read(args.files, reading.data(flow), args.columns)
+    given = labels(flow, args.label, len(x))
+    values = losses(flow, x, given, samples=args.draws, seed=args.seed, progress=True)
     if args.out:
-        lines = "".join(f"{index},{value:.6f}\n" for index, value in enumerate(values))
-        write_atomic(args.out, f"index,{unit(flow)}\n{lines}".encode())
-    print(
-        f"{len(values)} examples: {unit(flow)} {values.mean():.4f}, spread {values.std():.4f}, "
-        f"{values.min():.4f} to {values.max():.4f} ({flow.kind}, draws {args.draws}, seed {args.seed})"
-    )
+        _write(args.out, values, files, unit(flow))
+    summary = {"examples": len(values), "unit": unit(flow), "mean": float(values.mean()), "spread": float(values.std())}
+    summary |= {"lowest": float(values.min()), "highest": float(values.max())}
+    summary |= {"kind": flow.kind, "draws": args.draws, "seed": args.seed}
+    if args.json:
+        print_json(summary)
+    else:
+        print(
+            "{examples} examples: {unit} {mean:.4f}, spread {spread:.4f}, {lowest:.4f} to {highest:.4f} "
+            "({kind}, draws {draws}, seed {seed})".format(**summary)
+        )
     return 0
+
+
+def _write(out, values, files, unit):
+    import numpy as np
+
+    from flowzoo.files import write_array
+
+    if out.endswith(".npy"):
+        write_array(out, values)
+        return
+    from pathlib import Path
+
+    from flowzoo.cli.tables import write_table
+
+    write_table(Path(out), {"index": np.arange(len(values)), "file": files, unit: values})

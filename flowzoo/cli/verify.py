@@ -6,6 +6,11 @@ import json
 from flowzoo.cli.common import positive
 
 NAME, HELP = "verify", "Measure the numbers of presets' cards again: paper, card, now; exit code 1 when one is off."
+EXAMPLES = """
+  flowzoo verify glow-mnist
+  flowzoo verify planar-rezende-u1 radial-rezende-u1 --json
+  flowzoo verify --all
+"""
 TENSORFLOW = True
 
 

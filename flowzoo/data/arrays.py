@@ -39,10 +39,10 @@ def read(name: str, split: str, data_dir: str | os.PathLike | None = None) -> tu
         )
     if facts.drawn:
         return _drawn(name, split, facts.sizes[split]), None
-    root = Path(data_dir or os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets").expanduser().absolute()
-    folder = root / facts.tfds_name.replace(":", "/")
+    folder = place(name, data_dir)
+    root = folder.parents[1]
     command = f"python tools/fetch_data.py --dataset={name}" + (f" --data_dir={root}" if data_dir else "")
-    if not (folder / "dataset_info.json").exists():
+    if not prepared(folder):
         raise MissingDataError(f"Expected the data set {name!r} in {folder}, found nothing. Run: {command}")
     try:
         x, labels = _read(folder, facts.splits[split], name)
@@ -54,6 +54,17 @@ def read(name: str, split: str, data_dir: str | os.PathLike | None = None) -> tu
             f"The data set in {folder} is damaged: {error}\nDelete the folder and run: {command}"
         ) from error
     return x, labels
+
+
+def place(name: str, data_dir: str | os.PathLike | None = None) -> Path:
+    """The folder of a data set that is not drawn, whether it exists or not; `data_dir` is as in `read`."""
+    root = Path(data_dir or os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets").expanduser().absolute()
+    return root / spec(name).tfds_name.replace(":", "/")
+
+
+def prepared(folder: Path) -> bool:
+    """Whether a data set was written to this folder, to its end."""
+    return (folder / "dataset_info.json").exists()
 
 
 @functools.cache

@@ -37,7 +37,7 @@ class Flow(Computations):
       name: Keras name.
     """
 
-    xla = Switch(False, door.check_flag)  # whether Python-side calls and training compile with XLA; exports never do
+    xla = Switch(False, door.check_flag)  # whether `log_prob`, `score` and training compile with XLA
     backprop = Switch("store", check_mode)  # how gradients are computed: `bijectors.backprop`; see docs/memory.md
 
     def __init__(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 
 import numpy as np
@@ -11,6 +12,28 @@ from flowzoo import random
 from flowzoo.bijectors import Chain, Identity, backprop
 from flowzoo.flows.likelihood_model import LikelihoodModel
 from flowzoo.transform import Transform
+
+
+def _without_rows_too(function):
+    """A method of a batch that may be empty, and goes through as a row of zeros: scatter and Conv2D fail on no rows."""
+
+    @functools.wraps(function)
+    def wrapped(self, rows, *others):
+        rows = tf.convert_to_tensor(rows)
+        if rows.shape[0]:
+            return function(self, rows, *others)
+        count = tf.shape(rows)[0]
+        missing = tf.cast(count == 0, tf.int32)
+
+        def filled(value):
+            if not tf.is_tensor(value) or not value.shape.rank:
+                return value
+            return tf.concat([value, tf.zeros([missing, *value.shape[1:]], value.dtype)], axis=0)
+
+        results = function(self, filled(rows), *map(filled, others))
+        return tf.nest.map_structure(lambda value: value[:count], results)
+
+    return wrapped
 
 
 class Computations(LikelihoodModel):
@@ -35,6 +58,7 @@ class Computations(LikelihoodModel):
     def _parts(self):
         return _flat(self.transform)
 
+    @_without_rows_too
     def _log_prob(self, x, condition, word, samples, mode="store"):
         x, condition, seeds = tf.convert_to_tensor(x), self._ready(condition), self._seeds(x, word)
 
@@ -48,16 +72,20 @@ class Computations(LikelihoodModel):
         draws = tf.map_fn(once, tf.range(samples, dtype=tf.int32), fn_output_signature=self.compute_dtype)
         return tf.reduce_logsumexp(draws, axis=0) - math.log(samples)
 
+    @_without_rows_too
     def _encode(self, x, condition, word):
         return self.transform.encode(x, self._ready(condition), self._seeds(x, word))
 
+    @_without_rows_too
     def _decode(self, z, condition):
         return self.transform.decode(z, self._ready(condition))
 
+    @_without_rows_too
     def _sample(self, seeds, temperature, condition):
         condition = self._ready(condition)
         return self.transform.decode(self.base.sample(seeds, temperature, condition), condition)[0]
 
+    @_without_rows_too
     def _reconstruction(self, x, condition, word):
         condition, bijection = self._ready(condition), self.bijection
         x = self._dequantized(x, condition, self._seeds(x, word))

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from tqdm import tqdm
 
 from flowzoo import data
 from flowzoo.flows import Flow
@@ -27,9 +28,19 @@ def losses(
     seed: int = 0,
     samples: int = 1,
     batch_size: int = 128,
+    progress: bool = False,
 ) -> np.ndarray:
-    """-log p(x) of each example in `unit(flow)`, (n,) float64; the arguments are those of `Flow.score`."""
-    nats = -flow.score(x, condition, seed=seed, samples=samples, batch_size=batch_size).astype(np.float64)
+    """-log p(x) of each example in `unit(flow)`, (n,) float64.
+
+    The arguments are those of `Flow.score`, and whether to show a progress bar (on stderr, if it is a terminal).
+    """
+    parts, size = [], 4 * batch_size if progress else max(len(x), 1)
+    with tqdm(total=len(x), desc="scoring", leave=False, disable=None if progress else True) as bar:
+        for rows in (slice(start, start + size) for start in range(0, max(len(x), 1), size)):
+            given = None if condition is None else condition[rows]
+            parts.append(flow.score(x[rows], given, seed=seed, samples=samples, batch_size=batch_size))
+            bar.update(len(parts[-1]))
+    nats = -np.concatenate(parts).astype(np.float64)
     return nats / (flow.dims * math.log(2.0)) if flow.bits else nats
 
 
@@ -63,6 +74,7 @@ def evaluate(
     limit: int | None = None,
     batch_size: int = 128,
     data_dir: str | os.PathLike | None = None,
+    progress: bool = False,
 ) -> dict[str, Any]:
     """Measures the mean likelihood over a split, as `flowzoo.training.likelihood.stated` tells it.
 
@@ -75,6 +87,7 @@ def evaluate(
         limit: only the first so many examples.
         batch_size: examples per call; no effect on the numbers.
         data_dir: as in `flowzoo.data.load`.
+        progress: as in `losses`.
 
     Returns:
         metric ("bits_per_dim", or "log_likelihood" in nats), value, standard_error (over examples), kind, draws, seed,
@@ -82,7 +95,8 @@ def evaluate(
     """
     x, condition = arrays(dataset, split, limit, data_dir)
     measure = stated(flow.bits)
-    values = measure.sign * losses(flow, x, condition, batch_size=batch_size, seed=seed, samples=draws)
+    values = losses(flow, x, condition, batch_size=batch_size, seed=seed, samples=draws, progress=progress)
+    values = measure.sign * values
     count = len(values)
     return {
         "metric": measure.metric,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import platform
+import re
 import shlex
 import subprocess
 import sys
@@ -19,11 +20,23 @@ PACKAGES = ("tensorflow", "keras", "tensorflow-probability", "numpy")
 def facts() -> dict[str, Any]:
     """command, versions, hardware and source_revision ("unknown" outside a git checkout)."""
     return {
-        "command": shlex.join(["python", *sys.argv]),
+        "command": command(sys.argv),
         "versions": versions(),
         "hardware": hardware(),
         "source_revision": source_revision(),
     }
+
+
+def command(argv: list[str]) -> str:
+    """A command line that started this; that of `flowzoo` without folders, which are this machine's.
+
+    >>> command(["/home/me/bin/flowzoo", "train", "/home/me/mine.json", "--workdir=/home/me/run"])
+    'flowzoo train mine.json --workdir=run'
+    """
+    path = Path(argv[0])
+    if path.name != "flowzoo" and path.parts[-2:] != ("flowzoo", "__main__.py"):
+        return shlex.join(["python", *argv])
+    return shlex.join(["flowzoo", *(re.sub(r"[^=]*/(?=.)", "", argument) for argument in argv[1:])])
 
 
 def peak_memory() -> dict[str, int]:

@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from flowzoo.errors import CheckpointError
-from flowzoo.files import damage, move_into_place
+from flowzoo.files import damage, move_into_place, sha256
+
+PARTIAL = ".part"
 
 
 def home() -> Path:
@@ -73,7 +75,7 @@ def keep(path: Path, expected: Mapping[str, Any], download: Callable[[Path], Non
 
 
 def _fill(path: Path, expected: Mapping[str, Any], download: Callable[[Path], None]) -> None:
-    part = path.with_name(f"{path.name}.part")
+    part = path.with_name(f"{path.name}{PARTIAL}")
     try:
         download(part)
     except OSError:
@@ -83,3 +85,51 @@ def _fill(path: Path, expected: Mapping[str, Any], download: Callable[[Path], No
     if wrong := damage(part, expected):
         raise CheckpointError(f"{part} {wrong}, after a download that was whole. Is the disk sound?")
     move_into_place(part, path)
+
+
+def entries() -> dict[Path, str]:
+    """Every file that a download left here, whole or partial, sorted, and the sha256 that it is to have."""
+    found = {}
+    for path in sorted((home() / "sha256").glob("??/*/*")):
+        found[path] = path.parent.name
+    for path in sorted((home() / "presets").glob("*.json*")):
+        found[path] = path.name.removesuffix(PARTIAL).removesuffix(".json").rpartition(".")[2]
+    return {
+        path: digest
+        for path, digest in found.items()
+        if re.fullmatch(r"[0-9a-f]{64}", digest) and path.suffix != ".lock" and path.is_file()
+    }
+
+
+def partial(path: Path) -> bool:
+    """Whether this is what a download left that did not end, or is under way."""
+    return path.name.endswith(PARTIAL)
+
+
+def wrong(path: Path, digest: str) -> str:
+    """What is wrong with one of `entries`: "partial", "has sha256 ..."; "" if it is whole."""
+    if partial(path):
+        return "partial"
+    try:
+        found = sha256(path)
+    except OSError as error:
+        return f"can't be read ({error})"
+    return "" if found == digest else f"has sha256 {found}"
+
+
+def remove(path: Path) -> bool:
+    """Removes one of `entries`; False if a process is at it. Its lock stays: another may be waiting for it.
+
+    Raises:
+        CheckpointError: it can't be removed.
+    """
+    from filelock import FileLock, Timeout
+
+    try:
+        with FileLock(path.with_name(f"{path.name.removesuffix(PARTIAL)}.lock"), timeout=0):
+            path.unlink(missing_ok=True)
+    except Timeout:
+        return False
+    except OSError as error:
+        raise CheckpointError(f"{path} can't be removed: {error}. Is the cache read-only?") from error
+    return True

@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from flowzoo import random
+from flowzoo.bijectors import Invert
 from flowzoo.files import write_figure
 from flowzoo.flows.layers import layers, wrapped
 from flowzoo.transform import Transform
@@ -160,8 +161,12 @@ def _noted(flow: Flow) -> Iterator[list[tuple[str, Transform, tf.Tensor]]]:
         for path, layer in [("transform", flow.transform), *layers(flow.transform)]
         if isinstance(layer, Transform) and not layer.composite and not layer.stochastic and layer.kind == "exact"
     ]
-    with wrapped([watch(f"{path} {type(layer).__name__}", layer) for path, layer in exact]):
+    with wrapped([watch(f"{path} {_kind(layer)}", layer) for path, layer in exact]):
         yield calls
+
+
+def _kind(layer):
+    return f"Invert({_kind(layer.bijector)})" if isinstance(layer, Invert) else type(layer).__name__
 
 
 def _examined(name, transform, x, encoded, condition, seed):

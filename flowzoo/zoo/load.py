@@ -43,9 +43,10 @@ def load(name: str | Path, weights: bool = True, *, conditioner_dtype: str | Non
     (28, 28, 1)
     """
     preset = Preset.read(name)
+    path = store.checked_file(preset, store.folder(name)) if weights else None  # first, as building takes longer
     flow = build(preset, conditioner_dtype)
-    if weights:
-        _load_published(flow, preset, store.checked_file(preset, store.folder(name)))
+    if path:
+        _load_published(flow, preset, path)
     return flow
 
 

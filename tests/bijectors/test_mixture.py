@@ -32,8 +32,8 @@ def test_is_the_normal_score_of_the_mixture():
 @pytest.mark.parametrize("scale", [1.0, 1e3])
 def test_far_out_and_with_large_parameters_it_stays_finite(scale):
     scalar = GaussianMixtureMap(4)
-    x = np.float32([1e6, -1e6, 1e-40, 0.0, 30.0, -30.0])[:, None]
-    raw = (scale * np.random.default_rng(1).standard_normal((6, 12))).astype("float32")
+    x = np.float32([1e6, -1e6, 1e-40, 0.0, 30.0, -30.0, 1e20, -1e30])[:, None]
+    raw = (scale * np.random.default_rng(1).standard_normal((8, 12))).astype("float32")
     z, log_slope = scalar.encode(x, raw)
     again, back = scalar.decode(z, raw)
     assert all(np.isfinite(value).all() for value in (z, log_slope, again, back))

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from flowzoo import bijectors as b
 from tests import cases
@@ -40,3 +41,15 @@ def test_householder_reflects():
     np.testing.assert_array_equal(layer.encode(unit)[0], unit)  # no direction, no reflection
     with pytest.raises(ValueError, match="`reflections` must be at least 1, got 0"):
         b.Householder((4,), 0)
+
+
+@pytest.mark.parametrize("size", [0.0, 1e-20, 1e-10, 1e20])
+def test_householder_has_gradients_whatever_the_length(size):
+    layer = b.Householder((3,), 1)
+    layer.vectors.assign([[0.0, -size, 0.5 * size]])
+    with tf.GradientTape() as tape:
+        z = layer.encode(np.ones((1, 3), "float32"))[0]
+        second = z[0, 1]
+    gradient = tape.gradient(second, layer.vectors)
+    assert np.isfinite(z).all() and np.isfinite(gradient).all()
+    np.testing.assert_allclose(tf.norm(z), 3**0.5, rtol=1e-6)

@@ -33,7 +33,7 @@ def assert_monotone_and_invertible(scalar, numbers):
     again, back = scalar.decode(z, numbers)
     assert all(np.isfinite(value).all() for value in (z, log_slope, again, back))
     assert np.diff(z[:, 0]).min() >= -1e-6  # increasing, to rounding
-    within = np.abs(x) < BOUND
+    within = np.abs(x) <= BOUND
     assert np.abs(again - x)[within].max() < 1e-4
     assert np.abs(scalar.encode(scalar.decode(x, numbers)[0], numbers)[0] - x)[within].max() < 1e-4
     for value, slope in (scalar.encode(x, numbers), scalar.decode(x, numbers)):
@@ -98,11 +98,12 @@ def test_equals_that_of_tfp(scale):
 def test_a_circular_one_is_smooth_where_its_ends_meet():
     scalar = RationalQuadratic(5, np.pi, circular=True)
     numbers = raw(scalar, 1, 1.0, "float64")
-    ends = np.array([[-np.pi + 1e-9], [np.pi - 1e-9]])
-    z, log_slope = scalar.encode(ends, np.repeat(numbers, 2, axis=0))
-    np.testing.assert_allclose(z, ends, atol=1e-7)  # the interval onto itself
-    np.testing.assert_allclose(log_slope[0], log_slope[1], atol=1e-6)
-    assert abs(float(log_slope[0, 0])) > 1e-3  # learned, not 0
+    ends = np.array([[-np.pi], [-np.pi + 1e-9], [np.pi - 1e-9], [np.pi]])
+    for sign, direction in ((1, scalar.encode), (-1, scalar.decode)):
+        z, log_slope = direction(ends, np.repeat(numbers, 4, axis=0))
+        np.testing.assert_allclose(z, ends, atol=1e-7)  # the interval onto itself
+        np.testing.assert_allclose(log_slope, sign * scalar.encode(ends[1:2], numbers)[1][0, 0], atol=1e-6)
+        assert abs(float(log_slope[0, 0])) > 1e-3  # learned, not 0
     x = np.random.default_rng(0).uniform(-np.pi, np.pi, (50, 1))
     z, _ = scalar.encode(x, np.repeat(numbers, 50, axis=0))
     np.testing.assert_allclose(scalar.decode(z, np.repeat(numbers, 50, axis=0))[0], x, atol=1e-9)

@@ -12,6 +12,7 @@ EVERY = list(cases.FLOWS)
 CONDITIONAL = [name for name in EVERY if "classes" in name or "condition" in name]
 INTEGERS = [name for name in EVERY if cases.flow(name).bits]
 CONTINUOUS = [name for name in EVERY if name not in INTEGERS]
+VECTORS = [name for name in EVERY if len(cases.flow(name).event_shape) == 1]
 
 
 def _log_prob(name, x, condition, samples=1):
@@ -168,6 +169,22 @@ def test_extreme_input_stays_finite(name):
     z = np.full((6, *model.latent_shape), [[1e6], [-1e6], [1e-40], [-1e-40], [0.0], [1e-30]], "float32")
     x, log_det = model.decode(z, condition)
     assert np.isfinite(x.numpy().astype(float)).all() and np.isfinite(log_det).all()
+
+
+@pytest.mark.parametrize("name", [*VECTORS, "glow-variational"])
+def test_an_empty_batch_gives_empty_results(name):
+    model, (x, condition) = cases.flow(name), cases.flow_data(name)
+    x, condition = x[:0], None if condition is None else condition[:0]
+    tf.config.run_functions_eagerly(name in VECTORS)  # saves tracing
+    try:
+        z, log_det = model.encode(x, condition)
+        again, back = model.decode(z, condition)
+        values = (log_det, back, model.log_prob(x, condition))
+        assert z.shape == (0, *model.latent_shape) and {value.shape for value in values} == {(0,)}
+        for images in (again, model.sample(0, condition)):
+            assert images.shape == (0, *model.event_shape) and images.dtype == model.data_dtype
+    finally:
+        tf.config.run_functions_eagerly(False)
 
 
 @pytest.mark.parametrize("name", EVERY)

@@ -1,0 +1,24 @@
+"""Long work batch by batch, with a progress bar on terminals."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+
+def in_batches(function: Callable[[slice], np.ndarray], count: int, what: str, size: int = 256) -> np.ndarray:
+    """Joins what `function` gives for rows 0 ... count - 1, `size` at a time.
+
+    Args:
+        function: from a slice of rows to an array of as many.
+        count: how many rows; at least 1.
+        what: the bar says, on stderr.
+        size: a multiple of 64, by which `Flow.sample` goes on its own.
+    """
+    from tqdm import tqdm
+
+    parts = []
+    with tqdm(total=count, desc=what, leave=False, disable=None) as bar:  # None: on terminals only
+        for start in range(0, count, size):
+            parts.append(function(slice(start, min(start + size, count))))
+            bar.update(len(parts[-1]))
+    return np.concatenate(parts)

@@ -1,0 +1,41 @@
+"""`flowzoo decode NAME FILE...`: latents to data."""
+
+import argparse
+
+from flowzoo.cli.common import add_files, add_label, add_preset, labels
+from flowzoo.cli.writing import ARRAYS, ROWS, add_out, check_out, check_picture, write_data
+
+NAME, HELP = "decode", "Turn latents, such as those of `flowzoo encode`, into data."
+EXAMPLES = """
+  flowzoo decode glow-mnist latents.npy --out=again.png
+  flowzoo decode planar-rezende-u1 latents.csv --out=again.csv
+"""
+TENSORFLOW = True
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    add_preset(parser)
+    add_files(parser, ".npy of (n, *latent_shape), or .csv or .parquet with a latent in each row")
+    add_label(parser)
+    add_out(parser, "decoded.npy", (".png", *ARRAYS), f"a .png picture of images, {ROWS}")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Read, decode, write, and say where."""
+    check_out(args.out, args.suffixes)
+    import flowzoo
+    from flowzoo.cli import reading
+    from flowzoo.cli.batches import in_batches
+
+    flow = flowzoo.load(args.preset)
+    check_picture(args.out, flow)
+    z, _ = reading.read(args.files, reading.latents(flow), args.columns)
+    condition = labels(flow, args.label, len(z))
+
+    def decode(rows):
+        return flow.decode(z[rows], None if condition is None else condition[rows])[0].numpy()
+
+    write_data(args.out, flow, in_batches(decode, len(z), "decoding"))
+    print(f"{len(z)} examples decoded by {args.preset}: {args.out}")
+    return 0

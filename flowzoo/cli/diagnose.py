@@ -1,0 +1,51 @@
+"""`flowzoo diagnose NAME`: how well each layer inverts."""
+
+import argparse
+import dataclasses
+
+from flowzoo.cli.common import add_files, add_label, add_noise_seed, add_preset, labels, positive
+from flowzoo.cli.score import FILES
+from flowzoo.cli.writing import add_json, check_out, print_json
+
+NAME, HELP = "diagnose", "Look at every layer: does it invert, how far does it stretch; exit code 1 if not finite."
+EXAMPLES = """
+  flowzoo diagnose glow-mnist --plot=layers.png
+  flowzoo diagnose planar-rezende-u1 far-out.csv --json
+"""
+TENSORFLOW = True
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    add_preset(parser)
+    add_files(parser, f"{FILES}; if not given, test images shipped with flowzoo, or samples", nargs="*")
+    parser.add_argument("--rows", type=positive, default=16, metavar="N", help="only the first N examples (16)")
+    add_label(parser)
+    add_noise_seed(parser)
+    parser.add_argument("--plot", metavar="FILE", help="also draw errors and stretches by layer, a .png file")
+    add_json(parser, "the report")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Examine and report; 1 where a layer gives what is not finite."""
+    check_out(args.plot, (".png",), option="--plot")
+    import flowzoo
+    from flowzoo.cli import reading
+    from flowzoo.zoo.examples import inputs
+    from flowzoo.zoo.preset import Preset
+
+    flow = flowzoo.load(args.preset)
+    if args.files:
+        x, files = reading.read(args.files, reading.data(flow), args.columns)
+        condition, what = labels(flow, args.label, len(x)), f"examples of {files[0]}"
+    else:
+        (x, condition), what = inputs(Preset.read(args.preset), flow)
+    x, condition = x[: args.rows], None if condition is None else condition[: args.rows]
+    report = flowzoo.diagnose(flow, x, condition, seed=args.seed)
+    if args.plot:
+        report.plot(args.plot)
+    if args.json:
+        print_json(dataclasses.asdict(report) | {"worst": report.worst.name, "rows": len(x), "on": what})
+    else:
+        print(f"{args.preset} on {len(x)} {what}\n{report}")
+    return 1 if any(layer.non_finite_rate for layer in (*report.layers, report.whole)) else 0

@@ -1,0 +1,42 @@
+"""`flowzoo encode NAME FILE...`: data to latents."""
+
+import argparse
+
+from flowzoo.cli.common import add_files, add_label, add_noise_seed, add_preset, labels
+from flowzoo.cli.score import FILES
+from flowzoo.cli.writing import ARRAYS, ROWS, add_out, check_out, write_rows
+
+NAME, HELP = "encode", "Turn examples into latents; `flowzoo decode` turns them back."
+EXAMPLES = """
+  flowzoo encode glow-mnist digits/ --out=latents.npy
+  flowzoo encode planar-rezende-u1 points.csv --out=latents.csv
+"""
+TENSORFLOW = True
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    add_preset(parser)
+    add_files(parser, FILES)
+    add_label(parser)
+    add_noise_seed(parser)
+    add_out(parser, "latents.npy", ARRAYS, ROWS)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Read, encode, write, and say where."""
+    check_out(args.out, args.suffixes)
+    import flowzoo
+    from flowzoo.cli import reading
+    from flowzoo.cli.batches import in_batches
+
+    flow = flowzoo.load(args.preset)
+    x, _ = reading.read(args.files, reading.data(flow), args.columns)
+    condition = labels(flow, args.label, len(x))
+
+    def encode(rows):
+        return flow.encode(x[rows], None if condition is None else condition[rows], args.seed)[0].numpy()
+
+    write_rows(args.out, in_batches(encode, len(x), "encoding"), "z")
+    print(f"{len(x)} latents of shape {tuple(flow.latent_shape)} by {args.preset}, seed {args.seed}: {args.out}")
+    return 0

@@ -1,0 +1,53 @@
+"""`flowzoo interpolate NAME FROM TO`: straight lines in the latent from some examples to others."""
+
+import argparse
+
+from flowzoo.cli.common import add_columns, add_label, add_preset, labels, positive
+from flowzoo.cli.writing import ARRAYS, add_out, check_out, check_picture, write_data
+
+NAME, HELP = "interpolate", "Decode the straight lines between the latents of two sets of examples."
+EXAMPLES = """
+  flowzoo interpolate glow-mnist zero.png one.png --steps=12 --out=between.png
+  flowzoo interpolate planar-rezende-u1 from.csv to.csv --out=between.csv
+"""
+TENSORFLOW = True
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    add_preset(parser)
+    for name, what in (("start", "FROM"), ("end", "TO")):
+        parser.add_argument(name, metavar=what, help="a file or folder as of `flowzoo score`; as many examples in both")
+    add_columns(parser)
+    parser.add_argument("--steps", type=positive, default=8, metavar="N", help="points on a line, with its ends (8)")
+    add_label(parser)
+    what = "a .png with a line in each row, a .npy of (n, steps, *shape), or a .csv or .parquet of line, step, x"
+    add_out(parser, "interpolations.png", (".png", *ARRAYS), what)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Read both, interpolate, write, and say where."""
+    check_out(args.out, args.suffixes)
+    import numpy as np
+
+    import flowzoo
+    from flowzoo.cli import reading
+    from flowzoo.cli.batches import in_batches
+
+    flow = flowzoo.load(args.preset)
+    check_picture(args.out, flow)
+    start, end = (reading.read([path], reading.data(flow), args.columns)[0] for path in (args.start, args.end))
+    if len(start) != len(end):
+        raise ValueError(f"FROM and TO must hold as many examples, got {len(start)} and {len(end)}.")
+    condition = labels(flow, args.label, len(start))
+
+    def between(rows):
+        given = None if condition is None else condition[rows]
+        return flow.interpolate(start[rows], end[rows], steps=args.steps, condition=given).numpy()
+
+    lines = in_batches(between, len(start), "interpolating", size=64)
+    line, step = np.divmod(np.arange(len(lines) * args.steps), args.steps)
+    points = lines if args.out.endswith(".npy") else lines.reshape(-1, *flow.event_shape)
+    write_data(args.out, flow, points, images_in_a_row=args.steps, before={"line": line, "step": step})
+    print(f"{len(lines)} lines of {args.steps} steps by {args.preset}: {args.out}")
+    return 0

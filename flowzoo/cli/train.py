@@ -1,0 +1,72 @@
+"""`flowzoo train NAME --workdir=DIR`: train a preset by its recipe, or go on with its training."""
+
+import argparse
+from typing import Any
+
+from flowzoo.cli.common import Failed, add_preset, positive
+
+NAME, HELP = "train", "Train a preset by its recipe, or go on where a training stopped or was killed."
+EXAMPLES = """
+  flowzoo train glow-mnist --workdir=runs/mine --smoke
+  flowzoo train mine.json --workdir=runs/mine --max-minutes=60
+"""
+TENSORFLOW = True
+OPTIONS = (  # of `flowzoo.training.run`
+    *("max_steps", "max_minutes", "save_minutes", "smoke", "deterministic", "init_from"),
+    *("backprop", "accumulate", "strategy", "devices", "tpu"),
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    add_preset(parser)
+    parser.add_argument("--workdir", metavar="DIR", required=True, help="folder for state, logs and weights")
+    what = "pause here; the schedule remains the recipe's"
+    parser.add_argument("--max-steps", type=positive, metavar="N", help=what)
+    parser.add_argument("--max-minutes", type=float, metavar="M", help="pause after so many minutes")
+    parser.add_argument("--save-minutes", type=float, default=5.0, metavar="M", help="minutes between states (5)")
+    parser.add_argument("--smoke", action="store_true", help="a few tiny steps, to see whether everything runs")
+    parser.add_argument("--deterministic", action="store_true", help="same seed and machine, same bits; slower")
+    parser.add_argument("--init-from", metavar="WHAT", help="start from the weights of a preset or a .weights.h5")
+    modes, what = ("store", "remat", "reversible"), "less memory for more time; see docs/memory.md (store)"
+    parser.add_argument("--backprop", choices=modes, default="store", help=what)
+    what = "micro-batches that make one batch; for less memory (1)"
+    parser.add_argument("--accumulate", type=positive, default=1, metavar="N", help=what)
+    kinds, what = ("one", "mirrored", "multiworker", "tpu"), "which devices; see docs/distributed.md"
+    parser.add_argument("--strategy", choices=kinds, help=what)
+    parser.add_argument("--devices", type=positive, metavar="N", help="of mirrored: so many GPUs, or logical CPUs")
+    parser.add_argument("--tpu", metavar="NAME", help="of tpu: name or address; local on a TPU VM")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Train; a training that fails is one line and exit code 1."""
+    from flowzoo import training
+
+    try:
+        return train(args.preset, args.workdir, **{option: getattr(args, option) for option in OPTIONS})
+    except (training.StateError, training.NonFiniteLoss, training.ChiefError) as error:
+        raise Failed(str(error)) from error
+
+
+def train(name: str, workdir: str, **options: Any) -> int:
+    """Train, tell the result, and return the exit code; of `flowzoo train` and tools/train.py.
+
+    Args:
+        name: what `flowzoo.load` takes.
+        workdir, options: of `flowzoo.training.run`, which this raises like, but for `PeerLost`: that is a code.
+    """
+    from absl import logging
+
+    from flowzoo import training
+    from flowzoo.training.launch import INTERRUPTED, PEER_LOST
+    from flowzoo.zoo.preset import Preset
+
+    logging.use_absl_handler()
+    logging.set_verbosity(logging.INFO)
+    try:
+        result = training.run(Preset.read(name), workdir, **options)
+    except training.PeerLost as error:
+        logging.error("%s", error)
+        return PEER_LOST
+    print(f"{result.stopped} at step {result.step}; best validation {result.best}")
+    return INTERRUPTED if result.stopped == "signal" else 0

@@ -1,0 +1,105 @@
+"""Results as pictures, arrays, tables or JSON; every file all or nothing."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from flowzoo.flows import Flow
+
+ARRAYS = (".npy", ".csv", ".parquet")
+ROWS = "a .npy file of the array, or a .csv or .parquet table of an example in each row, flattened"
+
+
+def add_out(parser: argparse.ArgumentParser, default: str | None, suffixes: tuple[str, ...], what: str) -> None:
+    """--out, which `check_out` looks at before anything is computed."""
+    shown = f" ({default})" if default else ""
+    parser.add_argument("--out", default=default, metavar="FILE", help=f"{what}{shown}")
+    parser.set_defaults(suffixes=suffixes)
+
+
+def add_json(parser: argparse.ArgumentParser, what: str) -> None:
+    """--json."""
+    parser.add_argument("--json", action="store_true", help=f"print {what} as JSON")
+
+
+def check_out(out: str | None, suffixes: tuple[str, ...], option: str = "--out") -> None:
+    """Refuses early what could not be written at the end; None is nothing to write.
+
+    Raises:
+        ValueError: another suffix, a folder, a place where nothing can be made, or Parquet without pyarrow.
+    """
+    if out is None:
+        return
+    path = Path(out)
+    if path.suffix not in suffixes:
+        raise ValueError(f"{option} must end in {_ends(suffixes)}, got {out!r}.")
+    if path.is_dir():
+        raise ValueError(f"{option} must be a file, got {out!r}, which is a folder. Name a file in it.")
+    there = next(folder for folder in path.absolute().parents if folder.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK):
+        raise ValueError(f"{option} {out!r} can't be written: {there} is no folder that you may write to.")
+    if path.suffix == ".parquet":
+        from flowzoo.cli.tables import require_pyarrow
+
+        require_pyarrow(path)
+
+
+def check_picture(out: str, flow: Flow) -> None:
+    """Refuses a picture of what is no image, before it is computed."""
+    if out.endswith(".png") and len(flow.event_shape) != 3:
+        shape = tuple(flow.event_shape)
+        raise ValueError(f"--out must end in {_ends(ARRAYS)} for examples of shape {shape}, got {out!r}.")
+
+
+def write_rows(out: str, values: np.ndarray, prefix: str, before: dict[str, np.ndarray] | None = None) -> None:
+    """Writes (n, ...) as `.npy`, or flattened as a table with columns `before`, then prefix0, prefix1, ..."""
+    if out.endswith(".npy"):
+        from flowzoo.files import write_array
+
+        write_array(out, values)
+        return
+    from flowzoo.cli.tables import write_table
+
+    flat = values.reshape(len(values), -1)
+    write_table(Path(out), (before or {}) | {f"{prefix}{i}": column for i, column in enumerate(flat.T)})
+
+
+def write_data(
+    out: str,
+    flow: Flow,
+    values: np.ndarray,
+    images_in_a_row: int | None = None,
+    before: dict[str, np.ndarray] | None = None,
+) -> None:
+    """Writes examples in native units, (n, *event_shape), as a picture if `out` is a `.png`, else by `write_rows`."""
+    if not out.endswith(".png"):
+        write_rows(out, values, "x", before)
+        return
+    from flowzoo.zoo.pictures import write_png
+
+    write_png(out, values, columns=images_in_a_row, bits=flow.bits or 8)
+
+
+def print_json(value: Any) -> None:
+    """Prints JSON that any program reads: what is not finite is null."""
+    print(json.dumps(_finite(value), indent=2))
+
+
+def _ends(suffixes: tuple[str, ...]) -> str:
+    return " or ".join(", ".join(suffixes).rsplit(", ", 1))
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,40 @@
+"""Measure a preset, or the best weights of a training of one's own, on a split of its data set."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from flowzoo.flows.weights import load_weights
+from flowzoo.training import evaluation
+from flowzoo.training.model import build
+from flowzoo.zoo.load import load
+from flowzoo.zoo.preset import Preset
+
+if TYPE_CHECKING:
+    from flowzoo.flows import Flow
+
+
+def trained(name: str | Path | None, workdir: str | Path | None) -> tuple[Preset, Flow]:
+    """A preset and its flow: the published one called `name`, or the best of the training in `workdir`.
+
+    Raises:
+        ValueError: both are given, or neither.
+        PresetError, CheckpointError: as `flowzoo.load`; of `workdir`, if it has no preset.json or no validation yet.
+    """
+    if (name is None) == (workdir is None):
+        raise ValueError(f"expected a preset or --workdir, got {'neither' if name is None else 'both'}. Pass one.")
+    if workdir is None:
+        return Preset.read(name), load(name)
+    preset = Preset.read(Path(workdir) / "preset.json")
+    flow = build(preset)
+    load_weights(flow, Path(workdir) / "best.weights.h5")
+    return preset, flow
+
+
+def evaluate(
+    name: str | Path | None = None, workdir: str | Path | None = None, split: str = "test", **how: Any
+) -> dict[str, Any]:
+    """What `flowzoo.training.evaluate` measures of `trained(name, workdir)`; `how` are its further arguments."""
+    preset, flow = trained(name, workdir)
+    return evaluation.evaluate(flow, preset.dataset, split, **how)

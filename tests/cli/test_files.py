@@ -1,0 +1,149 @@
+"""What the commands read and write: tables, arrays, folders of pictures; and what they say of what is wrong."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from PIL import Image
+from pyarrow import parquet
+
+from flowzoo.cli.batches import in_batches
+from flowzoo.cli.reading import Form, read
+from flowzoo.cli.tables import read_table, write_table
+from flowzoo.cli.writing import check_out, print_json, write_rows
+
+PLANE, PICTURE = Form((2,), "float32"), Form((2, 2, 1), "uint8", bits=8)
+POINTS = np.array([[0.1, -2.0], [1e-30, 3.4e38]], np.float32)
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet", ".npy"])
+def test_what_is_written_is_read_back_to_the_last_bit(suffix):
+    write_rows(f"x{suffix}", POINTS, "x")
+    rows, files = read([f"x{suffix}"] * 2, PLANE)
+    np.testing.assert_array_equal(rows, np.concatenate([POINTS, POINTS]))
+    assert rows.dtype == np.float32 and list(files) == [f"x{suffix}"] * 4
+    images = np.arange(8, dtype=np.uint8).reshape(2, 2, 2, 1)
+    write_rows(f"images{suffix}", images, "x")
+    again, _ = read([f"images{suffix}"], PICTURE)
+    np.testing.assert_array_equal(again, images)
+    assert again.dtype == np.uint8
+
+
+@pytest.mark.parametrize("text", ["1,2\n3,4\n", "b,a\n2,1\n4,3\n", '\ufeff"b","a"\n"2",1\n\n4, 3 \n'])
+def test_csv_with_and_without_names(text):
+    Path("x.csv").write_text(text, encoding="utf-8")
+    columns = ["a", "b"] if "a" in text else None
+    np.testing.assert_array_equal(read_table(Path("x.csv"), columns), [[1, 2], [3, 4]])
+
+
+def test_names_with_commas_and_quotes_survive():
+    files = np.array(['a,"b".png', "c.png"])
+    for name in ("x.csv", "x.parquet"):
+        write_table(Path(name), {"file": files, "nats": np.array([1.5, 2.5])})
+        np.testing.assert_array_equal(read_table(Path(name), ["nats"]), [[1.5], [2.5]])
+    assert parquet.read_table("x.parquet")["file"].to_pylist() == list(files)
+
+
+@pytest.mark.parametrize(
+    ("text", "form", "columns", "message"),
+    [
+        ("a,b\n1,2\n", PLANE, ["a", "bb"], "x.csv: no column 'bb'. Did you mean 'b'?"),
+        ("1,2\n", PLANE, ["a"], "the first line must name the columns for --columns, got '1,2'"),
+        ("a,b,c\n1,2,3\n", PLANE, None, "shape (2,) take 2 columns, got 3. Choose them by --columns"),
+        ("a,b\n1,\n3,4\n", PLANE, None, "got NaN, infinity or nothing in 1 of 2 rows, first in row 0"),
+        ("1,2\nnan,4\ninf,1\n", PLANE, None, "in 2 of 3 rows, first in row 1 (counted from 0). Remove or repair"),
+        ("1,1e39\n", PLANE, None, "must be finite float32, got NaN, infinity or nothing in 1 of 1 rows"),
+        ("a,b\n1,x\n", PLANE, None, "x.csv: expected a number in every cell, got: "),
+        ("a,b\n1,2\n3\n", PLANE, None, "the number of columns changed from 2 to 1 at row"),
+        ("a,b\n", PLANE, None, "expected at least one row of examples"),
+        ("", PLANE, None, "take 2 columns, got 0"),
+        ("0,1,2,300\n", PICTURE, None, "must be integers 0 to 255, got 0 to 300"),
+        ("0,1,2,-1e30\n", PICTURE, None, "must be integers 0 to 255, got -9007199254740992 to 2"),
+        ("0,1,2,0.5\n0,1,,3\n", PICTURE, None, "must be integers 0 to 255, got something else in 2 of 2 rows"),
+    ],
+)
+def test_a_wrong_csv_is_one_clear_line(text, form, columns, message, recwarn):
+    Path("x.csv").write_text(text)
+    with pytest.raises(ValueError) as error:
+        read(["x.csv"], form, columns)
+    assert message in str(error.value) and str(error.value).startswith("x.csv") and not recwarn
+
+
+def test_a_csv_that_is_no_text():
+    Path("x.csv").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(ValueError, match="can't decode"):
+        read(["x.csv"], PLANE)
+
+
+def test_wrong_parquet():
+    Path("x.parquet").write_bytes(b"no table")
+    with pytest.raises(ValueError, match=r"x\.parquet: expected a Parquet file, got: "):
+        read(["x.parquet"], PLANE)
+    with pytest.raises(FileNotFoundError):
+        read(["missing.parquet"], PLANE)
+    parquet.write_table(pa.table({"a": [1, None], "b": [1.0, 2.0], "c": ["x", "y"]}), "x.parquet")
+    for columns, message in [
+        (None, "column 'c' must hold numbers, got string"),
+        (["a", "d"], "no column 'd'"),
+        (["b", "a"], r"in 1 of 2 rows, first in row 1"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            read(["x.parquet"], PLANE, columns)
+
+
+def test_parquet_without_pyarrow_names_the_extra(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    for action in (lambda: read(["x.parquet"], PLANE), lambda: check_out("x.parquet", (".parquet",))):
+        with pytest.raises(ValueError, match=r"needs pyarrow. Run `pip install flowzoo\[tables\]`"):
+            action()
+
+
+def test_a_folder_of_pictures_in_the_order_of_paths():
+    (Path("all") / "b").mkdir(parents=True)
+    Image.fromarray(np.full((2, 2), 40, np.uint8)).save("all/b/1.PNG")
+    Image.fromarray(np.full((2, 2), 80, np.uint8)).save("all/a.png")
+    Path("all/notes.txt").write_text("no picture")
+    rows, files = read(["all"], PICTURE)
+    assert rows[:, 0, 0, 0].tolist() == [80, 40] and files.tolist() == ["all/a.png", "all/b/1.PNG"]
+    assert read(["all"], Form((2, 2, 1), "uint8", bits=5))[0].max() == 80 >> 3
+    Path("empty").mkdir()
+    with pytest.raises(ValueError, match="empty: expected a folder with pictures"):
+        read(["empty"], PICTURE)
+
+
+@pytest.mark.parametrize(
+    ("out", "message"),
+    [
+        ("x.jpg", "--out must end in .npy, .csv or .parquet, got 'x.jpg'"),
+        ("folder.npy", "--out must be a file, got 'folder.npy', which is a folder"),
+        ("file/x.npy", "can't be written: .*file is no folder that you may write to"),
+    ],
+)
+def test_what_could_not_be_written_is_refused_before_the_work(out, message):
+    Path("folder.npy").mkdir()
+    Path("file").touch()
+    with pytest.raises(ValueError, match=message):
+        check_out(out, (".npy", ".csv", ".parquet"))
+    check_out("new/folder/x.npy", (".npy", ".csv", ".parquet"))
+
+
+def test_a_table_that_fails_leaves_the_former_one(monkeypatch):
+    for name in ("x.csv", "x.parquet"):
+        write_table(Path(name), {"a": np.arange(2)})
+        before = Path(name).read_bytes()
+        with pytest.raises(ValueError):
+            write_table(Path(name), {"a": np.arange(2), "b": np.arange(3)})
+        assert Path(name).read_bytes() == before
+    assert sorted(path.name for path in Path().iterdir()) == ["x.csv", "x.parquet"]
+
+
+def test_json_has_null_for_what_is_not_finite(capsys):
+    print_json({"a": [float("nan"), 1.5], "b": (float("inf"),)})
+    assert "".join(capsys.readouterr().out.split()) == '{"a":[null,1.5],"b":[null]}'
+
+
+def test_batches_join_and_show_no_bar_off_a_terminal(capfd):
+    values = in_batches(lambda rows: np.arange(rows.start, rows.stop), 10, "counting", size=4)
+    assert values.tolist() == list(range(10)) and capfd.readouterr().err == ""
