@@ -69,6 +69,7 @@ setup(
         "hub": ["fsspec>=2025.3"],  # gs://, s3:// and hf:// need gcsfs, s3fs and huggingface_hub besides
         "tables": ["pyarrow>=17"],  # Parquet; tensorflow-datasets 4.9.10 brings it, later ones may not
         "bench": ["flowjax>=19,<20", "optax>=0.2,<0.3", "zuko>=1.6,<2"],
+        "docs": ["mkdocs>=1.6,<2", "mkdocs-material>=9.7,<10"],
         "test": [
             "hypothesis>=6.150,<7",
             "pytest>=8,<10",

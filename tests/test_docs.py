@@ -25,7 +25,7 @@ def test_readme_has_five_examples():
 
 
 def test_links_lead_somewhere():
-    for page in [*PAGES, ROOT / "CONTRIBUTING.md"]:
+    for page in [*PAGES, *(ROOT / "docs").glob("*/*.md"), ROOT / "CONTRIBUTING.md", ROOT / "MODEL_CARDS.md"]:
         for target in re.findall(r"\]\((?!http)([^)#]+)\)|src=\"([^\"]+)\"", page.read_text()):
             link = next(filter(None, target))
             assert (page.parent / link).exists(), f"{page.name} links to {link}, which is not there"

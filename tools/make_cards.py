@@ -1,4 +1,4 @@
-"""Write MODEL_CARDS.md and the README's table of presets from `flowzoo/zoo/presets`."""
+"""Write MODEL_CARDS.md, docs/models and the README's table of presets from `flowzoo/zoo/presets`."""
 
 import sys
 from pathlib import Path
@@ -9,19 +9,33 @@ sys.path.insert(0, str(ROOT))  # works from a checkout, installed or not
 from absl import app  # noqa: E402
 
 from flowzoo.files import write_atomic  # noqa: E402
-from flowzoo.zoo.markdown import markdown_cards, readme_with_table  # noqa: E402
+from flowzoo.zoo import card_pictures  # noqa: E402
+from flowzoo.zoo.markdown import PAGES, markdown_cards, markdown_gallery, readme_with_table  # noqa: E402
+from flowzoo.zoo.page import PICTURES, markdown_page  # noqa: E402
 from flowzoo.zoo.preset import Preset, list_presets  # noqa: E402
 
 
 def main(argv: list[str]) -> None:
-    """Write both files."""
+    """Write all of them, and delete what belongs to no preset."""
     if len(argv) > 1:
         raise app.UsageError(f"expected no arguments, got {argv[1:]}.")
-    presets = [Preset.read(name) for name in list_presets()]
-    write_atomic(ROOT / "MODEL_CARDS.md", markdown_cards(presets).encode())
-    readme = ROOT / "README.md"
-    write_atomic(readme, readme_with_table(readme.read_text(encoding="utf-8"), presets).encode())
-    print(f"MODEL_CARDS.md and README.md: {len(presets)} presets")
+    presets, folder, readme = [Preset.read(name) for name in list_presets()], ROOT / PAGES, ROOT / "README.md"
+    texts = {folder / f"{preset.name}.md": markdown_page(preset) for preset in presets}
+    texts |= {folder / "index.md": markdown_gallery(presets), ROOT / "MODEL_CARDS.md": markdown_cards(presets)}
+    texts[readme] = readme_with_table(readme.read_text(encoding="utf-8"), presets)
+    pictures = {}
+    for preset in presets:
+        pictures |= {
+            folder / name: drawing for name, drawing in card_pictures.sources(preset, ROOT / "checkpoints").items()
+        }
+    for path, text in texts.items():
+        write_atomic(path, text)
+    for path, drawing in pictures.items():
+        card_pictures.write(path, *drawing)
+    for path in [*folder.glob("*.md"), *(folder / PICTURES).glob("*.png")]:
+        if path not in texts and path not in pictures:
+            path.unlink()
+    print(f"MODEL_CARDS.md, README.md and {PAGES}: {len(presets)} presets")
 
 
 if __name__ == "__main__":

@@ -32,7 +32,7 @@ def main(argv: list[str]) -> None:
     except (ValueError, TypeError, OSError) as error:
         sys.exit(f"{type(error).__name__}: {error}")
     print(summary(preset))
-    print("Run `python tools/make_cards.py` to renew MODEL_CARDS.md and the README's table.")
+    print("Run `python tools/make_cards.py` to renew docs/models, MODEL_CARDS.md and the README's table.")
 
 
 if __name__ == "__main__":

@@ -34,6 +34,7 @@ def summary(preset: Preset) -> str:
     ]
     divergence = (preset.metrics or {}).get("kl_divergence")
     lines += [f"  kl, nats   {metric_text(divergence)}"] if divergence else []
+    lines += [f"  inverts    {certificate_text(preset)}"] if preset.certificate else []
     lines += [f"  trained    {training_text(preset)}"] if preset.trained else []
     lines += [f"  published  {published_text(entry)}" for entry in preset.published]
     lines += [f"  licence    {licence_text(preset)}"]
@@ -58,6 +59,16 @@ def protocol_text(metric: dict[str, Any]) -> str:
         f"{metric['kind']}, {metric['draws']} draw{plural}, seed {metric['seed']}, {kind} data, "
         f"T = {metric['temperature']:g}, {metric['weights']} weights"
     )
+
+
+def certificate_text(preset: Preset) -> str:
+    """The reconstruction errors of the invertibility certificate."""
+    errors = [
+        f"{entry['reconstruction_error']:.1e} ({kind.replace('_', ' ')})"
+        for kind, entry in preset.certificate.items()
+        if "reconstruction_error" in entry
+    ]
+    return f"to {', '.join(errors)}" if errors else "not"
 
 
 def data_text(preset: Preset) -> str:

@@ -12,6 +12,7 @@ from filelock import FileLock
 from flowzoo.errors import CheckpointError, PresetError
 from flowzoo.files import damage, write_atomic
 from flowzoo.zoo import index, store
+from flowzoo.zoo.bounds import PROMISED, failures
 from flowzoo.zoo.preset import Preset
 from flowzoo.zoo.schema import check, to_json
 
@@ -30,7 +31,8 @@ def write_tree(presets: Iterable[str | Path], folder: str | Path) -> index.Revis
         The revisions that the hub has now.
 
     Raises:
-        CheckpointError: a preset has no measured numbers, or its files are missing or damaged. Nothing is written.
+        CheckpointError: a preset has no measured numbers or no invertibility certificate, that certificate says it does
+            not invert, or its files are missing or damaged. Nothing is written.
         PresetError: a revision is there with other contents, or what lies in `folder` is no hub. Nothing is written.
     """
     folder = Path(folder)
@@ -53,6 +55,28 @@ def write_tree(presets: Iterable[str | Path], folder: str | Path) -> index.Revis
     return revisions
 
 
+def write_verified(
+    presets: Iterable[str | Path], folder: str | Path, *, examples: int | None = None, data_dir: str | None = None
+) -> index.Revisions:
+    """`write_tree` once every card is measured again.
+
+    Args:
+        presets, folder: as in `write_tree`.
+        examples, data_dir: as in `verify`.
+
+    Raises:
+        CheckpointError: a number of a card is off. Nothing is written.
+    """
+    from flowzoo.zoo.verify import verify  # needs TensorFlow
+
+    presets = list(presets)
+    for name in presets:
+        report = verify(name, examples=examples, data_dir=data_dir)
+        if not report.ok:
+            raise CheckpointError(f"{report}\nThe card of {report.preset} is not verified: no hub gets it.")
+    return write_tree(presets, folder)
+
+
 def _index(folder: Path) -> index.Revisions:
     path = folder / index.INDEX
     return index.parse(path.read_bytes(), str(path)) if path.exists() else {}
@@ -62,6 +86,14 @@ def _require_measured(preset: Preset) -> None:
     if not preset.trained or preset.measured is None:
         why = "it is a recipe only" if preset.recipe_only else "publish a training of it by tools/publish.py first"
         raise CheckpointError(f"{preset.name} has no measured numbers, so no hub gets it: {why}.")
+    if not set(PROMISED) <= set(preset.certificate or {}):
+        raise CheckpointError(
+            f"{preset.name} has no invertibility certificate, so no hub gets it. "
+            f"Run: flowzoo verify {preset.name} --update"
+        )
+    wrong = failures(preset.certificate)
+    if wrong:
+        raise CheckpointError(f"{preset.name} does not invert, so no hub gets it: {'; '.join(wrong)}.")
 
 
 def _record(preset: Preset, name: str | Path) -> tuple[dict[str, Any], dict[str, tuple[dict, bytes | Path]]]:

@@ -1,12 +1,10 @@
-"""The measurements behind a card: likelihood, reconstruction, log-determinant, non-finite samples."""
+"""The measurements behind a card: mean and error, reconstruction, log-determinant against autodiff."""
 
 import math
 from typing import TYPE_CHECKING
 
 import numpy as np
 import tensorflow as tf
-
-from flowzoo import random
 
 if TYPE_CHECKING:
     from flowzoo.flows import Flow
@@ -58,29 +56,3 @@ def log_det_error(flow: "Flow", x: np.ndarray, condition: np.ndarray | None = No
     expected = np.linalg.slogdet(jacobian.astype(np.float64))[1]
     found = tf.function(bijection.encode)(y, condition)[1].numpy()[0]
     return float(abs(found - expected))
-
-
-def non_finite_rate(flow: "Flow", count: int = 256, condition: np.ndarray | None = None, *, seed: int = 0) -> float:
-    """The share of samples at T = 1 with an entry that is not finite, before they are rounded to native integers.
-
-    Args:
-        flow: the flow.
-        count: samples to draw.
-        condition: (count,) labels or (count, features), if the flow takes one.
-        seed: of the samples.
-    """
-    bijection = flow.bijection
-    condition = None if condition is None else flow._ready(tf.convert_to_tensor(condition))
-
-    @tf.function
-    def finite(seeds, given):
-        x = bijection.decode(flow.base.sample(seeds, tf.ones(tf.shape(seeds)[:1]), given), given)[0]
-        return tf.reduce_all(tf.math.is_finite(tf.reshape(x, [tf.shape(x)[0], -1])), axis=1)
-
-    seeds, good = random.row_seeds(seed, count), 0
-    for start in range(0, count, 64):
-        rows = slice(start, start + 64)
-        good += int(
-            tf.reduce_sum(tf.cast(finite(seeds[rows], None if condition is None else condition[rows]), tf.int32))
-        )
-    return 1.0 - good / count

@@ -33,10 +33,13 @@ class Preset:
     paper: dict[str, Any]
     published: list[dict[str, Any]]
     recipe_only: bool | None = None
+    known_failures: list[str] | None = None
     parameters: int | None = None
     fingerprint: str | None = None
     files: dict[str, dict[str, Any]] | None = None
     metrics: dict[str, dict[str, Any]] | None = None
+    certificate: dict[str, dict[str, Any]] | None = None
+    elsewhere: dict[str, Any] | None = None
     provenance: dict[str, Any] | None = None
     source: str = field(default="preset", compare=False, repr=False)
 

@@ -18,7 +18,8 @@ from flowzoo.training import pictures
 from flowzoo.training.evaluation import losses
 from flowzoo.training.model import build
 from flowzoo.training.recipe import Recipe
-from flowzoo.zoo import measure, store
+from flowzoo.zoo import certificate, elsewhere, measure, store
+from flowzoo.zoo.bounds import Certificate, failures
 from flowzoo.zoo.examples import Examples, inputs, official_test, shipped_examples
 from flowzoo.zoo.pictures import write_png
 from flowzoo.zoo.plots import is_image, write_plot
@@ -46,7 +47,8 @@ def publish(
     Args:
         name: what `flowzoo.load` takes; the preset's file is written anew.
         workdir: folder of a finished `flowzoo.training.run`.
-        force: publish an unfinished run, one of another recipe, or one that measured worse than what is published.
+        force: publish an unfinished run, one of another recipe, one that measured worse than what is published, or one
+            that does not invert (`bounds.BOUNDS`).
         examples: measure on so many test examples only, for a trial; needs `force`, as the card gets these numbers.
         data_dir: TFDS' folder; TFDS' default if not given.
 
@@ -56,7 +58,7 @@ def publish(
     Raises:
         PresetError: the run is of another family, config, data set or recipe.
         CheckpointError: the run is not finished, the published checkpoint is better or was measured on another number
-            of examples, or the run's weights don't fit.
+            of examples, the flow does not invert, or the run's weights don't fit.
         ValueError: `examples` without `force`.
     """
     if examples is not None and not force:
@@ -79,20 +81,21 @@ def publish(
     load_weights(flow, workdir / "best.weights.h5")
     x, condition = official_test(preset, data_dir)
     test = x[:examples], None if condition is None else condition[:examples]
-    metrics = measured(preset, flow, test, weights=result["best"]["weights"])
+    numbers = measured(preset, flow, test, weights=result["best"]["weights"])
     if not force:
-        _require_better(preset, metrics)
+        _require_better(preset, numbers["metrics"])
+        _require_invertible(preset, numbers["certificate"])
     folder = store.CHECKOUT / preset.name if not str(name).endswith(".json") else store.folder(name)
     write_files(flow, folder, dataset=preset.dataset, history=(workdir / "history.csv").read_bytes())
     revision = preset.revision + preset.trained  # another set of weights under the same name
     preset = dataclasses.replace(preset, recipe_only=None)
-    published = recorded(preset, flow, folder, metrics, _provenance(result))
+    published = recorded(preset, flow, folder, numbers, _provenance(result))
     preset = dataclasses.replace(published, revision=revision, training=run.training)
     preset.write(name if str(name).endswith(".json") else PRESETS / f"{name}.json")
     return preset
 
 
-def measured(preset: Preset, flow: Flow, test: Examples, weights: str) -> dict[str, dict[str, Any]]:
+def measured(preset: Preset, flow: Flow, test: Examples, weights: str) -> dict[str, Any]:
     """Every number of a card.
 
     Args:
@@ -102,12 +105,9 @@ def measured(preset: Preset, flow: Flow, test: Examples, weights: str) -> dict[s
         weights: which weights these are, "ema" or "raw".
 
     Returns:
-        The preset's `metrics`.
+        The preset's `metrics`, `certificate` and, where there is another data set to compare with, `elsewhere`.
     """
     shipped, metric = shipped_examples(preset), preset.likelihood.metric
-    (x, condition), what = inputs(preset, flow)
-    range_ = "data range 1" if flow.bits else "in units of the data"
-    one = None if condition is None else condition[:1]
     values = _likelihoods(preset, flow, test)
     metrics = {metric: _with_protocol(preset, flow, values, "test", weights)}
     for name, restated_values in restated(preset, flow, *test, values).items():
@@ -116,20 +116,13 @@ def measured(preset: Preset, flow: Flow, test: Examples, weights: str) -> dict[s
         split = "the test images shipped with flowzoo"
         values = _likelihoods(preset, flow, shipped)
         metrics[f"fixture_{metric}"] = _with_protocol(preset, flow, values, split, weights)
-    return metrics | {
-        "reconstruction_error": {
-            "value": measure.reconstruction_error(flow, x, condition),
-            "note": f"largest |decode(encode(y)) - y|, {range_}, {len(x)} {what}, float32",
-        },
-        "log_det_error": {
-            "value": measure.log_det_error(flow, x[:1], one),
-            "note": f"nats, against log |det| of the autodiff Jacobian, the first of the {what}, float32",
-        },
-        "non_finite_samples": {
-            "value": measure.non_finite_rate(flow, len(x), condition),
-            "note": f"share of {len(x)} samples at T = 1, seed 0",
-        },
-    }
+    (x, condition), what = inputs(preset, flow)
+    error = measure.log_det_error(flow, x[:1], None if condition is None else condition[:1])
+    note = f"nats, against log |det| of the autodiff Jacobian, the first of the {what}, float32"
+    numbers = {"metrics": metrics | {"log_det_error": {"value": error, "note": note}}}
+    numbers["certificate"] = certificate.certificate(flow, test)
+    others = elsewhere.elsewhere(preset, flow)
+    return numbers | ({"elsewhere": others} if others else {})
 
 
 def write_files(flow: Flow, folder: Path, *, dataset: dict[str, Any], history: bytes) -> None:
@@ -152,8 +145,8 @@ def write_files(flow: Flow, folder: Path, *, dataset: dict[str, Any], history: b
     write_png(folder / "interpolations.png", pictures.interpolated(flow, 0, 0.7), columns=pictures.STEPS, bits=bits)
 
 
-def recorded(preset: Preset, flow: Flow, folder: Path, metrics: dict, provenance: dict) -> Preset:
-    """The preset with everything that is filled at publication; the files must lie in `folder`."""
+def recorded(preset: Preset, flow: Flow, folder: Path, numbers: dict, provenance: dict) -> Preset:
+    """The preset with everything that is filled at publication: `measured`'s numbers; the files lie in `folder`."""
     files = [store.WEIGHTS, *(PICTURES if is_image(flow) else PICTURES[:1]), "history.csv"]
     return Preset.from_dict(
         preset.to_dict()
@@ -163,9 +156,9 @@ def recorded(preset: Preset, flow: Flow, folder: Path, metrics: dict, provenance
             "files": {
                 name: {"sha256": sha256(folder / name), "bytes": (folder / name).stat().st_size} for name in files
             },
-            "metrics": metrics,
             "provenance": provenance,
         }
+        | numbers
     )
 
 
@@ -239,4 +232,13 @@ def _require_better(preset: Preset, metrics: dict[str, dict[str, Any]]) -> None:
         raise CheckpointError(
             f"{preset.name} is published with {old:.4f} {stated.unit}, this run has {new:.4f}. "
             "Pass --force to replace it by a worse one."
+        )
+
+
+def _require_invertible(preset: Preset, found: Certificate) -> None:
+    wrong = failures(found)
+    if wrong:
+        raise CheckpointError(
+            f"{preset.name} must invert: {'; '.join(wrong)}. `flowzoo.diagnose` shows which layer doesn't. "
+            "Pass --force to publish it all the same."
         )

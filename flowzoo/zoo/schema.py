@@ -64,7 +64,19 @@ REQUIRED = {
     "paper": {"title": str, "authors": str, "year": int, "arxiv": str},
     "published": [{"metric": str, "value": NUMBER, "source": str, "note": str, "verified": bool}],
 }
-OPTIONAL = {"recipe_only": bool}  # true: a recipe, such as a paper's, for which no weights are published
+OPTIONAL = {
+    "recipe_only": bool,  # true: a recipe, such as a paper's, for which no weights are published
+    "known_failures": TEXTS,  # for people; those that are measured the card finds itself
+}
+KIND = Text("test|sampled|out_of_distribution", "test, sampled or out_of_distribution")
+ROUND_TRIP = {  # of `flowzoo.zoo.certificate`
+    "inputs": str,
+    "examples": int,
+    "reconstruction_error": Default(NUMBER),
+    "log_det_error": Default(NUMBER),
+    "non_finite_rate": NUMBER,
+}
+SCORES = {"value": NUMBER, "standard_error": NUMBER, "examples": int, "counts": [int]}  # of `flowzoo.zoo.elsewhere`
 MEASURED = {  # absent until `tools/publish.py` fills them
     "parameters": int,
     "fingerprint": str,
@@ -75,6 +87,8 @@ MEASURED = {  # absent until `tools/publish.py` fills them
         "history.csv": FILE,
     },
     "metrics": Each(NAME, ANY),
+    "certificate": Each(KIND, ROUND_TRIP),
+    "elsewhere": {"dataset": NAME, "low": NUMBER, "high": NUMBER, "own": SCORES, "other": SCORES},
     "provenance": {
         "source_revision": str,
         "command": str,

@@ -1,44 +1,65 @@
 """Measure the numbers of a card again and say which are off."""
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from flowzoo.data import MissingDataError
-from flowzoo.errors import CheckpointError
+from flowzoo.errors import CheckpointError, PresetError
 from flowzoo.flows import Flow
 from flowzoo.training.evaluation import losses
+from flowzoo.zoo import certificate, elsewhere
+from flowzoo.zoo.bounds import BOUNDS, LOG_DET, PROMISED, Certificate
 from flowzoo.zoo.examples import Examples, inputs, official_test, shipped_examples
 from flowzoo.zoo.load import load
-from flowzoo.zoo.measure import log_det_error, non_finite_rate, reconstruction_error
-from flowzoo.zoo.preset import Preset
+from flowzoo.zoo.measure import log_det_error
+from flowzoo.zoo.preset import PRESETS, Preset
 from flowzoo.zoo.restate import TOLERANCES, restated
 
 STANDARD_ERRORS = 3.0  # other examples of the same data
-RECONSTRUCTION = 1e-3  # of the data range, a quarter of one step of 8 bits; of continuous data in its units
-LOG_DET = 0.05  # nats, from float32 over all dimensions of one example
 LARGE = 4096  # dimensions; above it, one Jacobian takes minutes and gigabytes
+LOOSE = 10.0  # times the card's error, of inputs out of distribution: there roundings grow, and machines differ
+SHARE = 0.05  # of rows that are not finite, of such inputs, where the card has none
+
+SUPERSEDED = ("reconstruction_error", "non_finite_samples")  # metrics of cards from before the certificate
 
 
 @dataclass(frozen=True)
 class Check:
-    """One number: what it is, what was expected, what was measured (None: could not be), how far apart they may be."""
+    """One number.
+
+    Attributes:
+        name: what it is.
+        expected: what it should be: the card's value, or of an error 0.
+        measured: what it is now; None if it could not be measured.
+        tolerance: how far these may be apart; None where the card has nothing to compare with.
+        protocol: how it was measured.
+        card: the card's value; None if it has none.
+        paper: the published value that the card names; None if there is none.
+    """
 
     name: str
     expected: float
     measured: float | None
-    tolerance: float
+    tolerance: float | None
     protocol: str
+    card: float | None = None
+    paper: float | None = None
 
     @property
     def ok(self) -> bool:
         """Whether the measured value is finite and within the tolerance."""
         if self.measured is None or not math.isfinite(self.measured):
             return False
-        return abs(self.measured - self.expected) <= self.tolerance
+        return self.tolerance is None or abs(self.measured - self.expected) <= self.tolerance
+
+    @property
+    def difference(self) -> float | None:
+        """Measured now less the card's; None without either."""
+        return None if self.measured is None or self.card is None else self.measured - self.card
 
 
 @dataclass(frozen=True)
@@ -50,6 +71,7 @@ class Report:
     data: str
     checks: tuple[Check, ...]
     left_out: tuple[str, ...] = ()
+    again: dict[str, Any] = field(default_factory=dict)  # `certificate` and `elsewhere` as measured now
 
     @property
     def ok(self) -> bool:
@@ -58,7 +80,7 @@ class Report:
 
     def to_dict(self) -> dict[str, Any]:
         """A plain dictionary, ready for JSON."""
-        checks = [asdict(check) | {"ok": check.ok} for check in self.checks]
+        checks = [asdict(check) | {"difference": check.difference, "ok": check.ok} for check in self.checks]
         return {
             "preset": self.preset,
             "data": self.data,
@@ -68,14 +90,15 @@ class Report:
         }
 
     def __str__(self) -> str:
-        lines = [f"{self.preset}, measured on {self.data}"]
+        width = max(len(check.name) for check in self.checks)
+        columns = ("paper", "card", "now", "difference", "allowed")
+        lines = [f"{self.preset}, measured on {self.data}", f"     {'':{width}}" + "".join(f"{c:>12}" for c in columns)]
         for check in self.checks:
-            measured = "not measured" if check.measured is None else f"{check.measured:.6g}"
-            lines.append(
-                f"  {'ok ' if check.ok else 'OFF'}  {check.name}: {measured}, expected {check.expected:.6g} "
-                f"± {check.tolerance:.3g} ({check.protocol})"
-            )
-        lines += [f"  --   {reason}" for reason in self.left_out]
+            numbers = [_number(check.paper), _number(check.card), _number(check.measured, "not measured")]
+            numbers += [_number(check.difference, form=".1e"), _number(check.tolerance, form=".3g")]
+            cells = "".join(f"{number:>12}" for number in numbers)
+            lines.append(f"{'ok ' if check.ok else 'OFF'}  {check.name:{width}}{cells}  {check.protocol}")
+        lines += [f"--   {reason}" for reason in self.left_out]
         off = sum(not check.ok for check in self.checks)
         fine = "every number that was measured holds" if self.left_out else "every number holds"
         return "\n".join([*lines, f"{off} off" if off else fine])
@@ -90,8 +113,9 @@ def verify(
     0.01 nats of continuous data, and so are the other terms of the card, to `restate.TOLERANCES`; on the first
     `examples` of it, to 3 standard errors of the difference, by the card's spread. Where the data set is not prepared,
     the test images shipped with flowzoo stand in, and the report says so; where none may be shipped, the likelihood is
-    not measured, the report is not ok, and it says what to run. The other
-    numbers need no data set: they are measured on the shipped images, or else on samples of the flow.
+    not measured, the report is not ok, and it says what to run. The invertibility certificate is measured again on what
+    of its inputs is here: on test examples and samples it must keep to `bounds.BOUNDS`, whatever the card says; out of
+    distribution it must not exceed the card's tenfold.
 
     Args:
         name: what `flowzoo.load` takes.
@@ -110,8 +134,8 @@ def verify(
     if preset.metrics is None:
         why = "it is a recipe only" if preset.recipe_only else "it was not trained and published"
         raise CheckpointError(f"{preset.name} has no measured numbers{'' if preset.recipe_only else ' yet'}: {why}.")
-    flow, metric = load(name), preset.likelihood.metric
-    shipped = shipped_examples(preset)
+    flow, metric, paper = load(name), preset.likelihood.metric, _paper(preset)
+    shipped = test = shipped_examples(preset)
     try:
         test, source = official_test(preset, data_dir), "the official test split"
         checks = _likelihood(preset, flow, test, metric, examples)
@@ -119,17 +143,58 @@ def verify(
         if shipped is None:
             source, value = f"samples of the flow ({error})", preset.measured["value"]
             absent = "the data set is not here: see above"
-            checks = [Check(metric, value, None, preset.likelihood.tolerance, absent)]
+            checks = [Check(metric, value, None, preset.likelihood.tolerance, absent, value)]
         else:
             source = f"the {len(shipped[0])} test images shipped with flowzoo ({error})"
             checks = _likelihood(preset, flow, shipped, f"fixture_{metric}", examples)
-    checks += _exactness(preset, flow)
-    left_out = []
+    checks = [replace(check, paper=paper.get(check.name)) for check in checks]
+    again = {"certificate": certificate.certificate(flow, test)}
+    checks += _round_trips(again["certificate"], preset.certificate or {})
+    if others := elsewhere.elsewhere(preset, flow):
+        again["elsewhere"] = others
+        checks.append(_others(preset, others))
+    left_out = [] if "test" in again["certificate"] else ["the certificate of test inputs: the data set is not here"]
     if exhaustive or flow.dims <= LARGE:
         checks.append(_log_det(preset, flow))
     else:
         left_out.append(f"log_det_error: a Jacobian of {flow.dims:,} dimensions takes long; --exhaustive measures it")
-    return Report(preset.name, source, tuple(checks), tuple(left_out))
+    return Report(preset.name, source, tuple(checks), tuple(left_out), again)
+
+
+def renew(name: str | Path, report: Report) -> Preset:
+    """Write the certificate that `verify` measured into a preset's JSON, where it lies.
+
+    One that exceeds the bounds is written, too: the card must tell.
+
+    Args:
+        name: what was verified, without a revision.
+        report: of `verify`.
+
+    Raises:
+        CheckpointError: a number outside the certificate is off, or a part was not measured.
+        PresetError: `name` has a revision, which never changes.
+    """
+    if "@" in str(name) and not str(name).endswith(".json"):
+        raise PresetError(f"a revision never changes, got {name!r}. Renew a preset by its name alone.")
+    wrong = [check.name for check in report.checks if not check.ok and ", " not in check.name]
+    wrong += [] if "test" in report.again["certificate"] else ["the certificate of test inputs is not measured"]
+    if wrong:
+        raise CheckpointError(f"the card of {report.preset} is not renewed, as something is off: {', '.join(wrong)}.")
+    preset = Preset.read(name)
+    metrics = {key: value for key, value in preset.metrics.items() if key not in SUPERSEDED}
+    preset = replace(preset, metrics=metrics, **report.again)
+    preset.write(name if str(name).endswith(".json") else PRESETS / f"{name}.json")
+    return preset
+
+
+def _number(value: float | None, absent: str = "-", form: str = ".5g") -> str:
+    return absent if value is None else f"{value:{form}}"
+
+
+def _paper(preset: Preset) -> dict[str, float]:
+    """Metric -> the first published value; also of the test split, with which shipped images are compared."""
+    found = {entry["metric"]: entry["value"] for entry in reversed(preset.published)}
+    return found | {f"{metric} of the test split": value for metric, value in found.items()}
 
 
 def _likelihood(preset: Preset, flow: Flow, on: Examples, metric: str, most: int | None) -> list[Check]:
@@ -148,27 +213,38 @@ def _compared(name: str, card: dict, official: dict, values: np.ndarray, toleran
     mean, count, checks = float(values.mean()), len(values), []
     protocol = f"{count:,} examples, draws {card['draws']}, seed {card['seed']}"
     if count == card["examples"]:
-        checks = [Check(name, card["value"], mean, tolerance, f"{protocol}, same as the card's")]
+        checks = [Check(name, card["value"], mean, tolerance, f"{protocol}, same as the card's", card["value"])]
     if card is not official or not checks:
         spread = math.sqrt(1 + official["examples"] / count)  # the card's, as few examples don't tell theirs
         tolerance = STANDARD_ERRORS * official["standard_error"] * spread
         protocol = f"{protocol}; {STANDARD_ERRORS:g} standard errors of the difference"
-        checks.append(Check(f"{name} of the test split", official["value"], mean, tolerance, protocol))
+        value = official["value"]
+        checks.append(Check(f"{name} of the test split", value, mean, tolerance, protocol, value))
     return checks
 
 
-def _exactness(preset: Preset, flow: Flow) -> list[Check]:
-    (x, condition), what = inputs(preset, flow)
-    rate = preset.metrics["non_finite_samples"]["value"]
-    return [
-        Check(
-            "reconstruction_error", 0.0, reconstruction_error(flow, x, condition), RECONSTRUCTION, f"{len(x)} {what}"
-        ),
-        Check("non_finite_samples", rate, non_finite_rate(flow, len(x), condition), 0.0, f"{len(x)} samples at T = 1"),
-    ]
+def _round_trips(found: Certificate, card: Certificate) -> list[Check]:
+    checks = []
+    for kind, entry in found.items():
+        for key, bound in BOUNDS.items():
+            told = card.get(kind, {}).get(key)
+            if kind not in PROMISED:
+                if key not in entry:
+                    continue  # no row is finite: the rate says so
+                bound = None if told is None else max(LOOSE * told, bound or SHARE)
+            checks.append(Check(f"{key}, {kind.replace('_', ' ')}", 0.0, entry.get(key), bound, entry["inputs"], told))
+    return checks
+
+
+def _others(preset: Preset, found: dict[str, Any]) -> Check:
+    name, now = f"{preset.likelihood.metric} of {found['dataset']}", found["other"]
+    told = (preset.elsewhere or {}).get("other", {}).get("value")
+    expected, tolerance = (now["value"], None) if told is None else (told, preset.likelihood.tolerance)
+    return Check(name, expected, now["value"], tolerance, f"{now['examples']} test images shipped with flowzoo", told)
 
 
 def _log_det(preset: Preset, flow: Flow) -> Check:
     (x, condition), _ = inputs(preset, flow)
     error = log_det_error(flow, x[:1], None if condition is None else condition[:1])
-    return Check("log_det_error", 0.0, error, LOG_DET, "against autodiff, 1 example, nats")
+    card = preset.metrics.get("log_det_error", {}).get("value")
+    return Check("log_det_error", 0.0, error, LOG_DET, "against autodiff, 1 example, nats", card)

@@ -4,7 +4,9 @@ import json
 import os
 import shutil
 import socket
+from unittest import mock
 
+import numpy as np
 import pytest
 
 import flowzoo
@@ -12,7 +14,7 @@ from flowzoo.errors import CheckpointError, HubError, PresetError
 from flowzoo.files import sha256
 from flowzoo.zoo import cache as caches
 from flowzoo.zoo import hub as hubs
-from flowzoo.zoo import index, mirrors, store
+from flowzoo.zoo import index, mirrors, store, verify
 from flowzoo.zoo.preset import Preset
 from tests.zoo import server, tiny, trees
 
@@ -166,6 +168,20 @@ def test_what_was_not_measured_is_not_published(tmp_path):
         path = tiny.edit(trees.publish(tmp_path, name=f"without-{name}"), lambda record, name=name: record.pop(name))
         with pytest.raises(CheckpointError, match="has no measured numbers, so no hub gets it"):
             hubs.write_tree([good, path], tmp_path / "hub")
+    for change, message in (
+        (
+            lambda record: record.pop("certificate"),
+            "has no invertibility certificate, so no hub gets it. Run: flowzoo verify",
+        ),
+        (lambda record: record["certificate"].pop("test"), "has no invertibility certificate"),
+        (
+            lambda record: record["certificate"]["sampled"].update(log_det_error=0.1),
+            "does not invert, so no hub gets it: log_det",
+        ),
+    ):
+        path = tiny.edit(trees.publish(tmp_path, name="uncertified"), change)
+        with pytest.raises(CheckpointError, match=message):
+            hubs.write_tree([good, path], tmp_path / "hub")
     with pytest.raises(CheckpointError, match="it is a recipe only"):
         hubs.write_tree(["glow-cifar10-paper"], tmp_path / "hub")
     damaged = trees.publish(tmp_path, name="damaged")
@@ -177,8 +193,28 @@ def test_what_was_not_measured_is_not_published(tmp_path):
 
 def test_the_tool_writes_a_hub(tmp_path, fresh_process):
     code = "import runpy, sys; runpy.run_path('tools/publish_hub.py', run_name='__main__')"
-    assert fresh_process(code, f"--folder={tmp_path / 'hub'}", OWN) == f"{OWN}: revisions 1\n"
+    assert fresh_process(code, "--noverify", f"--folder={tmp_path / 'hub'}", OWN) == f"{OWN}: revisions 1\n"
     assert set(index.parse((tmp_path / "hub" / index.INDEX).read_bytes(), "index")) == {OWN}
+
+
+def test_a_flow_goes_through_a_hub_from_training_to_load(altered, cache, tmp_path, monkeypatch):
+    """Publish, verify, write the tree; load the same flow from file:// and http://. A card that lies is refused."""
+    monkeypatch.setattr(verify, "official_test", lambda *_: (flowzoo.data.fixture("fashion_mnist")[0][:64], None))
+    record, off = json.loads(altered.read_text()), verify.Check("bits_per_dim", 1.0, 2.0, 0.1, "")
+    with monkeypatch.context() as patch:
+        patch.setattr(verify, "verify", lambda *_, **__: verify.Report("tiny", "test", (off,)))
+        with pytest.raises(CheckpointError, match=r"(?s)OFF  bits_per_dim .*The card of tiny is not verified"):
+            hubs.write_verified([altered], tmp_path / "hub")
+    assert not (tmp_path / "hub").exists()
+    assert hubs.write_verified([altered], tmp_path / "hub") == {"tiny": {"1": mock.ANY}}
+    images = flowzoo.data.fixture("fashion_mnist")[0][:4]
+    expected = flowzoo.load(altered).score(images)
+    with server.serving(tmp_path / "hub") as running:
+        for url in ((tmp_path / "hub").as_uri(), running.url):
+            shutil.rmtree(cache, ignore_errors=True)
+            flowzoo.set_hub(url)
+            assert flowzoo.card("tiny@1").to_dict() == record
+            np.testing.assert_array_equal(flowzoo.load("tiny@1").score(images), expected)
 
 
 def test_a_failed_write_leaves_the_former_hub(tmp_path, monkeypatch):

@@ -1,11 +1,22 @@
-"""MODEL_CARDS.md and the README's table are what the presets say."""
+"""MODEL_CARDS.md, the pages of docs/models and the README's table are what the presets say."""
 
 from pathlib import Path
 
 import pytest
 
+from flowzoo.zoo import card_pictures
+from flowzoo.zoo.architecture import architecture
 from flowzoo.zoo.card import summary
-from flowzoo.zoo.markdown import BEGIN, END, markdown_card, markdown_cards, preset_table, readme_with_table
+from flowzoo.zoo.markdown import (
+    BEGIN,
+    END,
+    PAGES,
+    markdown_cards,
+    markdown_gallery,
+    preset_table,
+    readme_with_table,
+)
+from flowzoo.zoo.page import markdown_page
 from flowzoo.zoo.preset import Preset, list_presets
 from tests.zoo import records
 
@@ -26,8 +37,41 @@ def test_readme_table_is_up_to_date():
     assert readme == readme_with_table(readme, shipped()), AGAIN
 
 
+def test_pages_are_up_to_date():
+    folder = ROOT / PAGES
+    pages = {f"{preset.name}.md": markdown_page(preset) for preset in shipped()} | {
+        "index.md": markdown_gallery(shipped())
+    }
+    assert {path.name: path.read_text(encoding="utf-8") for path in folder.glob("*.md")} == pages, AGAIN
+    drawn = {}
+    for preset in shipped():
+        drawn |= {name: source for name, (source, _) in card_pictures.sources(preset, ROOT / "checkpoints").items()}
+    there = {path.relative_to(folder).as_posix(): card_pictures.digest(path) for path in folder.glob("*/*.png")}
+    assert there == drawn, AGAIN
+
+
+def test_pictures_are_drawn_once(tmp_path):
+    (tmp_path / "tiny").mkdir()
+    (tmp_path / "tiny" / "history.csv").write_text(
+        "step,seconds,loss,learning_rate,validation_nats\n1,2,3,4,5\n2,4,3,4,4\n"
+    )
+    scores = {"value": 3.0, "standard_error": 0.1, "examples": 4, "counts": [1, 2, 1]}
+    other = {"dataset": "mnist", "low": 1.0, "high": 4.0, "own": scores, "other": scores | {"value": 2.0}}
+    preset = Preset.from_dict(records.published() | {"elsewhere": other})
+    for name, (source, draw) in card_pictures.sources(preset, tmp_path).items():
+        path = tmp_path / name
+        card_pictures.write(path, source, draw)
+        assert card_pictures.digest(path) == source and path.stat().st_size < 60_000
+        card_pictures.write(path, source, None)  # the same again: nothing is drawn
+        assert f"]({name})" in markdown_page(preset)
+    text = markdown_page(preset)
+    assert (
+        "It scores `mnist`, which it never saw, higher than its own data. Measured: 2.000 ± 0.100 bits/dim on 4" in text
+    )
+
+
 def test_a_card_tells_the_protocol():
-    text = markdown_card(Preset.from_dict(records.published()))
+    text = markdown_page(Preset.from_dict(records.published()))
     for needed in (
         "3.0000 ± 0.0100",
         "lower_bound",
@@ -38,23 +82,41 @@ def test_a_card_tells_the_protocol():
         "1,234",
     ):
         assert needed in text
-    for needed in ("code Apache-2.0, weights Apache-2.0, data MIT", "arXiv:1807.03039", "--preset=tiny"):
+    for needed in ("| licence of the weights | Apache-2.0 |", "| licence of the data | MIT |", "arXiv:1807.03039"):
         assert needed in text
+    assert "--preset=tiny" in text and "Glow: 1 scales of 2 steps" in text
+
+
+def test_a_card_has_the_certificate_and_what_fails():
+    record = records.published()
+    assert "| sampled | 1.0e-06 | 1.0e-04 | 0.0% | the first 64 |" in markdown_page(Preset.from_dict(record))
+    assert "Known failures" not in markdown_page(Preset.from_dict(record))
+    record["certificate"]["out_of_distribution"] |= {"reconstruction_error": 0.5, "non_finite_rate": 0.25}
+    record["known_failures"] = ["Zeros are drawn as sixes."]
+    text = markdown_page(Preset.from_dict(record))
+    assert "- Out of distribution, its reconstruction_error is 5.0e-01, more than the 0.001 that" in text
+    assert "its non_finite_rate is 2.5e-01" in text and "- Zeros are drawn as sixes.\n" in text
+
+
+def test_every_preset_is_described_in_words():
+    for preset in shipped():
+        text = architecture(preset)
+        assert str(preset.config["depth"]) in text and "several" not in text and "The family" not in text
 
 
 def test_an_untrained_preset_claims_nothing():
     preset = Preset.from_dict(records.untrained())
     assert "not measured yet" in summary(preset)
     assert "not trained yet" in preset_table([preset])
-    assert "samples.png" not in markdown_card(preset)
+    assert "samples.png" not in markdown_page(preset)
 
 
 def test_a_recipe_only_is_marked():
     preset = Preset.from_dict(records.untrained() | {"recipe_only": True, "parameters": 1234})
-    text = markdown_card(preset)
+    text = markdown_page(preset)
     assert "**Recipe only: there are no weights.**" in text and "| parameters | 1,234 |" in text
-    assert "flowzoo verify" not in text and "samples.png" not in text and "### Train it\n" in text
-    assert "recipe only, no weights | 1,234" in preset_table([preset])
+    assert "flowzoo verify" not in text and "samples.png" not in text and "## Train it\n" in text
+    assert "recipe only | 1,234" in preset_table([preset])
     assert "bits/dim   recipe only: there are no weights" in summary(preset)
 
 
@@ -62,10 +124,10 @@ def test_restrictions_of_the_data_are_plain_to_see():
     record = records.published()
     record["licence"]["data"] = "CelebA agreement: non-commercial research purposes only"
     preset = Preset.from_dict(record)
-    assert "**Restricted: non-commercial research only, by the licence of the data.**" in markdown_card(preset)
+    assert "**Restricted: non-commercial research only, by the licence of the data.**" in markdown_page(preset)
     assert "fashion_mnist; non-commercial research only" in preset_table([preset])
     assert "restricted non-commercial research only" in summary(preset)
-    assert "estricted" not in markdown_card(Preset.from_dict(records.published()))
+    assert "estricted" not in markdown_page(Preset.from_dict(records.published()))
 
 
 def test_a_part_of_a_data_set_is_named():
@@ -73,8 +135,8 @@ def test_a_part_of_a_data_set_is_named():
     record["dataset"]["name"] = "celeb_a_subset"
     preset = Preset.from_dict(record)
     start = "celeb_a_subset, 8 bits (14,283 of the 162,770 training images, 780"
-    assert f"| data | {start}" in markdown_card(preset) and f"  data       {start}" in summary(preset)
-    assert "fashion_mnist, 8 bits |" in markdown_card(Preset.from_dict(records.published()))
+    assert f"| data | {start}" in markdown_page(preset) and f"  data       {start}" in summary(preset)
+    assert "fashion_mnist, 8 bits |" in markdown_page(Preset.from_dict(records.published()))
 
 
 def test_memory_and_start_of_a_training():
@@ -82,7 +144,7 @@ def test_memory_and_start_of_a_training():
     record["provenance"] |= {"peak_memory_bytes": 3 * 2**29, "peak_gpu_memory_bytes": 2**30, "init_from": "glow-mnist"}
     text = "2 steps in 0.02 h on 2 CPU cores"
     more = ", at most 1.50 GiB of memory, at most 1.00 GiB of GPU memory, from the weights of glow-mnist"
-    assert f"| trained | {text}{more} |" in markdown_card(Preset.from_dict(record))
+    assert f"{text}{more}; tensorflow" in markdown_page(Preset.from_dict(record))
     assert f"trained    {text}\n" in summary(Preset.from_dict(records.published()))
 
 

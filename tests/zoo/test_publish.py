@@ -9,6 +9,7 @@ from flowzoo import training
 from flowzoo.errors import CheckpointError, PresetError
 from flowzoo.training.model import build
 from flowzoo.zoo import publish
+from flowzoo.zoo.bounds import failures
 from flowzoo.zoo.preset import Preset
 from tests.zoo import records, tiny
 
@@ -32,6 +33,8 @@ def test_a_finished_run_is_published(untrained, tmp_path):
     assert preset.metrics["bits_per_dim"]["weights"] == "ema"
     assert preset.metrics["bits_per_dim"]["examples"] == 64
     assert preset.metrics["fixture_bits_per_dim"]["examples"] == 256
+    assert set(preset.certificate) == {"test", "sampled", "out_of_distribution"} and not failures(preset.certificate)
+    assert preset.elsewhere["dataset"] == "mnist" and sum(preset.elsewhere["other"]["counts"]) == 256
     assert sorted(path.name for path in (tmp_path / "tiny").iterdir()) == sorted(preset.files)
     with Image.open(tmp_path / "tiny" / "samples.png") as picture:
         assert picture.size == (8 * 28 * 2, 12 * 28 * 2)
@@ -53,6 +56,19 @@ def test_a_worse_run_needs_force(altered, tmp_path):
     flowzoo.load(altered)
     publish.publish(altered, worse, force=True)
     assert altered.read_text() != before
+
+
+def test_a_flow_that_does_not_invert_needs_force(altered, tmp_path, monkeypatch):
+    preset, before = Preset.read(altered), altered.read_text()
+    broken = {kind: records.ROUND_TRIP | {"log_det_error": 0.1} for kind in ("test", "out_of_distribution")}
+    numbers = {"metrics": preset.metrics, "certificate": broken}
+    monkeypatch.setattr(publish, "measured", lambda *_, **__: numbers)
+    run = tiny.finished_run(tmp_path / "run", preset)
+    with pytest.raises(
+        CheckpointError, match=r"must invert: log_det_error of test inputs is 0\.1, more than 0\.05\. .*--force"
+    ):
+        publish.publish(altered, run)
+    assert altered.read_text() == before
 
 
 def test_another_models_run_is_refused(altered, tmp_path):
@@ -107,11 +123,10 @@ def test_a_data_set_of_which_nothing_is_shipped(tmp_path):
     record = records.untrained() | {"config": tiny.CONFIG}
     record["dataset"]["name"] = "celeb_a_subset"
     path = records.write(tmp_path / "tiny.json", record)
-    metrics = publish.publish(path, tiny.finished_run(tmp_path / "run", Preset.read(path))).metrics
-    assert set(metrics) == {"bits_per_dim", "reconstruction_error", "log_det_error", "non_finite_samples"}
-    assert "64 samples of the flow at T = 0.7" in metrics["reconstruction_error"]["note"]
-    assert metrics["reconstruction_error"]["value"] < 1e-3
-    assert metrics["log_det_error"]["value"] < 0.05
+    preset = publish.publish(path, tiny.finished_run(tmp_path / "run", Preset.read(path)))
+    assert set(preset.metrics) == {"bits_per_dim", "log_det_error"} and preset.elsewhere is None
+    assert "samples of the flow at T = 0.7" in preset.metrics["log_det_error"]["note"]
+    assert preset.metrics["log_det_error"]["value"] < 0.05
 
 
 def test_keys_that_a_recipe_leaves_out_are_their_defaults(tmp_path):

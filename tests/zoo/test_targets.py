@@ -14,7 +14,7 @@ from flowzoo.cli.main import BAD_INPUT, OK, main
 from flowzoo.data import arrays, specs
 from flowzoo.zoo import measure, publish
 from flowzoo.zoo.card import summary
-from flowzoo.zoo.markdown import markdown_card
+from flowzoo.zoo.page import markdown_page
 from flowzoo.zoo.preset import Preset
 from flowzoo.zoo.restate import restated
 from tests.zoo import records, tiny
@@ -67,9 +67,11 @@ def test_the_divergence_is_on_the_card(published):
     assert card["standard_error"] == pytest.approx(terms.std(ddof=1) / 1000**0.5, rel=1e-4)
     assert (card["split"], card["examples"], card["kind"]) == ("test", 1000, "exact")
     value = f"{card['value']:.4f} ± {card['standard_error']:.4f}"
-    text = markdown_card(preset)
+    text = markdown_page(preset)
     assert f"| kl_divergence | {value} |" in text and f"  kl, nats   {value} on" in summary(preset)
-    assert "![density of the flow, its samples at T = 1, and the true density](checkpoints/tiny/samples.png)" in text
+    assert (
+        "![density of the flow, its samples at T = 1, and the true density](../../checkpoints/tiny/samples.png)" in text
+    )
     assert "fetch_data" not in text and "python tools/train.py --preset=tiny" in text
 
 

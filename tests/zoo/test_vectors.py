@@ -14,7 +14,8 @@ from flowzoo.training.recipe import Recipe
 from flowzoo.training.sources import Sources
 from flowzoo.zoo import publish
 from flowzoo.zoo.card import summary
-from flowzoo.zoo.markdown import markdown_card, preset_table
+from flowzoo.zoo.markdown import preset_table
+from flowzoo.zoo.page import markdown_page
 from flowzoo.zoo.preset import Preset
 from tests.zoo import records, tiny
 
@@ -53,7 +54,7 @@ def altered(published, tmp_path):
 
 def test_what_is_published(published):
     preset = flowzoo.card(published)
-    assert set(preset.metrics) == {"log_likelihood", "reconstruction_error", "log_det_error", "non_finite_samples"}
+    assert set(preset.metrics) == {"log_likelihood", "log_det_error"}
     assert set(preset.files) == {"model.weights.h5", "samples.png", "history.csv"}
     assert {path.name for path in published.with_suffix("").iterdir()} == set(preset.files)
     assert preset.files["samples.png"]["bytes"] < 200_000
@@ -62,7 +63,7 @@ def test_what_is_published(published):
     assert preset.measured["value"] == pytest.approx(scores.mean(), rel=1e-6)
     assert preset.measured["standard_error"] == pytest.approx(scores.std(ddof=1) / 10, rel=1e-4)
     assert (preset.measured["split"], preset.measured["examples"], preset.measured["kind"]) == ("test", 100, "exact")
-    assert preset.metrics["reconstruction_error"]["note"].startswith("largest |decode(encode(y)) - y|, in units of the")
+    assert preset.certificate["out_of_distribution"]["inputs"] == "the first 64 of the test split times 5"
     measured = training.evaluate(flowzoo.load(published), preset.dataset)
     assert (measured["metric"], measured["bits"]) == ("log_likelihood", 0)
     assert measured["value"] == pytest.approx(preset.measured["value"])
@@ -93,7 +94,7 @@ def test_cards_show_nats(published):
     assert f"{value:.3f} nats |" in preset_table([preset])
     assert f"  nats       {value:.4f} ± " in summary(preset) and "bits/dim" not in summary(preset)
     assert "data       bsds300, continuous" in summary(preset)
-    text = markdown_card(preset)
+    text = markdown_page(preset)
     assert f"| log_likelihood | {value:.4f} ± " in text and "continuous data, T = 1" in text
     assert "![pair plot of the first features of samples at T = 1](" in text and "interpolations.png" not in text
 

@@ -1,15 +1,17 @@
 """Verify: an honest card holds, and a number that is off is found."""
 
+import dataclasses
 import json
 import math
 
 import pytest
 
 import flowzoo
-from flowzoo.errors import CheckpointError
+from flowzoo.cli.main import BAD_INPUT, CHECK_FAILED, OK, main
+from flowzoo.errors import CheckpointError, PresetError
 from flowzoo.zoo import verify
 from flowzoo.zoo.verify import Check
-from tests.zoo import tiny
+from tests.zoo import records, tiny
 
 
 def named(report):
@@ -21,13 +23,18 @@ def test_an_honest_card_holds_on_the_shipped_images(published, tmp_path):
     assert report.ok, str(report)
     assert "256 test images shipped with flowzoo" in report.data
     assert "fetch_data.py" in report.data
-    assert set(named(report)) == {
-        "bits_per_dim",
-        "bits_per_dim of the test split",
-        "reconstruction_error",
-        "log_det_error",
-        "non_finite_samples",
+    round_trips = {
+        f"{key}, {kind}"
+        for key in ("reconstruction_error", "log_det_error", "non_finite_rate")
+        for kind in ("test", "sampled", "out of distribution")
     }
+    likelihoods = {"bits_per_dim", "bits_per_dim of the test split", "bits_per_dim of mnist"}
+    assert set(named(report)) == likelihoods | round_trips | {"log_det_error"}
+    assert named(report)["bits_per_dim of the test split"].paper == 2.9
+    table = str(report).splitlines()
+    assert table[1].split() == ["paper", "card", "now", "difference", "allowed"]
+    card = flowzoo.card(published).metrics["bits_per_dim"]["value"]
+    assert any(line.startswith("ok   bits_per_dim of the test split") and f"{card:.5g}" in line for line in table)
     assert report.to_dict()["ok"] is True
     assert "every number holds" in str(report)
 
@@ -41,6 +48,8 @@ def test_a_wrong_number_is_found(altered, tmp_path):
     assert not report.ok
     assert [check.name for check in report.checks if not check.ok] == ["bits_per_dim", "bits_per_dim of the test split"]
     assert "OFF  bits_per_dim" in str(report)
+    with pytest.raises(CheckpointError, match="is not renewed, as something is off: bits_per_dim"):
+        verify.renew(altered, report)
 
 
 def test_the_official_split_is_used_when_it_is_there(published, monkeypatch):
@@ -88,6 +97,49 @@ def test_an_honest_card_holds_on_very_few_examples(published, monkeypatch, count
     assert named(report)["bits_per_dim of the test split"].tolerance == pytest.approx(expected)
 
 
+def test_the_certificate_of_an_older_card_is_renewed(altered, tmp_path):
+    whole = flowzoo.card(altered)
+
+    def age(record):
+        del record["certificate"], record["elsewhere"]
+        record["metrics"] |= {"reconstruction_error": {"value": 1e-6, "note": ""}}
+
+    report = flowzoo.verify(tiny.edit(altered, age), data_dir=str(tmp_path))
+    assert report.ok and named(report)["reconstruction_error, test"].card is None
+    assert verify.renew(altered, report) == flowzoo.card(altered)
+    assert set(flowzoo.card(altered).metrics) == set(whole.metrics)
+    for kind, entry in flowzoo.card(altered).certificate.items():
+        assert set(entry) == set(whole.certificate[kind]) and entry["inputs"] == whole.certificate[kind]["inputs"]
+    off = verify.Check("log_det_error, sampled", 0.0, 9.0, 0.05, "")  # the card must tell
+    assert verify.renew(altered, dataclasses.replace(report, checks=(off,))) == flowzoo.card(altered)
+    assert flowzoo.card(altered).elsewhere["other"]["value"] == pytest.approx(whole.elsewhere["other"]["value"])
+    with pytest.raises(PresetError, match="a revision never changes"):
+        verify.renew("glow-mnist@1", report)
+
+
+def test_several_presets_by_the_command(capsys, monkeypatch):
+    good, off = (verify.Check("bits_per_dim", 3.0, value, 0.1, "p", 3.0, 2.9) for value in (3.0, 4.0))
+    reports = {"a": verify.Report("a", "test", (good,)), "b": verify.Report("b", "test", (off,))}
+    monkeypatch.setattr(flowzoo, "verify", lambda name, **_: reports[name], raising=False)
+    monkeypatch.setattr(flowzoo, "list_presets", lambda weights: ["a", "b"], raising=False)
+    assert main(["verify", "a"]) == OK
+    assert main(["verify", "a", "b"]) == main(["verify", "--all", "--json"]) == CHECK_FAILED
+    out = capsys.readouterr().out
+    assert "OFF  bits_per_dim         2.9           3           4     1.0e+00         0.1  p" in out
+    assert [report["ok"] for report in json.loads(out[out.index("[") :])] == [True, False]
+    assert main(["verify"]) == main(["verify", "a", "--all"]) == BAD_INPUT
+    assert "name presets or pass --all, and not both" in capsys.readouterr().err
+
+
+def test_out_of_distribution_the_card_is_the_bound():
+    card = {kind: dict(records.ROUND_TRIP) for kind in ("sampled", "out_of_distribution")}
+    worse = {kind: entry | {"reconstruction_error": 0.5} for kind, entry in card.items()}
+    for told, expected in ((card, [False, True, True] * 2), (worse, [False, True, True] + [True] * 3)):
+        checks = verify._round_trips(worse, told)
+        assert [check.ok for check in checks] == expected
+        assert checks[0].difference == pytest.approx(0.5 - told["sampled"]["reconstruction_error"])
+
+
 @pytest.fixture
 def faces(altered):
     """A preset of a data set of which nothing is shipped, as `publish` leaves it."""
@@ -103,9 +155,12 @@ def test_without_any_image_the_likelihood_is_missing_not_fine(faces, tmp_path):
     report = flowzoo.verify(faces, data_dir=str(tmp_path))
     assert [check.name for check in report.checks if not check.ok] == ["bits_per_dim"]
     assert named(report)["bits_per_dim"].measured is None
-    assert "OFF  bits_per_dim: not measured, expected" in str(report)
+    assert "not measured" in str(report).split("OFF  bits_per_dim")[1].splitlines()[0]
     assert f"Run: python tools/fetch_data.py --dataset=celeb_a_subset --data_dir={tmp_path}" in str(report)
-    assert "64 samples of the flow at T = 0.7" in named(report)["reconstruction_error"].protocol
+    assert "reconstruction_error, sampled" in named(report) and "reconstruction_error, test" not in named(report)
+    assert "the certificate of test inputs: the data set is not here" in report.left_out
+    with pytest.raises(CheckpointError, match=r"something is off: bits_per_dim, the certificate of test inputs"):
+        verify.renew(faces, report)
     json.dumps(report.to_dict(), allow_nan=False)
 
 
@@ -114,4 +169,4 @@ def test_with_the_data_set_no_shipped_image_is_needed(faces, monkeypatch):
     monkeypatch.setattr("flowzoo.zoo.verify.official_test", lambda preset, data_dir: (images[:64], None))
     report = flowzoo.verify(faces)
     assert report.ok, str(report)
-    assert len(report.checks) == 4
+    assert len(report.checks) == 11

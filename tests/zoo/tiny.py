@@ -29,9 +29,9 @@ def publish(folder: Path, **config) -> Path:
     preset = Preset.from_dict(records.untrained() | {"config": CONFIG | config})
     flow = random_flow(preset)
     x, condition = shipped_examples(preset)
-    metrics = measured(preset, flow, (x[:64], condition), weights="raw")
+    numbers = measured(preset, flow, (x[:64], condition), weights="raw")
     write_files(flow, folder / "tiny", dataset=preset.dataset, history=b"step,loss\n")
-    recorded(preset, flow, folder / "tiny", metrics, records.published()["provenance"]).write(folder / "tiny.json")
+    recorded(preset, flow, folder / "tiny", numbers, records.published()["provenance"]).write(folder / "tiny.json")
     return folder / "tiny.json"
 
 
