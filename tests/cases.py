@@ -202,7 +202,10 @@ FLOWS = {  # name: (family, flat configuration)
     "glow-condition": ("glow", {"event_shape": (4, 4, 1), "condition_features": 3, **_tiny}),
     "glow-variational": ("glow", {"event_shape": (4, 4, 1), "noise_depth": 2, "noise_hidden": 4, **_tiny}),
     "glow-vector": ("glow", {"event_shape": (2,), "bits": 0, "depth": 1, "hidden": 8, "seed": 5}),
-    "nice": ("nice", {"event_shape": (2,), "hidden": 8, "base": "logistic", "seed": 5}),
+    "nice-condition": (
+        "nice",
+        {"event_shape": (2,), "hidden": 8, "base": "logistic", "condition_features": 3, "seed": 5},
+    ),
     "nice-image": ("nice", {"event_shape": (4, 4, 1), "bits": 8, "depth": 2, "hidden": 8, "seed": 5}),
     "maf": ("maf", {"event_shape": (2,), "depth": 2, "hidden": 8, "seed": 5}),
     "maf-classes": (
@@ -216,11 +219,17 @@ FLOWS = {  # name: (family, flat configuration)
             **_small,
         },
     ),
-    "maf-mog": ("maf-mog", {"event_shape": (2,), "components": 3, **_small, "depth": 1, "hidden": 8}),
+    "maf-mog-classes": (
+        "maf-mog",
+        {"event_shape": (2,), "classes": 3, "components": 3, **_small, "depth": 1, "hidden": 8},
+    ),
     "maf-image": ("maf", {"event_shape": (3, 3, 1), "bits": 8, "depth": 1, "hidden": 9, "alpha": 0.05, "seed": 5}),
     "iaf-condition": ("iaf", {"event_shape": (2,), "depth": 2, "hidden": 8, "condition_features": 3, "seed": 5}),
-    "nsf-ar": ("nsf-ar", {"event_shape": (2,), "depth": 1, "hidden": 8, "bins": 4, "seed": 5}),
-    "nsf-coupling": ("nsf-coupling", {"event_shape": (2,), "depth": 2, "hidden": 8, "bins": 4, "seed": 5}),
+    "nsf-ar-classes": ("nsf-ar", {"event_shape": (2,), "depth": 1, "hidden": 8, "bins": 4, "classes": 3, "seed": 5}),
+    "nsf-coupling-condition": (
+        "nsf-coupling",
+        {"event_shape": (2,), "depth": 2, "hidden": 5, "bins": 4, "condition_features": 3, "seed": 5},
+    ),
     "nsf-coupling-image": ("nsf-coupling", {"event_shape": (4, 4, 1), "bits": 8, "bins": 4, **_tiny}),
     "glow-additive": ("glow", {"event_shape": (4, 4, 2), "bits": 5, "coupling": "additive", **_tiny}),
 }

@@ -13,7 +13,9 @@ from flowzoo.zoo.diagnose import LayerReport, Report
 from tests import cases
 
 
-@pytest.mark.parametrize("name", ["glow-classes", "maf-mog", "iaf-condition", "nsf-coupling", "planar-classes"])
+@pytest.mark.parametrize(
+    "name", ["glow-classes", "maf-mog-classes", "iaf-condition", "nsf-coupling-condition", "planar-classes"]
+)
 def test_sound_flows_invert_in_every_layer(name, monkeypatch):
     monkeypatch.setattr(sys.modules[Report.__module__], "ITERATIONS", 2)  # stretches are tested below
     flow, (x, condition) = cases.flow(name), cases.flow_data(name)
