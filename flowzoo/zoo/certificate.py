@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 COUNT = 64  # rows of each kind of input
 FAR = 5.0  # times the test examples, of continuous data
+EXPLODED = 10.0  # data ranges, of integers: so far from its data no flow is asked to invert
 
 
 def certificate(flow: Flow, test: Examples | None) -> Certificate:
@@ -34,11 +35,12 @@ def certificate(flow: Flow, test: Examples | None) -> Certificate:
     Returns:
         For each kind of input: what it is, how many, the largest |decode(encode(y)) - y|, the largest
         |log_det of encode + log_det of decode| in nats, both of the rows that stay finite, and the share of the others.
+        Integers that became numbers beyond `EXPLODED` data ranges are left out; their share is told if there are any.
     """
     labels = np.arange(COUNT, dtype=np.int32) % flow.classes if flow.classes else None
     errors = _errors(flow)
     return {
-        kind: {"inputs": what} | _summary(errors(y, _ready(flow, condition)))
+        kind: {"inputs": what} | _summary(*errors(y, _ready(flow, condition)), _exploded(flow, y))
         for kind, what, y, condition in _inputs(flow, test, labels)
     }
 
@@ -97,11 +99,17 @@ def _errors(flow: Flow) -> Callable:
     return errors
 
 
-def _summary(rows: tuple[tf.Tensor, tf.Tensor, tf.Tensor]) -> dict[str, Any]:
+def _exploded(flow: Flow, y: tf.Tensor) -> np.ndarray:
+    """Which rows lie far beyond the data range, which continuous data don't have."""
+    furthest = tf.reduce_max(tf.abs(tf.reshape(y, [tf.shape(y)[0], -1])), axis=1).numpy()
+    return (furthest > EXPLODED) & (flow.bits > 0)
+
+
+def _summary(largest: tf.Tensor, off: tf.Tensor, finite: tf.Tensor, exploded: np.ndarray) -> dict[str, Any]:
     """`schema.ROUND_TRIP` but for the inputs; no errors if no row is finite."""
-    largest, off, finite = (part.numpy() for part in rows)
-    found = {"examples": len(finite)}
-    if finite.any():
-        found["reconstruction_error"] = float(largest[finite].max())
-        found["log_det_error"] = float(off[finite].max())
-    return found | {"non_finite_rate": float(1.0 - finite.mean())}
+    found, sound = {"examples": len(exploded)}, finite.numpy() & ~exploded
+    if sound.any():
+        found["reconstruction_error"] = float(largest.numpy()[sound].max())
+        found["log_det_error"] = float(off.numpy()[sound].max())
+    found["non_finite_rate"] = float(1.0 - finite.numpy().mean())
+    return found | ({"exploded_rate": float(exploded.mean())} if exploded.any() else {})

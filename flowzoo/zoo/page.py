@@ -2,7 +2,7 @@
 
 from flowzoo.data import specs
 from flowzoo.zoo.architecture import architecture
-from flowzoo.zoo.bounds import BOUNDS, PROMISED, failures
+from flowzoo.zoo.bounds import BOUNDS, PROMISED, entry_value, failures
 from flowzoo.zoo.card import RECIPE_ONLY, data_text, paper_text, protocol_text, restriction_text, training_text
 from flowzoo.zoo.preset import Preset
 from flowzoo.zoo.table import table
@@ -15,8 +15,8 @@ data of the same shape. The model knows only its training data, and a log-likeli
 normal: flows are known to give some other data sets a higher one (Nalisnick et al. 2019, arXiv:1810.09136)."""
 
 CERTIFICATE = """Largest errors over the rows that stay finite, in float32: |decode(encode(y)) - y| {unit}; |log_det of
-encode + log_det of decode| in nats. On test inputs and samples the bounds are {bounds};
-out of distribution nothing is promised."""
+encode + log_det of decode| in nats. Rows more than ten data ranges out count as exploded and have no part in the
+errors. On test inputs and samples the bounds are {bounds}; out of distribution nothing is promised."""
 
 KINDS = {"test": "test", "sampled": "sampled", "out_of_distribution": "out of distribution"}
 
@@ -92,10 +92,12 @@ def _certificate(preset: Preset) -> list[str]:
         errors = [
             f"{entry[key]:.1e}" if key in entry else "none finite" for key in ("reconstruction_error", "log_det_error")
         ]
-        rows.append((KINDS[kind], *errors, f"{entry['non_finite_rate']:.1%}", entry["inputs"]))
+        rates = (f"{entry_value(entry, key):.1%}" for key in ("non_finite_rate", "exploded_rate"))
+        rows.append((KINDS[kind], *errors, *rates, entry["inputs"]))
     unit = "with the data range 1" if preset.dataset["bits"] else "in units of the data"
-    bounds = "{reconstruction_error:g}, {log_det_error:g} and no row that is not finite".format_map(BOUNDS)
-    header = ("inputs", "reconstruction", "log_det, nats", "not finite", "what they are")
+    bounds = "{reconstruction_error:g}, {log_det_error:g}, no row that is not finite and {exploded_rate:.0%} exploded"
+    bounds = bounds.format_map(BOUNDS)
+    header = ("inputs", "reconstruction", "log_det, nats", "not finite", "exploded", "what they are")
     return [f"## Invertibility certificate\n\n{CERTIFICATE.format(unit=unit, bounds=bounds)}\n\n{table(header, rows)}"]
 
 

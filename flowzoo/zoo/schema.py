@@ -75,6 +75,7 @@ ROUND_TRIP = {  # of `flowzoo.zoo.certificate`
     "reconstruction_error": Default(NUMBER),
     "log_det_error": Default(NUMBER),
     "non_finite_rate": NUMBER,
+    "exploded_rate": Default(NUMBER),
 }
 SCORES = {"value": NUMBER, "standard_error": NUMBER, "examples": int, "counts": [int]}  # of `flowzoo.zoo.elsewhere`
 MEASURED = {  # absent until `tools/publish.py` fills them

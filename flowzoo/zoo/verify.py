@@ -12,7 +12,7 @@ from flowzoo.errors import CheckpointError, PresetError
 from flowzoo.flows import Flow
 from flowzoo.training.evaluation import losses
 from flowzoo.zoo import certificate, elsewhere
-from flowzoo.zoo.bounds import BOUNDS, LOG_DET, PROMISED, Certificate
+from flowzoo.zoo.bounds import BOUNDS, LOG_DET, PROMISED, Certificate, entry_value
 from flowzoo.zoo.examples import Examples, inputs, official_test, shipped_examples
 from flowzoo.zoo.load import load
 from flowzoo.zoo.measure import log_det_error
@@ -227,12 +227,14 @@ def _round_trips(found: Certificate, card: Certificate) -> list[Check]:
     checks = []
     for kind, entry in found.items():
         for key, bound in BOUNDS.items():
-            told = card.get(kind, {}).get(key)
+            if key not in entry and (kind not in PROMISED or not entry_value(entry, key)):
+                continue  # nothing exploded; or, where nothing is promised, no row is finite, as the rate says
+            told = entry_value(card[kind], key) if kind in card else None
             if kind not in PROMISED:
-                if key not in entry:
-                    continue  # no row is finite: the rate says so
                 bound = None if told is None else max(LOOSE * told, bound or SHARE)
-            checks.append(Check(f"{key}, {kind.replace('_', ' ')}", 0.0, entry.get(key), bound, entry["inputs"], told))
+            checks.append(
+                Check(f"{key}, {kind.replace('_', ' ')}", 0.0, entry_value(entry, key), bound, entry["inputs"], told)
+            )
     return checks
 
 

@@ -9,10 +9,15 @@ from flowzoo.zoo.preset import Preset
 from tests.zoo import tiny
 
 
-def test_non_finite_rows_are_counted_and_not_promised_away(published):
+def test_rows_that_are_not_finite_or_explode_are_counted(published, monkeypatch):
     flow = tiny.random_flow(Preset.read(published))
     test = flowzoo.data.fixture("fashion_mnist")[0][:COUNT], None
     assert failures(certificate(flow, test)) == []
+    with monkeypatch.context() as patched:
+        patched.setattr("flowzoo.zoo.certificate.EXPLODED", 1e-6)
+        sampled = certificate(flow, None)["sampled"]
+    assert sampled["exploded_rate"] == 1.0 and "reconstruction_error" not in sampled
+    assert [text for text in failures({"sampled": sampled}) if text.startswith("exploded_rate of sampled inputs is 1")]
     broken = next(w for w in flow.trainable_weights if w.shape == (784,))
     broken.assign(np.full(784, np.nan, np.float32))
     found = certificate(flow, test)
