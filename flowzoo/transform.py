@@ -9,6 +9,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from flowzoo.checks import check_shape
+
 KINDS = ("exact", "estimate", "lower_bound")  # ordered: a composition is as weak as its weakest part
 
 
@@ -29,6 +31,7 @@ class Transform(keras.layers.Layer):
 
     kind = "exact"
     stochastic = False
+    least_axes = 0  # of an event
     composite = False  # encodes by other transforms, which then save memory themselves; see `bijectors.backprop`
     reversible = False  # decode gives x back to rounding, at about the cost of encode
 
@@ -46,8 +49,8 @@ class Transform(keras.layers.Layer):
                 f"`dtype` of a transform must be float32 or float64, got {dtype!r}. "
                 "Only conditioners may run in a narrower type: pass it to them."
             )
-        self.event_shape = tuple(int(n) for n in event_shape)
-        self.latent_shape = self.event_shape if latent_shape is None else tuple(int(n) for n in latent_shape)
+        self.event_shape = check_shape(event_shape, "event_shape", self.least_axes)
+        self.latent_shape = self.event_shape if latent_shape is None else check_shape(latent_shape, "latent_shape")
         self.built = True
 
     def encode(self, x, condition=None, seed=None) -> tuple[tf.Tensor, tf.Tensor]:

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from flowzoo import random
 from flowzoo.bijectors.chain import require_exact
+from flowzoo.checks import check_count
 from flowzoo.transform import Bijector, Transform, constant_log_det, sum_event
 
 
@@ -27,10 +28,8 @@ class UniformDequantization(Transform):
 
     def __init__(self, event_shape: Sequence[int], bits: int = 8, *, dtype: str = "float32", name: str | None = None):
         super().__init__(event_shape, dtype=dtype, name=name)
-        if not 1 <= bits <= 16:
-            raise ValueError(f"`bits` must be 1 to 16, got {bits}.")
-        self.bits = int(bits)
-        self.total_log_bins = math.prod(self.event_shape) * bits * math.log(2.0)
+        self.bits = check_count(bits, "bits", 1, 16)
+        self.total_log_bins = math.prod(self.event_shape) * self.bits * math.log(2.0)
 
     @property
     def takes_integers(self) -> bool:

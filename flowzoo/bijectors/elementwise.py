@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
+from flowzoo.checks import check_number
 from flowzoo.transform import Bijector, constant_log_det, sum_event
 
 
@@ -49,9 +50,7 @@ class Logit(Bijector):
         self, event_shape: Sequence[int], alpha: float = 0.05, *, dtype: str = "float32", name: str | None = None
     ):
         super().__init__(event_shape, dtype=dtype, name=name)
-        if not 0.0 < alpha < 0.5:
-            raise ValueError(f"`alpha` must lie in (0, 0.5), got {alpha}. Real NVP uses 0.05.")
-        self.alpha = float(alpha)
+        self.alpha = check_number(alpha, "alpha", below=0.5)
 
     def _encode(self, x, condition):
         inside = tf.clip_by_value(self.alpha + (1.0 - 2.0 * self.alpha) * x, 1e-7, 1.0 - 1e-7)

@@ -24,6 +24,8 @@ class InvertibleLinear(Bijector):
     Reference: Kingma & Dhariwal 2018, Glow, arXiv:1807.03039.
     """
 
+    least_axes = 1
+
     def __init__(self, event_shape: Sequence[int], *, seed: int = 0, dtype: str = "float32", name: str | None = None):
         super().__init__(event_shape, dtype=dtype, name=name)
         channels = self.event_shape[-1]
@@ -68,6 +70,8 @@ class Permutation(Bijector):
       event_shape: (..., channels).
       order: a permutation of 0 ... channels - 1.
     """
+
+    least_axes = 1
 
     def __init__(
         self,

@@ -7,11 +7,14 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
+from flowzoo.checks import check_count
 from flowzoo.transform import Bijector, constant_log_det
 
 
 class Orthogonal(Bijector):
     """z = x Q over the last axis; subclasses give an orthogonal Q by `_matrix`. On images a 1x1 convolution."""
+
+    least_axes = 1
 
     def _matrix(self):
         raise NotImplementedError(f"{type(self).__name__} must implement `_matrix`.")
@@ -51,9 +54,8 @@ class Householder(Orthogonal):
         name: str | None = None,
     ):
         super().__init__(event_shape, dtype=dtype, name=name)
-        if reflections < 1:
-            raise ValueError(f"`reflections` must be at least 1, got {reflections}.")
-        self.vectors = self._random_weight((int(reflections), self.event_shape[-1]), seed, "vectors")
+        reflections = check_count(reflections, "reflections")
+        self.vectors = self._random_weight((reflections, self.event_shape[-1]), seed, "vectors")
 
     def _matrix(self):
         matrix = tf.eye(self.event_shape[-1], dtype=self.compute_dtype)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from typing import Protocol
 
 import tensorflow as tf
+
+from flowzoo.checks import check_number
 
 
 class ScalarMap(Protocol):
@@ -52,10 +53,8 @@ class Affine:
     outputs_per_entry = 2
 
     def __init__(self, bound: float = 2.0, growth: float | None = None):
-        self.bound = float(bound)
-        self.growth = self.bound if growth is None else float(growth)
-        if not all(0.0 < limit < math.inf for limit in (self.bound, self.growth)):
-            raise ValueError(f"`bound` and `growth` must be finite and positive, got {bound} and {growth}.")
+        self.bound = check_number(bound, "bound")
+        self.growth = self.bound if growth is None else check_number(growth, "growth")
 
     def encode(self, x: tf.Tensor, raw: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         shift, log_scale = self._parameters(raw)

@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from flowzoo.bases import StandardNormal
 from flowzoo.bijectors.backprop import check_mode
+from flowzoo.checks import check_count, check_flag
 from flowzoo.flows import door
 from flowzoo.flows.computations import Computations
 from flowzoo.flows.switch import Switch
@@ -37,7 +38,7 @@ class Flow(Computations):
       name: Keras name.
     """
 
-    xla = Switch(False, door.check_flag)  # whether `log_prob`, `score` and training compile with XLA
+    xla = Switch(False, check_flag)  # whether `log_prob`, `score` and training compile with XLA
     backprop = Switch("store", check_mode)  # how gradients are computed: `bijectors.backprop`; see docs/memory.md
 
     def __init__(
@@ -61,8 +62,8 @@ class Flow(Computations):
             raise ValueError(f"`base` must have the transform's dtype {self.compute_dtype}, got {base.compute_dtype}.")
         self.transform = transform
         self.base = base
-        self.classes = int(classes)
-        self.condition_features = int(condition_features)
+        self.classes = check_count(classes, "classes", 0)
+        self.condition_features = check_count(condition_features, "condition_features", 0)
         self.event_shape, self.latent_shape = transform.event_shape, transform.latent_shape
         self.dims = math.prod(self.event_shape)
         self.kind = transform.kind
@@ -86,7 +87,7 @@ class Flow(Computations):
         Raises:
           TypeError, ValueError: x or condition is of the wrong type, shape or range, or not finite.
         """
-        samples = door.check_count(samples, "samples")
+        samples = check_count(samples, "samples")
         if not tf.executing_eagerly():
             return self._log_prob(x, condition, self._word(seed), samples, self.backprop)
         x, condition = self._checked(x, condition)
@@ -114,7 +115,7 @@ class Flow(Computations):
             parts = (part if isinstance(part, tuple) else (part, None) for part in x.unbatch().batch(batch_size))
             return np.concatenate([self.score(a, b, seed, samples, batch_size) for a, b in parts] or [np.zeros(0)])
         x, condition = self._checked(x, condition)
-        batch_size, scores = -(-door.check_count(batch_size, "batch_size") // LANES) * LANES, []
+        batch_size, scores = -(-check_count(batch_size, "batch_size") // LANES) * LANES, []
         for start in range(0, len(x), batch_size):
             rows = (_rows(part, start, batch_size) for part in (x, condition))
             scores.append(self.log_prob(*rows, seed, samples)[: len(x) - start].numpy())
@@ -136,9 +137,9 @@ class Flow(Computations):
         Returns:
           (n, *event_shape) in native units: uint8 for models that dequantize.
         """
-        n, batch_size = door.check_count(n, "n", least=0), door.check_count(batch_size, "batch_size")
+        n, batch_size = check_count(n, "n", least=0), check_count(batch_size, "batch_size")
         seeds, temperature = door.check_seeds(seed, n), door.check_temperature(temperature, n)
-        condition = door.check_condition(condition, n, classes=self.classes, features=self.condition_features)
+        condition = self._checked_condition(condition, n)
         parts = []
         for start in range(0, max(n, 1), batch_size):
             rows = slice(start, start + batch_size)
@@ -157,13 +158,12 @@ class Flow(Computations):
         if not tf.executing_eagerly():
             return self._decode(z, condition)
         z = door.check_data(z, self.latent_shape, dtype=self.compute_dtype, what="z")
-        condition = door.check_condition(condition, len(z), classes=self.classes, features=self.condition_features)
-        return self._decode_graph(z, condition)
+        return self._decode_graph(z, self._checked_condition(condition, len(z)))
 
     def interpolate(self, x0, x1, steps: int = 8, condition=None) -> tf.Tensor:
         """Decodes the straight line between the latents of x0 and x1: (batch, steps, *event_shape)."""
         (z0, _), (z1, _) = self.encode(x0, condition), self.encode(x1, condition)
-        along = np.linspace(0.0, 1.0, door.check_count(steps, "steps"), dtype=self.compute_dtype)
+        along = np.linspace(0.0, 1.0, check_count(steps, "steps"), dtype=self.compute_dtype)
         return tf.stack([self.decode((1.0 - t) * z0 + t * z1, condition)[0] for t in along], axis=1)
 
     def reconstruction_error(self, x, condition=None, seed: int = 0) -> tf.Tensor:
@@ -229,7 +229,13 @@ class Flow(Computations):
 
     def _checked(self, x, condition):
         x = door.check_data(x, self.event_shape, bits=self.bits, dtype=self.compute_dtype)
-        return x, door.check_condition(condition, x.shape[0], classes=self.classes, features=self.condition_features)
+        return x, self._checked_condition(condition, x.shape[0])
+
+    def _checked_condition(self, condition, rows):
+        layers = self.transform._flatten_layers() if self.condition_features else ()
+        images = any(len(getattr(layer, "input_event_shape", ())) == 3 for layer in layers)
+        options = {"features": self.condition_features, "images": images, "dtype": self.compute_dtype}
+        return door.check_condition(condition, rows, classes=self.classes, **options)
 
 
 def _rows(values, start, size):

@@ -5,11 +5,11 @@ from __future__ import annotations
 import functools
 import math
 
-import numpy as np
 import tensorflow as tf
 
 from flowzoo import random
 from flowzoo.bijectors import Chain, Identity, backprop
+from flowzoo.checks import check_count
 from flowzoo.flows.likelihood_model import LikelihoodModel
 from flowzoo.transform import Transform
 
@@ -112,9 +112,9 @@ class Computations(LikelihoodModel):
         return tf.where(known, tf.one_hot(labels[:, 0], self.classes, dtype=self.compute_dtype), math.nan)
 
     def _word(self, seed):
-        if isinstance(seed, (int, np.integer)):
-            return tf.constant(int(seed) & 0xFFFFFFFF, tf.uint32)
-        return tf.cast(seed, tf.uint32)
+        if tf.is_tensor(seed):
+            return tf.cast(seed, tf.uint32)
+        return tf.constant(check_count(seed, "seed", 0) & 0xFFFFFFFF, tf.uint32)
 
     def _seeds(self, x, word):
         return random.fold_in(random.hash_rows(x), word) if self.transform.stochastic else None

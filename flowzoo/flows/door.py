@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from flowzoo import random
+from flowzoo.checks import check_count
 
 
 def check_data(x, event_shape: Sequence[int], *, bits: int = 0, dtype: str = "float32", what: str = "x") -> tf.Tensor:
@@ -57,8 +58,18 @@ def check_data(x, event_shape: Sequence[int], *, bits: int = 0, dtype: str = "fl
     return x
 
 
-def check_condition(condition, rows: int, *, classes: int = 0, features: int = 0) -> tf.Tensor | None:
-    """Returns the condition as a tensor (or None), or raises naming what was expected and what came."""
+def check_condition(
+    condition, rows: int, *, classes: int = 0, features: int = 0, images: bool = False, dtype: str = "float32"
+) -> tf.Tensor | None:
+    """Returns the condition as a tensor (or None), or raises naming what was expected and what came.
+
+    Args:
+      condition: (rows,) labels with `classes`, (rows, features) numbers with `features`, else None.
+      rows: of the data.
+      classes, features: as of `Flow`.
+      images: numbers may also be (rows, height, width, features).
+      dtype: to which numbers are cast.
+    """
     if not classes and not features:
         if condition is not None:
             raise ValueError(
@@ -77,38 +88,13 @@ def check_condition(condition, rows: int, *, classes: int = 0, features: int = 0
         if rows and (values.min() < 0 or values.max() >= classes):
             raise ValueError(f"`condition` must be {expected}, got labels from {values.min()} to {values.max()}.")
         return tf.cast(condition, tf.int32)
-    if len(shape) < 2 or shape[0] != rows or shape[-1] != features or not (kind.is_floating or kind.is_integer):
+    fits = len(shape) in ((2, 4) if images else (2,)) and (shape[0], shape[-1]) == (rows, features)
+    if not fits or not (kind.is_floating or kind.is_integer):
         raise ValueError(f"`condition` must be {expected}, got dtype {kind.name} and shape {shape}.")
-    if not np.isfinite(np.asarray(condition, np.float64)).all():
+    condition = tf.cast(condition, dtype)
+    if not np.isfinite(condition).all():
         raise ValueError("`condition` must be finite, got NaN or infinity.")
-    return tf.cast(condition, tf.float32)
-
-
-def check_count(value, what: str, least: int = 1) -> int:
-    """Returns a whole number >= `least`, or raises."""
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
-        raise ValueError(f"`{what}` must be a whole number >= {least}, got {value!r}.")
-    return int(value)
-
-
-def check_counts(least: int, **values) -> None:
-    """Raises unless all `values` are whole numbers >= `least`."""
-    for what, value in values.items():
-        check_count(value, what, least)
-
-
-def check_flag(value, what: str) -> bool:
-    """Returns True or False, or raises."""
-    if not isinstance(value, bool):
-        raise ValueError(f"`{what}` must be True or False, got {value!r}.")
-    return value
-
-
-def check_shape(shape, what: str) -> tuple[int, ...]:
-    """Returns a shape as a tuple of positive whole numbers, or raises."""
-    if not isinstance(shape, (tuple, list)):
-        raise ValueError(f"`{what}` must be a tuple of whole numbers, got {shape!r}.")
-    return tuple(check_count(n, what) for n in shape)
+    return condition
 
 
 def check_seeds(seed, rows: int) -> tf.Tensor:
@@ -116,7 +102,7 @@ def check_seeds(seed, rows: int) -> tf.Tensor:
     if seed is None:
         seed = int(tf.random.uniform((), maxval=2**62, dtype=tf.int64))
     if isinstance(seed, (int, np.integer)):
-        return random.row_seeds(int(seed), rows)
+        return random.row_seeds(check_count(seed, "seed", 0), rows)
     seed = tf.convert_to_tensor(seed)
     if not seed.dtype.is_integer or tuple(seed.shape) != (rows, 2):
         raise ValueError(

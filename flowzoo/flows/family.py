@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Callable
 from typing import Any
 
+import keras
+import tensorflow as tf
+
 from flowzoo import bases
+from flowzoo.checks import check_count, check_flag, check_number, check_shape
 from flowzoo.flows.base import Flow
 from flowzoo.transform import Transform
 
@@ -32,6 +37,42 @@ class Family(Flow):
 
 
 def keywords(constructor: Callable, values: dict[str, Any]) -> dict[str, Any]:
-    """The flat configuration of a family: the arguments of its constructor, of its `locals()`, but for `name`."""
+    """The flat configuration of a family, checked: the arguments of its constructor, of its `locals()`, but for `name`.
+
+    Raises:
+      ValueError: an option that is wrong by itself, whatever the family; it is named.
+    """
     names = [name for name in inspect.signature(constructor).parameters if name not in ("self", "name")]
-    return {name: list(values[name]) if isinstance(values[name], tuple) else values[name] for name in names}
+    config = {name: CHECKS[name](values[name], name) if name in CHECKS else values[name] for name in names}
+    if config.get("bits") and config["dtype"] != "float32":
+        raise ValueError(f"`dtype` must be 'float32' for integers, got {config['dtype']!r}. `bits` 0 allows float64.")
+    return config
+
+
+def _dtype(value, what):
+    if value not in ("float32", "float64"):
+        raise ValueError(f"`{what}` must be 'float32' or 'float64', got {value!r}.")
+    return value
+
+
+def _policy(value, what):
+    try:
+        known = value is None or tf.as_dtype(keras.dtype_policies.get(value).compute_dtype).is_floating
+    except (TypeError, ValueError):
+        known = False
+    if not known:
+        raise ValueError(f"`{what}` must be a dtype policy as 'float32' or 'mixed_bfloat16', got {value!r}.")
+    return value
+
+
+_from_0 = functools.partial(check_count, least=0)
+CHECKS: dict[str, Callable[[Any, str], Any]] = {  # of what families take: (value, name) -> value, or raises
+    "event_shape": lambda value, what: list(check_shape(value, what)),
+    "alpha": functools.partial(check_number, below=0.5, zero=True),
+    "conditioner_dtype": _policy,
+    "dtype": _dtype,
+    **dict.fromkeys(("bits", "classes", "condition_features", "noise_depth", "seed"), _from_0),
+    **dict.fromkeys(("bins", "blocks", "components", "depth", "hidden", "levels", "noise_hidden"), check_count),
+    **dict.fromkeys(("bound", "growth"), check_number),
+    **dict.fromkeys(("position", "random_order", "residual"), check_flag),
+}

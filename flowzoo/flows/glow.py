@@ -11,7 +11,6 @@ import keras
 from flowzoo.bijectors import AdditiveCoupling, AffineCoupling, AllFree, Chain, ElementwiseAffine
 from flowzoo.conditioners import MLP
 from flowzoo.flows import steps
-from flowzoo.flows.door import check_counts
 from flowzoo.flows.family import Family, keywords
 
 COUPLINGS = {"affine": AffineCoupling, "additive": AdditiveCoupling}
@@ -71,10 +70,7 @@ class Glow(Family):
         config = keywords(Glow.__init__, locals())
         if coupling not in COUPLINGS:
             raise ValueError(f"`coupling` must be one of {sorted(COUPLINGS)}, got {coupling!r}.")
-        check_counts(1, levels=levels, depth=depth, hidden=hidden, noise_hidden=noise_hidden)
-        check_counts(0, classes=classes, condition_features=condition_features, noise_depth=noise_depth)
-        images_only = {"position": position, "alpha": alpha, "noise_depth": noise_depth}
-        shape = steps.checked("Glow", event_shape, bits, levels, dtype, **images_only)
+        shape = steps.checked("Glow", config, "position", "alpha", "noise_depth")
         conditioner_dtype = conditioner_dtype or dtype
 
         def couple(split, index, kind=COUPLINGS[coupling]):

@@ -10,8 +10,8 @@ import numpy as np
 import tensorflow as tf
 
 from flowzoo.bijectors import ActNorm
+from flowzoo.checks import check_count
 from flowzoo.flows.accumulation import in_parts
-from flowzoo.flows.door import check_count
 from flowzoo.flows.loss import BitsPerDim, NegativeLogLikelihood
 from flowzoo.flows.switch import Switch
 from flowzoo.flows.weights import flow_layout

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import keras
 
 from flowzoo.bijectors import AdditiveCoupling, Chain, ChannelSplit, ElementwiseAffine
+from flowzoo.checks import check_count
 from flowzoo.conditioners import MLP
-from flowzoo.flows.door import check_counts
 from flowzoo.flows.family import Family, keywords
 from flowzoo.flows.vectors import evens_first, way_in
 
@@ -51,10 +51,8 @@ class NICE(Family):
         name: str | None = None,
     ):
         config = keywords(NICE.__init__, locals())
-        check_counts(2, depth=depth)
-        check_counts(1, hidden=hidden, blocks=blocks)
-        check_counts(0, classes=classes, condition_features=condition_features)
-        parts, features = way_in(event_shape, bits, alpha, dtype)
+        check_count(depth, "depth", 2)
+        parts, features = way_in(config)
         if features < 2:
             raise ValueError(f"`event_shape` must have at least 2 features, got {tuple(event_shape)}.")
         condition, options = classes or condition_features, {"dtype": conditioner_dtype or dtype}

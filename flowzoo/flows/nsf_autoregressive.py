@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import keras
 
 from flowzoo.bijectors import Chain, RationalQuadratic
-from flowzoo.flows.door import check_flag
+from flowzoo.checks import check_flag
 from flowzoo.flows.family import Family, keywords
 from flowzoo.flows.switch import Switch
 from flowzoo.flows.vectors import autoregressive

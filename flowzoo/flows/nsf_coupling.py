@@ -8,7 +8,6 @@ import keras
 
 from flowzoo.bijectors import AffineCoupling, Chain, Coupling, RationalQuadratic
 from flowzoo.flows import steps
-from flowzoo.flows.door import check_counts
 from flowzoo.flows.family import Family, keywords
 
 
@@ -60,10 +59,7 @@ class NSFCoupling(Family):
         name: str | None = None,
     ):
         config = keywords(NSFCoupling.__init__, locals())
-        check_counts(1, levels=levels, depth=depth, hidden=hidden, noise_hidden=noise_hidden)
-        check_counts(0, classes=classes, condition_features=condition_features, noise_depth=noise_depth)
-        images_only = {"position": position, "alpha": alpha, "noise_depth": noise_depth}
-        shape = steps.checked("NSFCoupling", event_shape, bits, levels, dtype, **images_only)
+        shape = steps.checked("NSFCoupling", config, "position", "alpha", "noise_depth")
         conditioner_dtype = conditioner_dtype or dtype
 
         def network(split, index, outputs_per_entry):

@@ -12,13 +12,11 @@ from flowzoo.bijectors import (
     Chain,
     ChannelSplit,
     CheckerboardSplit,
-    Logit,
     Multiscale,
     Squeeze,
 )
 from flowzoo.conditioners import MLP, ResidualConvNet
-from flowzoo.flows.dequantization import dequantization
-from flowzoo.flows.door import check_counts, check_shape
+from flowzoo.flows import steps
 from flowzoo.flows.family import Family, keywords
 from flowzoo.flows.vectors import evens_first
 
@@ -38,7 +36,7 @@ class RealNVP(Family):
       hidden: width of the networks.
       blocks: hidden layers (vectors) or residual blocks (images) of each network.
       growth: bound on the log-scales of the couplings in encode; a small one (0.5) keeps deep stacks stable.
-      alpha: of the logit, images only.
+      alpha: of the logit; 0 only centres pixels. Images only.
       noise_depth: couplings of the flow that draws the noise of variational dequantization, images only; 0 for uniform.
       noise_hidden: channels of the hidden layers of its networks.
       position: give image networks a learned bias per position; good for aligned data. Images only.
@@ -73,41 +71,25 @@ class RealNVP(Family):
         dtype: str = "float32",
         name: str | None = None,
     ):
-        check_counts(1, levels=levels, depth=depth, hidden=hidden, blocks=blocks, noise_hidden=noise_hidden)
-        check_counts(0, bits=bits, noise_depth=noise_depth, classes=classes, condition_features=condition_features)
-        shape = check_shape(event_shape, "event_shape")
-        if bits and dtype != "float32":
-            raise ValueError(f"`dtype` must be 'float32' for images, got {dtype!r}.")
-        conditioner_dtype = conditioner_dtype or dtype
-        features = classes or condition_features
-        if len(shape) == 1 and shape[0] >= 2 and not bits:
-            if noise_depth or position:
-                raise ValueError(
-                    "`noise_depth` must be 0 and `position` False for vectors, got "
-                    f"noise_depth {noise_depth}, position {position}. They are for images."
-                )
-
-            def network(split, index):
-                width, outputs = split.kept_shape[0], 2 * split.free_shape[0]
-                return MLP(width, outputs, [hidden] * blocks, features, seed=seed + index, dtype=conditioner_dtype)
-
-            parts = _vector_parts(shape, depth, network, growth, dtype)
-        elif len(shape) == 3 and bits and all(side % 2**levels == 0 for side in shape[:2]):
+        config = keywords(RealNVP.__init__, locals())
+        shape = steps.checked("RealNVP", config, "position", "noise_depth")
+        conditioner_dtype, features = conditioner_dtype or dtype, classes or condition_features
+        if bits:
 
             def network(split, index):
                 channels = 2 * split.free_shape[-1]
                 options = {"position": position, "seed": seed + index, "dtype": conditioner_dtype}
                 return ResidualConvNet(split.kept_shape, channels, hidden, features, blocks, **options)
 
-            noise = dequantization(shape, bits, noise_depth, noise_hidden, seed, conditioner_dtype)
-            parts = [noise, Logit(shape, alpha), _scales(shape, levels, depth, network, growth)]
+            parts = steps.way_in(shape, bits, alpha, noise_depth, noise_hidden, seed, conditioner_dtype)
+            parts.append(_scales(shape, levels, depth, network, growth))
         else:
-            raise ValueError(
-                "RealNVP takes `event_shape` (features,) with at least 2 features and `bits` 0, or (height, width, "
-                f"channels) with sides divisible by 2^levels and `bits` 1 to 16; got {shape}, bits {bits}, levels "
-                f"{levels}."
-            )
-        config = keywords(RealNVP.__init__, locals()) | {"event_shape": list(shape)}
+
+            def network(split, index):
+                width, outputs = split.kept_shape[0], 2 * split.free_shape[0]
+                return MLP(width, outputs, [hidden] * blocks, features, seed=seed + index, dtype=conditioner_dtype)
+
+            parts = _vector_parts(shape, depth, network, growth, dtype)
         super().__init__(Chain(parts), config, name)
 
 

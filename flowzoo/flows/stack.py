@@ -8,7 +8,6 @@ from typing import ClassVar
 from flowzoo.bijectors import ActNorm, Chain
 from flowzoo.bijectors.parametric import Parametric
 from flowzoo.conditioners import MLP
-from flowzoo.flows.door import check_counts, check_shape
 from flowzoo.flows.family import Family, keywords
 
 
@@ -42,9 +41,8 @@ class Stack(Family):
         dtype: str = "float32",
         name: str | None = None,
     ):
-        check_counts(1, depth=depth, hidden=hidden)
-        check_counts(0, classes=classes, condition_features=condition_features)
-        shape = check_shape(event_shape, "event_shape")
+        config = keywords(Stack.__init__, locals())
+        shape = tuple(config["event_shape"])
         if len(shape) != 1:
             raise ValueError(f"{type(self).__name__} takes `event_shape` (features,), got {shape}.")
         conditioner_dtype, features = conditioner_dtype or dtype, classes or condition_features
@@ -55,5 +53,4 @@ class Stack(Family):
                 outputs = self.layer.parameter_count(shape[0])
                 network = MLP(0, outputs, [hidden], features, seed=seed + i, dtype=conditioner_dtype)
             parts += [ActNorm(shape, dtype=dtype), self.layer(shape, network, seed=seed + i, dtype=dtype)]
-        config = keywords(Stack.__init__, locals()) | {"event_shape": list(shape)}
         super().__init__(Chain(parts), config, name)

@@ -2,39 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from typing import Any
 
 from flowzoo.bijectors import ActNorm, Chain, ChannelSplit, InvertibleLinear, Logit, Multiscale, Scale, Squeeze
 from flowzoo.conditioners import MLP, Conditioner, GlowConvNet
 from flowzoo.flows.dequantization import dequantization
-from flowzoo.flows.door import check_counts, check_shape
 from flowzoo.transform import Bijector, Transform
 
 Couple = Callable[[ChannelSplit, int], Bijector]  # of a split and the number of the coupling
 
 
-def checked(
-    family: str, event_shape: Sequence[int], bits: int, levels: int, dtype: str, **images_only
-) -> tuple[int, ...]:
-    """The shape as a tuple.
+def checked(family: str, config: dict[str, Any], *images_only: str) -> tuple[int, ...]:
+    """The shape of a configuration as a tuple.
 
     Raises:
       ValueError: it is neither (height, width, channels) with sides divisible by 2^levels and `bits`, nor (features,)
-        without; or a vector with one of `images_only`, or integers in another dtype than float32.
+        without; or a vector with one of `images_only`.
     """
-    shape = check_shape(event_shape, "event_shape")
-    check_counts(0, bits=bits)
+    shape, bits, levels = tuple(config["event_shape"]), config["bits"], config["levels"]
     if len(shape) == 1 and shape[0] >= 2 and not bits:
-        given = {name: value for name, value in images_only.items() if value}
-        if given:
-            raise ValueError(f"{', '.join(f'`{name}`' for name in given)} must be 0 for vectors, got {given}.")
+        for name in images_only:
+            if config[name]:
+                raise ValueError(f"`{name}` is for images, leave it out for vectors; got {config[name]!r}.")
     elif not (len(shape) == 3 and bits and all(side % 2**levels == 0 for side in shape[:2])):
         raise ValueError(
             f"{family} takes `event_shape` (features,) with at least 2 features and `bits` 0, or (height, width, "
             f"channels) with sides divisible by 2^levels and `bits` 1 to 16; got {shape}, bits {bits}, levels {levels}."
         )
-    if bits and dtype != "float32":
-        raise ValueError(f"`dtype` must be 'float32' for images, got {dtype!r}.")
     return shape
 
 

@@ -7,7 +7,7 @@ import dataclasses
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -15,11 +15,9 @@ import tensorflow as tf
 from flowzoo import random
 from flowzoo.bijectors import Invert
 from flowzoo.files import write_figure
+from flowzoo.flows import Flow
 from flowzoo.flows.layers import layers, wrapped
 from flowzoo.transform import Transform
-
-if TYPE_CHECKING:
-    from flowzoo.flows import Flow
 
 ITERATIONS = 8  # of the power method; its estimate comes from below
 
@@ -126,6 +124,8 @@ def diagnose(flow: Flow, x: Any, condition: Any = None, seed: int = 0) -> Report
     Reference: Behrmann et al. 2021, Understanding and mitigating exploding inverses in invertible neural networks,
     arXiv:2006.09347.
     """
+    if not isinstance(flow, Flow):
+        raise TypeError(f"`flow` must be a Flow, such as `flowzoo.load(name)` gives, got {type(flow).__name__}.")
     x, condition = flow._checked(x, condition)
     if not len(x):
         raise ValueError("`x` must hold some examples, got none.")

@@ -38,7 +38,7 @@ def test_decode_clips_what_lies_outside():
 
 
 def test_errors():
-    with pytest.raises(ValueError, match="`bits` must be 1 to 16, got 17"):
+    with pytest.raises(ValueError, match="`bits` must be a whole number from 1 to 16, got 17"):
         UniformDequantization((2,), 17)
     with pytest.raises(ValueError, match=r"`seed` must be \(batch, 2\) int32, got None"):
         UniformDequantization((2,)).encode(np.zeros((1, 2), np.uint8))

@@ -39,8 +39,9 @@ def test_householder_reflects():
         np.testing.assert_allclose(np.linalg.det(matrix), sign)
     layer.vectors.assign(0.0 * layer.vectors)
     np.testing.assert_array_equal(layer.encode(unit)[0], unit)  # no direction, no reflection
-    with pytest.raises(ValueError, match="`reflections` must be at least 1, got 0"):
-        b.Householder((4,), 0)
+    for wrong in (0, 1.5):
+        with pytest.raises(ValueError, match=f"`reflections` must be a whole number >= 1, got {wrong}"):
+            b.Householder((4,), wrong)
 
 
 @pytest.mark.parametrize("size", [0.0, 1e-20, 1e-10, 1e20])

@@ -69,5 +69,18 @@ def test_what_does_not_fit_is_refused(name, kind):
     calls = (model.log_prob, x), (model.encode, x), (model.decode, z), (model.sample, 6)
     for method, value in calls:
         for bad, message in wrong:
-            with pytest.raises((ValueError, TypeError), match=f"`condition` must .*{message}"):
+            with pytest.raises((ValueError, TypeError), match=f"`condition` must .*{message}") as error:
                 method(value, bad)
+            assert "\x1b" not in str(error.value)  # refused before a layer of Keras, which paints its errors
+
+
+def test_networks_of_images_take_a_condition_at_each_pixel():
+    model, x, _, condition, _ = _conditional("glow-image", "condition_features")
+    everywhere = np.tile(condition[:, None, None], (1, 2, 2, 1))
+    np.testing.assert_allclose(model.log_prob(x, everywhere), model.log_prob(x, condition), rtol=1e-6)
+
+
+def test_a_condition_stays_float64():
+    model = cases.randomized(flows.create("planar", depth=1, hidden=6, condition_features=1, dtype="float64"))
+    x, condition = np.ones((1, 2)), np.ones((1, 1))
+    assert (model.encode(x, condition)[0] != model.encode(x, condition + 1e-10)[0]).numpy().all()

@@ -63,6 +63,7 @@ def test_seeds():
             r"`seed` must be an int or \(4, 2\) int32.*got dtype int32 and shape \(3, 2\)",
         ),
         ({"seed": np.zeros((4, 2), "float32")}, r"`seed` must be an int or \(4, 2\) int32.*got dtype float32"),
+        ({"seed": -1}, "`seed` must be a whole number >= 0, got -1"),
         ({"temperature": -1.0}, "`temperature` must be one finite number >= 0.*got -1.0"),
         ({"temperature": np.ones(3)}, r"`temperature` must be .*\(4,\) of them"),
         ({"condition": np.zeros(4, "int32")}, "takes no `condition`"),

@@ -67,6 +67,11 @@ def test_a_wrong_log_det_is_seen(monkeypatch):
     assert report.whole.log_det_error == pytest.approx(0.5, abs=1e-3)
 
 
+def test_a_name_is_no_flow():
+    with pytest.raises(TypeError, match=r"`flow` must be a Flow, such as `flowzoo\.load\(name\)` gives, got str"):
+        flowzoo.diagnose("maf", np.zeros((4, 2), "float32"))
+
+
 @pytest.mark.parametrize(
     ("name", "x", "condition", "message"),
     [
