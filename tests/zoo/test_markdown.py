@@ -89,7 +89,7 @@ def test_a_card_tells_the_protocol():
 
 def test_a_card_has_the_certificate_and_what_fails():
     record = records.published()
-    assert "| sampled | 1.0e-06 | 1.0e-04 | 0.0% | the first 64 |" in markdown_page(Preset.from_dict(record))
+    assert "| sampled | 1.0e-06 | 1.0e-04 | 0.0% | 0.0% | the first 64 |" in markdown_page(Preset.from_dict(record))
     assert "Known failures" not in markdown_page(Preset.from_dict(record))
     record["certificate"]["out_of_distribution"] |= {"reconstruction_error": 0.5, "non_finite_rate": 0.25}
     record["known_failures"] = ["Zeros are drawn as sixes."]
