@@ -3,7 +3,7 @@
 import argparse
 
 from flowzoo.cli.common import add_files, add_label, add_noise_seed, add_preset, labels, positive
-from flowzoo.cli.writing import ARRAYS, add_json, add_out, check_out, print_json
+from flowzoo.cli.writing import ARRAYS, add_json, add_out, check_out, print_json, write_columns
 
 NAME, HELP = "score", "Measure -log p of examples: bits/dim for integer data, else nats."
 EXAMPLES = """
@@ -28,6 +28,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Score, print mean and spread, write the values if asked to."""
     check_out(args.out, args.suffixes)
+    import numpy as np
+
     import flowzoo
     from flowzoo.cli import reading
     from flowzoo.training.evaluation import losses, unit
@@ -37,7 +39,7 @@ def run(args: argparse.Namespace) -> int:
     given = labels(flow, args.label, len(x))
     values = losses(flow, x, given, samples=args.draws, seed=args.seed, progress=True)
     if args.out:
-        _write(args.out, values, files, unit(flow))
+        write_columns(args.out, values, {"index": np.arange(len(values)), "file": files, unit(flow): values})
     summary = {"examples": len(values), "unit": unit(flow), "mean": float(values.mean()), "spread": float(values.std())}
     summary |= {"lowest": float(values.min()), "highest": float(values.max())}
     summary |= {"kind": flow.kind, "draws": args.draws, "seed": args.seed}
@@ -49,18 +51,3 @@ def run(args: argparse.Namespace) -> int:
             "({kind}, draws {draws}, seed {seed})".format(**summary)
         )
     return 0
-
-
-def _write(out, values, files, unit):
-    import numpy as np
-
-    from flowzoo.files import write_array
-
-    if out.endswith(".npy"):
-        write_array(out, values)
-        return
-    from pathlib import Path
-
-    from flowzoo.cli.tables import write_table
-
-    write_table(Path(out), {"index": np.arange(len(values)), "file": files, unit: values})

@@ -3,7 +3,7 @@
 import argparse
 import json
 
-from flowzoo.cli.common import positive
+from flowzoo.cli.common import add_data_dir, positive
 
 NAME, HELP = "verify", "Measure the numbers of presets' cards again: paper, card, now; exit code 1 when one is off."
 EXAMPLES = """
@@ -19,7 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     several = "presets of `flowzoo list`, or their NAME@REVISION, or .json files"
     parser.add_argument("presets", nargs="*", metavar="NAME", help=several)
     parser.add_argument("--all", action="store_true", help="every preset with weights")
-    parser.add_argument("--data-dir", metavar="DIR", help="TFDS' folder; TFDS' default if not given")
+    add_data_dir(parser)
     parser.add_argument("--examples", type=positive, metavar="N", help="score the first N test examples only")
     parser.add_argument("--exhaustive", action="store_true", help="also Jacobians of over 4,096 dimensions: minutes")
     parser.add_argument("--update", action="store_true", help="write the certificate into the card, if all else holds")

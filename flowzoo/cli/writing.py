@@ -61,6 +61,12 @@ def check_picture(out: str, flow: Flow) -> None:
 
 def write_rows(out: str, values: np.ndarray, prefix: str, before: dict[str, np.ndarray] | None = None) -> None:
     """Writes (n, ...) as `.npy`, or flattened as a table with columns `before`, then prefix0, prefix1, ..."""
+    flat = values.reshape(len(values), -1)
+    write_columns(out, values, (before or {}) | {f"{prefix}{i}": column for i, column in enumerate(flat.T)})
+
+
+def write_columns(out: str, values: np.ndarray, columns: dict[str, np.ndarray]) -> None:
+    """Writes an array as `.npy`, or `columns`, which tell the same and more, as a table."""
     if out.endswith(".npy"):
         from flowzoo.files import write_array
 
@@ -68,8 +74,7 @@ def write_rows(out: str, values: np.ndarray, prefix: str, before: dict[str, np.n
         return
     from flowzoo.cli.tables import write_table
 
-    flat = values.reshape(len(values), -1)
-    write_table(Path(out), (before or {}) | {f"{prefix}{i}": column for i, column in enumerate(flat.T)})
+    write_table(Path(out), columns)
 
 
 def write_data(

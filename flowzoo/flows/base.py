@@ -64,6 +64,8 @@ class Flow(Computations):
         self.base = base
         self.classes = check_count(classes, "classes", 0)
         self.condition_features = check_count(condition_features, "condition_features", 0)
+        layers = transform._flatten_layers() if condition_features else ()
+        self._condition_images = any(len(getattr(layer, "input_event_shape", ())) == 3 for layer in layers)
         self.event_shape, self.latent_shape = transform.event_shape, transform.latent_shape
         self.dims = math.prod(self.event_shape)
         self.kind = transform.kind
@@ -232,9 +234,7 @@ class Flow(Computations):
         return x, self._checked_condition(condition, x.shape[0])
 
     def _checked_condition(self, condition, rows):
-        layers = self.transform._flatten_layers() if self.condition_features else ()
-        images = any(len(getattr(layer, "input_event_shape", ())) == 3 for layer in layers)
-        options = {"features": self.condition_features, "images": images, "dtype": self.compute_dtype}
+        options = {"features": self.condition_features, "images": self._condition_images, "dtype": self.compute_dtype}
         return door.check_condition(condition, rows, classes=self.classes, **options)
 
 

@@ -60,7 +60,7 @@ class Computations(LikelihoodModel):
 
     @_without_rows_too
     def _log_prob(self, x, condition, word, samples, mode="store"):
-        x, condition, seeds = tf.convert_to_tensor(x), self._ready(condition), self._seeds(x, word)
+        condition, seeds = self._ready(condition), self._seeds(x, word)
 
         def once(draw):
             with backprop.backprop(mode):

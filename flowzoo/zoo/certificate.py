@@ -40,7 +40,7 @@ def certificate(flow: Flow, test: Examples | None) -> Certificate:
     labels = np.arange(COUNT, dtype=np.int32) % flow.classes if flow.classes else None
     errors = _errors(flow)
     return {
-        kind: {"inputs": what} | _summary(*errors(y, _ready(flow, condition)), _exploded(flow, y))
+        kind: {"inputs": what} | _summary(*errors(y, flow._ready(condition)), _exploded(flow, y))
         for kind, what, y, condition in _inputs(flow, test, labels)
     }
 
@@ -74,13 +74,9 @@ def _dequantized(flow: Flow, x: np.ndarray, condition: np.ndarray | None) -> tf.
 
 def _sampled(flow: Flow, labels: np.ndarray | None) -> tf.Tensor:
     """Samples at T = 1 before they are rounded to native integers."""
-    bijection, ready = flow.bijection, _ready(flow, labels)
+    bijection, ready = flow.bijection, flow._ready(labels)
     z = flow.base.sample(random.row_seeds(0, COUNT), tf.ones(COUNT), ready)
     return tf.function(bijection.decode)(z, ready)[0]
-
-
-def _ready(flow: Flow, condition: np.ndarray | None) -> tf.Tensor | None:
-    return None if condition is None else flow._ready(tf.convert_to_tensor(condition))
 
 
 def _errors(flow: Flow) -> Callable:

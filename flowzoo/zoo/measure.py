@@ -37,7 +37,7 @@ def log_det_error(flow: "Flow", x: np.ndarray, condition: np.ndarray | None = No
     bijection = flow.bijection
     y = tf.cast(x, flow.compute_dtype)
     y = (y + 0.5) * 2.0**-flow.bits if flow.bits else y
-    condition = None if condition is None else flow._ready(tf.convert_to_tensor(condition))
+    condition = flow._ready(condition)
     size = math.prod(bijection.event_shape)
 
     @tf.function

@@ -61,14 +61,14 @@ class Preset:
             HubError: no hub gave the revision.
         """
         if str(name_or_path).endswith(".json"):
-            path = Path(name_or_path)
+            path = json_path(name_or_path)
             if not path.is_file():
                 raise PresetError(f"no preset file at {path}. Pass the path of a .json file or the name of a preset.")
         elif "@" in str(name_or_path):
             return cls._read_revision(str(name_or_path), folder)
         else:
             name, known = str(name_or_path), list_presets(folder=folder)
-            path = Path(folder) / f"{name}.json"
+            path = json_path(name, folder)
             if name not in known:
                 raise PresetError(f"unknown preset {name!r}. {nearest(name, known)}")
         try:
@@ -128,6 +128,11 @@ class Preset:
     def write(self, path: str | Path) -> None:
         """Write the preset as JSON to `path`, all or nothing."""
         write_atomic(path, self.to_json())
+
+
+def json_path(name_or_path: str | Path, folder: str | Path = PRESETS) -> Path:
+    """Where the JSON of a preset lies that is given by its name in `folder`, without a revision, or by a path."""
+    return Path(name_or_path) if str(name_or_path).endswith(".json") else Path(folder) / f"{name_or_path}.json"
 
 
 def list_presets(pattern: str = "*", folder: str | Path = PRESETS, *, weights: bool | None = None) -> list[str]:

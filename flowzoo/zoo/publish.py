@@ -23,7 +23,7 @@ from flowzoo.zoo.bounds import Certificate, failures
 from flowzoo.zoo.examples import Examples, inputs, official_test, shipped_examples
 from flowzoo.zoo.pictures import write_png
 from flowzoo.zoo.plots import is_image, write_plot
-from flowzoo.zoo.preset import PRESETS, Preset
+from flowzoo.zoo.preset import Preset, json_path
 from flowzoo.zoo.restate import restated
 from flowzoo.zoo.schema import MEASURED, Default
 
@@ -91,7 +91,7 @@ def publish(
     preset = dataclasses.replace(preset, recipe_only=None)
     published = recorded(preset, flow, folder, numbers, _provenance(result))
     preset = dataclasses.replace(published, revision=revision, training=run.training)
-    preset.write(name if str(name).endswith(".json") else PRESETS / f"{name}.json")
+    preset.write(json_path(name))
     return preset
 
 
