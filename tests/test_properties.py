@@ -56,6 +56,8 @@ def a_flow(family, draw):
         "blocks": st.integers(1, 2),
         "residual": st.booleans(),
         "random_order": st.booleans(),
+        "affine": st.booleans(),
+        "whiten": st.booleans(),
         "bins": st.integers(2, 8),
         "components": st.integers(1, 4),
     }
@@ -68,6 +70,7 @@ def a_vector_bijector(draw):
     features, seed, condition = draw(st.integers(2, 6)), draw(SEEDS), draw(st.integers(0, 3))
     options = {"seed": seed, "dtype": "float64"}
     scalars = [b.Affine(), b.Affine(2.0, 0.5), b.RationalQuadratic(5, 2.0), b.GaussianMixtureMap(3)]
+    scalars.append(b.ScalarChain(*scalars[1:3]))
     scalar = draw(st.sampled_from(scalars))
     hidden = draw(st.lists(st.integers(1, 7), max_size=2))
     kind = draw(st.sampled_from(["coupling", "autoregressive", "inverse", "planar", "radial"]))

@@ -6,14 +6,14 @@ from flowzoo.bijectors.chain import Chain, Identity, Invert
 from flowzoo.bijectors.coupling import AdditiveCoupling, AffineCoupling, Coupling
 from flowzoo.bijectors.dequantize import UniformDequantization, VariationalDequantization
 from flowzoo.bijectors.elementwise import Logit, Scale
-from flowzoo.bijectors.linear import InvertibleLinear, Permutation, Reverse
+from flowzoo.bijectors.linear import InvertibleLinear, Permutation, Reverse, Whitening
 from flowzoo.bijectors.mixture import GaussianMixtureMap
 from flowzoo.bijectors.multiscale import Multiscale
 from flowzoo.bijectors.orthogonal import CayleyOrthogonal, Householder
 from flowzoo.bijectors.planar import Planar
 from flowzoo.bijectors.radial import Radial
 from flowzoo.bijectors.reshape import Flatten, Squeeze
-from flowzoo.bijectors.scalar import Affine, ScalarMap, Shift
+from flowzoo.bijectors.scalar import Affine, ScalarChain, ScalarMap, Shift
 from flowzoo.bijectors.spline import RationalQuadratic
 from flowzoo.bijectors.splits import AllFree, ChannelSplit, CheckerboardSplit, FeatureMask, Split
 
@@ -44,6 +44,7 @@ __all__ = [
     "Radial",
     "RationalQuadratic",
     "Reverse",
+    "ScalarChain",
     "ScalarMap",
     "Scale",
     "Shift",
@@ -51,4 +52,5 @@ __all__ = [
     "Squeeze",
     "UniformDequantization",
     "VariationalDequantization",
+    "Whitening",
 ]

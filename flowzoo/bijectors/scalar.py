@@ -42,6 +42,36 @@ class Shift:
         return z - raw, tf.zeros_like(z)
 
 
+class ScalarChain:
+    """Several maps, the first one first in encode; `raw` holds the outputs for the first, then those for the next.
+
+    Args:
+      maps: of the type `ScalarMap`.
+    """
+
+    def __init__(self, *maps: ScalarMap):
+        self.maps = maps
+        self.outputs_per_entry = sum(each.outputs_per_entry for each in maps)
+
+    def encode(self, x: tf.Tensor, raw: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        total = tf.zeros_like(x)
+        for each, part in zip(self.maps, self._parts(raw), strict=True):
+            x, log_slope = each.encode(x, part)
+            total += log_slope
+        return x, total
+
+    def decode(self, z: tf.Tensor, raw: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        total = tf.zeros_like(z)
+        for each, part in zip(reversed(self.maps), reversed(self._parts(raw)), strict=True):
+            z, log_slope = each.decode(z, part)
+            total += log_slope
+        return z, total
+
+    def _parts(self, raw):
+        channels = tf.shape(raw)[-1] // self.outputs_per_entry
+        return tf.split(raw, [each.outputs_per_entry * channels for each in self.maps], axis=-1)
+
+
 class Affine:
     """z = (x + t) * exp(s); `raw` holds all t, then all s before they are bounded.
 

@@ -74,5 +74,5 @@ CHECKS: dict[str, Callable[[Any, str], Any]] = {  # of what families take: (valu
     **dict.fromkeys(("bits", "classes", "condition_features", "noise_depth", "seed"), _from_0),
     **dict.fromkeys(("bins", "blocks", "components", "depth", "hidden", "levels", "noise_hidden"), check_count),
     **dict.fromkeys(("bound", "growth"), check_number),
-    **dict.fromkeys(("position", "random_order", "residual"), check_flag),
+    **dict.fromkeys(("affine", "position", "random_order", "residual", "whiten"), check_flag),
 }

@@ -25,6 +25,7 @@ class MAFMoG(Family):
       growth: bound on the log-scales in encode.
       residual: skip connections in the networks.
       random_order: a random order of the features in each layer, instead of natural and reversed ones in turn.
+      whiten: begin with a linear map that `adapt` sets so that features are uncorrelated.
       alpha: of the logit, integers only.
       base: distribution of the latent, a key of `bases.NAMED`.
       classes: number of classes of a class-conditional model; 0 for none.
@@ -46,6 +47,7 @@ class MAFMoG(Family):
         growth: float = 2.0,
         residual: bool = False,
         random_order: bool = False,
+        whiten: bool = False,
         alpha: float = 1e-6,
         base: str = "normal",
         classes: int = 0,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import keras
 
-from flowzoo.bijectors import Chain, RationalQuadratic
+from flowzoo.bijectors import Affine, Chain, RationalQuadratic, ScalarChain
 from flowzoo.checks import check_flag
 from flowzoo.flows.family import Family, keywords
 from flowzoo.flows.switch import Switch
@@ -25,8 +25,10 @@ class NSFAutoregressive(Family):
       blocks: hidden layers of each network; with `residual` blocks of two.
       bins: of the rational-quadratic splines.
       bound: half the interval of the splines; outside they are the identity.
+      affine: before each spline a shift and a scale, given the features before too; for data of many scales.
       residual: skip connections in the networks.
       random_order: a random order of the features in each layer, instead of natural and reversed ones in turn.
+      whiten: begin with a linear map that `adapt` sets so that features are uncorrelated.
       alpha: of the logit, integers only.
       base: distribution of the latent, a key of `bases.NAMED`.
       classes: number of classes of a class-conditional model; 0 for none.
@@ -48,8 +50,10 @@ class NSFAutoregressive(Family):
         blocks: int = 2,
         bins: int = 8,
         bound: float = 3.0,
+        affine: bool = False,
         residual: bool = False,
         random_order: bool = False,
+        whiten: bool = False,
         alpha: float = 1e-6,
         base: str = "normal",
         classes: int = 0,
@@ -59,5 +63,6 @@ class NSFAutoregressive(Family):
         name: str | None = None,
     ):
         config = keywords(NSFAutoregressive.__init__, locals())
-        parts = autoregressive(config, (RationalQuadratic(bins, bound), depth))
+        spline = RationalQuadratic(bins, bound)
+        parts = autoregressive(config, (ScalarChain(Affine(), spline) if affine else spline, depth))
         super().__init__(Chain(parts), config, name)

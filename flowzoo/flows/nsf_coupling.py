@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import keras
 
-from flowzoo.bijectors import AffineCoupling, Chain, Coupling, RationalQuadratic
+from flowzoo.bijectors import Affine, AffineCoupling, Chain, Coupling, RationalQuadratic, ScalarChain, Whitening
 from flowzoo.flows import steps
 from flowzoo.flows.family import Family, keywords
 
@@ -23,6 +23,8 @@ class NSFCoupling(Family):
       hidden: width of the hidden layers of each coupling's network.
       bins: of the rational-quadratic splines.
       bound: half the interval of the splines; outside they are the identity.
+      affine: before each spline a shift and a scale, given the kept half too; for data of many scales.
+      whiten: begin with a linear map that `adapt` sets so that features are uncorrelated. Vectors only.
       position: give the networks a learned bias per position; good for aligned data. Images only.
       alpha: if positive, pixels pass through a logit of this alpha; 0 only centres them. Images only.
       noise_depth: couplings of the flow that draws the noise of variational dequantization, images only; 0 for uniform.
@@ -46,6 +48,8 @@ class NSFCoupling(Family):
         hidden: int = 64,
         bins: int = 8,
         bound: float = 3.0,
+        affine: bool = False,
+        whiten: bool = False,
         position: bool = False,
         alpha: float = 0.0,
         noise_depth: int = 0,
@@ -61,13 +65,16 @@ class NSFCoupling(Family):
         config = keywords(NSFCoupling.__init__, locals())
         shape = steps.checked("NSFCoupling", config, "position", "alpha", "noise_depth")
         conditioner_dtype = conditioner_dtype or dtype
+        if whiten and bits:
+            raise ValueError("`whiten` is for vectors, leave it out for images; got True.")
 
         def network(split, index, outputs_per_entry):
             options = {"position": position, "seed": seed + index, "dtype": conditioner_dtype}
             return steps.network(split, outputs_per_entry, hidden, classes or condition_features, **options)
 
         def couple(split, index):
-            scalar = RationalQuadratic(bins, bound)
+            spline = RationalQuadratic(bins, bound)
+            scalar = ScalarChain(Affine(), spline) if affine else spline
             conditioner = network(split, index, scalar.outputs_per_entry)
             return Coupling(split.event_shape, split, conditioner, scalar, dtype=dtype)
 
@@ -75,7 +82,7 @@ class NSFCoupling(Family):
             conditioner = network(split, index, AffineCoupling.outputs_per_entry)
             return AffineCoupling(split.event_shape, split, conditioner, dtype=dtype)
 
-        parts = []
+        parts = [Whitening(shape, dtype=dtype)] if whiten else []
         if bits:
             parts += steps.way_in(shape, bits, alpha, noise_depth, noise_hidden, seed, conditioner_dtype)
         parts += steps.stacked(shape, levels, depth, couple, prior, seed, dtype)

@@ -17,6 +17,7 @@ from flowzoo.bijectors import (
     Permutation,
     ScalarMap,
     UniformDequantization,
+    Whitening,
 )
 from flowzoo.conditioners import MADE
 from flowzoo.transform import Transform
@@ -57,12 +58,14 @@ def autoregressive(config: dict[str, Any], *stacks: tuple[ScalarMap, int], inver
 
     Args:
       config: `keywords` of the family, all of which have `event_shape`, `bits`, `alpha`, `hidden`, `blocks`,
-        `residual`, `random_order`, `classes`, `condition_features`, `seed` and `dtype`.
+        `residual`, `random_order`, `whiten`, `classes`, `condition_features`, `seed` and `dtype`.
       stacks: the map of each feature, and the depth.
       invert: fast in decode instead of encode.
     """
     hidden, blocks, residual, dtype = (config[key] for key in ("hidden", "blocks", "residual", "dtype"))
     parts, features = way_in(config)
+    if config["whiten"]:
+        parts.append(Whitening((features,), dtype=dtype))
     condition_features, index = config["classes"] or config["condition_features"], itertools.count(config["seed"])
     widths = [hidden] * (1 + 2 * blocks if residual else blocks)
     for scalar, depth in stacks:
