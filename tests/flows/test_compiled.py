@@ -13,7 +13,10 @@ from tests.bijectors.test_backprop import gradients, largest_error
 
 FAMILIES = {family: name for name, (family, _) in reversed(cases.FLOWS.items())}  # a row of each; compiling is slow
 # rows that compile what other rows compile, too
-TWINS = ("planar-classes", "radial-condition", "realnvp-condition", "glow-condition", "glow-additive", "maf-classes")
+TWINS = (
+    *("planar-classes", "radial-condition", "realnvp-condition", "glow-condition", "glow-classes", "glow-additive"),
+    *("glow-vector", "maf-classes", "maf-image", "nice-image"),
+)
 ROWS = [pytest.param(name, marks=[pytest.mark.slow] * (name in TWINS)) for name in cases.FLOWS]
 
 
