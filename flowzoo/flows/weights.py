@@ -4,6 +4,9 @@ Keras loads a deeper checkpoint into a shallower flow without a word, so the lay
 of the flow first. The layout comes from attribute names, class names and list order, never from Keras' counters.
 """
 
+import functools
+import itertools
+import operator
 import os
 import tempfile
 from collections.abc import Iterator
@@ -13,6 +16,7 @@ import h5py
 import keras
 import numpy as np
 
+from flowzoo.conditioners import MADE
 from flowzoo.errors import CheckpointError
 from flowzoo.files import write_atomic
 from flowzoo.layout import Layout, file_layout, require_readable, require_size
@@ -42,11 +46,12 @@ def load_weights(flow: keras.Model, path: str | Path) -> None:
 
 
 def load_simpler(flow: keras.Model, path: str | Path) -> None:
-    """Start a family's flow from weights of the same config without its condition, its variational noise, or both.
+    """Start a family's flow from weights of the same config without its condition or variational noise, or narrower.
 
-    The networks' weights for the condition, which they take after their other inputs, become zero, and what only the
-    new flow has stays as it is. So a new flow begins with log p(x | condition) = log p(x) of the file's flow for any
-    condition, and with uniform noise.
+    The networks' weights for the condition, which they take after their other inputs, become zero, as do those from
+    new hidden units to old ones, and what only the new flow has stays as it is. So a new flow begins with
+    log p(x | condition) = log p(x) of the file's flow for any condition, and with uniform noise. Masked networks (MADE)
+    can't be widened: their units would change places.
 
     Args:
         flow: the flow to load into; unchanged when the file is refused.
@@ -57,27 +62,42 @@ def load_simpler(flow: keras.Model, path: str | Path) -> None:
     """
     require_size(path, flow_layout(flow))
     layout = file_layout(path)
-    if not any(layout == flow_layout(simpler) for simpler in _simpler(flow)):
+    if not any(layout == flow_layout(simpler) for simpler in _simpler(flow, layout)):
         raise CheckpointError(f"{path} holds the weights of another config. Build the flow with that config.")
     with tempfile.TemporaryDirectory() as scratch:
         widened = os.path.join(scratch, "widened.weights.h5")
         keras.Model.save_weights(flow, widened)
         with h5py.File(path, "r") as old, h5py.File(widened, "r+") as new:
             for name, shape in layout.items():
-                value = np.zeros(new[name].shape, new[name].dtype)
+                value = np.array(new[name])
+                if len(shape) > 1:
+                    value[..., shape[-2] :, : shape[-1]] = 0.0  # from new inputs to old outputs
                 value[tuple(slice(size) for size in shape)] = old[name][()]
                 new[name][()] = value
         keras.Model.load_weights(flow, widened)
 
 
-def _simpler(flow: keras.Model) -> Iterator[keras.Model]:
+def _simpler(flow: keras.Model, layout: Layout) -> Iterator[keras.Model]:
     config = flow.get_config()
     parts = [
         {key: 0 for key in keys if config.get(key)} for keys in (("classes", "condition_features"), ("noise_depth",))
     ]
-    for without in (*parts, parts[0] | parts[1]):
-        if without:
-            yield type(flow).from_config(config | without)
+    parts.append({} if any(isinstance(layer, MADE) for layer in flow._flatten_layers()) else _narrower(flow, layout))
+    kinds = range(len(parts))
+    for chosen in (some for count in kinds for some in itertools.combinations(kinds, count + 1)):
+        if all(parts[kind] for kind in chosen):
+            changes = functools.reduce(operator.or_, (parts[kind] for kind in chosen))
+            yield type(flow).from_config(config | changes)
+
+
+def _narrower(flow, layout):
+    """The width of the networks in the file, as far as its variables' shapes tell it."""
+    wide, own = flow.get_config().get("hidden"), flow_layout(flow)
+    pairs = (
+        (old, new) for name in layout.keys() & own.keys() for old, new in zip(layout[name], own[name], strict=False)
+    )
+    widths = {old for old, new in pairs if new == wide and old < wide}
+    return {"hidden": widths.pop()} if len(widths) == 1 else {}
 
 
 def save_weights(flow: keras.Model, path: str | Path) -> None:

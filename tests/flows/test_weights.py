@@ -49,6 +49,11 @@ REALNVP = {"event_shape": (2,), "depth": 2, "hidden": 4}
         ("glow", GLOW, {"noise_depth": 1}, None),
         ("glow", GLOW, {"noise_depth": 1, "classes": 3}, [0, 2]),
         ("realnvp", REALNVP, {"classes": 2}, [0, 1]),
+        ("glow", GLOW, {"hidden": 7, "classes": 3, "noise_depth": 1}, [0, 2]),
+        ("realnvp", REALNVP | {"event_shape": (4, 4, 1), "bits": 8, "levels": 1}, {"hidden": 7}, None),
+        ("realnvp", REALNVP, {"hidden": 7}, None),
+        ("nice", REALNVP, {"hidden": 5}, None),
+        ("nsf-coupling", REALNVP, {"hidden": 9}, None),
     ],
 )
 def test_a_flow_starts_from_a_simpler_one(family, config, more, condition, tmp_path):
@@ -56,11 +61,18 @@ def test_a_flow_starts_from_a_simpler_one(family, config, more, condition, tmp_p
     rng = np.random.default_rng(0)
     plain.set_weights([0.1 * rng.standard_normal(w.shape).astype(w.dtype) for w in plain.get_weights()])
     plain.save_weights(path)
-    flow = create(family, **config, **more, seed=1)
+    flow = create(family, **(config | more), seed=1)
     load_simpler(flow, path)
     x = rng.integers(0, 256, (2, *plain.event_shape)).astype("uint8" if plain.bits else "float32")
     tolerance = 1e-4 if "noise_depth" in more else 1e-6  # other noise, uniform too: of a normal one
     np.testing.assert_allclose(flow.score(x, condition), plain.score(x), rtol=tolerance)
+
+
+def test_masked_networks_are_not_widened(tmp_path):
+    path = tmp_path / "narrow.weights.h5"
+    create("maf", event_shape=(2,), depth=1, hidden=4).save_weights(path)
+    with pytest.raises(CheckpointError, match="of another config"):
+        load_simpler(create("maf", event_shape=(2,), depth=1, hidden=8), path)
 
 
 @pytest.mark.parametrize("more", [{}, {"classes": 2}])
