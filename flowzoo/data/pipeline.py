@@ -4,10 +4,12 @@ The data sets fit in memory, so the stream is one of indices: the order of an ep
 (seed, epoch), and any step can be reached without running through those before it.
 """
 
+import math
 import numbers
 import os
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from flowzoo.data import arrays
@@ -88,7 +90,7 @@ def load(
     def element(index: tf.Tensor, mirrored: tf.Tensor) -> Any:
         x = tf.gather(examples, index)
         if flip:
-            x = tf.where(mirrored[..., None, None, None], tf.reverse(x, axis=[-2]), x)
+            x = tf.where(mirrored[(..., *[None] * len(facts.event_shape))], _mirrored(x, facts.event_shape), x)
         if bits and bits < facts.bits:
             x = tf.bitwise.right_shift(x, tf.constant(facts.bits - bits, tf.uint8))
         return (x, tf.gather(classes, index)) if labels else x
@@ -99,6 +101,14 @@ def load(
     options = tf.data.Options()
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA  # there are no files
     return stream.apply(tf.data.experimental.assert_cardinality(left)).prefetch(tf.data.AUTOTUNE).with_options(options)
+
+
+def _mirrored(x: tf.Tensor, event_shape: tuple[int, ...]) -> tf.Tensor:
+    if len(event_shape) == 3:
+        return tf.reverse(x, axis=[-2])
+    side = math.isqrt(event_shape[0] + 1)  # of a patch that lacks its last pixel, which the others sum to zero with
+    whole = tf.concat([x, -tf.reduce_sum(x, axis=-1, keepdims=True)], axis=-1)
+    return tf.gather(whole, np.arange(side * side).reshape(side, side)[:, ::-1].ravel()[:-1], axis=-1)
 
 
 def _order(size: int, seed: int, epoch: tf.Tensor) -> tf.Tensor:

@@ -189,7 +189,7 @@ _SPECS = {
             sizes=MappingProxyType({"train": 1_000_000, "validation": 50_000, "test": 250_000}),
             split_rule="train and validation = random 8x8 patches of the 200 training images, test = of the 100 test "
             "images; drawn apart with replacement, so validation patches overlap training patches",
-            flip_ok=False,
+            flip_ok=True,
             licence="non-commercial research and education only",
             citation="Martin, Fowlkes, Tal, Malik: A database of human segmented natural images and its application to "
             "evaluating segmentation algorithms and measuring ecological statistics. 2001.",

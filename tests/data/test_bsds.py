@@ -95,17 +95,24 @@ def test_the_data_set_is_prepared_and_read_in_the_order_drawn(folder, tmp_path):
     shuffled = data.load("bsds300", "test", bits=0, batch_size=2000, shuffle=True, data_dir=tmp_path / "tfds")
     mixed = next(iter(shuffled)).numpy()
     assert not np.array_equal(mixed[:700], batches[0]) and {*mixed[:, 0]} == {*np.concatenate(batches)[:, 0]}
+    flips = data.load("bsds300", "test", batch_size=700, flip=True, data_dir=tmp_path / "tfds")
+    plain, flipped = (np.pad(x, [(0, 0), (0, 1)]) for x in (batches[0], next(flips.as_numpy_iterator())))
+    for x in (plain, flipped):
+        x[:, 63] = -x.sum(axis=1)  # the pixel left out, as the mean is zero
+    changed = (plain != flipped).any(axis=1)
+    mirrored = plain.reshape(-1, 8, 8)[:, :, ::-1].reshape(-1, 64)
+    np.testing.assert_allclose(flipped[changed], mirrored[changed], atol=1e-6)
+    assert 250 < changed.sum() < 450
 
 
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
         ({"bits": 8}, "`bits` must be an integer, 0, or None, got 8"),
-        ({"flip": True}, "`flip` must be False for 'bsds300'"),
         ({"labels": True}, "`labels` must be False for 'bsds300'"),
     ],
 )
-def test_vectors_have_no_bits_mirrors_or_labels(wrong, message):
+def test_vectors_have_no_bits_or_labels(wrong, message):
     with pytest.raises(ValueError, match=message):
         data.load("bsds300", **wrong)
 
