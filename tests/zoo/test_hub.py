@@ -14,7 +14,7 @@ from flowzoo.errors import CheckpointError, HubError, PresetError
 from flowzoo.files import sha256
 from flowzoo.zoo import cache as caches
 from flowzoo.zoo import hub as hubs
-from flowzoo.zoo import index, mirrors, store, verify
+from flowzoo.zoo import index, mirrors, store, transport, verify
 from flowzoo.zoo.preset import Preset
 from tests.zoo import server, tiny, trees
 
@@ -123,6 +123,8 @@ def test_hubs_are_urls(cache, monkeypatch):
     assert mirrors.hubs() == ()
     monkeypatch.setenv("FLOWZOO_HUB", " https://a.example/zoo/  gs://b ")
     assert mirrors.hubs() == ("https://a.example/zoo", "gs://b")
+    monkeypatch.setenv("FLOWZOO_HUB", "FILE:///Zoo")
+    assert mirrors.hubs() == ("file:///Zoo",)
     flowzoo.set_hub()
     assert mirrors.hubs() == ()
     for wrong in ("/srv/zoo", "file://host/zoo", "https://a b", "C:\\zoo", "http://[::", 3):
@@ -259,3 +261,15 @@ def test_the_next_mirror_is_asked_when_one_fails(tree, cache, tmp_path):
         flowzoo.set_hub(first.url, second.url)
         assert trees.weights().read_bytes() == trees.content()
         assert first.asked_for(trees.digest()) and second.asked_for(trees.digest())
+
+
+def test_a_mirror_that_failed_is_asked_last_from_then_on(tree, cache):
+    with server.serving(tree) as dead, server.serving(tree) as second:
+        dead.faults, dead.where = ["error"] * 99, ""
+        flowzoo.set_hub(dead.url, second.url)
+        assert trees.weights().read_bytes() == trees.content()
+        assert trees.weights("tiny@2").read_bytes() == trees.content(2)
+        assert len(dead.requests) == transport.ATTEMPTS and not dead.asked_for("sha256/")
+        dead.faults, second.faults, second.where = [], ["error"] * 99, ""
+        trees.weights().unlink()
+        assert trees.weights().read_bytes() == trees.content()  # it may be back when no other answers
