@@ -194,6 +194,8 @@ def test_init_from_takes_a_preset(published, tmp_path, monkeypatch):
     change = max(np.abs(a - b).max() for a, b in zip(result.flow.get_weights(), start.get_weights(), strict=True))
     assert 0 < change < 0.01
     assert json.loads((tmp_path / "run" / "result.json").read_text())["init_from"] == str(published)
+    origin = json.loads((tmp_path / "run" / "result.json").read_text())["origin"]
+    assert origin == f"tiny@1, sha256 {record['files']['model.weights.h5']['sha256']}"
     with pytest.raises(
         PresetError, match=r"name of a preset or the path of a \.weights\.h5 .*'glow-fashon'.*Did you mean"
     ):
