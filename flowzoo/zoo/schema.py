@@ -12,7 +12,6 @@ from flowzoo.errors import PresetError
 from flowzoo.training.likelihood import stated
 from flowzoo.training.recipe import Recipe
 
-
 HUGE = 1e300  # no number of a preset comes near; what is beyond fails where it is computed with
 
 
