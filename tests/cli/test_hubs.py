@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 from pathlib import Path
 
 import pytest
@@ -11,7 +10,7 @@ from filelock import FileLock
 from flowzoo.cli import doctor
 from flowzoo.cli.main import BAD_INPUT, CHECK_FAILED, OK, main
 from flowzoo.zoo import cache as caches
-from flowzoo.zoo import store
+from flowzoo.zoo import store, verify
 from tests.zoo import trees
 from tests.zoo.conftest import cache, hub, tree  # noqa: F401 - fixtures
 
@@ -64,15 +63,14 @@ def test_what_is_no_entry_is_left_alone(cache):  # noqa: F811
     assert caches.entries() == {} and main(["cache", "clean", "--all"]) == OK and mine.exists()
 
 
-def test_publish_to_a_hub(tmp_path, cache, capsys):  # noqa: F811
-    path = Path(shutil.copy(store.PRESETS / "planar-rezende-u1.json", tmp_path / "mine.json"))
-    (tmp_path / "mine").symlink_to(CHECKOUT / "planar-rezende-u1")
-    record = json.loads(path.read_text())
-    record["metrics"]["log_likelihood"]["value"] += 0.1
-    path.write_text(json.dumps(record))
-    assert main(["publish", str(path), "--hub=hub"]) == BAD_INPUT and not Path("hub").exists()
+def test_publish_to_a_hub(cache, capsys, monkeypatch):  # noqa: F811
+    off = verify.Check("log_likelihood", 1.0, 2.0, 0.1, "")
+    report = verify.Report("planar-rezende-u1", verify.OFFICIAL, (off,))
+    monkeypatch.setattr(verify, "verify", lambda *_, **__: report)
+    monkeypatch.setattr(store, "CHECKOUT", CHECKOUT)
+    assert main(["publish", "planar-rezende-u1", "--hub=hub"]) == BAD_INPUT and not Path("hub").exists()
     assert "OFF log_likelihood" in capsys.readouterr().err
-    assert listed(capsys, "publish", str(path), "--hub=hub", "--no-verify") == {"planar-rezende-u1": [1]}
+    assert listed(capsys, "publish", "planar-rezende-u1", "--hub=hub", "--no-verify") == {"planar-rezende-u1": [1]}
     assert Path("hub/index.json").exists()
 
 
