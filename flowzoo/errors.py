@@ -19,5 +19,10 @@ class HubError(CheckpointError):
 def nearest(name: str, known: Iterable[str]) -> str:
     """The fix for an unknown name: the closest known one, or all of them."""
     known = sorted(known)
-    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    return f"Did you mean {close[0]!r}?" if close else f"Known: {', '.join(known) or 'none'}."
+    return closest(name, known) or f"Known: {', '.join(known) or 'none'}."
+
+
+def closest(name: str, known: Iterable[str]) -> str:
+    """The known name that a mistyped one may be meant for, as a question; "" if none is close."""
+    close = difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.5)
+    return f"Did you mean {close[0]!r}?" if close else ""

@@ -1,38 +1,41 @@
-"""Publish a finished training run under its preset: weights, pictures, measured numbers.
+"""Publish a finished training run under its preset, or presets with weights to a hub (docs/hub.md).
 
 python tools/publish.py --preset=glow-fashion-mnist --workdir=runs/glow-fashion-mnist
+python tools/publish.py --preset=glow-mnist,realnvp-mnist --hub=hub
 """
 
-import os
 import sys
 from pathlib import Path
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # works from a checkout, installed or not
 
 from absl import app, flags
 
-_PRESET = flags.DEFINE_string("preset", None, "The preset, or the path of its .json.", required=True)
-_WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the finished run.", required=True)
-_FORCE = flags.DEFINE_bool("force", False, "Publish what is unfinished, of another recipe, or worse.")
-_EXAMPLES = flags.DEFINE_integer("examples", None, "Only so many test examples; needs --force.", lower_bound=2)
+_PRESET = flags.DEFINE_list("preset", None, "The preset, or the path of its .json; with --hub several, or 'all'.")
+_WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the finished run.")
+_HUB = flags.DEFINE_string("hub", None, "Root of the hub; it is made if need be.")
+_VERIFY = flags.DEFINE_bool("verify", True, "--hub: measure each card again, and refuse one with a number that is off.")
+_FORCE = flags.DEFINE_bool("force", False, "--workdir: publish what is unfinished, of another recipe, or worse.")
+_EXAMPLES = flags.DEFINE_integer("examples", None, "--workdir: only so many; needs --force.", lower_bound=2)
 _DATA_DIR = flags.DEFINE_string("data_dir", None, "TFDS' folder; TFDS' default if not given.")
+flags.mark_flag_as_required("preset")
+flags.mark_flags_as_mutual_exclusive(["workdir", "hub"], required=True)
 
 
-def main(argv: list[str]) -> None:
-    """Publish, and show the card."""
+def main(argv: list[str]) -> int:
+    """What `flowzoo publish` does."""
     if len(argv) > 1:
         raise app.UsageError(f"expected no arguments, got {argv[1:]}.")
-    from flowzoo.zoo.card import summary
-    from flowzoo.zoo.publish import publish
+    from flowzoo.cli.main import main as flowzoo
 
-    options = {"force": _FORCE.value, "examples": _EXAMPLES.value, "data_dir": _DATA_DIR.value}
-    try:
-        preset = publish(_PRESET.value, _WORKDIR.value, **options)
-    except (ValueError, TypeError, OSError) as error:
-        sys.exit(f"{type(error).__name__}: {error}")
-    print(summary(preset))
-    print("Run `python tools/make_cards.py` to renew docs/models, MODEL_CARDS.md and the README's table.")
+    presets = ["--all"] if _PRESET.value == ["all"] else _PRESET.value
+    options = {"workdir": _WORKDIR.value, "hub": _HUB.value, "examples": _EXAMPLES.value, "data-dir": _DATA_DIR.value}
+    switches = ["--force"] * _FORCE.value + ["--no-verify"] * (not _VERIFY.value)
+    given = [f"--{name}={value}" for name, value in options.items() if value is not None]
+    code = flowzoo(["publish", *presets, *given, *switches])
+    if not code and _WORKDIR.value:
+        print("Run `python tools/make_cards.py` to renew docs/models, MODEL_CARDS.md and the README's table.")
+    return code
 
 
 if __name__ == "__main__":

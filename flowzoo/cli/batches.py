@@ -4,6 +4,8 @@ from collections.abc import Callable
 
 import numpy as np
 
+from flowzoo.progress import bar
+
 
 def in_batches(function: Callable[[slice], np.ndarray], count: int, what: str, size: int = 256) -> np.ndarray:
     """Joins what `function` gives for rows 0 ... count - 1, `size` at a time.
@@ -14,11 +16,9 @@ def in_batches(function: Callable[[slice], np.ndarray], count: int, what: str, s
         what: the bar says, on stderr.
         size: a multiple of 64, by which `Flow.sample` goes on its own.
     """
-    from tqdm import tqdm
-
     parts = []
-    with tqdm(total=count, desc=what, leave=False, disable=None) as bar:  # None: on terminals only
+    with bar(count, what) as done:
         for start in range(0, count, size):
             parts.append(function(slice(start, min(start + size, count))))
-            bar.update(len(parts[-1]))
+            done.update(len(parts[-1]))
     return np.concatenate(parts)

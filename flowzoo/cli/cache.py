@@ -29,8 +29,12 @@ def run(args: argparse.Namespace) -> int:
     """Go through the files, and say of each what it is and how it is."""
     if (args.all or args.dry_run) and args.action != "clean":
         raise ValueError(f"--all and --dry-run go with `clean`, got `{args.action}`. Leave them out.")
+    from flowzoo.errors import CheckpointError
     from flowzoo.zoo import cache
 
+    home = cache.home()
+    if home.exists() and not home.is_dir():
+        raise CheckpointError(f"the cache {home} is no folder. Name another one by $FLOWZOO_HOME.")
     names, files = _names(), []
     for path, digest in cache.entries().items():
         size, state = path.stat().st_size, _state(path, digest, args)
@@ -40,9 +44,9 @@ def run(args: argparse.Namespace) -> int:
             if not args.json:
                 print(f"{size:>12,}  {state:12}  {file}  {path}", flush=True)
     if args.json:
-        print_json({"folder": str(cache.home()), "files": files})
+        print_json({"folder": str(home), "files": files})
     else:
-        print(f"{len(files)} files, {sum(file['bytes'] for file in files):,} bytes: {cache.home()}")
+        print(f"{len(files)} files, {sum(file['bytes'] for file in files):,} bytes: {home}")
     return int(args.action == "verify" and any(file["state"] not in ("whole", "partial") for file in files))
 
 

@@ -15,6 +15,11 @@ class Failed(Exception):
     """Work that was asked for rightly and did not succeed: one line and exit code 1."""
 
 
+def one_line(error: Exception) -> str:
+    """What an error says, in one line."""
+    return " ".join(str(error).split()) or type(error).__name__
+
+
 def add_preset(parser: argparse.ArgumentParser, nargs: str | None = None) -> None:
     """The first argument of most subcommands."""
     what = "a preset of `flowzoo list`, or its NAME@REVISION, or a .json"

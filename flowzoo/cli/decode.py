@@ -3,7 +3,7 @@
 import argparse
 
 from flowzoo.cli.common import add_files, add_label, add_preset, labels
-from flowzoo.cli.writing import ARRAYS, ROWS, add_out, check_out, check_picture, write_data
+from flowzoo.cli.writing import ARRAYS, ROWS, add_json, add_out, check_out, check_picture, tell, write_data
 
 NAME, HELP = "decode", "Turn latents, such as those of `flowzoo encode`, into data."
 EXAMPLES = """
@@ -19,6 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_files(parser, ".npy of (n, *latent_shape), or .csv or .parquet with a latent in each row")
     add_label(parser)
     add_out(parser, "decoded.npy", (".png", *ARRAYS), f"a .png picture of images, {ROWS}")
+    add_json(parser, "what was decoded and where it is")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -37,5 +38,6 @@ def run(args: argparse.Namespace) -> int:
         return flow.decode(z[rows], None if condition is None else condition[rows])[0].numpy()
 
     write_data(args.out, flow, in_batches(decode, len(z), "decoding"))
-    print(f"{len(z)} examples decoded by {args.preset}: {args.out}")
+    line = f"{len(z)} examples decoded by {args.preset}: {args.out}"
+    tell(args, line, preset=args.preset, examples=len(z), out=args.out)
     return 0

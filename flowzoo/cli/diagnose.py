@@ -41,7 +41,7 @@ def run(args: argparse.Namespace) -> int:
     else:
         (x, condition), what = inputs(Preset.read(args.preset), flow)
     x, condition = x[: args.rows], None if condition is None else condition[: args.rows]
-    report = flowzoo.diagnose(flow, x, condition, seed=args.seed)
+    report = flowzoo.diagnose(flow, x, condition, seed=args.seed, progress=True)
     if args.plot:
         report.plot(args.plot)
     if args.json:

@@ -4,7 +4,7 @@ import argparse
 
 from flowzoo.cli.common import add_files, add_label, add_noise_seed, add_preset, labels
 from flowzoo.cli.score import FILES
-from flowzoo.cli.writing import ARRAYS, ROWS, add_out, check_out, write_rows
+from flowzoo.cli.writing import ARRAYS, ROWS, add_json, add_out, check_out, tell, write_rows
 
 NAME, HELP = "encode", "Turn examples into latents; `flowzoo decode` turns them back."
 EXAMPLES = """
@@ -21,6 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_label(parser)
     add_noise_seed(parser)
     add_out(parser, "latents.npy", ARRAYS, ROWS)
+    add_json(parser, "what was encoded and where it is")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -38,5 +39,7 @@ def run(args: argparse.Namespace) -> int:
         return flow.encode(x[rows], None if condition is None else condition[rows], args.seed)[0].numpy()
 
     write_rows(args.out, in_batches(encode, len(x), "encoding"), "z")
-    print(f"{len(x)} latents of shape {tuple(flow.latent_shape)} by {args.preset}, seed {args.seed}: {args.out}")
+    line = f"{len(x)} latents of shape {tuple(flow.latent_shape)} by {args.preset}, seed {args.seed}: {args.out}"
+    facts = {"preset": args.preset, "latents": len(x), "shape": tuple(flow.latent_shape), "seed": args.seed}
+    tell(args, line, **facts, out=args.out)
     return 0

@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from flowzoo.cli.common import add_preset
+from flowzoo.cli.writing import add_json, tell
 
 NAME, HELP = "export", "Write a preset as a SavedModel, for TensorFlow Serving or plain TensorFlow."
 EXAMPLES = """
@@ -17,6 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_preset(parser)
     parser.add_argument("directory", metavar="DIR", help="a new or empty folder")
     parser.add_argument("--overwrite", action="store_true", help="replace what is in the folder")
+    add_json(parser, "folder and signatures")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -32,6 +34,7 @@ def run(args: argparse.Namespace) -> int:
     import flowzoo
 
     flowzoo.load(args.preset).export(directory, overwrite=args.overwrite)
-    signatures = ", ".join(sorted(tf.saved_model.load(args.directory).signatures))
-    print(f"SavedModel of {args.preset}: {args.directory} (signatures: {signatures})")
+    signatures = sorted(tf.saved_model.load(args.directory).signatures)
+    line = f"SavedModel of {args.preset}: {args.directory} (signatures: {', '.join(signatures)})"
+    tell(args, line, preset=args.preset, directory=args.directory, signatures=signatures)
     return 0

@@ -34,5 +34,7 @@ def run(args: argparse.Namespace) -> int:
     from flowzoo.zoo import store
 
     size = sum(file["bytes"] for file in preset.files.values())
-    print(f"  files      {size / 2**20:.1f} MiB, {store.folder(args.preset)}")
+    weights = store.find(preset, store.folder(args.preset))
+    where = weights.parent if weights else f"not here: flowzoo download {args.preset}"
+    print(f"  files      {size / 2**20:.1f} MiB, {where}")
     return 0

@@ -3,7 +3,7 @@
 import argparse
 
 from flowzoo.cli.common import add_columns, add_label, add_preset, labels, positive
-from flowzoo.cli.writing import ARRAYS, add_out, check_out, check_picture, write_data
+from flowzoo.cli.writing import ARRAYS, add_json, add_out, check_out, check_picture, tell, write_data
 
 NAME, HELP = "interpolate", "Decode the straight lines between the latents of two sets of examples."
 EXAMPLES = """
@@ -23,6 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_label(parser)
     what = "a .png with a line in each row, a .npy of (n, steps, *shape), or a .csv or .parquet of line, step, x"
     add_out(parser, "interpolations.png", (".png", *ARRAYS), what)
+    add_json(parser, "what was drawn and where it is")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -49,5 +50,6 @@ def run(args: argparse.Namespace) -> int:
     line, step = np.divmod(np.arange(len(lines) * args.steps), args.steps)
     points = lines if args.out.endswith(".npy") else lines.reshape(-1, *flow.event_shape)
     write_data(args.out, flow, points, images_in_a_row=args.steps, before={"line": line, "step": step})
-    print(f"{len(lines)} lines of {args.steps} steps by {args.preset}: {args.out}")
+    text = f"{len(lines)} lines of {args.steps} steps by {args.preset}: {args.out}"
+    tell(args, text, preset=args.preset, lines=len(lines), steps=args.steps, out=args.out)
     return 0

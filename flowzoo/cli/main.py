@@ -26,7 +26,7 @@ from flowzoo.cli import (
     train,
     verify,
 )
-from flowzoo.cli.common import Failed
+from flowzoo.cli.common import Failed, one_line
 from flowzoo.cli.quiet import import_tensorflow
 
 COMMANDS = (
@@ -67,11 +67,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("flowzoo: interrupted", file=sys.stderr)
         return INTERRUPTED
     except Failed as error:
-        return _failed(error, args.debug, f"flowzoo: failed: {_one_line(error)}", CHECK_FAILED)
+        return _failed(error, args.debug, f"flowzoo: failed: {one_line(error)}", CHECK_FAILED)
     except (ValueError, TypeError, OSError) as error:
-        return _failed(error, args.debug, f"flowzoo: error: {_one_line(error)}", BAD_INPUT)
+        return _failed(error, args.debug, f"flowzoo: error: {one_line(error)}", BAD_INPUT)
     except Exception as error:
-        line = f"flowzoo: unexpected {type(error).__name__}: {_one_line(error)} (--debug shows where)"
+        line = f"flowzoo: unexpected {type(error).__name__}: {one_line(error)} (--debug shows where)"
         return _failed(error, args.debug, line, UNEXPECTED)
 
 
@@ -106,7 +106,3 @@ def _failed(error: Exception, debug: bool, line: str, code: int) -> int:
         raise error
     print(line, file=sys.stderr)
     return code
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split()) or type(error).__name__

@@ -1,49 +1,83 @@
 """`flowzoo publish NAME...`: a training becomes a preset's weights, or presets go to a hub."""
 
+from __future__ import annotations
+
 import argparse
+from typing import TYPE_CHECKING
 
 from flowzoo.cli.common import add_data_dir, positive
+from flowzoo.cli.writing import add_json, print_json
+
+if TYPE_CHECKING:
+    from flowzoo.zoo.index import Revisions
 
 NAME, HELP = "publish", "Publish a training under its preset (--workdir), or presets with weights to a hub (--hub)."
 EXAMPLES = """
   flowzoo publish mine.json --workdir=runs/mine
   flowzoo publish glow-mnist realnvp-mnist --hub=hub
+  flowzoo publish --all --hub=hub --data-dir=/data/tfds
 """
-TENSORFLOW = False  # a hub does not need it
+TENSORFLOW = True
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("presets", nargs="+", metavar="NAME", help="a preset of `flowzoo list`, or a .json")
+    parser.add_argument("presets", nargs="*", metavar="NAME", help="a preset of `flowzoo list`, or a .json")
+    parser.add_argument("--all", action="store_true", help="--hub: every preset with weights")
     where = parser.add_mutually_exclusive_group(required=True)
     where.add_argument("--workdir", metavar="DIR", help="folder of a finished training, of one NAME; docs/training.md")
     where.add_argument("--hub", metavar="DIR", help="root of the hub, made if need be; docs/hub.md")
+    what = "--hub: trust the cards, whose numbers are else measured again on the test split"
+    parser.add_argument("--no-verify", action="store_true", help=what)
     what = "--workdir: publish what is unfinished, of another recipe, or worse"
     parser.add_argument("--force", action="store_true", help=what)
-    what = "--workdir: only so many test examples; needs --force"
+    what = "--workdir: only so many test examples, at least 2; needs --force"
     parser.add_argument("--examples", type=positive, metavar="N", help=what)
     add_data_dir(parser)
+    add_json(parser, "the new record, or the revisions in the hub")
 
 
 def run(args: argparse.Namespace) -> int:
     """Publish, and show what is there now."""
     if args.hub:
-        if args.force or args.examples or args.data_dir:
-            raise ValueError("--force, --examples and --data-dir go with --workdir, got --hub. Leave them out.")
-        from flowzoo.zoo.hub import write_tree
+        _to_hub(args)
+    else:
+        _from_training(args)
+    return 0
 
-        for name, revisions in sorted(write_tree(args.presets, args.hub).items()):
-            print(f"{name}: revisions {', '.join(sorted(revisions, key=int))}")
-        return 0
-    if len(args.presets) > 1:
+
+def revisions_text(revisions: Revisions) -> str:
+    """What a hub has, a line for each preset."""
+    return "\n".join(f"{name}: revisions {', '.join(sorted(has, key=int))}" for name, has in sorted(revisions.items()))
+
+
+def _to_hub(args: argparse.Namespace) -> None:
+    if args.force or args.examples:
+        raise ValueError("--force and --examples go with --workdir, got --hub. Leave them out.")
+    if bool(args.presets) == args.all:
+        raise ValueError(f"expected presets or --all, got {'both' if args.all else 'neither'}. Pass one.")
+    from flowzoo.zoo.hub import write_tree
+    from flowzoo.zoo.preset import list_presets
+
+    names, how = args.presets or list_presets(weights=True), {"data_dir": args.data_dir, "progress": True}
+    revisions = write_tree(names, args.hub, verified=not args.no_verify, **how)
+    if args.json:
+        print_json({name: sorted(map(int, has)) for name, has in revisions.items()})
+    else:
+        print(revisions_text(revisions))
+
+
+def _from_training(args: argparse.Namespace) -> None:
+    if args.all or args.no_verify:
+        raise ValueError("--all and --no-verify go with --hub, got --workdir. Leave them out.")
+    if len(args.presets) != 1:
         raise ValueError(f"--workdir is the training of one preset, got {len(args.presets)}. Publish one at a time.")
-    from flowzoo.cli.quiet import import_tensorflow
-
-    if not args.debug:
-        import_tensorflow()
     from flowzoo.zoo.card import summary
     from flowzoo.zoo.publish import publish
 
-    options = {"force": args.force, "examples": args.examples, "data_dir": args.data_dir}
-    print(summary(publish(args.presets[0], args.workdir, **options)))
-    return 0
+    options = {"force": args.force, "examples": args.examples, "data_dir": args.data_dir, "progress": True}
+    preset = publish(args.presets[0], args.workdir, **options)
+    if args.json:
+        print_json(preset.to_dict())
+    else:
+        print(summary(preset))

@@ -13,6 +13,8 @@ import numpy as np
 from flowzoo.cli.tables import SUFFIXES, read_table
 
 if TYPE_CHECKING:
+    from PIL import Image
+
     from flowzoo.flows import Flow
 
 PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm")  # looked for in folders
@@ -111,11 +113,11 @@ def _conform(path: Path, array: np.ndarray, form: Form) -> np.ndarray:
 
 
 def _array(path: Path, form: Form) -> np.ndarray:
-    import zipfile
-
     try:
         array = np.load(path, allow_pickle=False)
-    except (ValueError, EOFError, zipfile.BadZipFile) as error:
+    except OSError:
+        raise
+    except Exception as error:  # NumPy parses the header as Python, so that a broken one raises nearly anything
         raise ValueError(f"{path}: expected an array written by numpy.save, got: {error}.") from error
     if not isinstance(array, np.ndarray):
         array.close()
@@ -147,13 +149,21 @@ def _picture(path: Path, mode: str) -> np.ndarray:
 
     try:
         with Image.open(path) as picture:
-            if picture.mode.startswith(("I", "F")) or _png_depth(path) > 8:
-                raise ValueError(f"{path}: expected a picture of 8 bits per channel, got more. Save it with 8 bits.")
-            if picture.mode.endswith(("A", "a")) or "transparency" in picture.info:
-                raise ValueError(f"{path}: expected a picture without transparency, got one with. Save it without.")
-            return np.asarray(picture.convert(mode)).reshape(1, *picture.size[::-1], -1)
+            return _pixels(path, picture, mode)
     except UnidentifiedImageError as error:
         raise ValueError(f"{path}: expected {KNOWN}, got something else.") from error
+    except (OSError, ValueError):
+        raise
+    except Exception as error:  # each format has its own, and one for sizes that would fill the memory
+        raise ValueError(f"{path}: expected a readable picture, got: {error}.") from error
+
+
+def _pixels(path: Path, picture: Image.Image, mode: str) -> np.ndarray:
+    if picture.mode.startswith(("I", "F")) or _png_depth(path) > 8:
+        raise ValueError(f"{path}: expected a picture of 8 bits per channel, got more. Save it with 8 bits.")
+    if picture.mode.endswith(("A", "a")) or "transparency" in picture.info:
+        raise ValueError(f"{path}: expected a picture without transparency, got one with. Save it without.")
+    return np.asarray(picture.convert(mode)).reshape(1, *picture.size[::-1], -1)
 
 
 def _png_depth(path: Path) -> int:  # Pillow cuts colours of 16 bits to 8 without a word

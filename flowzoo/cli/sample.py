@@ -3,7 +3,7 @@
 import argparse
 
 from flowzoo.cli.common import add_label, add_preset, labels, positive
-from flowzoo.cli.writing import ARRAYS, ROWS, add_out, check_out, check_picture, write_data
+from flowzoo.cli.writing import ARRAYS, ROWS, add_json, add_out, check_out, check_picture, tell, write_data
 
 NAME, HELP = "sample", "Draw samples, as a picture, an array or a table."
 EXAMPLES = """
@@ -21,6 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--temperature", type=float, default=1.0, metavar="T", help="scale of the latent noise (1.0)")
     parser.add_argument("--seed", type=int, default=0, help="the same seed draws the same samples (0)")
     add_out(parser, "samples.png", (".png", *ARRAYS), f"a .png picture of images, {ROWS}")
+    add_json(parser, "what was drawn and where it is")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -40,5 +41,7 @@ def run(args: argparse.Namespace) -> int:
         return flow.sample(count, given, temperature=args.temperature, seed=seeds[rows]).numpy()
 
     write_data(args.out, flow, in_batches(draw, args.count, "sampling"))
-    print(f"{args.count} samples of {args.preset} at T = {args.temperature:g}, seed {args.seed}: {args.out}")
+    line = f"{args.count} samples of {args.preset} at T = {args.temperature:g}, seed {args.seed}: {args.out}"
+    facts = {"preset": args.preset, "samples": args.count, "temperature": args.temperature, "seed": args.seed}
+    tell(args, line, **facts, out=args.out)
     return 0

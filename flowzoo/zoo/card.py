@@ -86,7 +86,9 @@ def training_text(preset: Preset) -> str:
     for key, what in (("peak_memory_bytes", "memory"), ("peak_gpu_memory_bytes", "GPU memory")):
         text += f", at most {run[key] / 2**30:.2f} GiB of {what}" if key in run else ""
     text += f", {run['strategy']} on {run['replicas']} replicas" if run.get("replicas", 1) > 1 else ""
-    return text + (f", from the weights of {run['init_from']}" if "init_from" in run else "")
+    what, _, digest = run.get("init_from", "").partition(", sha256 ")
+    text += f", from the weights of {what}" if what else ""
+    return text + (f" (sha256 {digest[:16]}…)" if digest else "")
 
 
 def restriction_text(preset: Preset) -> str:

@@ -17,6 +17,7 @@ from flowzoo.bijectors import Invert
 from flowzoo.files import write_figure
 from flowzoo.flows import Flow
 from flowzoo.flows.layers import layers, wrapped
+from flowzoo.progress import bar
 from flowzoo.transform import Transform
 
 ITERATIONS = 8  # of the power method; its estimate comes from below
@@ -104,7 +105,7 @@ class Report:
         return path
 
 
-def diagnose(flow: Flow, x: Any, condition: Any = None, seed: int = 0) -> Report:
+def diagnose(flow: Flow, x: Any, condition: Any = None, seed: int = 0, *, progress: bool = False) -> Report:
     """Looks at every layer of a flow: does it invert, are its log-determinants right, how far does it stretch?
 
     Runs eagerly, layer by layer: some 16 rows are enough. Try data, samples, and data unlike those it was trained on.
@@ -114,6 +115,7 @@ def diagnose(flow: Flow, x: Any, condition: Any = None, seed: int = 0) -> Report
         x: (batch, *event_shape), in native units.
         condition: (batch,) labels or (batch, features), if the flow takes one.
         seed: of the dequantization noise and of the power method.
+        progress: show a bar, on stderr, if it is a terminal.
 
     Returns:
         A `Report`: a table by `print`, `worst` names the worst layer, `plot(path)` draws it.
@@ -135,10 +137,13 @@ def diagnose(flow: Flow, x: Any, condition: Any = None, seed: int = 0) -> Report
         encoded = bijection.encode(y, ready)
     if not calls:
         raise ValueError("The flow has no exact layer, whose inverse could be examined.")
-    found = tuple(
-        _examined(name, layer, given, layer.encode(given, ready), ready, seed) for name, layer, given in calls
-    )
-    return Report(found, _examined("all together", bijection, y, encoded, ready, seed))
+    found = []
+    with bar(len(calls) + 1, "layers", shown=progress) as done:
+        for name, layer, given in calls:
+            found.append(_examined(name, layer, given, layer.encode(given, ready), ready, seed))
+            done.update()
+        whole = _examined("all together", bijection, y, encoded, ready, seed)
+    return Report(tuple(found), whole)
 
 
 @contextlib.contextmanager

@@ -11,13 +11,21 @@ from filelock import FileLock
 
 from flowzoo.errors import CheckpointError, PresetError
 from flowzoo.files import damage, write_atomic
+from flowzoo.progress import bar
 from flowzoo.zoo import index, store
 from flowzoo.zoo.bounds import PROMISED, failures
 from flowzoo.zoo.preset import Preset
 from flowzoo.zoo.schema import check, to_json
 
 
-def write_tree(presets: Iterable[str | Path], folder: str | Path) -> index.Revisions:
+def write_tree(
+    presets: Iterable[str | Path],
+    folder: str | Path,
+    *,
+    verified: bool = True,
+    data_dir: str | None = None,
+    progress: bool = False,
+) -> index.Revisions:
     """Adds presets to the hub in `folder`, which is made if need be.
 
     The index is written last and at once, so that a reader finds either the former hub or the new one, whatever happens
@@ -26,55 +34,77 @@ def write_tree(presets: Iterable[str | Path], folder: str | Path) -> index.Revis
     Args:
         presets: what `Preset.read` takes.
         folder: the root of the hub; put it under a web server, or copy it to a bucket.
+        verified: measure every number of the cards again first, on the official test split. Without this they are
+            trusted; that each preset loads is seen to in any case.
+        data_dir: as in `verify`.
+        progress: show bars, on stderr, if it is a terminal.
 
     Returns:
         The revisions that the hub has now.
 
     Raises:
         CheckpointError: a preset has no measured numbers or no invertibility certificate, that certificate says it does
-            not invert, or its files are missing or damaged. Nothing is written.
-        PresetError: a revision is there with other contents, or what lies in `folder` is no hub. Nothing is written.
+            not invert, a number is off or can't be measured here, or its files are missing, damaged or another flow's.
+            Nothing is written.
+        PresetError: there is no such preset, its parts don't fit, a revision is there with other contents, or what lies
+            in `folder` is no hub. Nothing is written.
     """
-    folder = Path(folder)
+    presets, folder = list(presets), Path(folder)
+    _planned(presets, folder)  # what takes no time is looked at first, of all
+    with bar(len(presets), "verifying" if verified else "loading", shown=progress and len(presets) > 1) as done:
+        for name in presets:
+            _require_true(name, data_dir, progress) if verified else _require_loadable(name)
+            done.update()
+    return _write(presets, folder)
+
+
+def _require_loadable(name: str | Path) -> None:
+    from flowzoo.training.model import require_dataset  # both need TensorFlow
+    from flowzoo.zoo.load import load
+
+    require_dataset(Preset.read(name))
+    load(name)
+
+
+def _require_true(name: str | Path, data_dir: str | None, progress: bool) -> None:
+    from flowzoo.zoo.verify import OFFICIAL, verify  # needs TensorFlow
+
+    report = verify(name, data_dir=data_dir, progress=progress)
+    if not report.ok:
+        raise CheckpointError(f"{report}\nThe card of {report.preset} is not verified: no hub gets it.")
+    if report.data != OFFICIAL:
+        raise CheckpointError(
+            f"{report.preset} was measured on {report.data}; of the numbers on its card that says too little for a hub."
+        )
+
+
+def _write(presets: list[str | Path], folder: Path) -> index.Revisions:
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(folder / ".lock"):
-        revisions, files = _index(folder), {}
-        for name in presets:
-            preset = Preset.read(name)
-            _require_measured(preset)
-            record, its_files = _record(preset, name)
-            _add(revisions, preset, record)
-            files |= its_files
-        content = to_json({"schema": index.SCHEMA, "presets": revisions}).encode()
-        index.parse(content, index.INDEX)  # what would not be read is not written
+        revisions, files = _planned(presets, folder)
         for expected, source in files.values():
             path = folder / index.address(expected["sha256"])
             if damage(path, expected):
                 write_atomic(path, source if isinstance(source, bytes) else source.read_bytes())
-        write_atomic(folder / index.INDEX, content)
+        write_atomic(folder / index.INDEX, _content(revisions))
     return revisions
 
 
-def write_verified(
-    presets: Iterable[str | Path], folder: str | Path, *, examples: int | None = None, data_dir: str | None = None
-) -> index.Revisions:
-    """`write_tree` once every card is measured again.
-
-    Args:
-        presets, folder: as in `write_tree`.
-        examples, data_dir: as in `verify`.
-
-    Raises:
-        CheckpointError: a number of a card is off. Nothing is written.
-    """
-    from flowzoo.zoo.verify import verify  # needs TensorFlow
-
-    presets = list(presets)
+def _planned(presets: list[str | Path], folder: Path) -> tuple[index.Revisions, dict[str, tuple[dict, bytes | Path]]]:
+    """The revisions that the hub is to have, and by digest what belongs to those added and where it is now."""
+    revisions, files = _index(folder), {}
     for name in presets:
-        report = verify(name, examples=examples, data_dir=data_dir)
-        if not report.ok:
-            raise CheckpointError(f"{report}\nThe card of {report.preset} is not verified: no hub gets it.")
-    return write_tree(presets, folder)
+        preset = Preset.read(name)
+        _require_measured(preset)
+        record, its_files = _record(preset, name)
+        _add(revisions, preset, record)
+        files |= its_files
+    index.parse(_content(revisions), index.INDEX)  # what would not be read is not written
+    return revisions, files
+
+
+def _content(revisions: index.Revisions) -> bytes:
+    return to_json({"schema": index.SCHEMA, "presets": revisions}).encode()
 
 
 def _index(folder: Path) -> index.Revisions:
@@ -83,7 +113,7 @@ def _index(folder: Path) -> index.Revisions:
 
 
 def _require_measured(preset: Preset) -> None:
-    if not preset.trained or preset.measured is None:
+    if not preset.trained:
         why = "it is a recipe only" if preset.recipe_only else "publish a training of it by tools/publish.py first"
         raise CheckpointError(f"{preset.name} has no measured numbers, so no hub gets it: {why}.")
     if not set(PROMISED) <= set(preset.certificate or {}):

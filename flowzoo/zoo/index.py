@@ -7,13 +7,13 @@ sha256/<ab>/<digest>        a preset's JSON, or one of its files; <ab> begins <d
 from typing import Any
 
 from flowzoo.errors import PresetError
-from flowzoo.zoo.schema import FILE, NAME, SHA256, Each, Text, check, parse_json
+from flowzoo.zoo.schema import FILE, NAME, Each, Text, check, parse_json
 
 INDEX, SCHEMA = "index.json", 1
 LIMIT = 2**23  # bytes of an index; a revision takes about 600
 
 REVISION = Text(r"[1-9][0-9]{0,8}", "a number from 1")
-RECORD = {"sha256": SHA256, "bytes": int, "files": Each(NAME, FILE)}  # of the preset's JSON, and of each of its files
+RECORD = FILE | {"files": Each(NAME, FILE)}  # of the preset's JSON, and of each of its files
 KEYS = {"schema": int, "presets": Each(NAME, Each(REVISION, RECORD))}
 
 Revisions = dict[str, dict[str, dict[str, Any]]]  # name -> revision -> record

@@ -7,13 +7,15 @@ import keras
 
 from flowzoo.errors import CheckpointError
 from flowzoo.flows.weights import flow_layout
-from flowzoo.layout import file_layout, fingerprint, require_same_layout
+from flowzoo.layout import Layout, file_layout, fingerprint, require_same_layout
 from flowzoo.training.model import build
 from flowzoo.zoo import store
 from flowzoo.zoo.preset import Preset
 
 if TYPE_CHECKING:
     from flowzoo.flows import Flow
+
+LAYERS = ("depth", "blocks", "levels", "noise_depth")  # of `config`: each repeats what has weights
 
 
 def load(name: str | Path, weights: bool = True, *, conditioner_dtype: str | None = None) -> "Flow":
@@ -44,14 +46,27 @@ def load(name: str | Path, weights: bool = True, *, conditioner_dtype: str | Non
     """
     preset = Preset.read(name)
     path = store.checked_file(preset, store.folder(name)) if weights else None  # first, as building takes longer
+    found = file_layout(path) if path else {}
+    if path:
+        _require_no_deeper(preset, found, path)
     flow = build(preset, conditioner_dtype)
     if path:
-        _load_published(flow, preset, path)
+        _load_published(flow, preset, path, found)
     return flow
 
 
-def _load_published(flow: "Flow", preset: Preset, path: Path) -> None:
-    found = file_layout(path)
+def _require_no_deeper(preset: Preset, found: Layout, path: Path) -> None:
+    """Refuses, before it is built, a flow with more layers than the file has variables: that could take hours."""
+    for key in LAYERS:
+        count = preset.config.get(key)
+        if isinstance(count, int) and count > len(found):
+            raise CheckpointError(
+                f"{path}: its {len(found)} variables are too few for `config.{key}` {count} of {preset.source}. "
+                "The preset and its weights belong to different versions."
+            )
+
+
+def _load_published(flow: "Flow", preset: Preset, path: Path, found: Layout) -> None:
     require_same_layout(found, flow_layout(flow), str(path))
     count, mark = flow.count_params(), fingerprint(found)
     if (count, mark) != (preset.parameters, preset.fingerprint):

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import tensorflow as tf
 
+from flowzoo.progress import bar
+
 if TYPE_CHECKING:
     from flowzoo.flows import Flow
 
@@ -26,13 +28,14 @@ def reconstruction_error(flow: "Flow", x: np.ndarray, condition: np.ndarray | No
     return float(np.max([np.max(error) for error in errors]))  # NumPy's max keeps a NaN, Python's loses it
 
 
-def log_det_error(flow: "Flow", x: np.ndarray, condition: np.ndarray | None = None) -> float:
+def log_det_error(flow: "Flow", x: np.ndarray, condition: np.ndarray | None = None, *, progress: bool = False) -> float:
     """|log_det - log |det J|| in nats for one example, J being the autodiff Jacobian of the exact part of the flow.
 
     Args:
         flow: the flow.
         x: (1, *event_shape), one example in native units; the middle of its bin stands for an integer.
         condition: (1,) label or (1, features), if the flow takes one.
+        progress: show a bar, on stderr, if it is a terminal.
     """
     bijection = flow.bijection
     y = tf.cast(x, flow.compute_dtype)
@@ -50,9 +53,13 @@ def log_det_error(flow: "Flow", x: np.ndarray, condition: np.ndarray | None = No
             picked = tf.reduce_sum(z * tf.one_hot(picks, size, dtype=z.dtype))
         return tf.reshape(tape.gradient(picked, rows), [_ROWS, size])
 
-    starts = range(0, size, _ROWS)
-    picks = [tf.constant(np.minimum(np.arange(start, start + _ROWS), size - 1), tf.int32) for start in starts]
-    jacobian = np.concatenate([jacobian_rows(pick).numpy() for pick in picks])[:size]
+    parts = []
+    with bar(size, "Jacobian", shown=progress) as done:
+        for start in range(0, size, _ROWS):
+            picks = tf.constant(np.minimum(np.arange(start, start + _ROWS), size - 1), tf.int32)
+            parts.append(jacobian_rows(picks).numpy())
+            done.update(min(_ROWS, size - start))
+    jacobian = np.concatenate(parts)[:size]
     expected = np.linalg.slogdet(jacobian.astype(np.float64))[1]
     found = tf.function(bijection.encode)(y, condition)[1].numpy()[0]
     return float(abs(found - expected))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -10,11 +11,14 @@ from typing import Any
 
 from flowzoo.errors import HubError, PresetError
 from flowzoo.files import damage
+from flowzoo.progress import bar
 from flowzoo.zoo import index, transport
+from flowzoo.zoo.sources import Unreachable
 
 NO_HUB = "No hub is set: name one by flowzoo.set_hub(...) or $FLOWZOO_HUB."
 
 _chosen: tuple[str, ...] | None = None
+_failed: set[str] = set()  # hubs that could not be reached in this process: to ask again takes as long
 
 
 def set_hub(*urls: str) -> None:
@@ -51,9 +55,10 @@ def download(expected: Mapping[str, Any], part: Path) -> None:
         OSError: `part` can't be written.
     """
     reasons = []
-    for hub in hubs():
+    for hub in _reachable_first():
         try:
-            return _download(f"{hub}/{index.address(expected['sha256'])}", expected, part)
+            with _noted(hub):
+                return _download(f"{hub}/{index.address(expected['sha256'])}", expected, part)
         except HubError as error:
             reasons.append(str(error))
     raise HubError(" ".join(reasons) or NO_HUB)
@@ -76,7 +81,8 @@ def find(name: str, revision: int) -> tuple[dict[str, Any] | None, set[int], lis
 
 def _download(url: str, expected: Mapping[str, Any], part: Path) -> None:
     for resumed in (part.exists(), False):
-        transport.download(url, part, expected["bytes"])
+        with bar(expected["bytes"], unit="B", scale=True) as shown:
+            transport.download(url, part, expected["bytes"], lambda at: shown.update(at - shown.n))
         wrong = damage(part, expected)
         if not wrong:
             return
@@ -86,17 +92,38 @@ def _download(url: str, expected: Mapping[str, Any], part: Path) -> None:
 
 
 def _indices(reasons: list[str]) -> Iterator[index.Revisions]:
-    for hub in hubs():
+    for hub in _reachable_first():
         url = f"{hub}/{index.INDEX}"
         try:
-            yield index.parse(transport.read(url, index.LIMIT), url)
+            with _noted(hub):
+                found = index.parse(transport.read(url, index.LIMIT), url)
         except (HubError, PresetError) as error:
             reasons.append(str(error))
+        else:
+            yield found
+
+
+def _reachable_first() -> list[str]:
+    """The hubs in order, but those that failed in this process last."""
+    return sorted(hubs(), key=lambda hub: hub in _failed)
+
+
+@contextlib.contextmanager
+def _noted(hub: str) -> Iterator[None]:
+    """Remembers whether this hub can be reached."""
+    try:
+        yield
+    except Unreachable:
+        _failed.add(hub)
+        raise
+    _failed.discard(hub)
 
 
 def _checked(url: str) -> str:
-    if not isinstance(url, str) or not re.fullmatch(r"[a-z][a-z0-9+.-]*://[^\s\x00-\x1f\[\]]*", url):
+    parts = re.fullmatch(r"([a-zA-Z][a-zA-Z0-9+.-]*)(://[^\s\x00-\x1f\[\]]*)", url) if isinstance(url, str) else None
+    if not parts:
         raise ValueError(f"a hub must be a URL, such as https://example.org/zoo or file:///srv/zoo, got {url!r}.")
+    url = parts[1].lower() + parts[2]  # as RFC 3986 has it
     if url.startswith("file://") and not url.startswith("file:///"):
         raise ValueError(f"a file:// hub must be an absolute path, such as file:///srv/zoo, got {url!r}.")
     return url.rstrip("/")

@@ -10,9 +10,8 @@ from flowzoo.zoo.table import table
 ROOT = "../.."  # from docs/models
 PICTURES = "pictures"  # beside the pages
 
-INTENDED_USE = """Density estimation, sampling and fine-tuning in research and teaching; a starting point for a flow on
-data of the same shape. The model knows only its training data, and a log-likelihood does not tell whether an input is
-normal: flows are known to give some other data sets a higher one (Nalisnick et al. 2019, arXiv:1810.09136)."""
+LIMITS = """The model knows only its training data, and a log-likelihood does not tell whether an input is normal: flows
+are known to give some other data sets a higher one (Nalisnick et al. 2019, arXiv:1810.09136)."""
 
 CERTIFICATE = """Largest errors over the rows that stay finite, in float32: |decode(encode(y)) - y| {unit}; |log_det of
 encode + log_det of decode| in nats. Rows more than ten data ranges out count as exploded and have no part in the
@@ -42,7 +41,9 @@ def markdown_page(preset: Preset) -> str:
         header = ("metric", "value", "source", "protocol, and what differs")
         parts.append(f"## Measured and published\n\n{table(header, rows)}")
     parts += _certificate(preset) + _training(preset)
-    parts += [f"## Intended use\n\n{INTENDED_USE}\n", *_failures(preset)]
+    facts = specs.spec(preset.dataset["name"])
+    use = facts.use if facts.drawn else f"{facts.use}\n\n{LIMITS}"
+    parts += [f"## Intended use\n\n{use}\n", *_failures(preset)]
     return "\n".join(parts)
 
 
@@ -114,13 +115,20 @@ def _training(preset: Preset) -> list[str]:
 
 
 def _recipe(preset: Preset) -> str:
-    start = (preset.provenance or {}).get("init_from")
-    start = "" if start is None else f" --init_from={'FILE' if ', sha256' in start else start}"
-    name = preset.dataset["name"]
-    fetch = "" if specs.spec(name).drawn else f"python tools/fetch_data.py --dataset={name}\n"
-    return (f"{fetch}python tools/train.py --preset={preset.name} --workdir=runs/{preset.name}{start}") + (
-        "" if preset.recipe_only else f"\nflowzoo verify {preset.name}"
-    )
+    name, lines, start = preset.dataset["name"], [], ""
+    if not specs.spec(name).drawn:
+        lines.append(f"python tools/fetch_data.py --dataset={name}")
+    if run := preset.provenance:
+        what, _, digest = run.get("init_from", "").partition(", sha256 ")
+        if "@" in what:  # a preset; the commit that the training ran at has that revision, whatever came later
+            path = f"checkpoints/{what.partition('@')[0]}/model.weights.h5"
+            lines.append(f"# {what}, sha256 {digest}")
+            lines.append(f"git show {run['source_revision']}:{path} > start.weights.h5")
+        start = f" --init_from={'start.weights.h5' if digest else what}" if what else ""
+    lines.append(f"python tools/train.py --preset={preset.name} --workdir=runs/{preset.name}{start}")
+    if not preset.recipe_only:
+        lines.append(f"flowzoo verify {preset.name}")
+    return "\n".join(lines)
 
 
 def _failures(preset: Preset) -> list[str]:

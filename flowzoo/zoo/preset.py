@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from flowzoo.errors import PresetError, nearest
+from flowzoo.errors import PresetError, closest, nearest
 from flowzoo.files import write_atomic
 from flowzoo.training.likelihood import Likelihood, stated
 from flowzoo.zoo import store
@@ -70,7 +70,9 @@ class Preset:
             name, known = str(name_or_path), list_presets(folder=folder)
             path = json_path(name, folder)
             if name not in known:
-                raise PresetError(f"unknown preset {name!r}. {nearest(name, known)}")
+                there = ", ".join(f"{name}@{revision}" for revision in store.revisions(name))
+                hint = f"Not of this flowzoo, but known by revision: {there}." if there else nearest(name, known)
+                raise PresetError(f"unknown preset {name!r}. {hint}")
         try:
             with open(path, "rb") as file:
                 content = file.read(LIMIT + 1)
@@ -88,9 +90,10 @@ class Preset:
         try:
             path = store.revision(name, revision, [own.revision] if own else [])
         except PresetError as error:
-            if own:
+            meant = closest(name, known)
+            if own or not meant:
                 raise
-            raise PresetError(f"{error} {nearest(name, known)}") from error
+            raise PresetError(f"{error} {meant}") from error
         preset = cls.read(path)
         if (preset.name, preset.revision) != (name, revision):
             raise PresetError(f"{path.name}: expected {wanted}, got {preset.name}@{preset.revision}. The hub is wrong.")

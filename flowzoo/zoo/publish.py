@@ -38,6 +38,7 @@ def publish(
     force: bool = False,
     examples: int | None = None,
     data_dir: str | None = None,
+    progress: bool = False,
 ) -> Preset:
     """Publish the best weights of a training run under a preset.
 
@@ -51,6 +52,7 @@ def publish(
             that does not invert (`bounds.BOUNDS`).
         examples: measure on so many test examples only, for a trial; needs `force`, as the card gets these numbers.
         data_dir: TFDS' folder; TFDS' default if not given.
+        progress: show bars, on stderr, if it is a terminal.
 
     Returns:
         The preset as written.
@@ -66,6 +68,8 @@ def publish(
             f"`examples` must be None without `force`, got {examples}: the numbers of so few would replace the card's. "
             "Leave out --examples, or pass --force."
         )
+    if examples is not None and examples < 2:
+        raise ValueError(f"`examples` must be at least 2, which have a standard error, got {examples}.")
     if "@" in str(name) and not str(name).endswith(".json"):
         raise PresetError(f"a preset is published by its name alone, got {name!r}: the next revision follows.")
     workdir, preset = Path(workdir), Preset.read(name)
@@ -81,7 +85,7 @@ def publish(
     load_weights(flow, workdir / "best.weights.h5")
     x, condition = official_test(preset, data_dir)
     test = x[:examples], None if condition is None else condition[:examples]
-    numbers = measured(preset, flow, test, weights=result["best"]["weights"])
+    numbers = measured(preset, flow, test, weights=result["best"]["weights"], progress=progress)
     if not force:
         _require_better(preset, numbers["metrics"])
         _require_invertible(preset, numbers["certificate"])
@@ -95,7 +99,7 @@ def publish(
     return preset
 
 
-def measured(preset: Preset, flow: Flow, test: Examples, weights: str) -> dict[str, Any]:
+def measured(preset: Preset, flow: Flow, test: Examples, weights: str, *, progress: bool = False) -> dict[str, Any]:
     """Every number of a card.
 
     Args:
@@ -103,21 +107,22 @@ def measured(preset: Preset, flow: Flow, test: Examples, weights: str) -> dict[s
         flow: the trained flow.
         test: examples of the official test split.
         weights: which weights these are, "ema" or "raw".
+        progress: as in `publish`.
 
     Returns:
         The preset's `metrics`, `certificate` and, where there is another data set to compare with, `elsewhere`.
     """
     shipped, metric = shipped_examples(preset), preset.likelihood.metric
-    values = _likelihoods(preset, flow, test)
+    values = _likelihoods(preset, flow, test, progress)
     metrics = {metric: _with_protocol(preset, flow, values, "test", weights)}
     for name, restated_values in restated(preset, flow, *test, values).items():
         metrics[name] = _with_protocol(preset, flow, restated_values, "test", weights)
     if shipped is not None:
         split = "the test images shipped with flowzoo"
-        values = _likelihoods(preset, flow, shipped)
+        values = _likelihoods(preset, flow, shipped, progress)
         metrics[f"fixture_{metric}"] = _with_protocol(preset, flow, values, split, weights)
     (x, condition), what = inputs(preset, flow)
-    error = measure.log_det_error(flow, x[:1], None if condition is None else condition[:1])
+    error = measure.log_det_error(flow, x[:1], None if condition is None else condition[:1], progress=progress)
     note = f"nats, against log |det| of the autodiff Jacobian, the first of the {what}, float32"
     numbers = {"metrics": metrics | {"log_det_error": {"value": error, "note": note}}}
     numbers["certificate"] = certificate.certificate(flow, test)
@@ -162,9 +167,9 @@ def recorded(preset: Preset, flow: Flow, folder: Path, numbers: dict, provenance
     )
 
 
-def _likelihoods(preset: Preset, flow: Flow, examples: Examples) -> np.ndarray:
+def _likelihoods(preset: Preset, flow: Flow, examples: Examples, progress: bool) -> np.ndarray:
     x, condition = examples
-    return preset.likelihood.sign * losses(flow, x, condition, samples=1, seed=0)
+    return preset.likelihood.sign * losses(flow, x, condition, samples=1, seed=0, progress=progress)
 
 
 def _with_protocol(preset: Preset, flow: Flow, values: np.ndarray, split: str, weights: str) -> dict[str, Any]:
@@ -187,13 +192,13 @@ def _provenance(result: dict[str, Any]) -> dict[str, Any]:
     pace = result["seconds_per_step"] or result["wall_time_seconds"] / result["steps"]
     facts = result | {"seconds_per_step": pace} | {"command": _without_folders(result["command"])}
     if result.get("init_from"):
-        facts["init_from"] = _origin(Path(result["init_from"]))
+        facts["init_from"] = result.get("origin") or _origin(Path(result["init_from"]))
     kinds = MEASURED["provenance"].items()
     return {key: facts[key] for key, kind in kinds if not isinstance(kind, Default) or facts.get(key) is not None}
 
 
 def _origin(init_from: Path) -> str:
-    """A preset's name as it is; of a file its name and hash."""
+    """Of a training from before it noted this itself: a preset's name as it is; of a file its name and hash."""
     file = init_from / "best.weights.h5" if init_from.is_dir() else init_from
     return f"{file.name}, sha256 {sha256(file)}" if file.is_file() else init_from.name
 

@@ -7,22 +7,32 @@ from __future__ import annotations
 
 import contextlib
 import os
+import queue
 import re
+import socket
+import threading
 from collections.abc import Callable, Iterator
+from typing import TypeVar
 from urllib.parse import urljoin, urlsplit
 
 from flowzoo.errors import HubError
 
-TIMEOUT = 20.0  # seconds to connect, and between two pieces
+TIMEOUT = 20.0  # seconds to connect, and between two bytes
+ANSWER = 60.0  # seconds for everything before the body, redirects included, and for each piece of the body
 PIECE = 2**16  # bytes
 REDIRECTS = 5
 LATER = {408, 425, 429, 500, 502, 503, 504}  # statuses that may be gone at the next attempt
 
 Read = Callable[[], bytes]  # the next piece, b"" at the end
+Result = TypeVar("Result")
 
 
 class Broken(Exception):
     """A failure that the next attempt may not meet."""
+
+
+class Unreachable(HubError):
+    """A hub of which nothing comes, whatever one asks for."""
 
 
 def offline() -> bool:
@@ -83,9 +93,9 @@ def _http(url: str, start: int) -> Iterator[tuple[int, Read]]:
     headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={start}-"} if start else {})
     with requests.Session() as session:
         session.get_redirect_target = lambda response: None  # else requests reads the whole body of a redirect
-        response = _get(session, url, headers)
+        response = _within(lambda: _get(session, url, headers))
         if response.status_code == 416:  # nothing after `start`: what we have is no part of this file
-            response = _get(session, url, {**headers, "Range": "bytes=0-"})
+            response = _within(lambda: _get(session, url, {**headers, "Range": "bytes=0-"}))
         if response.status_code in LATER:
             raise Broken(f"status {response.status_code}")
         if response.status_code not in (200, 206):
@@ -100,7 +110,7 @@ def _http(url: str, start: int) -> Iterator[tuple[int, Read]]:
 
         def next_piece() -> bytes:
             nonlocal got
-            piece = response.raw.read1(PIECE, decode_content=False)  # what has come, not all of it
+            piece = _within(lambda: response.raw.read1(PIECE, decode_content=False))  # what has come, not all of it
             got += len(piece)
             if not piece and length.isdecimal() and got < int(length):
                 raise Broken(f"it ended after {got} of {length} bytes")
@@ -119,6 +129,8 @@ def _get(session, url: str, headers: dict[str, str]):
         except requests.exceptions.SSLError as error:
             raise HubError(f"{url}: {error}.") from error
         except (requests.ConnectionError, requests.Timeout) as error:
+            if _nobody(error):
+                raise Unreachable(f"{url}: {error}.") from error
             raise Broken(str(error)) from error
         except (requests.RequestException, ValueError) as error:  # such as an address that is none
             raise HubError(f"{url}: {error}.") from error
@@ -135,6 +147,41 @@ def _get(session, url: str, headers: dict[str, str]):
             raise HubError(f"{url}: redirected to {target!r}, which is not as safe.")
         url = target
     raise HubError(f"{url}: redirected more than {REDIRECTS} times.")
+
+
+def _nobody(error: BaseException | None) -> bool:
+    """Whether nothing listens at an address, or it has no such name; the next attempt would find the same."""
+    while error is not None:
+        if isinstance(error, ConnectionRefusedError) or (
+            isinstance(error, socket.gaierror) and error.errno == socket.EAI_NONAME
+        ):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def _within(action: Callable[[], Result]) -> Result:
+    """What `action` gives, or `Broken` if that takes longer than `ANSWER`.
+
+    A socket's own time-out begins anew with each byte of a header. What is given up goes on in its thread, which does
+    not keep the process from ending.
+    """
+    done = queue.SimpleQueue()
+
+    def work() -> None:
+        try:
+            done.put((action(), None))
+        except BaseException as error:
+            done.put((None, error))
+
+    threading.Thread(target=work, daemon=True).start()
+    try:
+        result, error = done.get(timeout=ANSWER)
+    except queue.Empty:
+        raise Broken(f"no answer within {ANSWER:g} s") from None
+    if error is not None:
+        raise error
+    return result
 
 
 def _guarded(action: Read, errors: type[Exception] | tuple[type[Exception], ...]) -> Read:

@@ -63,21 +63,30 @@ def checked_file(preset: Preset, where: Path, file: str = WEIGHTS) -> Path:
             f"{preset.name} has no published {file}{why}. Train it with `python tools/train.py --preset={preset.name} "
             "--workdir=DIR`, or load it with weights=False."
         )
-    expected, own = preset.files[file], where.parent in (INSTALLED, CHECKOUT)
-    kept = cache.place(expected["sha256"], file)
-    problems = []
-    for path in (kept, where / file) if own else (where / file,):
+    expected, places, problems = preset.files[file], _places(preset, where, file), []
+    for path in places:
         wrong = damage(path, expected)
         if not wrong:
             return path
-        if path != kept or path.is_file():
+        if path.is_file() or path == places[0 if _other(preset) else -1]:
             problems.append(f"{path} {wrong}.")
-    if own and mirrors.hubs():
+    if len(places) > 1 and mirrors.hubs():
         try:
-            return cache.keep(kept, expected, partial(mirrors.download, expected))
+            return cache.keep(places[0], expected, partial(mirrors.download, expected))
         except CheckpointError as error:
             raise type(error)(f"{preset.name}: {' '.join(problems)} {error}") from error
     raise CheckpointError(f"{preset.name}: {' '.join(problems)} {_mend(where, preset)}")
+
+
+def find(preset: Preset, where: Path, file: str = WEIGHTS) -> Path | None:
+    """Where one of a preset's files is whole on this machine, or None; the arguments are those of `checked_file`."""
+    return next((path for path in _places(preset, where, file) if not damage(path, preset.files[file])), None)
+
+
+def _places(preset: Preset, where: Path, file: str) -> list[Path]:
+    """Where a file may be, in order: for flowzoo's own presets first in the cache."""
+    own = where.parent in (INSTALLED, CHECKOUT)
+    return [*([cache.place(preset.files[file]["sha256"], file)] if own else []), where / file]
 
 
 def split(wanted: str) -> tuple[str, int]:
@@ -97,9 +106,10 @@ def revision(name: str, number: int, own: Iterable[int]) -> Path:
 
     Raises:
         PresetError: no such revision; the message has those known.
-        HubError: it was not found, and a hub did not answer.
+        CheckpointError: the JSON in the cache is damaged, and no hub is set.
+        HubError: (a CheckpointError) it was not found, and a hub did not answer.
     """
-    kept = cache.revisions(name)
+    kept, damaged = cache.revisions(name)
     if number in kept:
         return kept[number]
     record, known, reasons = mirrors.find(name, number)
@@ -108,15 +118,35 @@ def revision(name: str, number: int, own: Iterable[int]) -> Path:
             raise HubError(f"{name}@{number}: expected at most {LIMIT} bytes of JSON, got {record['bytes']}.")
         path = cache.revision_place(name, number, record["sha256"])
         return cache.keep(path, record, partial(mirrors.download, record))
+    if number in damaged:
+        kind = HubError if reasons else CheckpointError
+        raise kind(f"{name}@{number}: {damaged[number]} {' '.join(reasons) or _no_hub()}")
     known = ", ".join(map(str, sorted(known | set(own) | set(kept)))) or "none"
     message = f"unknown revision {number} of the preset {name!r}. Known: {known}."
     if reasons:
         raise HubError(f"{message} {' '.join(reasons)}")
-    raise PresetError(message if mirrors.hubs() else f"{message} {mirrors.NO_HUB}")
+    raise PresetError(f"{message} {_no_hub()}".rstrip())
+
+
+def revisions(name: str) -> list[int]:
+    """The revisions of a preset in the cache and on the hubs, as far as these answer."""
+    if not re.fullmatch(NAME.form, name, re.ASCII):
+        return []
+    _, known, _ = mirrors.find(name, 0)  # which none has
+    return sorted(known | set(cache.revisions(name)[0]))
+
+
+def _no_hub() -> str:
+    return "" if mirrors.hubs() else mirrors.NO_HUB
+
+
+def _other(preset: Preset) -> bool:
+    """Whether this is a revision that came from a hub, of which only the cache has files."""
+    return "@" in preset.source
 
 
 def _mend(where: Path, preset: Preset) -> str:
-    if "@" in preset.source:
+    if _other(preset):
         return f"Revision {preset.revision} is not the one of this flowzoo. {mirrors.NO_HUB}"
     if left_out(where):
         return "A slim install holds the demo preset only: install from a clone without FLOWZOO_SLIM, or name a hub."

@@ -6,35 +6,36 @@ import random
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TypeVar
 
 from flowzoo.errors import HubError
-from flowzoo.zoo.sources import Broken, Read, opened
+from flowzoo.zoo.sources import Broken, Read, Result, Unreachable, opened
 
 ATTEMPTS = 5
 PAUSE = 0.5  # seconds before the second attempt; twice as long before each further one
 SLOWEST, WINDOW = 1024, 30.0  # bytes per second, on average over so many seconds
-
-Result = TypeVar("Result")
 
 
 def read(url: str, limit: int) -> bytes:
     """All that is at `url`, at most `limit` bytes.
 
     Raises:
-        HubError: nothing is there, or it does not arrive whole.
+        HubError: nothing is there, or it does not arrive whole; `Unreachable` if nothing arrives at all.
     """
     return _again(url, lambda: _whole(url, limit))
 
 
-def download(url: str, part: Path, size: int) -> None:
+def download(url: str, part: Path, size: int, tell: Callable[[int], object]) -> None:
     """Completes the file `part` to `size` bytes, going on after those that it has.
 
+    Args:
+        url, part, size: from where, to where, and how much.
+        tell: is called with the number of bytes that are there, over and over.
+
     Raises:
-        HubError: nothing is there, or another number of bytes.
+        HubError: nothing is there, or another number of bytes; `Unreachable` if nothing arrives.
         OSError: `part` can't be written.
     """
-    _again(url, lambda: _complete(url, part, size))
+    _again(url, lambda: _complete(url, part, size, tell))
 
 
 def _again(url: str, action: Callable[[], Result]) -> Result:
@@ -45,7 +46,7 @@ def _again(url: str, action: Callable[[], Result]) -> Result:
             return action()
         except Broken as error:
             problem = error
-    raise HubError(f"{url}: {problem}; gave up after {ATTEMPTS} attempts.")
+    raise Unreachable(f"{url}: {problem}; gave up after {ATTEMPTS} attempts.")
 
 
 def _whole(url: str, limit: int) -> bytes:
@@ -58,21 +59,18 @@ def _whole(url: str, limit: int) -> bytes:
     return content
 
 
-def _complete(url: str, part: Path, size: int) -> None:
-    from tqdm import tqdm
-
+def _complete(url: str, part: Path, size: int, tell: Callable[[int], object]) -> None:
     there = part.stat().st_size if part.exists() else 0
     if there == size:
         return
     with opened(url, there if there < size else 0) as (at, next_piece), open(part, "ab") as file:
         file.truncate(at)
-        with tqdm(total=size, initial=at, unit="B", unit_scale=True, leave=False, disable=None) as bar:  # on terminals
-            for piece in _pieces(next_piece):
-                at += len(piece)
-                if at > size:
-                    raise HubError(f"{url}: expected {size} bytes, got more.")
-                file.write(piece)
-                bar.update(len(piece))
+        for piece in _pieces(next_piece):
+            at += len(piece)
+            if at > size:
+                raise HubError(f"{url}: expected {size} bytes, got more.")
+            file.write(piece)
+            tell(at)
     if at < size:
         raise Broken(f"it ended after {at} of {size} bytes")
 

@@ -11,6 +11,7 @@ from flowzoo.data import MissingDataError
 from flowzoo.errors import CheckpointError, PresetError
 from flowzoo.flows import Flow
 from flowzoo.training.evaluation import losses
+from flowzoo.training.model import require_dataset
 from flowzoo.zoo import certificate, elsewhere
 from flowzoo.zoo.bounds import BOUNDS, LOG_DET, PROMISED, Certificate, entry_value
 from flowzoo.zoo.examples import Examples, inputs, official_test, shipped_examples
@@ -19,6 +20,7 @@ from flowzoo.zoo.measure import log_det_error
 from flowzoo.zoo.preset import Preset, json_path
 from flowzoo.zoo.restate import TOLERANCES, restated
 
+OFFICIAL = "the official test split"  # `Report.data` where it is here
 STANDARD_ERRORS = 3.0  # other examples of the same data
 LARGE = 4096  # dimensions; above it, one Jacobian takes minutes and gigabytes
 LOOSE = 10.0  # times the card's error, of inputs out of distribution: there roundings grow, and machines differ
@@ -105,7 +107,12 @@ class Report:
 
 
 def verify(
-    name: str | Path, *, data_dir: str | None = None, examples: int | None = None, exhaustive: bool = False
+    name: str | Path,
+    *,
+    data_dir: str | None = None,
+    examples: int | None = None,
+    exhaustive: bool = False,
+    progress: bool = False,
 ) -> Report:
     """Measure the numbers of a preset's card again.
 
@@ -123,22 +130,24 @@ def verify(
         examples: score so many test examples only.
         exhaustive: compare log_det with the whole Jacobian of flows of more than 4,096 dimensions, too. It takes
             minutes, and for 64x64 colour images 4 GB.
+        progress: show bars, on stderr, if it is a terminal.
 
     Returns:
         The report; `report.ok` is False when a number is off.
 
     Raises:
-        PresetError, CheckpointError: as `flowzoo.load`.
+        PresetError, CheckpointError: as `flowzoo.load`; the data set is unknown, or the card has not what is measured.
     """
     preset = Preset.read(name)
     if preset.metrics is None:
         why = "it is a recipe only" if preset.recipe_only else "it was not trained and published"
         raise CheckpointError(f"{preset.name} has no measured numbers{'' if preset.recipe_only else ' yet'}: {why}.")
+    require_dataset(preset)
     flow, metric, paper = load(name), preset.likelihood.metric, _paper(preset)
     shipped = test = shipped_examples(preset)
     try:
-        test, source = official_test(preset, data_dir), "the official test split"
-        checks = _likelihood(preset, flow, test, metric, examples)
+        test, source = official_test(preset, data_dir), OFFICIAL
+        checks = _likelihood(preset, flow, test, metric, examples, progress)
     except MissingDataError as error:
         if shipped is None:
             source, value = f"samples of the flow ({error})", preset.measured["value"]
@@ -146,7 +155,7 @@ def verify(
             checks = [Check(metric, value, None, preset.likelihood.tolerance, absent, value)]
         else:
             source = f"the {len(shipped[0])} test images shipped with flowzoo ({error})"
-            checks = _likelihood(preset, flow, shipped, f"fixture_{metric}", examples)
+            checks = _likelihood(preset, flow, shipped, f"fixture_{metric}", examples, progress)
     checks = [replace(check, paper=paper.get(check.name)) for check in checks]
     again = {"certificate": certificate.certificate(flow, test)}
     checks += _round_trips(again["certificate"], preset.certificate or {})
@@ -155,7 +164,7 @@ def verify(
         checks.append(_others(preset, others))
     left_out = [] if "test" in again["certificate"] else ["the certificate of test inputs: the data set is not here"]
     if exhaustive or flow.dims <= LARGE:
-        checks.append(_log_det(preset, flow))
+        checks.append(_log_det(preset, flow, progress))
     else:
         left_out.append(f"log_det_error: a Jacobian of {flow.dims:,} dimensions takes long; --exhaustive measures it")
     return Report(preset.name, source, tuple(checks), tuple(left_out), again)
@@ -198,15 +207,26 @@ def _paper(preset: Preset) -> dict[str, float]:
     return found | {f"{metric} of the test split": value for metric, value in found.items()}
 
 
-def _likelihood(preset: Preset, flow: Flow, on: Examples, metric: str, most: int | None) -> list[Check]:
-    card, stated = preset.metrics[metric], preset.likelihood
+def _likelihood(preset: Preset, flow: Flow, on: Examples, metric: str, most: int | None, progress: bool) -> list[Check]:
+    card, stated = _on_card(preset, metric), preset.likelihood
     x, condition = (part if part is None else part[:most] for part in on)
-    values = stated.sign * losses(flow, x, condition, samples=card["draws"], seed=card["seed"])
+    values = stated.sign * losses(flow, x, condition, samples=card["draws"], seed=card["seed"], progress=progress)
     checks = _compared(stated.metric, card, preset.measured, values, stated.tolerance)
     for name, again in restated(preset, flow, x, condition, values, card["seed"]).items():
         if name in preset.metrics:
-            checks += _compared(name, preset.metrics[name], preset.metrics[name], again, TOLERANCES[name])
+            told = _on_card(preset, name)
+            checks += _compared(name, told, told, again, TOLERANCES[name])
     return checks
+
+
+def _on_card(preset: Preset, name: str) -> dict[str, Any]:
+    """A metric with its protocol."""
+    found = preset.metrics.get(name, {})
+    if "standard_error" not in found:
+        raise CheckpointError(
+            f"{preset.source}: `metrics.{name}` with its protocol is missing, so it can't be verified."
+        )
+    return found
 
 
 def _compared(name: str, card: dict, official: dict, values: np.ndarray, tolerance: float) -> list[Check]:
@@ -246,8 +266,8 @@ def _others(preset: Preset, found: dict[str, Any]) -> Check:
     return Check(name, expected, now["value"], tolerance, f"{now['examples']} test images shipped with flowzoo", told)
 
 
-def _log_det(preset: Preset, flow: Flow) -> Check:
+def _log_det(preset: Preset, flow: Flow, progress: bool) -> Check:
     (x, condition), _ = inputs(preset, flow)
-    error = log_det_error(flow, x[:1], None if condition is None else condition[:1])
+    error = log_det_error(flow, x[:1], None if condition is None else condition[:1], progress=progress)
     card = preset.metrics.get("log_det_error", {}).get("value")
     return Check("log_det_error", 0.0, error, LOG_DET, "against autodiff, 1 example, nats", card)

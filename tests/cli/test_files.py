@@ -1,5 +1,6 @@
 """What the commands read and write: tables, arrays, folders of pictures; and what they say of what is wrong."""
 
+import struct
 import sys
 from pathlib import Path
 
@@ -111,6 +112,33 @@ def test_a_folder_of_pictures_in_the_order_of_paths():
     Path("empty").mkdir()
     with pytest.raises(ValueError, match="empty: expected a folder with pictures"):
         read(["empty"], PICTURE)
+
+
+def broken_array(header):
+    header = header.encode().ljust(117) + b"\n"
+    return b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        (
+            "x.npy",
+            broken_array("{'descr': '<f4', 'shape': (1,), 'fortran_order': (False"),
+            "written by numpy.save, got",
+        ),
+        ("x.npy", broken_array(f"{{'descr': '<f4', 'fortran_order': False, 'shape': ({10**18},)}}"), "numpy.save, got"),
+        (
+            "x.bmp",
+            b"BM" + bytes(12) + struct.pack("<IiiHH", 40, 10**6, 10**6, 1, 24) + bytes(24),
+            "readable picture, got",
+        ),
+    ],
+)
+def test_a_broken_file_is_one_clear_line(name, content, message):
+    Path(name).write_bytes(content)
+    with pytest.raises(ValueError, match=f"{name}: expected .*{message}"):
+        read([name], PICTURE if name.endswith("bmp") else PLANE)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """The commands around hubs: download, publish to a hub, and the cache."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -9,8 +10,11 @@ from filelock import FileLock
 from flowzoo.cli import doctor
 from flowzoo.cli.main import BAD_INPUT, CHECK_FAILED, OK, main
 from flowzoo.zoo import cache as caches
+from flowzoo.zoo import store, verify
 from tests.zoo import trees
 from tests.zoo.conftest import cache, hub, tree  # noqa: F401 - fixtures
+
+CHECKOUT = store.CHECKOUT
 
 
 def listed(capsys, *arguments, code=OK):
@@ -43,6 +47,15 @@ def test_download_then_list_verify_and_clean(hub, cache, capsys):  # noqa: F811
     assert trees.weights().read_bytes() == trees.content()  # the hub has it still
 
 
+def test_a_cache_that_is_a_file_is_refused(tmp_path, cache, monkeypatch, capsys):  # noqa: F811
+    monkeypatch.setenv("FLOWZOO_HOME", os.devnull)
+    assert main(["cache", "list"]) == BAD_INPUT
+    assert (
+        capsys.readouterr().err
+        == f"flowzoo: error: the cache {os.devnull} is no folder. Name another one by $FLOWZOO_HOME.\n"
+    )
+
+
 def test_what_is_no_entry_is_left_alone(cache):  # noqa: F811
     mine = cache / "sha256" / "ab" / "mine" / "notes.txt"
     mine.parent.mkdir(parents=True)
@@ -50,9 +63,14 @@ def test_what_is_no_entry_is_left_alone(cache):  # noqa: F811
     assert caches.entries() == {} and main(["cache", "clean", "--all"]) == OK and mine.exists()
 
 
-def test_publish_to_a_hub(tmp_path, cache, capsys):  # noqa: F811
-    path = trees.publish(tmp_path)
-    assert main(["publish", str(path), "--hub=hub"]) == OK and capsys.readouterr().out == "tiny: revisions 1\n"
+def test_publish_to_a_hub(cache, capsys, monkeypatch):  # noqa: F811
+    off = verify.Check("log_likelihood", 1.0, 2.0, 0.1, "")
+    report = verify.Report("planar-rezende-u1", verify.OFFICIAL, (off,))
+    monkeypatch.setattr(verify, "verify", lambda *_, **__: report)
+    monkeypatch.setattr(store, "CHECKOUT", CHECKOUT)
+    assert main(["publish", "planar-rezende-u1", "--hub=hub"]) == BAD_INPUT and not Path("hub").exists()
+    assert "OFF log_likelihood" in capsys.readouterr().err
+    assert listed(capsys, "publish", "planar-rezende-u1", "--hub=hub", "--no-verify") == {"planar-rezende-u1": [1]}
     assert Path("hub/index.json").exists()
 
 
@@ -64,6 +82,8 @@ def test_publish_to_a_hub(tmp_path, cache, capsys):  # noqa: F811
         (["download", "glow-cifar10-paper"], "it is a recipe only"),
         (["cache", "list", "--all"], "--all and --dry-run go with `clean`, got `list`"),
         (["publish", "glow-mnist", "--hub=hub", "--force"], "go with --workdir, got --hub"),
+        (["publish", "glow-mnist", "--workdir=run", "--no-verify"], "go with --hub, got --workdir"),
+        (["publish", "--hub=hub"], "expected presets or --all, got neither"),
         (["publish", "a", "b", "--workdir=run"], "the training of one preset, got 2"),
     ],
 )

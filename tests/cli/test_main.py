@@ -36,7 +36,6 @@ def test_light_commands_do_not_import_tensorflow(tmp_path):
         ["info", "realnvp-mnist"],
         ["plot", "realnvp-mnist", "--curves", f"--out={tmp_path / 'x.png'}"],
         ["download", "planar-rezende-u1"],
-        ["publish", "planar-rezende-u1", f"--hub={tmp_path / 'hub'}"],
         ["cache", "list"],
     ]
     code = f"""
@@ -161,6 +160,9 @@ def test_sample(published, capsys):
     expected = flowzoo.load(published).sample(3, temperature=0.7, seed=5)
     np.testing.assert_array_equal(np.load("x.npy"), expected)
     assert "3 samples" in capsys.readouterr().out
+    assert main(["sample", str(published), "--count=3", "--out=x.npy", "--json"]) == OK
+    told = {"preset": str(published), "samples": 3, "temperature": 1.0, "seed": 0, "out": "x.npy"}
+    assert json.loads(capsys.readouterr().out) == told
     assert main(["sample", str(published), "--count=3"]) == OK
     with Image.open("samples.png") as picture:
         assert picture.size == (2 * 28 * 2, 2 * 28 * 2)
@@ -267,7 +269,9 @@ def test_export(published, capsys):
     assert main(["export", str(published), "saved"]) == BAD_INPUT
     error = capsys.readouterr().err
     assert "must be a new or empty folder" in error and "--overwrite" in error and "=True" not in error
-    assert main(["export", str(published), "saved", "--overwrite"]) == OK
+    assert main(["export", str(published), "saved", "--overwrite", "--json"]) == OK
+    told = json.loads(capsys.readouterr().out)
+    assert told["directory"] == "saved" and "log_prob" in told["signatures"]
 
 
 def test_doctor(published, altered, capsys, monkeypatch):

@@ -53,6 +53,9 @@ def test_train_hands_its_options_on(run, capsys):
         "tpu": None,
     }
     assert capsys.readouterr().out == "max_steps at step 7; best validation {'value': 1.0}\n"
+    assert main(["train", PRESET, "--workdir=run", "--json"]) == OK
+    told = {"stopped": "max_steps", "step": 7, "best": {"value": 1.0}, "workdir": "run"}
+    assert json.loads(capsys.readouterr().out) == told
 
 
 @pytest.mark.parametrize(
@@ -90,7 +93,7 @@ def test_diagnose_reports_and_fails_on_what_is_not_finite(rate, monkeypatch, cap
     layer = LayerReport("transform Planar", np.nan if rate else 1e-6, 1e-7, 1.0, 1.0, rate)
     flow = SimpleNamespace(event_shape=(2,), data_dtype="float32", bits=0, classes=0)
     monkeypatch.setattr(load, "load", lambda name: flow)
-    monkeypatch.setattr(diagnose, "diagnose", lambda flow, x, condition, seed: Report((layer,), layer))
+    monkeypatch.setattr(diagnose, "diagnose", lambda flow, x, condition, **_: Report((layer,), layer))
     assert main(["diagnose", PRESET, "x.npy", "--json", "--plot=layers.png"]) == (CHECK_FAILED if rate else OK)
     report = json.loads(capsys.readouterr().out)
     assert report["layers"][0]["reconstruction_error"] == (None if rate else 1e-6) and report["rows"] == 16

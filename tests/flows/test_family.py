@@ -29,6 +29,8 @@ WRONG = [  # options, and the error
         {"event_shape": (4, 4, 1), "bits": 8, "dtype": "float64"},
         "`dtype` must be 'float32' for integers, got 'float64'",
     ),
+    *(({name: 10**7}, f"`{name}` must be at most .*, got 10000000") for name in ("depth", "hidden", "levels", "bits")),
+    ({"event_shape": (10**5, 10**5)}, r"`event_shape` must have at most 16,777,216 entries, got \(100000, 100000\)"),
     ({"event_shape": (0,)}, r"`event_shape` must be a tuple of whole numbers >= 1, got \(0,\)"),
     ({"position": 1}, "`position` must be True or False, got 1"),
 ]

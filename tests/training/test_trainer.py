@@ -11,6 +11,7 @@ from PIL import Image
 import flowzoo
 from flowzoo import data, flows, training
 from flowzoo.errors import CheckpointError, PresetError
+from flowzoo.files import sha256
 from flowzoo.training import callbacks, evaluation, machine, state
 from flowzoo.zoo.preset import Preset
 from tests.training import toy
@@ -179,7 +180,9 @@ def test_init_from_takes_weights_and_a_fresh_optimizer(circle, tmp_path):
     for got, expected in zip(second.flow.get_weights(), first.flow.get_weights(), strict=True):
         np.testing.assert_allclose(got, expected, atol=1e-6)
     again = training.run(toy.preset(toy.CIRCLE), tmp_path / "again", init_from=tmp_path / "first", max_steps=1)
-    assert again.step == 1 and (tmp_path / "again" / "start.json").read_text().endswith('first"}\n')
+    start = json.loads((tmp_path / "again" / "start.json").read_text())
+    assert again.step == 1 and start["init_from"].endswith("first")
+    assert start["origin"] == f"best.weights.h5, sha256 {sha256(weights)}"
     deeper = {**toy.CIRCLE, "config": toy.CIRCLE["config"] | {"depth": 1}}
     with pytest.raises(ValueError, match="extra"):
         training.run(toy.preset(deeper), tmp_path / "third", init_from=weights)
@@ -194,6 +197,8 @@ def test_init_from_takes_a_preset(published, tmp_path, monkeypatch):
     change = max(np.abs(a - b).max() for a, b in zip(result.flow.get_weights(), start.get_weights(), strict=True))
     assert 0 < change < 0.01
     assert json.loads((tmp_path / "run" / "result.json").read_text())["init_from"] == str(published)
+    origin = json.loads((tmp_path / "run" / "result.json").read_text())["origin"]
+    assert origin == f"tiny@1, sha256 {record['files']['model.weights.h5']['sha256']}"
     with pytest.raises(
         PresetError, match=r"name of a preset or the path of a \.weights\.h5 .*'glow-fashon'.*Did you mean"
     ):

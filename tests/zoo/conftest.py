@@ -13,6 +13,7 @@ def cache(tmp_path, monkeypatch):
     monkeypatch.delenv("FLOWZOO_HUB", raising=False)
     monkeypatch.delenv("FLOWZOO_OFFLINE", raising=False)
     monkeypatch.setattr(mirrors, "_chosen", None)
+    monkeypatch.setattr(mirrors, "_failed", set())
     monkeypatch.setattr(store, "INSTALLED", tmp_path / "installed")
     monkeypatch.setattr(store, "CHECKOUT", tmp_path / "checkout")
     monkeypatch.setattr(transport, "PAUSE", 0.001)

@@ -112,12 +112,31 @@ class _Handler(BaseHTTPRequestHandler):
                 self.wfile.write(bytes([byte]))
                 time.sleep(0.02)
 
+    def slow_head(self, content):
+        """A header that never ends, a byte at a time."""
+        self._drip(b"HTTP/1.1 200 OK\r\nX-Slow: ")
+
+    def slow_chunk(self, content):
+        """A body in chunks, of which the size of the first never ends."""
+        self._drip(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1;")
+
+    def slow_loop(self, content):
+        """Redirects, each in time."""
+        time.sleep(0.2)
+        self.loop(content)
+
     def stall(self, content):
         """The first half, then nothing until the test goes on."""
         self._head(200, {}, len(content))
         self.wfile.write(content[: len(content) // 2])
         self.server.stalled.set()
         self.server.released.wait(60)
+
+    def _drip(self, start):
+        with contextlib.suppress(OSError):
+            self.wfile.write(start)
+            while not self.server.released.wait(0.02):
+                self.wfile.write(b"a")
 
     def _redirect(self, target):
         """With a body that never ends."""

@@ -1,13 +1,17 @@
 """Mutated presets and index files give a flowzoo error or a preset, and never touch what is outside the cache."""
 
+import contextlib
 import json
 import shutil
 
 import pytest
 
 import flowzoo
+from flowzoo.cli.main import OK, main
 from flowzoo.errors import CheckpointError, PresetError
+from flowzoo.training.model import build
 from flowzoo.zoo import index
+from flowzoo.zoo.page import markdown_page
 from flowzoo.zoo.preset import Preset
 from flowzoo.zoo.schema import DEPTH, LIMIT
 from tests.zoo import records, trees
@@ -17,20 +21,30 @@ COUNTS = [300, pytest.param(10_000, marks=pytest.mark.slow)]
 
 
 @pytest.mark.parametrize("count", COUNTS)
-def test_mutated_presets(tmp_path, count):
-    text, read = json.dumps(records.published()), 0
+def test_mutated_presets(tmp_path, count, capsys):
+    record = records.published()
+    record["config"] |= {"depth": 1, "hidden": 2}
+    text, read, built = json.dumps(record), 0, 0
     path = tmp_path / "tiny.json"
     for seed in range(count):
         path.write_bytes(mutated(text, seed))
         try:
             preset = Preset.read(path)
-            assert Preset.from_dict(preset.to_dict()) == preset or "NaN" in path.read_text()
-            trees.weights(path)
         except PresetError:
             continue
-        except CheckpointError:  # read, and there is no such weight file
-            read += 1
-    assert 0.05 * count < read < 0.7 * count  # both happen
+        read += 1
+        assert Preset.from_dict(preset.to_dict()) == preset
+        assert main(["info", str(path), "--json"]) == main(["info", str(path)]) == OK
+        with pytest.raises(CheckpointError):  # there is no such weight file
+            trees.weights(path)
+        if all(getattr(preset, key) == record[key] for key in ("family", "config", "dataset")):
+            markdown_page(preset)
+        else:
+            with contextlib.suppress(PresetError):
+                build(preset)
+                built += 1
+        capsys.readouterr()
+    assert 0.05 * count < read < 0.7 * count and built  # all of it happens
 
 
 @pytest.mark.parametrize("count", COUNTS)

@@ -1,5 +1,6 @@
 """A hub is written all or nothing and read back; files are looked for in one order, and revisions never change."""
 
+import dataclasses
 import json
 import os
 import shutil
@@ -10,11 +11,12 @@ import numpy as np
 import pytest
 
 import flowzoo
+from flowzoo.cli.main import OK, main
 from flowzoo.errors import CheckpointError, HubError, PresetError
 from flowzoo.files import sha256
 from flowzoo.zoo import cache as caches
 from flowzoo.zoo import hub as hubs
-from flowzoo.zoo import index, mirrors, store, verify
+from flowzoo.zoo import index, mirrors, store, transport, verify
 from flowzoo.zoo.preset import Preset
 from tests.zoo import server, tiny, trees
 
@@ -45,7 +47,7 @@ def test_what_was_loaded_once_is_not_asked_for_again(hub):
 def test_own_presets_come_from_the_cache_then_the_checkout_then_a_hub(tree, cache, tmp_path, monkeypatch):
     monkeypatch.setattr(store, "CHECKOUT", CHECKOUT)
     assert trees.weights(OWN) == CHECKOUT / OWN / store.WEIGHTS == trees.weights(f"{OWN}@1")
-    hubs.write_tree([OWN], tmp_path / "hub")
+    hubs._write([OWN], tmp_path / "hub")
     monkeypatch.setattr(store, "CHECKOUT", tmp_path / "checkout")
     with pytest.raises(CheckpointError, match="is missing"):
         trees.weights(OWN)
@@ -80,6 +82,19 @@ def test_without_a_hub_the_own_revision_is_known(cache):
         Preset.read(f"{OWN}@7")
     with pytest.raises(PresetError, match=r"Known: none\..* Did you mean 'glow-mnist'"):
         Preset.read("glow-mnits@1")
+    with pytest.raises(PresetError) as error:
+        Preset.read("xyzzy@1")
+    assert str(error.value).count("Known") == 1
+
+
+def test_a_preset_of_a_hub_without_its_revision_gets_a_hint(hub, capsys):
+    with pytest.raises(PresetError, match=r"unknown preset 'tiny'\. .*known by revision: tiny@1, tiny@2\."):
+        Preset.read("tiny")
+    assert main(["info", "tiny@1"]) == OK
+    assert "MiB, not here: flowzoo download tiny@1" in capsys.readouterr().out
+    where = trees.weights().parent
+    assert main(["info", "tiny@1"]) == OK
+    assert f"MiB, {where}\n" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("wanted", ["tiny@", "tiny@0", "tiny@one", "@1", "../tiny@1", "/tiny@1", "a\0b@1", "tiny@1@2"])
@@ -93,11 +108,15 @@ def test_a_revision_in_the_cache_needs_no_hub(hub, cache):
     flowzoo.set_hub()
     assert trees.weights() == path
     path.unlink()
-    with pytest.raises(CheckpointError, match=r"Revision 1 is not the one of this flowzoo\. No hub is set"):
+    with pytest.raises(CheckpointError, match=r"Revision 1 is not the one of this flowzoo\. No hub is set") as error:
         trees.weights()
-    next((cache / "presets").glob("*.json")).write_text("{}")  # damaged, so it counts as absent
-    with pytest.raises(PresetError, match="unknown revision 1"):
+    assert str(path) in str(error.value) and "checkout" not in str(error.value)  # where it would be, and nowhere else
+    record = next((cache / "presets").glob("*.json"))
+    record.write_bytes(record.read_bytes().replace(b"tiny", b"tinY", 1))
+    with pytest.raises(CheckpointError, match=rf"tiny@1: {record} has sha256 .*\. No hub is set"):
         trees.weights()
+    flowzoo.set_hub(hub.url)
+    assert Preset.read("tiny@1").name == "tiny"  # healed
 
 
 def test_offline_opens_no_socket(tree, hub, cache, monkeypatch):
@@ -123,6 +142,8 @@ def test_hubs_are_urls(cache, monkeypatch):
     assert mirrors.hubs() == ()
     monkeypatch.setenv("FLOWZOO_HUB", " https://a.example/zoo/  gs://b ")
     assert mirrors.hubs() == ("https://a.example/zoo", "gs://b")
+    monkeypatch.setenv("FLOWZOO_HUB", "FILE:///Zoo")
+    assert mirrors.hubs() == ("file:///Zoo",)
     flowzoo.set_hub()
     assert mirrors.hubs() == ()
     for wrong in ("/srv/zoo", "file://host/zoo", "https://a b", "C:\\zoo", "http://[::", 3):
@@ -152,22 +173,21 @@ def test_other_filesystems_are_read_through_fsspec(tree, cache):
 
 def test_earlier_revisions_stay_and_none_changes(tmp_path):
     root = trees.tree(tmp_path, revisions=(2,))
-    assert set(hubs.write_tree([trees.publish(tmp_path / "one", 1)], root)["tiny"]) == {"1", "2"}
+    assert set(hubs._write([trees.publish(tmp_path / "one", 1)], root)["tiny"]) == {"1", "2"}
     before = (root / index.INDEX).read_bytes()
-    hubs.write_tree([tmp_path / "one" / "tiny.json"], root)  # the same again
+    hubs._write([tmp_path / "one" / "tiny.json"], root)  # the same again
     assert (root / index.INDEX).read_bytes() == before
     changed = tiny.edit(tmp_path / "one" / "tiny.json", lambda record: record.update(description="other"))
     with pytest.raises(PresetError, match=r"tiny@1 is in the hub with sha256 .* raise `revision`"):
-        hubs.write_tree([changed], root)
+        hubs._write([changed], root)
     assert (root / index.INDEX).read_bytes() == before
 
 
 def test_what_was_not_measured_is_not_published(tmp_path):
     good = trees.publish(tmp_path, name="good")
-    for name in ("metrics", "files"):
-        path = tiny.edit(trees.publish(tmp_path, name=f"without-{name}"), lambda record, name=name: record.pop(name))
-        with pytest.raises(CheckpointError, match="has no measured numbers, so no hub gets it"):
-            hubs.write_tree([good, path], tmp_path / "hub")
+    path = tiny.edit(trees.publish(tmp_path, name="untrained"), lambda record: record.pop("files"))
+    with pytest.raises(CheckpointError, match="has no measured numbers, so no hub gets it"):
+        hubs.write_tree([good, path], tmp_path / "hub")
     for change, message in (
         (
             lambda record: record.pop("certificate"),
@@ -188,25 +208,65 @@ def test_what_was_not_measured_is_not_published(tmp_path):
     (tmp_path / "damaged" / "samples.png").write_bytes(b"")
     with pytest.raises(CheckpointError, match=r"samples\.png must have"):
         hubs.write_tree([good, damaged], tmp_path / "hub")
-    assert [path.name for path in (tmp_path / "hub").iterdir()] == [".lock"]
+    assert not (tmp_path / "hub").exists()
 
 
 def test_the_tool_writes_a_hub(tmp_path, fresh_process):
-    code = "import runpy, sys; runpy.run_path('tools/publish_hub.py', run_name='__main__')"
-    assert fresh_process(code, "--noverify", f"--folder={tmp_path / 'hub'}", OWN) == f"{OWN}: revisions 1\n"
+    code = "import runpy, sys; runpy.run_path('tools/publish.py', run_name='__main__')"
+    out = fresh_process(code, "--noverify", f"--hub={tmp_path / 'hub'}", f"--preset={OWN}")
+    assert out == f"{OWN}: revisions 1\n"
     assert set(index.parse((tmp_path / "hub" / index.INDEX).read_bytes(), "index")) == {OWN}
 
 
-def test_a_flow_goes_through_a_hub_from_training_to_load(altered, cache, tmp_path, monkeypatch):
-    """Publish, verify, write the tree; load the same flow from file:// and http://. A card that lies is refused."""
-    monkeypatch.setattr(verify, "official_test", lambda *_: (flowzoo.data.fixture("fashion_mnist")[0][:64], None))
-    record, off = json.loads(altered.read_text()), verify.Check("bits_per_dim", 1.0, 2.0, 0.1, "")
-    with monkeypatch.context() as patch:
-        patch.setattr(verify, "verify", lambda *_, **__: verify.Report("tiny", "test", (off,)))
-        with pytest.raises(CheckpointError, match=r"(?s)OFF  bits_per_dim .*The card of tiny is not verified"):
-            hubs.write_verified([altered], tmp_path / "hub")
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda record: record.update(family="nope"), "`family` must be one of"),
+        (lambda record: record["config"].update(depth="many"), "refuses `config`: `depth` must be"),
+        (lambda record: record["dataset"].update(name="nope"), r"`dataset\.name` must be one of"),
+        (lambda record: record.pop("parameters"), "missing key `parameters`"),
+        (lambda record: record.pop("provenance"), "missing key `provenance`"),
+        (lambda record: record["metrics"].clear(), r"missing key `metrics\.log_likelihood`"),
+        (
+            lambda record: record["metrics"]["log_likelihood"].pop("value"),
+            r"missing key `metrics\.log_likelihood\.value`",
+        ),
+        (lambda record: record["metrics"]["log_likelihood"].update(value=float("nan")), "NaN is no finite number"),
+        (lambda record: record.update(fingerprint="0" * 64), "expected .* parameters with fingerprint"),
+    ],
+)
+def test_what_would_not_load_is_not_published(tmp_path, change, message):
+    (tmp_path / "mine").symlink_to(CHECKOUT / OWN)
+    path = tiny.edit(shutil.copy(store.PRESETS / f"{OWN}.json", tmp_path / "mine.json"), change)
+    with pytest.raises((PresetError, CheckpointError), match=message):
+        hubs.write_tree([path], tmp_path / "hub", verified=False)
     assert not (tmp_path / "hub").exists()
-    assert hubs.write_verified([altered], tmp_path / "hub") == {"tiny": {"1": mock.ANY}}
+
+
+def test_a_card_that_lies_is_not_published(tmp_path, monkeypatch):
+    whole, off = verify.Report("tiny", verify.OFFICIAL, ()), verify.Check("bits_per_dim", 1.0, 2.0, 0.1, "")
+    report, asked = whole, []
+    monkeypatch.setattr(verify, "verify", lambda name, **_: asked.append(name) or report)
+    path = trees.publish(tmp_path)
+    report = dataclasses.replace(whole, checks=(off,))
+    with pytest.raises(CheckpointError, match=r"(?s)OFF  bits_per_dim .*The card of tiny is not verified"):
+        hubs.write_tree([path], tmp_path / "hub")
+    report = dataclasses.replace(whole, data="256 test images")
+    with pytest.raises(CheckpointError, match=r"tiny was measured on 256 test images; .* too little for a hub"):
+        hubs.write_tree([path], tmp_path / "hub")
+    asked.clear()
+    with pytest.raises(PresetError, match="unknown preset 'glow-mnits'"):
+        hubs.write_tree([path, "glow-mnits"], tmp_path / "hub")  # before anything is measured
+    assert not asked and not (tmp_path / "hub").exists()
+    report = whole
+    assert hubs.write_tree([path], tmp_path / "hub") == {"tiny": {"1": mock.ANY}}
+
+
+def test_a_flow_goes_through_a_hub_from_training_to_load(altered, cache, tmp_path, monkeypatch):
+    """Publish, verify, write the tree; load the same flow from file:// and http://."""
+    monkeypatch.setattr(verify, "official_test", lambda *_: (flowzoo.data.fixture("fashion_mnist")[0][:64], None))
+    record = json.loads(altered.read_text())
+    assert hubs.write_tree([altered], tmp_path / "hub") == {"tiny": {"1": mock.ANY}}
     images = flowzoo.data.fixture("fashion_mnist")[0][:4]
     expected = flowzoo.load(altered).score(images)
     with server.serving(tmp_path / "hub") as running:
@@ -226,10 +286,10 @@ def test_a_failed_write_leaves_the_former_hub(tmp_path, monkeypatch):
 
     monkeypatch.setattr(os, "replace", full)
     with pytest.raises(OSError, match="disk full"):
-        hubs.write_tree([second], root)
+        hubs._write([second], root)
     monkeypatch.undo()
     assert (root / index.INDEX).read_bytes() == before
-    assert set(hubs.write_tree([second], root)["tiny"]) == {"1", "2"}
+    assert set(hubs._write([second], root)["tiny"]) == {"1", "2"}
 
 
 def test_an_index_of_a_later_flowzoo_says_so(tree, cache, tmp_path):
@@ -259,3 +319,15 @@ def test_the_next_mirror_is_asked_when_one_fails(tree, cache, tmp_path):
         flowzoo.set_hub(first.url, second.url)
         assert trees.weights().read_bytes() == trees.content()
         assert first.asked_for(trees.digest()) and second.asked_for(trees.digest())
+
+
+def test_a_mirror_that_failed_is_asked_last_from_then_on(tree, cache):
+    with server.serving(tree) as dead, server.serving(tree) as second:
+        dead.faults, dead.where = ["error"] * 99, ""
+        flowzoo.set_hub(dead.url, second.url)
+        assert trees.weights().read_bytes() == trees.content()
+        assert trees.weights("tiny@2").read_bytes() == trees.content(2)
+        assert len(dead.requests) == transport.ATTEMPTS and not dead.asked_for("sha256/")
+        dead.faults, second.faults, second.where = [], ["error"] * 99, ""
+        trees.weights().unlink()
+        assert trees.weights().read_bytes() == trees.content()  # it may be back when no other answers

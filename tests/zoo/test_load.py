@@ -90,6 +90,13 @@ def test_count_and_fingerprint_are_checked(altered, change):
         flowzoo.load(altered)
 
 
+def test_a_flow_deeper_than_its_file_is_refused_before_it_is_built(altered, monkeypatch):
+    monkeypatch.setattr("flowzoo.zoo.load.build", None)
+    tiny.edit(altered, lambda record: record["config"].update(depth=1000))
+    with pytest.raises(CheckpointError, match=r"its \d+ variables are too few for `config\.depth` 1000 of tiny\.json"):
+        flowzoo.load(altered)
+
+
 def test_a_refused_file_leaves_the_flow_as_it_was(altered, images):
     flow = flowzoo.load(altered, weights=False)
     before = flow.score(images)
@@ -190,6 +197,7 @@ def test_a_path_may_be_a_name():
         ({"config": tiny.CONFIG | {"widht": 3}}, r"tiny\.json: unknown key `config\.widht` for the family 'glow'"),
         ({"config": tiny.CONFIG | {"hiden": 3}}, r"unknown key `config\.hiden` .*Did you mean 'hidden'"),
         ({"config": tiny.CONFIG | {"levels": 0}}, r"tiny\.json: the family 'glow' refuses `config`: "),
+        ({"config": tiny.CONFIG | {"depth": 10**7}}, r"refuses `config`: `depth` must be at most 1,000, got 10000000"),
         ({"config": tiny.CONFIG | {"bits": 5}}, r"tiny\.json: `dataset\.bits` must be the 5 .*, got 8"),
         ({"config": tiny.CONFIG | {"classes": 10}}, r"tiny\.json: `dataset\.labels` must be true .*, got false"),
         ({"dataset": {"name": "mnist", "bits": 8, "labels": True}}, r"`dataset\.labels` must be false .*, got true"),

@@ -1,9 +1,13 @@
 """MODEL_CARDS.md, the pages of docs/models and the README's table are what the presets say."""
 
+import hashlib
+import re
+import subprocess
 from pathlib import Path
 
 import pytest
 
+from flowzoo.data import specs
 from flowzoo.zoo import card_pictures
 from flowzoo.zoo.architecture import architecture
 from flowzoo.zoo.card import summary
@@ -146,6 +150,32 @@ def test_memory_and_start_of_a_training():
     more = ", at most 1.50 GiB of memory, at most 1.00 GiB of GPU memory, from the weights of glow-mnist"
     assert f"{text}{more}; tensorflow" in markdown_page(Preset.from_dict(record))
     assert f"trained    {text}\n" in summary(Preset.from_dict(records.published()))
+
+
+def test_a_start_is_named_so_that_it_is_found_when_the_preset_has_gone_on():
+    record = records.published()
+    record["provenance"]["init_from"] = f"tiny@1, sha256 {'ab' * 32}"
+    page = markdown_page(Preset.from_dict(record))
+    assert "from the weights of tiny@1 (sha256 abababababababab…); " in page
+    show = f"git show {'0' * 40}:checkpoints/tiny/model.weights.h5 > start.weights.h5\n"
+    assert f"# tiny@1, sha256 {'ab' * 32}\n{show}python tools/train.py" in page
+    assert "--workdir=runs/tiny --init_from=start.weights.h5\n" in page
+
+
+def test_the_starts_of_trainings_are_where_cards_say():
+    for preset in map(Preset.read, list_presets(weights=True)):
+        if command := re.search(r"git show (\S+) > start", markdown_page(preset)):
+            digest = preset.provenance["init_from"].partition(", sha256 ")[2]
+            done = subprocess.run(["git", "show", command[1]], cwd=ROOT, capture_output=True)
+            if done.returncode:
+                pytest.skip("a clone without its history")
+            assert hashlib.sha256(done.stdout).hexdigest() == digest, preset.name
+
+
+def test_intended_use_is_of_the_data():
+    uses = {name: specs.spec(name).use for name in specs.names()}
+    assert all(uses.values()) and "people" in uses["celeb_a"] and "people" not in uses["mnist"]
+    assert uses["fashion_mnist"] in markdown_page(Preset.from_dict(records.published()))
 
 
 def test_readme_needs_its_markers():

@@ -1,5 +1,6 @@
 """Presets are read strictly: a wrong key is named by its path, a wrong name by its nearest."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -45,6 +46,14 @@ def test_null_means_not_measured_yet():
     assert not Preset.from_dict(records.untrained() | {"files": None, "metrics": None}).trained
 
 
+@pytest.mark.parametrize("number", ["Infinity", "-Infinity", "NaN", "1e999"])
+def test_numbers_are_finite(tmp_path, number):
+    text = json.dumps(records.untrained()).replace("2.9", number)
+    (tmp_path / "tiny.json").write_text(text)
+    with pytest.raises(PresetError, match=rf"tiny\.json: expected a readable JSON file, got: {number} is no finite"):
+        Preset.read(tmp_path / "tiny.json")
+
+
 @pytest.mark.parametrize(
     ("alter", "message"),
     [
@@ -58,6 +67,32 @@ def test_null_means_not_measured_yet():
         (lambda r: r["training"].update(ema="no"), r"`training\.ema` must be int or float, got 'no'"),
         (lambda r: r.update(config=[1]), r"`config` must be an object, got \[1\]"),
         (lambda r: r.update(published={}), r"`published` must be a list"),
+        (lambda r: r.update(revision=-5), r"`revision` must be 1 to 999,999,999, got -5"),
+        (lambda r: r["dataset"].update(bits=-1), r"`dataset\.bits` must be 0 to 16, got -1"),
+        (lambda r: r["dataset"].update(bits=10**9), r"`dataset\.bits` must be 0 to 16, got 1000000000"),
+        (lambda r: r["files"]["history.csv"].update(bytes=-1), r"`files\.history\.csv\.bytes` must be 0 to 1,099,"),
+        (lambda r: r["metrics"]["bits_per_dim"].pop("value"), r"missing key `metrics\.bits_per_dim\.value`"),
+        (lambda r: r["metrics"]["bits_per_dim"].update(value="abc"), r"`metrics\.bits_per_dim\.value` must be int or"),
+        (
+            lambda r: r["metrics"]["bits_per_dim"].update(value=10**400),
+            r"`metrics\.bits_per_dim\.value` must be finite",
+        ),
+        (lambda r: r["metrics"]["bits_per_dim"].update(draws=0), r"`metrics\.bits_per_dim\.draws` must be at least 1"),
+        (lambda r: r["metrics"]["log_det_error"].update(value=float("nan")), "NaN is no finite number"),
+        (lambda r: r["metrics"].clear(), r"missing key `metrics\.bits_per_dim` with the likelihood on the test split"),
+        (
+            lambda r: r["certificate"]["test"].update(non_finite_rate=2),
+            r"\.test\.non_finite_rate` must be 0 to 1, got 2",
+        ),
+        (lambda r: r["certificate"]["test"].update(foo=1), r"unknown key `certificate\.test\.foo`"),
+        (
+            lambda r: r["provenance"].update(versions={"python": 3}),
+            r"`provenance\.versions\.python` must be str",
+        ),
+        *(
+            (lambda r, key=key: r.pop(key), rf"missing key `{key}`, which `files` come with")
+            for key in ("parameters", "fingerprint", "metrics", "provenance")
+        ),
     ],
 )
 def test_a_wrong_record_is_refused_by_path(tmp_path, alter, message):

@@ -1,5 +1,7 @@
 """Publishing: what is written loads and verifies, and a worse run does not replace a better one."""
 
+import json
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -106,6 +108,8 @@ def test_memory_and_start_come_to_the_card(untrained, tmp_path):
     assert (provenance["peak_memory_bytes"], provenance["init_from"]) == (12345, "best.weights.h5")
     assert provenance["command"].endswith("--preset=tiny.json --workdir=DIR --init_from=best.weights.h5")
     assert "peak_gpu_memory_bytes" not in provenance
+    noted = publish._provenance(json.loads((run / "result.json").read_text()) | {"origin": "tiny@1, sha256 ab"})
+    assert noted["init_from"] == "tiny@1, sha256 ab"
 
 
 def test_only_equal_numbers_of_examples_are_compared(altered, tmp_path):

@@ -97,22 +97,34 @@ def test_who_is_too_slow_is_left(hub, monkeypatch, fault):
     assert first is None and second.startswith("bytes=")
 
 
+@pytest.mark.parametrize("fault", ["slow_head", "slow_chunk", "slow_loop"])
+def test_an_answer_that_never_ends_is_given_up(hub, cache, monkeypatch, fault):
+    monkeypatch.setattr(sources, "ANSWER", 0.3)
+    monkeypatch.setattr(transport, "ATTEMPTS", 2)
+    hub.faults, hub.where = [fault] * 99, trees.digest()
+    with pytest.raises(HubError, match=r"no answer within 0\.3 s; gave up after 2 attempts"):
+        trees.weights()
+    hub.faults = [fault]
+    assert trees.weights().read_bytes() == trees.content()  # and nobody holds the lock
+
+
 @pytest.mark.parametrize("fault", ["endless", "truncated", "wrong", "gone"])
 def test_an_index_that_does_not_arrive_is_an_error(hub, monkeypatch, fault):
     monkeypatch.setattr("flowzoo.zoo.index.LIMIT", 2**20)
-    hub.faults, hub.where = [fault] * 9, "index"
+    hub.faults, hub.where = [fault] * 99, "index"
     with pytest.raises(HubError, match=r"unknown revision 1 .*127\.0\.0\.1"):
         trees.weights()
 
 
-def test_nobody_there_is_an_error(hub, cache):
+def test_nobody_there_is_an_error_at_once(hub, cache, monkeypatch):
     hub.shutdown()
     hub.server_close()
-    with pytest.raises(HubError, match="gave up after 5 attempts"):
+    monkeypatch.setattr(transport, "PAUSE", 60.0)  # a refused connection is no reason to try again
+    with pytest.raises(HubError, match=r"unknown revision 1 .*refused"):
         trees.weights()
 
 
-@pytest.mark.parametrize("url", ["http://:0", "http://a..b", "https://" + 300 * "a"])
+@pytest.mark.parametrize("url", ["http://:0", "http://a..b", "https://" + 300 * "a", "http://no-such-name.invalid"])
 def test_no_address_is_an_error(cache, url):
     mirrors.set_hub(url)
     with pytest.raises(HubError, match="unknown revision 1"):

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import math
+import sys
 
 import pytest
 
@@ -80,7 +81,7 @@ def test_a_large_jacobian_is_left_out_and_said_so(published, tmp_path, monkeypat
 
 
 def test_nothing_to_verify(altered):
-    tiny.edit(altered, lambda record: record.pop("metrics"))
+    tiny.edit(altered, lambda record: [record.pop(key) for key in ("files", "metrics")])
     with pytest.raises(CheckpointError, match="no measured numbers yet"):
         flowzoo.verify(altered)
 
@@ -129,6 +130,49 @@ def test_several_presets_by_the_command(capsys, monkeypatch):
     assert [report["ok"] for report in json.loads(out[out.index("[") :])] == [True, False]
     assert main(["verify"]) == main(["verify", "a", "--all"]) == BAD_INPUT
     assert "name presets or pass --all, and not both" in capsys.readouterr().err
+
+
+def test_a_damaged_preset_does_not_end_the_verification_of_others(capsys, monkeypatch):
+    good = verify.Check("bits_per_dim", 3.0, 3.0, math.inf, "p", 3.0)
+
+    def measured(name, *, progress, **_):
+        assert progress
+        if name == "bad":
+            raise CheckpointError("bad: model.weights.h5\nis missing")
+        return verify.Report(name, "test", (good,))
+
+    monkeypatch.setattr(flowzoo, "verify", measured, raising=False)
+    assert main(["verify", "a", "bad", "b"]) == CHECK_FAILED
+    out = capsys.readouterr().out
+    assert "\nbad: failed: bad: model.weights.h5 is missing\nb, measured on test\n" in out
+    assert main(["verify", "a", "bad", "b", "--json"]) == CHECK_FAILED
+    out = capsys.readouterr().out
+    found = json.loads(out, parse_constant=pytest.fail)  # no Infinity
+    assert [report["ok"] for report in found] == [True, False, True] and "is missing" in found[1]["error"]
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    assert main(["verify", "a", "b"]) == OK and "presets: " in capsys.readouterr().err  # a bar, on terminals only
+    assert main(["verify", "bad"]) == BAD_INPUT  # alone it is an error as any
+
+    def refuse(name, report):
+        raise CheckpointError("not renewed")
+
+    monkeypatch.setattr(verify, "renew", refuse)
+    assert main(["verify", "a", "--update", "--json"]) == CHECK_FAILED
+    found = json.loads(capsys.readouterr().out)
+    assert len(found["checks"]) == 1 and found["error"] == "not renewed" and not found["ok"]
+
+
+@pytest.mark.parametrize(
+    "lost",
+    [
+        lambda metrics: metrics.pop("fixture_bits_per_dim"),
+        lambda metrics: metrics.update(fixture_bits_per_dim={"value": 1.0, "note": ""}),
+    ],
+)
+def test_a_card_without_the_number_that_is_measured(altered, tmp_path, lost):
+    tiny.edit(altered, lambda record: lost(record["metrics"]))
+    with pytest.raises(CheckpointError, match=r"`metrics\.fixture_bits_per_dim` with its protocol is missing"):
+        flowzoo.verify(altered, data_dir=str(tmp_path))
 
 
 def test_out_of_distribution_the_card_is_the_bound():

@@ -27,7 +27,7 @@ def publish(folder: Path, revision: int = 1, name: str = "tiny") -> Path:
 def tree(folder: Path, revisions=(1, 2)) -> Path:
     """Writes a hub with these revisions of "tiny"; returns its root."""
     for revision in revisions:
-        hub.write_tree([publish(folder / f"revision-{revision}", revision)], folder / "hub")
+        hub._write([publish(folder / f"revision-{revision}", revision)], folder / "hub")
     return folder / "hub"
 
 

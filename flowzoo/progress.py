@@ -1,0 +1,23 @@
+"""Progress bars for long work: on stderr, on terminals only, and gone when it is done."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
+
+
+def bar(total: int, what: str | None = None, *, shown: bool = True, unit: str = "it", scale: bool = False) -> tqdm:
+    """A bar, to be used in a `with` block, whose `update(count)` adds to what is done.
+
+    Args:
+        total: what is done in the end.
+        what: it says.
+        shown: False for none, whatever stderr is.
+        unit, scale: what is counted; with `scale` as "12.3M".
+    """
+    from tqdm import tqdm  # here: `import flowzoo` costs nothing
+
+    how = {"unit": unit, "unit_scale": scale, "leave": False}
+    return tqdm(total=total, desc=what, disable=None if shown else True, **how)  # None: on terminals only
