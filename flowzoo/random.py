@@ -15,9 +15,14 @@ _ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
 
 def row_seeds(seed: int, rows: int | tf.Tensor) -> tf.Tensor:
     """Seeds of `rows` independent streams: (rows, 2) int32; row i depends on `seed` and i only."""
+    return seeds_at(seed, tf.range(rows))
+
+
+def seeds_at(seed: int, index: tf.Tensor) -> tf.Tensor:
+    """The rows of `row_seeds` with these numbers, 0 ... 2^32 - 1: (rows,) integers -> (rows, 2) int32."""
     seed = int(seed)
     key = [tf.constant(word & 0xFFFFFFFF, tf.uint32) for word in (seed, seed >> 32)]
-    index = tf.cast(tf.range(rows), tf.uint32)
+    index = tf.cast(index, tf.uint32)
     return _pack(*_threefry(*key, index, tf.zeros_like(index)))
 
 

@@ -50,6 +50,7 @@ def test_normal_is_finite_at_the_ends(monkeypatch):
 def test_a_row_depends_on_its_own_seed_only():
     seeds = random.row_seeds(3, 7)
     np.testing.assert_array_equal(seeds, random.row_seeds(3, 100)[:7])
+    np.testing.assert_array_equal(random.seeds_at(3, np.array([5, 2])), tf.gather(seeds, [5, 2]))
     for draw in (random.uniform, random.normal):
         rows = draw(seeds, (2, 3)).numpy()
         assert rows.shape == (7, 2, 3)

@@ -218,11 +218,18 @@ class Flow(Computations):
 
         return FlowDistribution(self)
 
-    def export(self, path: str | os.PathLike, *, overwrite: bool = False) -> Path:
-        """Writes a SavedModel with the signatures log_prob, sample, encode and decode; see `flowzoo.serving.export`."""
+    def export(
+        self,
+        path: str | os.PathLike,
+        *,
+        overwrite: bool = False,
+        weights_dtype: str = "float32",
+        check: bool = True,
+    ) -> Path:
+        """Writes a SavedModel with signatures such as log_prob, sample, encode, decode; see `flowzoo.serving.export`."""
         from flowzoo.serving import export
 
-        return export(self, path, overwrite=overwrite)
+        return export(self, path, overwrite=overwrite, weights_dtype=weights_dtype, check=check)
 
     @property
     def data_dtype(self) -> str:

@@ -1,0 +1,50 @@
+"""Checks inside a graph: a bad request ends in INVALID_ARGUMENT, which says what was expected and what came."""
+
+from __future__ import annotations
+
+import math
+
+import tensorflow as tf
+
+LARGEST = 2**24  # numbers of one request: what a server computes for one caller has an end
+
+
+def require(value: tf.Tensor, holds: tf.Tensor, expected: str, got: list) -> tf.Tensor:
+    """The value, once `holds`; else the request fails with "expected ..., got ..."."""
+    data = [f"expected {expected}, got", *got]
+    check = tf.raw_ops.Assert(condition=holds, data=data, summarize=8)  # tf.debugging's traces two branches for each
+    with tf.control_dependencies([check]):
+        return tf.identity(value)
+
+
+def check_rows(value: tf.Tensor, name: str, spec: tf.TensorSpec) -> tf.Tensor:
+    """The value, once it has the shape of `spec` at run time, not only by the signature, and is not too large."""
+    value = tf.ensure_shape(value, spec.shape)
+    rows, most = tf.shape(value)[0], LARGEST // math.prod(spec.shape[1:])
+    return require(value, rows <= most, f"`{name}` of at most {most} rows in one request", [rows])
+
+
+def check_finite(value: tf.Tensor, name: str, least: float | None = None) -> tf.Tensor:
+    """The value, once all of its numbers are finite, and at least `least`."""
+    good = tf.math.is_finite(value) if least is None else tf.math.is_finite(value) & (value >= least)
+    numbers = "finite numbers" if least is None else f"finite numbers >= {least:g}"
+    return _check_each(value, good, f"`{name}` of {numbers}")
+
+
+def check_range(value: tf.Tensor, name: str, count: int) -> tf.Tensor:
+    """The value, once all of its integers are 0 ... count - 1; those of a narrower type always are."""
+    if count > value.dtype.max:
+        return value
+    return _check_each(value, (value >= 0) & (value < tf.cast(count, value.dtype)), f"`{name}` of 0 ... {count - 1}")
+
+
+def check_same_rows(value: tf.Tensor, name: str, first: tf.Tensor, first_name: str) -> tf.Tensor:
+    """The value, once it has as many rows as the first input."""
+    rows, wanted = tf.shape(value)[0], tf.shape(first)[0]
+    return require(value, tf.equal(rows, wanted), f"`{name}` with as many rows as `{first_name}`", [rows, "and", wanted])
+
+
+def _check_each(value, good, expected):
+    axes = list(range(1, good.shape.rank))
+    good_rows = tf.reduce_all(good, axis=axes) if axes else good
+    return require(value, tf.reduce_all(good_rows), expected, ["something else in rows", tf.where(~good_rows)[:, 0]])

@@ -1,0 +1,155 @@
+"""A client of TensorFlow Serving that has an exported flow, by REST or gRPC."""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+import random
+import time
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from flowzoo.checks import check_count
+from flowzoo.serving.errors import TimedOut, Unavailable
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from flowzoo.serving.specs import Signatures
+
+PAUSE = 0.2  # seconds before the second attempt; twice as long before each further one
+
+
+class Client:
+    """The methods of a flow, computed by a server.
+
+    Any amount of rows goes in requests of `batch_size` rows. Whether a value fits the signature is looked at before
+    it is sent. All requests can be repeated without harm, so those that found no server are.
+
+    Args:
+      address: "http://host:8501" or "https://..." for REST; "grpc://host:8500" or "grpcs://..." for gRPC, which needs
+        `pip install flowzoo[serving]` and has about a fifth of the bytes.
+      model: its name on the server.
+      version: of the model; the server's choice, usually the highest, if not given.
+      timeout: seconds for one request.
+      retries: further attempts after the first, with growing pauses.
+      batch_size: rows of a request.
+
+    Methods raise:
+      ValueError: a value does not fit the signature, or (`BadRequest`) the server refused it, saying why.
+      Unavailable: no server answered, all attempts; `TimedOut` if it took too long.
+      ServingError: (of these the parent) any other failure of the server.
+    """
+
+    def __init__(
+        self,
+        address: str,
+        model: str,
+        *,
+        version: int | None = None,
+        timeout: float = 10.0,
+        retries: int = 3,
+        batch_size: int = 128,
+    ):
+        scheme = address.partition("://")[0]
+        if scheme not in ("http", "https", "grpc", "grpcs"):
+            raise ValueError(f"`address` must begin with http://, https://, grpc:// or grpcs://, got {address!r}.")
+        self._retries = check_count(retries, "retries", 0)
+        self._batch_size = check_count(batch_size, "batch_size")
+        self._transport = _transport(scheme)(address, model, version, timeout)
+
+    def log_prob(self, x: np.ndarray, condition: np.ndarray | None = None) -> np.ndarray:
+        """log p(x) in nats of (n, *event_shape): (n,)."""
+        return self.predict("log_prob", x=x, condition=condition)["log_prob"]
+
+    def bits_per_dim(self, x: np.ndarray, condition: np.ndarray | None = None) -> np.ndarray:
+        """-log p(x) / (D ln 2) of (n, *event_shape): (n,)."""
+        return self.predict("bits_per_dim", x=x, condition=condition)["bits_per_dim"]
+
+    def score_pictures(self, pictures: Sequence[bytes], condition: np.ndarray | None = None) -> dict[str, np.ndarray]:
+        """log_prob and bits_per_dim of PNG and JPEG files: (n,) each."""
+        return self.predict("serving_bytes", image_bytes=pictures, condition=condition)
+
+    def encode(self, x: np.ndarray, condition: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """Data to latent: z (n, *latent_shape) and log_det (n,) in nats."""
+        found = self.predict("encode", x=x, condition=condition)
+        return found["z"], found["log_det"]
+
+    def decode(self, z: np.ndarray, condition: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """Latent to data: x (n, *event_shape) and log_det (n,) in nats."""
+        found = self.predict("decode", z=z, condition=condition)
+        return found["x"], found["log_det"]
+
+    def sample(
+        self, n: int, condition: np.ndarray | None = None, temperature: float | np.ndarray = 1.0, seed: int = 0
+    ) -> np.ndarray:
+        """n samples, those of `Flow.sample` with the same integer seed: (n, *event_shape)."""
+        import numpy as np
+
+        from flowzoo.random import seeds_at
+
+        seeds = seeds_at(seed, np.arange(check_count(n, "n")))
+        temperatures = np.broadcast_to(np.asarray(temperature, np.float32), [n])
+        return self.predict("sample", seed=seeds, temperature=temperatures, condition=condition)["x"]
+
+    def predict(self, signature: str, **inputs: Any) -> dict[str, np.ndarray]:
+        """The outputs of a signature for named inputs, all with as many rows; None is left out."""
+        import numpy as np
+
+        from flowzoo.errors import nearest
+        from flowzoo.serving.specs import fitting
+
+        if signature not in self.signatures:
+            raise ValueError(f"the model has no signature {signature!r}. {nearest(signature, self.signatures)}")
+        specs, outputs = self.signatures[signature]
+        inputs = {name: value for name, value in inputs.items() if value is not None}
+        if set(inputs) != set(specs):
+            raise ValueError(f"`{signature}` takes {', '.join(sorted(specs))}, got {', '.join(sorted(inputs))}.")
+        arrays = {name: fitting(value, name, specs[name]) for name, value in inputs.items()}
+        rows = {name: len(array) for name, array in arrays.items()}
+        if len(set(rows.values())) > 1:
+            raise ValueError(f"all inputs must have as many rows, got {rows}.")
+        parts = []
+        for start in range(0, max(max(rows.values()), 1), self._batch_size):
+            part = {name: array[start : start + self._batch_size] for name, array in arrays.items()}
+            parts.append(self._again(functools.partial(self._transport.predict, signature, part, outputs)))
+        return {name: np.concatenate([part[name] for part in parts]) for name in outputs}
+
+    @functools.cached_property
+    def signatures(self) -> Signatures:
+        """(inputs, outputs) of each signature, as the server tells."""
+        return self._again(self._transport.signatures)
+
+    def close(self) -> None:
+        """Ends the connections."""
+        self._transport.close()
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.close()
+
+    def _again(self, action: Callable[[], Any]) -> Any:
+        for attempt in range(self._retries + 1):
+            if attempt:
+                time.sleep(PAUSE * 2 ** (attempt - 1) * random.uniform(0.5, 1.0))  # so that many don't come at once
+            try:
+                return action()
+            except TimedOut:
+                raise
+            except Unavailable as error:
+                problem = error
+        raise Unavailable(f"{problem} Gave up after {self._retries + 1} attempts.") from problem
+
+
+def _transport(scheme):
+    if scheme.startswith("http"):
+        from flowzoo.serving.rest import Rest
+
+        return Rest
+    if importlib.util.find_spec("tensorflow_serving") is None:
+        raise ValueError("gRPC needs tensorflow-serving-api. Run `pip install flowzoo[serving]`, or use http://.")
+    from flowzoo.serving.rpc import Rpc
+
+    return Rpc

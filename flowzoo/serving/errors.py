@@ -1,0 +1,17 @@
+"""What can go wrong between a client and a server."""
+
+
+class ServingError(RuntimeError):
+    """A server that fails, or that answers what its protocol doesn't have."""
+
+
+class BadRequest(ServingError, ValueError):
+    """INVALID_ARGUMENT or HTTP 400: the message says what was expected and what came. NOT_FOUND, too."""
+
+
+class Unavailable(ServingError):
+    """No server answers; asking again may help, and the client did."""
+
+
+class TimedOut(Unavailable):
+    """No answer in time; asking again would burden a busy server further, so the client did not."""

@@ -1,0 +1,101 @@
+"""Encoded pictures to native pixels, inside a graph."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+from flowzoo.serving.checks import LARGEST, require
+
+PNG, JPEG = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
+HEAD = 25  # bytes of a PNG up to its bit depth
+
+
+def takes_pictures(event_shape: tuple[int, ...], bits: int) -> bool:
+    """Whether examples of this shape can be pictures of files."""
+    return len(event_shape) == 3 and event_shape[2] in (1, 3) and 0 < bits <= 8
+
+
+def decode_pictures(encoded: tf.Tensor, event_shape: tuple[int, ...], bits: int) -> tf.Tensor:
+    """PNG and JPEG files to native pixels.
+
+    A picture of another size is cut to its largest centred part of the right proportions, then resized (bilinear, widened for
+    antialiasing, rounded). Colours become gray by the weights of ITU-R 601, as Pillow does it; the lowest bits of 8
+    are dropped for a model of fewer. The graph refuses what is no PNG or JPEG, truncated, deeper than 8 bits,
+    transparent, or of more than 2^24 pixels, by INVALID_ARGUMENT.
+
+    Args:
+      encoded: (batch,) strings.
+      event_shape: (height, width, 1 or 3).
+      bits: of a pixel, 1 ... 8.
+
+    Returns:
+      (batch, *event_shape) uint8.
+    """
+
+    def one(picture):
+        pixels = _resized(_decoded(picture, event_shape[2]), event_shape)
+        return tf.bitwise.right_shift(pixels, tf.constant(8 - bits, tf.uint8))
+
+    return tf.map_fn(one, encoded, fn_output_signature=tf.TensorSpec(event_shape, tf.uint8))
+
+
+def _decoded(picture, channels):
+    size = tf.strings.length(picture)
+    head = tf.strings.substr(tf.strings.join([picture, tf.constant(bytes(HEAD))]), 0, HEAD)
+    is_png = tf.equal(tf.strings.substr(head, 0, len(PNG)), PNG)
+    is_jpeg = tf.equal(tf.strings.substr(head, 0, len(JPEG)), JPEG)
+    picture = require(picture, is_png | is_jpeg, "a PNG or JPEG file", ["something else of", size, "bytes"])
+    numbers = tf.cast(tf.io.decode_raw(head, tf.uint8), tf.int64)
+    whole = tf.cond(is_png, lambda: tf.strings.regex_full_match(picture, r"\C*IEND\C*"), lambda: _ends(picture))
+    picture = require(picture, whole, "a whole PNG or JPEG file", ["a truncated one of", size, "bytes"])
+    depth = tf.where(is_png, numbers[24], 8)
+    picture = require(picture, depth <= 8, "a picture of 8 bits per channel", [depth])
+    height, width = tf.unstack(tf.cond(is_png, lambda: _png_size(numbers), lambda: _jpeg_size(picture)))
+    fits = (height > 0) & (width > 0) & (height <= LARGEST) & (width <= LARGEST)
+    fits &= height * width <= LARGEST
+    picture = require(picture, fits, f"a picture of 1 ... {LARGEST} pixels", [height, "x", width])
+    pixels = tf.cond(
+        is_png,
+        lambda: tf.io.decode_png(picture),
+        lambda: tf.io.decode_jpeg(picture, dct_method="INTEGER_ACCURATE"),
+    )
+    found = tf.shape(pixels)[2]
+    pixels = require(pixels, tf.equal(found, 1) | tf.equal(found, 3), "gray or RGB without transparency", [found])
+    if channels == 3:
+        return tf.tile(pixels, [1, 1, 3 // found])
+    return tf.cond(tf.equal(found, 1), lambda: pixels, lambda: _gray(pixels))
+
+
+def _ends(jpeg):
+    numbers = tf.io.decode_raw(jpeg, tf.uint8)
+    return tf.reduce_any(tf.equal(numbers[:-1], 0xFF) & tf.equal(numbers[1:], 0xD9))
+
+
+def _png_size(numbers):
+    return tf.linalg.matvec(tf.reshape(numbers[16:24], [2, 4]), tf.constant([2**24, 2**16, 2**8, 1], tf.int64))[::-1]
+
+
+def _jpeg_size(picture):
+    return tf.cast(tf.image.extract_jpeg_shape(picture)[:2], tf.int64)
+
+
+def _gray(pixels):
+    weighted = tf.cast(pixels, tf.int32) * tf.constant([19595, 38470, 7471])
+    return tf.cast(tf.bitwise.right_shift(tf.reduce_sum(weighted, axis=2, keepdims=True) + 2**15, 16), tf.uint8)
+
+
+def _resized(pixels, event_shape):
+    wanted = tf.constant(event_shape[:2])
+    found = tf.shape(pixels)[:2]
+
+    def resize():
+        # the largest centred part with wanted[0] : wanted[1]
+        scale = tf.reduce_min(tf.cast(found, tf.float64) / tf.cast(wanted, tf.float64))
+        part = tf.cast(tf.round(tf.cast(wanted, tf.float64) * scale), tf.int32)
+        part = tf.clip_by_value(part, 1, found)
+        corner = (found - part) // 2
+        cut = tf.slice(pixels, [corner[0], corner[1], 0], [part[0], part[1], event_shape[2]])
+        values = tf.image.resize(cut, event_shape[:2], antialias=True)
+        return tf.cast(tf.clip_by_value(tf.round(values), 0.0, 255.0), tf.uint8)
+
+    return tf.ensure_shape(tf.cond(tf.reduce_all(tf.equal(found, wanted)), lambda: pixels, resize), event_shape)

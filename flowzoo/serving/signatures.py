@@ -1,0 +1,109 @@
+"""The signatures of an exported flow, as functions of named tensors."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+import tensorflow as tf
+
+from flowzoo.serving import checks
+from flowzoo.serving.images import decode_pictures, takes_pictures
+
+if TYPE_CHECKING:
+    from flowzoo.flows import Flow
+
+
+class Signatures:
+    """Traces the methods of a flow.
+
+    Args:
+      flow: a `Flow`.
+      check: whether the graph refuses bad input; else a bad row gives NaN in that row.
+      weights: opens a context in which the flow computes with the weights that are stored.
+    """
+
+    def __init__(self, flow: Flow, check: bool, weights: Callable):
+        self._flow, self._check, self._weights = flow, check, weights
+        self._word = tf.constant(0, tf.uint32)
+        self._scale = -1.0 / (flow.dims * math.log(2.0))
+        self._specs = {
+            "x": tf.TensorSpec([None, *flow.event_shape], flow.data_dtype),
+            "z": tf.TensorSpec([None, *flow.latent_shape], flow.compute_dtype),
+            "seed": tf.TensorSpec([None, 2], tf.int32),
+            "temperature": tf.TensorSpec([None], tf.float32),
+            "image_bytes": tf.TensorSpec([None], tf.string),
+        }
+        self._conditional = {}
+        if flow.classes:
+            self._conditional["condition"] = tf.TensorSpec([None], tf.int32)
+        elif flow.condition_features:
+            self._conditional["condition"] = tf.TensorSpec([None, flow.condition_features], tf.float32)
+        self._likelihood = tf.function(self._log_prob, autograph=False)  # traced once for those that share it
+
+    def concrete(self) -> dict[str, Callable]:
+        """Concrete functions by the names of the signatures."""
+        named = {
+            "log_prob": (self._log_prob_only, "x"),
+            "bits_per_dim": (self._bits_per_dim, "x"),
+            "sample": (self._sample, "seed", "temperature"),
+            "encode": (self._encode, "x"),
+            "decode": (self._decode, "z"),
+        }
+        if takes_pictures(self._flow.event_shape, self._flow.bits):
+            named["serving_bytes"] = (self._pictures, "image_bytes")
+        traced = {name: self._trace(*how) for name, how in named.items()}
+        return {"serving_default": traced["log_prob"], **traced}
+
+    def _trace(self, function, *names):
+        specs = {name: self._specs[name] for name in names} | self._conditional
+
+        def checked(**inputs):
+            if self._check:
+                inputs = self._checked(inputs, names[0], specs)
+            return function(**inputs)
+
+        return tf.function(checked, autograph=False).get_concrete_function(**specs)
+
+    def _checked(self, inputs: Mapping[str, tf.Tensor], first: str, specs):
+        good = {}
+        for name, spec in specs.items():  # TensorFlow sorts the inputs by name
+            value = checks.check_rows(inputs[name], name, spec)
+            good[name] = value if name == first else checks.check_same_rows(value, name, good[first], first)
+        for name, value in good.items():
+            if value.dtype.is_floating:
+                good[name] = checks.check_finite(value, name, 0.0 if name == "temperature" else None)
+        if self._flow.bits and "x" in good:
+            good["x"] = checks.check_range(good["x"], "x", 2**self._flow.bits)
+        if self._flow.classes:
+            good["condition"] = checks.check_range(good["condition"], "condition", self._flow.classes)
+        return good
+
+    def _log_prob(self, x, condition=None):
+        with self._weights():
+            return self._flow._log_prob(x, condition, self._word, 1)
+
+    def _log_prob_only(self, x, condition=None):
+        return {"log_prob": self._likelihood(x, condition)}
+
+    def _bits_per_dim(self, x, condition=None):
+        return {"bits_per_dim": self._scale * self._likelihood(x, condition)}
+
+    def _pictures(self, image_bytes, condition=None):
+        log_prob = self._likelihood(decode_pictures(image_bytes, self._flow.event_shape, self._flow.bits), condition)
+        return {"log_prob": log_prob, "bits_per_dim": self._scale * log_prob}
+
+    def _sample(self, seed, temperature, condition=None):
+        with self._weights():
+            return {"x": self._flow._sample(seed, temperature, condition)}
+
+    def _encode(self, x, condition=None):
+        with self._weights():
+            z, log_det = self._flow._encode(x, condition, self._word)
+        return {"z": z, "log_det": log_det}
+
+    def _decode(self, z, condition=None):
+        with self._weights():
+            x, log_det = self._flow._decode(z, condition)
+        return {"x": x, "log_det": log_det}

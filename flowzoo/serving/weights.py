@@ -1,0 +1,48 @@
+"""The weights that a SavedModel stores: a flow's own, or copies of half the size."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import keras
+import tensorflow as tf
+
+if TYPE_CHECKING:
+    from flowzoo.flows import Flow
+
+DTYPES = ("float32", "bfloat16", "float16")
+
+
+def stored(flow: Flow, dtype: str) -> tuple[list[tf.Variable], Callable]:
+    """What to store, and a context in which the flow reads it.
+
+    Args:
+      flow: a `Flow`.
+      dtype: "float32" for the flow's weights as they are; "bfloat16" or "float16" for floating-point ones rounded to
+        that and widened again where the graph reads them, so that everything is still computed as before.
+
+    Raises:
+      ValueError: another `dtype`, or a weight that is infinite in it.
+    """
+    if dtype not in DTYPES:
+        raise ValueError(f"`weights_dtype` must be one of {', '.join(DTYPES)}, got {dtype!r}.")
+    if dtype == "float32":
+        return [variable.value for variable in flow.variables], contextlib.nullcontext
+    wide = [variable for variable in flow.variables if tf.as_dtype(variable.dtype).is_floating]
+    narrow = [tf.Variable(_rounded(variable, dtype), trainable=False) for variable in wide]
+    others = [variable.value for variable in flow.variables if not tf.as_dtype(variable.dtype).is_floating]
+
+    def reading():
+        pairs = zip(wide, narrow, strict=True)
+        return keras.StatelessScope([(variable, tf.cast(copy, variable.dtype)) for variable, copy in pairs])
+
+    return [*narrow, *others], reading
+
+
+def _rounded(variable, dtype):
+    value = tf.cast(variable.value, dtype)
+    if not bool(tf.reduce_all(tf.math.is_finite(value))):
+        raise ValueError(f"`weights_dtype` must hold every weight, got {dtype}, in which {variable.path} is infinite.")
+    return value
