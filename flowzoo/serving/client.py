@@ -109,8 +109,8 @@ class Client:
         rows = {name: len(array) for name, array in arrays.items()}
         if len(set(rows.values())) > 1:
             raise ValueError(f"all inputs must have as many rows, got {rows}.")
-        parts = []
-        for start in range(0, max(max(rows.values()), 1), self._batch_size):
+        parts = [{name: np.zeros([0, *spec.shape[1:]], spec.dtype) for name, spec in outputs.items()}]
+        for start in range(0, max(rows.values()), self._batch_size):
             part = {name: array[start : start + self._batch_size] for name, array in arrays.items()}
             parts.append(self._again(functools.partial(self._transport.predict, signature, part, outputs)))
         return {name: np.concatenate([part[name] for part in parts]) for name in outputs}

@@ -1,0 +1,177 @@
+"""The client and the wire: REST and gRPC give what Python gives, and bad input is refused while the server goes on."""
+
+import io
+import socket
+import threading
+
+import numpy as np
+import pytest
+import requests
+from PIL import Image
+
+import flowzoo
+from flowzoo.serving import BadRequest, Client, ServingError, Unavailable, client
+from flowzoo.serving.errors import TimedOut
+from tests import cases
+from tests.serving.conftest import CONDITION, IMAGES, PRESET
+
+pytestmark = pytest.mark.serving
+pytest.importorskip("tensorflow_serving", reason="needs flowzoo[serving]")
+WAYS = pytest.mark.parametrize("way", [0, 1], ids=["rest", "grpc"])
+
+
+def png(array, form="PNG"):
+    """An encoded picture."""
+    file = io.BytesIO()
+    Image.fromarray(array).save(file, form)
+    return file.getvalue()
+
+
+@WAYS
+def test_a_server_gives_what_python_gives(way, addresses):
+    flow, x = flowzoo.load(PRESET), np.random.default_rng(0).normal(size=(11, 2)).astype("float32")
+    with Client(addresses[way], PRESET, batch_size=4) as served:
+        np.testing.assert_allclose(served.log_prob(x), flow.log_prob(x), rtol=1e-5, atol=1e-5)
+        np.testing.assert_allclose(served.bits_per_dim(x), flow.bits_per_dim(x), rtol=1e-5, atol=1e-5)
+        z, log_det = served.encode(x)
+        np.testing.assert_allclose(z, flow.encode(x)[0], rtol=1e-4, atol=1e-4)
+        again, back = served.decode(z)
+        np.testing.assert_allclose(again, x, atol=1e-4)
+        np.testing.assert_allclose(back, -log_det, atol=1e-4)
+        samples = served.sample(11, temperature=0.8, seed=5)
+        np.testing.assert_allclose(samples, flow.sample(11, temperature=0.8, seed=5), rtol=1e-5, atol=1e-5)
+        assert served.log_prob(x[:0]).shape == (0,)
+        assert Client(addresses[way], PRESET, version=1).signatures == served.signatures
+
+
+@WAYS
+def test_a_condition_goes_along(way, addresses):
+    (x, condition), flow = cases.flow_data(CONDITION), cases.flow(CONDITION)
+    with Client(addresses[way], CONDITION) as served:
+        np.testing.assert_allclose(served.log_prob(x, condition), flow.log_prob(x, condition), rtol=1e-4, atol=1e-4)
+        with pytest.raises(ValueError, match="`log_prob` takes condition, x, got x"):
+            served.log_prob(x)
+        with pytest.raises(ValueError, match="as many rows"):
+            served.log_prob(x, condition[:2])
+
+
+@WAYS
+def test_pictures_are_decoded_and_resized_in_the_graph(way, addresses):
+    numbers, flow = np.random.default_rng(0), cases.flow(IMAGES)
+    gray, colour = (numbers.integers(0, 256, shape, dtype=np.uint8) for shape in ((4, 4), (4, 4, 3)))
+    large = np.kron(gray, np.ones((5, 5), np.uint8))
+    wide = np.pad(large, [(0, 0), (6, 6)], constant_values=7)  # its centre is `large`
+    pictures = [png(gray), png(colour), png(gray, "JPEG"), png(large), png(wide)]
+    as_pillow = [gray, np.asarray(Image.fromarray(colour).convert("L")), np.asarray(Image.open(io.BytesIO(pictures[2])))]
+    with Client(addresses[way], IMAGES) as served:
+        found = served.score_pictures(pictures)
+        np.testing.assert_allclose(found["log_prob"][:3], flow.log_prob(np.stack(as_pillow)[..., None]), rtol=1e-4)
+        np.testing.assert_allclose(found["bits_per_dim"][:3], flow.bits_per_dim(np.stack(as_pillow)[..., None]), rtol=1e-4)
+        assert found["log_prob"][3] == pytest.approx(found["log_prob"][4]) and np.isfinite(found["log_prob"]).all()
+
+
+def _bad():
+    picture, nan = png(np.zeros((40, 40), np.uint8)), float("nan")
+    deep, clear = np.zeros((4, 4), np.uint16), np.zeros((4, 4, 4), np.uint8)
+    huge = picture[:16] + (2**16).to_bytes(4, "big") * 2 + picture[24:]
+    broken = picture[:-30] + bytes(10) + picture[-20:]
+    one = {"x": [[0.0, 0.0]]}
+    return {  # model, signature, inputs, what the answer says
+        "shape": (PRESET, "log_prob", {"x": [[0.0, 1.0, 2.0]]}, r"\[1,3\] is not compatible with expected shape \[\?,2\]"),
+        "rank": (PRESET, "encode", {"x": [0.0, 1.0]}, r"\[2\] is not compatible with expected shape \[\?,2\]"),
+        "name": (PRESET, "log_prob", {"y": [[0.0, 1.0]]}, "expected: .*'x'.*Missing"),
+        "signature": (PRESET, "nothing", one, "not found"),
+        "model": ("nothing", "log_prob", one, "not found"),
+        "nan": (PRESET, "log_prob", {"x": [[0.0, 0.0], [nan, 1.0]]}, r"expected `x` of finite numbers, got.*\[1\]"),
+        "infinite": (PRESET, "decode", {"z": [[0.0, float("inf")]]}, "expected `z` of finite numbers"),
+        "temperature": (PRESET, "sample", {"seed": [[0, 1]], "temperature": [-1.0]}, "`temperature` of finite numbers >= 0"),
+        "rows": (PRESET, "sample", {"seed": [[0, 1]] * 2, "temperature": [1.0]}, "as many rows as `seed`, got.*1.*and.*2"),
+        "no picture": (IMAGES, "serving_bytes", {"image_bytes": [b"GIF89a"]}, "expected a PNG or JPEG file"),
+        "truncated": (IMAGES, "serving_bytes", {"image_bytes": [picture[:-20]]}, "expected a whole PNG or JPEG file"),
+        "broken": (IMAGES, "serving_bytes", {"image_bytes": [broken]}, "Invalid PNG data"),
+        "deep": (IMAGES, "serving_bytes", {"image_bytes": [png(deep)]}, "expected a picture of 8 bits per channel, got.*16"),
+        "clear": (IMAGES, "serving_bytes", {"image_bytes": [png(clear)]}, "expected gray or RGB without transparency"),
+        "huge": (IMAGES, "serving_bytes", {"image_bytes": [huge]}, "expected a picture of 1 ... 16777216 pixels, got.*65536"),
+    }
+
+
+@WAYS
+@pytest.mark.parametrize("name", _bad())
+def test_bad_input_is_refused_saying_what_was_expected(name, way, addresses):
+    model, signature, inputs, expected = _bad()[name]
+    kinds = {"seed": "int32", "image_bytes": "object"}
+    arrays = {key: np.array(value, kinds.get(key, "float32")) for key, value in inputs.items()}
+    with Client(addresses[way], model, retries=0) as served, pytest.raises(ServingError, match=f"(?s){expected}") as found:
+        served._transport.predict(signature, arrays, {})  # past the checks of the client
+    assert isinstance(found.value, BadRequest) or name == "signature"
+    if name not in ("signature", "model"):
+        assert ("INVALID_ARGUMENT" if way else ": 400: ") in str(found.value)
+    with Client(addresses[way], PRESET) as served:  # the server goes on
+        assert np.isfinite(served.log_prob(np.zeros((1, 2), "float32"))).all()
+
+
+def test_another_dtype_or_too_much_is_refused(addresses):
+    with Client(addresses[1], PRESET, retries=0) as served:
+        for x, expected in ((np.zeros((1, 2)), "float"), (np.zeros((2**23 + 1, 2), "float32"), "")):
+            with pytest.raises(ServingError, match=expected):
+                served._transport.predict("log_prob", {"x": x}, {})
+    url = f"{addresses[0]}/v1/models/{IMAGES}:predict"
+    zeros = np.zeros((1, 4, 4, 1), int).tolist()
+    for body in ('{"inputs": {"x": "zero"}}', '{"inputs": {"x": [[[[0.5]]]]}}', '{"inputs": {"x": [[[[300]]]]}}', "[", "{}"):
+        answer = requests.post(url, data=body, timeout=10)
+        assert answer.status_code == 400 and "xpected" in answer.json()["error"], body
+    for body in ({"inputs": zeros}, {"instances": zeros}, {"instances": [{"x": zeros[0]}]}, {"inputs": {"x": zeros}}):
+        assert len(requests.post(url, json=body, timeout=10).json()["outputs"]) == 1
+
+
+@WAYS
+def test_a_value_is_checked_before_it_is_sent(way, addresses):
+    with Client(addresses[way], IMAGES) as served:
+        x = np.zeros((2, 4, 4, 1), np.uint8)
+        for bad, expected in (
+            (x[0], r"`x` must have shape \(batch, 4, 4, 1\), got \(4, 4, 1\)"),
+            (x / 2, "`x` must be uint8, got float64"),
+            (x.astype(int) - 1, "`x` must be uint8, 0 ... 255, got -1 ... -1"),
+        ):
+            with pytest.raises(ValueError, match=expected):
+                served.log_prob(bad)
+        with pytest.raises(ValueError, match="`image_bytes` must hold bytes"):
+            served.score_pictures(["no"])
+        with pytest.raises(ValueError, match=r"no signature 'log-prob'. Did you mean 'log_prob'"):
+            served.predict("log-prob", x=x)
+    with pytest.raises(ValueError, match="must begin with http://"):
+        Client("localhost:8501", IMAGES)
+
+
+@WAYS
+def test_a_server_that_is_not_there_is_asked_again(way, monkeypatch):
+    monkeypatch.setattr(client, "PAUSE", 0.001)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = ("http", "grpc")[way] + f"://127.0.0.1:{free.getsockname()[1]}"
+    with pytest.raises(Unavailable, match="Gave up after 3 attempts"):
+        Client(address, PRESET, retries=2).log_prob(np.zeros((1, 2), "float32"))
+
+
+@WAYS
+def test_a_server_that_is_silent_is_not(way):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        held = []
+        threading.Thread(target=lambda: held.append(silent.accept()), daemon=True).start()
+        address = ("http", "grpc")[way] + f"://127.0.0.1:{silent.getsockname()[1]}"
+        with pytest.raises(TimedOut):
+            _ = Client(address, PRESET, timeout=0.3).signatures
+
+
+def test_a_server_that_comes_back_is_found(addresses, monkeypatch):
+    monkeypatch.setattr(client, "PAUSE", 0.001)
+    served, answers = Client(addresses[0], PRESET), [Unavailable("away"), Unavailable("away")]
+    ask = served._transport.signatures
+
+    def signatures():
+        if answers:
+            raise answers.pop()
+        return ask()
+
+    served._transport.signatures = signatures
+    assert "log_prob" in served.signatures and not answers
