@@ -11,6 +11,7 @@ LEVELS = [  # each may import what stands before it, and itself
     {"bijectors", "conditioners", "bases"},
     {"flows"},
     {"data", "training", "zoo", "serving", "interop"},
+    {"beam"},
     {"cli"},
 ]
 LEVEL = {package: level for level, packages in enumerate(LEVELS) for package in packages}

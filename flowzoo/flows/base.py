@@ -226,7 +226,7 @@ class Flow(Computations):
         weights_dtype: str = "float32",
         check: bool = True,
     ) -> Path:
-        """Writes a SavedModel with signatures such as log_prob, sample, encode, decode; see `flowzoo.serving.export`."""
+        """Writes a SavedModel with the signatures log_prob, sample, encode, ...; see `flowzoo.serving.export`."""
         from flowzoo.serving import export
 
         return export(self, path, overwrite=overwrite, weights_dtype=weights_dtype, check=check)

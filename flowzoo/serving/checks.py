@@ -41,7 +41,9 @@ def check_range(value: tf.Tensor, name: str, count: int) -> tf.Tensor:
 def check_same_rows(value: tf.Tensor, name: str, first: tf.Tensor, first_name: str) -> tf.Tensor:
     """The value, once it has as many rows as the first input."""
     rows, wanted = tf.shape(value)[0], tf.shape(first)[0]
-    return require(value, tf.equal(rows, wanted), f"`{name}` with as many rows as `{first_name}`", [rows, "and", wanted])
+    return require(
+        value, tf.equal(rows, wanted), f"`{name}` with as many rows as `{first_name}`", [rows, "and", wanted]
+    )
 
 
 def _check_each(value, good, expected):

@@ -18,10 +18,10 @@ def takes_pictures(event_shape: tuple[int, ...], bits: int) -> bool:
 def decode_pictures(encoded: tf.Tensor, event_shape: tuple[int, ...], bits: int) -> tf.Tensor:
     """PNG and JPEG files to native pixels.
 
-    A picture of another size is cut to its largest centred part of the right proportions, then resized (bilinear, widened for
-    antialiasing, rounded). Colours become gray by the weights of ITU-R 601, as Pillow does it; the lowest bits of 8
-    are dropped for a model of fewer. The graph refuses what is no PNG or JPEG, truncated, deeper than 8 bits,
-    transparent, or of more than 2^24 pixels, by INVALID_ARGUMENT.
+    A picture of another size is cut to its largest centred part of the right proportions, then resized (bilinear,
+    widened for antialiasing, rounded). Colours become gray by the weights of ITU-R 601, as Pillow does it; the lowest
+    bits of 8 are dropped for a model of fewer. The graph refuses what is no PNG or JPEG, truncated, deeper than 8
+    bits, transparent, or of more than 2^24 pixels, by INVALID_ARGUMENT.
 
     Args:
       encoded: (batch,) strings.

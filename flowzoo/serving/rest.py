@@ -27,9 +27,7 @@ class Rest:
         found = self._ask("GET", "/metadata")["metadata"]["signature_def"]["signature_def"]
         return {name: (_specs(one["inputs"]), _specs(one["outputs"])) for name, one in found.items() if "inputs" in one}
 
-    def predict(
-        self, signature: str, inputs: dict[str, np.ndarray], outputs: dict[str, Spec]
-    ) -> dict[str, np.ndarray]:
+    def predict(self, signature: str, inputs: dict[str, np.ndarray], outputs: dict[str, Spec]) -> dict[str, np.ndarray]:
         """The outputs of one request."""
         body = {"signature_name": signature, "inputs": {name: _json(value) for name, value in inputs.items()}}
         found = self._ask("POST", ":predict", body)["outputs"]

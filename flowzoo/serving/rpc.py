@@ -46,9 +46,7 @@ class Rpc:
             if not name.startswith("__")
         }
 
-    def predict(
-        self, signature: str, inputs: dict[str, np.ndarray], outputs: dict[str, Spec]
-    ) -> dict[str, np.ndarray]:
+    def predict(self, signature: str, inputs: dict[str, np.ndarray], outputs: dict[str, Spec]) -> dict[str, np.ndarray]:
         """The outputs of one request."""
         request = self._addressed(predict_pb2.PredictRequest())
         request.model_spec.signature_name = signature
@@ -76,9 +74,7 @@ class Rpc:
 
 
 def _specs(infos):
-    found = {}
-    for name, info in infos.items():
-        dtype = tf.as_dtype(info.dtype)
-        shape = tuple(tf.TensorShape(info.tensor_shape).as_list())
-        found[name] = Spec("object" if dtype == tf.string else dtype.name, shape)
-    return found
+    return {
+        name: Spec.of(tf.TensorSpec(tf.TensorShape(info.tensor_shape), tf.as_dtype(info.dtype)))
+        for name, info in infos.items()
+    }

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 
 @dataclasses.dataclass(frozen=True)
@@ -14,6 +17,11 @@ class Spec:
 
     dtype: str
     shape: tuple[int | None, ...]
+
+    @classmethod
+    def of(cls, spec: tf.TensorSpec) -> Spec:
+        """The same, without TensorFlow."""
+        return cls("object" if spec.dtype.name == "string" else spec.dtype.name, tuple(spec.shape))
 
 
 Signatures = dict[str, tuple[dict[str, Spec], dict[str, Spec]]]  # (inputs, outputs) by name

@@ -4,20 +4,17 @@ import os
 
 import pytest
 
-from flowzoo.serving import export, export_preset
+from flowzoo.serving import export
 from tests import cases
 
-PRESET = "planar-rezende-u1"
-IMAGES = "nice-image"  # a row of `cases`, as are the next
-CONDITION = "radial-condition"
+VECTORS, IMAGES, CONDITION = "realnvp", "nice-image", "radial-condition"  # rows of `cases`
 
 
 @pytest.fixture(scope="session")
 def models(tmp_path_factory):
-    """A folder of models: a preset of vectors, and flows of images and with a condition."""
+    """A folder of models: of vectors, of images, and with a condition."""
     folder = tmp_path_factory.mktemp("models")
-    assert export_preset(PRESET, folder) == folder / PRESET / "1"
-    for name in (IMAGES, CONDITION):
+    for name in (VECTORS, IMAGES, CONDITION):
         export(cases.flow(name), folder / name / "1", name=name, card="{}")
     return folder
 

@@ -1,7 +1,7 @@
 """A stand-in that speaks the protocols of TensorFlow Serving, gRPC and REST, from exported SavedModels.
 
 It is no TensorFlow Serving: it answers for its protocol and for the SavedModel, whose graph runs in a session
-without XLA and without Python's checks, as it does there. It doesn't batch, it doesn't reload, it has one thread per request.
+without XLA and without Python's checks, as it does there. It doesn't batch and doesn't reload.
 `examples/serving/check.sh` runs the same tests against the real one.
 """
 

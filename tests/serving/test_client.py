@@ -9,11 +9,10 @@ import pytest
 import requests
 from PIL import Image
 
-import flowzoo
 from flowzoo.serving import BadRequest, Client, ServingError, Unavailable, client
 from flowzoo.serving.errors import TimedOut
 from tests import cases
-from tests.serving.conftest import CONDITION, IMAGES, PRESET
+from tests.serving.conftest import CONDITION, IMAGES, VECTORS
 
 pytestmark = pytest.mark.serving
 pytest.importorskip("tensorflow_serving", reason="needs flowzoo[serving]")
@@ -29,8 +28,8 @@ def png(array, form="PNG"):
 
 @WAYS
 def test_a_server_gives_what_python_gives(way, addresses):
-    flow, x = flowzoo.load(PRESET), np.random.default_rng(0).normal(size=(11, 2)).astype("float32")
-    with Client(addresses[way], PRESET, batch_size=4) as served:
+    flow, x = cases.flow(VECTORS), np.random.default_rng(0).normal(size=(11, 2)).astype("float32")
+    with Client(addresses[way], VECTORS, batch_size=4) as served:
         np.testing.assert_allclose(served.log_prob(x), flow.log_prob(x), rtol=1e-5, atol=1e-5)
         np.testing.assert_allclose(served.bits_per_dim(x), flow.bits_per_dim(x), rtol=1e-5, atol=1e-5)
         z, log_det = served.encode(x)
@@ -41,7 +40,7 @@ def test_a_server_gives_what_python_gives(way, addresses):
         samples = served.sample(11, temperature=0.8, seed=5)
         np.testing.assert_allclose(samples, flow.sample(11, temperature=0.8, seed=5), rtol=1e-5, atol=1e-5)
         assert served.log_prob(x[:0]).shape == (0,)
-        assert Client(addresses[way], PRESET, version=1).signatures == served.signatures
+        assert Client(addresses[way], VECTORS, version=1).signatures == served.signatures
 
 
 @WAYS
@@ -62,11 +61,17 @@ def test_pictures_are_decoded_and_resized_in_the_graph(way, addresses):
     large = np.kron(gray, np.ones((5, 5), np.uint8))
     wide = np.pad(large, [(0, 0), (6, 6)], constant_values=7)  # its centre is `large`
     pictures = [png(gray), png(colour), png(gray, "JPEG"), png(large), png(wide)]
-    as_pillow = [gray, np.asarray(Image.fromarray(colour).convert("L")), np.asarray(Image.open(io.BytesIO(pictures[2])))]
+    as_pillow = [
+        gray,
+        np.asarray(Image.fromarray(colour).convert("L")),
+        np.asarray(Image.open(io.BytesIO(pictures[2]))),
+    ]
     with Client(addresses[way], IMAGES) as served:
         found = served.score_pictures(pictures)
         np.testing.assert_allclose(found["log_prob"][:3], flow.log_prob(np.stack(as_pillow)[..., None]), rtol=1e-4)
-        np.testing.assert_allclose(found["bits_per_dim"][:3], flow.bits_per_dim(np.stack(as_pillow)[..., None]), rtol=1e-4)
+        np.testing.assert_allclose(
+            found["bits_per_dim"][:3], flow.bits_per_dim(np.stack(as_pillow)[..., None]), rtol=1e-4
+        )
         assert found["log_prob"][3] == pytest.approx(found["log_prob"][4]) and np.isfinite(found["log_prob"]).all()
 
 
@@ -77,21 +82,46 @@ def _bad():
     broken = picture[:-30] + bytes(10) + picture[-20:]
     one = {"x": [[0.0, 0.0]]}
     return {  # model, signature, inputs, what the answer says
-        "shape": (PRESET, "log_prob", {"x": [[0.0, 1.0, 2.0]]}, r"\[1,3\] is not compatible with expected shape \[\?,2\]"),
-        "rank": (PRESET, "encode", {"x": [0.0, 1.0]}, r"\[2\] is not compatible with expected shape \[\?,2\]"),
-        "name": (PRESET, "log_prob", {"y": [[0.0, 1.0]]}, "expected: .*'x'.*Missing"),
-        "signature": (PRESET, "nothing", one, "not found"),
+        "shape": (
+            VECTORS,
+            "log_prob",
+            {"x": [[0.0, 1.0, 2.0]]},
+            r"\[1,3\] is not compatible with expected shape \[\?,2\]",
+        ),
+        "rank": (VECTORS, "encode", {"x": [0.0, 1.0]}, r"\[2\] is not compatible with expected shape \[\?,2\]"),
+        "name": (VECTORS, "log_prob", {"y": [[0.0, 1.0]]}, "expected: .*'x'.*Missing"),
+        "signature": (VECTORS, "nothing", one, "not found"),
         "model": ("nothing", "log_prob", one, "not found"),
-        "nan": (PRESET, "log_prob", {"x": [[0.0, 0.0], [nan, 1.0]]}, r"expected `x` of finite numbers, got.*\[1\]"),
-        "infinite": (PRESET, "decode", {"z": [[0.0, float("inf")]]}, "expected `z` of finite numbers"),
-        "temperature": (PRESET, "sample", {"seed": [[0, 1]], "temperature": [-1.0]}, "`temperature` of finite numbers >= 0"),
-        "rows": (PRESET, "sample", {"seed": [[0, 1]] * 2, "temperature": [1.0]}, "as many rows as `seed`, got.*1.*and.*2"),
+        "nan": (VECTORS, "log_prob", {"x": [[0.0, 0.0], [nan, 1.0]]}, r"expected `x` of finite numbers, got.*\[1\]"),
+        "infinite": (VECTORS, "decode", {"z": [[0.0, float("inf")]]}, "expected `z` of finite numbers"),
+        "temperature": (
+            VECTORS,
+            "sample",
+            {"seed": [[0, 1]], "temperature": [-1.0]},
+            "`temperature` of finite numbers >= 0",
+        ),
+        "rows": (
+            VECTORS,
+            "sample",
+            {"seed": [[0, 1]] * 2, "temperature": [1.0]},
+            "as many rows as `seed`, got.*1.*and.*2",
+        ),
         "no picture": (IMAGES, "serving_bytes", {"image_bytes": [b"GIF89a"]}, "expected a PNG or JPEG file"),
         "truncated": (IMAGES, "serving_bytes", {"image_bytes": [picture[:-20]]}, "expected a whole PNG or JPEG file"),
         "broken": (IMAGES, "serving_bytes", {"image_bytes": [broken]}, "Invalid PNG data"),
-        "deep": (IMAGES, "serving_bytes", {"image_bytes": [png(deep)]}, "expected a picture of 8 bits per channel, got.*16"),
+        "deep": (
+            IMAGES,
+            "serving_bytes",
+            {"image_bytes": [png(deep)]},
+            "expected a picture of 8 bits per channel, got.*16",
+        ),
         "clear": (IMAGES, "serving_bytes", {"image_bytes": [png(clear)]}, "expected gray or RGB without transparency"),
-        "huge": (IMAGES, "serving_bytes", {"image_bytes": [huge]}, "expected a picture of 1 ... 16777216 pixels, got.*65536"),
+        "huge": (
+            IMAGES,
+            "serving_bytes",
+            {"image_bytes": [huge]},
+            "expected a picture of 1 ... 16777216 pixels, got.*65536",
+        ),
     }
 
 
@@ -101,23 +131,32 @@ def test_bad_input_is_refused_saying_what_was_expected(name, way, addresses):
     model, signature, inputs, expected = _bad()[name]
     kinds = {"seed": "int32", "image_bytes": "object"}
     arrays = {key: np.array(value, kinds.get(key, "float32")) for key, value in inputs.items()}
-    with Client(addresses[way], model, retries=0) as served, pytest.raises(ServingError, match=f"(?s){expected}") as found:
+    with (
+        Client(addresses[way], model, retries=0) as served,
+        pytest.raises(ServingError, match=f"(?s){expected}") as found,
+    ):
         served._transport.predict(signature, arrays, {})  # past the checks of the client
     assert isinstance(found.value, BadRequest) or name == "signature"
     if name not in ("signature", "model"):
         assert ("INVALID_ARGUMENT" if way else ": 400: ") in str(found.value)
-    with Client(addresses[way], PRESET) as served:  # the server goes on
+    with Client(addresses[way], VECTORS) as served:  # the server goes on
         assert np.isfinite(served.log_prob(np.zeros((1, 2), "float32"))).all()
 
 
 def test_another_dtype_or_too_much_is_refused(addresses):
-    with Client(addresses[1], PRESET, retries=0) as served:
+    with Client(addresses[1], VECTORS, retries=0) as served:
         for x, expected in ((np.zeros((1, 2)), "float"), (np.zeros((2**23 + 1, 2), "float32"), "")):
             with pytest.raises(ServingError, match=expected):
                 served._transport.predict("log_prob", {"x": x}, {})
     url = f"{addresses[0]}/v1/models/{IMAGES}:predict"
     zeros = np.zeros((1, 4, 4, 1), int).tolist()
-    for body in ('{"inputs": {"x": "zero"}}', '{"inputs": {"x": [[[[0.5]]]]}}', '{"inputs": {"x": [[[[300]]]]}}', "[", "{}"):
+    for body in (
+        '{"inputs": {"x": "zero"}}',
+        '{"inputs": {"x": [[[[0.5]]]]}}',
+        '{"inputs": {"x": [[[[300]]]]}}',
+        "[",
+        "{}",
+    ):
         answer = requests.post(url, data=body, timeout=10)
         assert answer.status_code == 400 and "xpected" in answer.json()["error"], body
     for body in ({"inputs": zeros}, {"instances": zeros}, {"instances": [{"x": zeros[0]}]}, {"inputs": {"x": zeros}}):
@@ -150,7 +189,7 @@ def test_a_server_that_is_not_there_is_asked_again(way, monkeypatch):
         free.bind(("127.0.0.1", 0))
         address = ("http", "grpc")[way] + f"://127.0.0.1:{free.getsockname()[1]}"
     with pytest.raises(Unavailable, match="Gave up after 3 attempts"):
-        Client(address, PRESET, retries=2).log_prob(np.zeros((1, 2), "float32"))
+        Client(address, VECTORS, retries=2).log_prob(np.zeros((1, 2), "float32"))
 
 
 @WAYS
@@ -160,12 +199,12 @@ def test_a_server_that_is_silent_is_not(way):
         threading.Thread(target=lambda: held.append(silent.accept()), daemon=True).start()
         address = ("http", "grpc")[way] + f"://127.0.0.1:{silent.getsockname()[1]}"
         with pytest.raises(TimedOut):
-            _ = Client(address, PRESET, timeout=0.3).signatures
+            _ = Client(address, VECTORS, timeout=0.3).signatures
 
 
 def test_a_server_that_comes_back_is_found(addresses, monkeypatch):
     monkeypatch.setattr(client, "PAUSE", 0.001)
-    served, answers = Client(addresses[0], PRESET), [Unavailable("away"), Unavailable("away")]
+    served, answers = Client(addresses[0], VECTORS), [Unavailable("away"), Unavailable("away")]
     ask = served._transport.signatures
 
     def signatures():

@@ -1,0 +1,9 @@
+"""Exported flows over any amount of records, by Apache Beam: DirectRunner, Dataflow, Flink or Spark.
+
+Needs `pip install flowzoo[beam]`.
+"""
+
+from flowzoo.beam.files import Range, ReadRecords, WriteRecords
+from flowzoo.beam.transforms import BAD, Encode, Sample, Score
+
+__all__ = ["BAD", "Encode", "Range", "ReadRecords", "Sample", "Score", "WriteRecords"]

@@ -1,0 +1,40 @@
+"""A pipeline of one command: python -m flowzoo.beam score MODEL points.csv scores.parquet --runner=DirectRunner.
+
+What argparse does not know goes to Beam as it is: --runner, --direct_num_workers, --project, ...
+"""
+
+import argparse
+import sys
+
+import apache_beam as beam
+from apache_beam.options.pipeline_options import PipelineOptions
+
+from flowzoo.beam import BAD, Encode, Range, ReadRecords, Sample, Score, WriteRecords
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Builds the pipeline, runs it, waits."""
+    parser = argparse.ArgumentParser(prog="python -m flowzoo.beam", description=__doc__.partition("\n")[0])
+    parser.add_argument("what", choices=("score", "encode", "sample"))
+    parser.add_argument("model", help="the folder of a version, as `flowzoo export` writes it")
+    parser.add_argument("source", help="a pattern of .csv, .parquet or .tfrecord files; for sample, how many")
+    parser.add_argument("out", help=".csv, .parquet, .tfrecord or .jsonl")
+    parser.add_argument("--bad", default="bad.jsonl", help="where bad records go, with the reason (bad.jsonl)")
+    parser.add_argument("--columns", type=lambda text: text.split(","), help="of x, in this order (all others)")
+    parser.add_argument("--condition", type=lambda text: text.split(","), default=[], help="columns of the condition")
+    parser.add_argument("--seed", type=int, default=0, help="of samples (0)")
+    parser.add_argument("--temperature", type=float, default=1.0, help="of samples (1.0)")
+    args, others = parser.parse_known_args(arguments)
+    with beam.Pipeline(options=PipelineOptions(others)) as pipeline:
+        if args.what == "sample":
+            work = Sample(args.model, seed=args.seed, temperature=args.temperature)
+            results, bad = pipeline | Range(int(args.source)) | work
+        else:
+            work = {"score": Score, "encode": Encode}[args.what](args.model)
+            results, bad = pipeline | ReadRecords(args.source, args.columns, args.condition) | work
+        _ = results | "results" >> WriteRecords(args.out, work.COLUMNS)
+        _ = bad | "bad" >> WriteRecords(args.bad, BAD)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

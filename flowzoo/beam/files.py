@@ -1,0 +1,128 @@
+"""Records from and to files, with ids that say where they came from."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import apache_beam as beam
+from apache_beam.io import fileio
+
+from flowzoo.beam import rows
+
+CHUNK = 1024  # numbers that `Range` makes in one place
+KINDS = {"text": "string", "integer": "int64", "number": "float32"}  # of columns, and Arrow's for them; and "numbers"
+
+
+class ReadRecords(beam.PTransform):
+    """Records {"id", "x", "condition"} of `.csv`, `.parquet` and `.tfrecord` files (of tf.train.Example).
+
+    The id is "<path>:<row>", so it stays the same when a pipeline runs again. What can't be read has a "reason" in
+    place of x, which `Score` and `Encode` hand on to their bad output. One file is read in one place.
+
+    Args:
+      pattern: of files, as "gs://bucket/points-*.csv".
+      columns: names of those that make x, in this order; all but the condition's if not given ("x" of an Example).
+      condition: names of those that make the condition.
+    """
+
+    def __init__(self, pattern: str, columns: Sequence[str] | None = None, condition: Sequence[str] = ()):
+        super().__init__()
+        self._pattern, self._columns, self._condition = pattern, columns, tuple(condition)
+
+    def expand(self, pipeline: beam.Pipeline) -> beam.PCollection:
+        """A collection of records."""
+        files = pipeline | fileio.MatchFiles(self._pattern) | fileio.ReadMatches()
+        return files | beam.FlatMap(_read, self._columns, self._condition) | beam.Reshuffle()
+
+
+class Range(beam.PTransform):
+    """The integers 0 ... count - 1, made where they are needed: the ids of samples."""
+
+    def __init__(self, count: int):
+        super().__init__()
+        self._count = count
+
+    def expand(self, pipeline: beam.Pipeline) -> beam.PCollection:
+        """A collection of integers."""
+        starts = pipeline | beam.Create(range(0, self._count, CHUNK)) | beam.Reshuffle()
+        return starts | beam.FlatMap(_chunk, self._count)
+
+
+class WriteRecords(beam.PTransform):
+    """Records as `.csv`, `.parquet`, `.tfrecord` or `.jsonl`, in shards that appear when they are whole.
+
+    Args:
+      path: such as "gs://bucket/scores.parquet", which becomes scores-00000-of-00003.parquet.
+      columns: of the records: `Score.COLUMNS` and so on.
+      shards: how many files; the runner's choice if 0.
+    """
+
+    def __init__(self, path: str, columns: Mapping[str, str], shards: int = 0):
+        super().__init__()
+        self._prefix, dot, suffix = path.rpartition(".")
+        self._columns, self._options = dict(columns), {"file_name_suffix": dot + suffix, "num_shards": shards}
+        self._how = {"csv": self._csv, "parquet": self._parquet, "tfrecord": self._tfrecord, "jsonl": self._jsonl}
+        if suffix not in self._how:
+            raise ValueError(f"`path` must end in {', '.join(f'.{known}' for known in self._how)}, got {path!r}.")
+        self._suffix = suffix
+
+    def expand(self, records: beam.PCollection) -> Any:
+        """What the sink gives."""
+        return self._how[self._suffix](records)
+
+    def _csv(self, records):
+        lines = records | beam.Map(_line, self._columns)
+        return lines | beam.io.WriteToText(self._prefix, header=",".join(self._columns), **self._options)
+
+    def _jsonl(self, records):
+        return records | beam.Map(json.dumps) | beam.io.WriteToText(self._prefix, **self._options)
+
+    def _parquet(self, records):
+        import pyarrow
+
+        types = {name: pyarrow.type_for_alias(alias) for name, alias in KINDS.items()}
+        types["numbers"] = pyarrow.list_(pyarrow.float32())
+        schema = pyarrow.schema([(name, types[kind]) for name, kind in self._columns.items()])
+        return records | beam.io.WriteToParquet(self._prefix, schema, **self._options)
+
+    def _tfrecord(self, records):
+        examples = records | beam.Map(_example, self._columns)
+        return examples | beam.io.WriteToTFRecord(self._prefix, **self._options)
+
+
+def _read(file, columns, condition):
+    with file.open() as content:
+        yield from rows.read(content, file.metadata.path, columns, condition)
+
+
+def _chunk(start, count):
+    return range(start, min(start + CHUNK, count))
+
+
+def _line(record, columns):
+    import csv
+    import io
+
+    line = io.StringIO()
+    csv.writer(line, lineterminator="").writerow(
+        json.dumps(record[name]) if kind == "numbers" else record[name] for name, kind in columns.items()
+    )
+    return line.getvalue()
+
+
+def _example(record, columns):
+    import tensorflow as tf
+
+    features = {}
+    for name, kind in columns.items():
+        value = record[name]
+        if kind == "text":
+            features[name] = tf.train.Feature(bytes_list=tf.train.BytesList(value=[value.encode()]))
+        elif kind == "integer":
+            features[name] = tf.train.Feature(int64_list=tf.train.Int64List(value=[value]))
+        else:
+            values = value if kind == "numbers" else [value]
+            features[name] = tf.train.Feature(float_list=tf.train.FloatList(value=values))
+    return tf.train.Example(features=tf.train.Features(feature=features)).SerializeToString()

@@ -1,0 +1,152 @@
+"""Beam over a SavedModel: nothing lost, nothing twice, and the same numbers when a pipeline runs again."""
+
+import csv
+import io
+import json
+
+import numpy as np
+import pytest
+
+pytest.importorskip("apache_beam", reason="needs flowzoo[beam]")
+
+import apache_beam as beam
+import pyarrow
+from apache_beam.options.pipeline_options import PipelineOptions
+from pyarrow import parquet
+
+from flowzoo.beam import BAD, Encode, Range, ReadRecords, Sample, Score, WriteRecords, rows, transforms
+from flowzoo.beam.__main__ import main
+from flowzoo.serving import export
+from tests import cases
+
+pytestmark = pytest.mark.beam
+# the switch keeps the DirectRunner from Prism, a program that it would have to download
+DIRECT = ["--runner=DirectRunner", "--allow_unsafe_triggers", "--direct_num_workers=1"]
+TWO = [*DIRECT[:2], "--direct_num_workers=2", "--direct_running_mode=multi_processing"]
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    """An exported flow."""
+    return export(cases.flow("realnvp"), tmp_path_factory.mktemp("model") / "1")
+
+
+def write(path, count):
+    """A table of points; every 97th is bad. Returns the points and which are good."""
+    x = np.random.default_rng(0).normal(size=(count, 2)).astype("float32")
+    bad = {"nan,0": 0, "0,inf": 30, "0": 60, "0,0,0": 61, "one,0": 62, ",0": 63, '"0,0': 64}
+    lines = [f"{a!r},{b!r}" for a, b in x.tolist()]
+    good = np.ones(count, bool)
+    for text, first in bad.items():
+        for i in range(first, count, 97):
+            if text.startswith('"') and i + 97 < count:
+                continue  # an open quote takes the rest of the file: once, at the end
+            lines[i], good[i] = text, False
+    path.write_text("x0,x1\n" + "\n".join(lines) + "\n")
+    return x, good
+
+
+def read(folder, name):
+    """The rows of all shards, by id."""
+    tables = [parquet.read_table(path) for path in sorted(folder.glob(f"{name}-*.parquet"))]
+    found = pyarrow.concat_tables(tables).to_pylist()
+    by_id = {row["id"]: row for row in found}
+    assert len(by_id) == len(found)  # nothing twice
+    return by_id
+
+
+def run(model, points, folder, count, options):
+    """One pipeline of all three: results and bad records."""
+    folder.mkdir()
+    with beam.Pipeline(options=PipelineOptions(options)) as pipeline:
+        records = pipeline | ReadRecords(str(points))
+        for name, results, work in (
+            ("scores", records | Score(model), Score),
+            ("latents", records | Encode(model), Encode),
+            ("samples", pipeline | Range(count) | Sample(model, seed=7, temperature=0.8), Sample),
+        ):
+            _ = results[0] | name >> WriteRecords(f"{folder}/{name}.parquet", work.COLUMNS)
+            _ = results[1] | f"bad {name}" >> WriteRecords(f"{folder}/bad-{name}.parquet", BAD)
+    return {path: read(folder, path) for path in ("scores", "latents", "samples", "bad-scores", "bad-latents")}
+
+
+@pytest.mark.parametrize("count", [3_000, pytest.param(100_000, marks=pytest.mark.slow)])
+def test_nothing_is_lost_or_twice_and_a_restart_gives_the_same(count, model, tmp_path):
+    flow, points = cases.flow("realnvp"), tmp_path / "points.csv"
+    x, good = write(points, count)
+    first = run(model, points, tmp_path / "first", count, TWO)
+    ids = [f"{points}:{i}" for i in range(count)]
+    wanted = {name for name, is_good in zip(ids, good, strict=True) if is_good}
+    assert set(first["scores"]) == set(first["latents"]) == wanted
+    assert set(first["bad-scores"]) == set(first["bad-latents"]) == set(ids) - wanted
+    reasons = {first["bad-scores"][ids[i]]["reason"] for i in (0, 30, 60, 61, 62, 63)}
+    assert reasons == {
+        "expected finite numbers in `x`, got NaN or infinity",
+        "expected 2 cells, got 1",
+        "expected 2 cells, got 3",
+        "expected a number in 'x0', got 'one'",
+        "expected a number in 'x0', got ''",
+    }
+    scored = np.array([first["scores"][name]["log_prob"] for name in ids if name in wanted])
+    np.testing.assert_allclose(scored, flow.score(x[good]), rtol=1e-4, atol=1e-4)
+    assert set(first["samples"]) == set(range(count))
+    samples = np.array([first["samples"][i]["x"] for i in range(count)])
+    np.testing.assert_allclose(samples, flow.sample(count, seed=7, temperature=0.8), rtol=1e-4, atol=1e-4)
+    assert run(model, points, tmp_path / "again", count, DIRECT) == first  # to the last bit
+
+
+def test_a_command_reads_and_writes_every_kind_of_file(model, tmp_path):
+    x = np.random.default_rng(0).normal(size=(5, 2)).astype("float32")
+    table = pyarrow.table({"b": x[:, 1], "a": x[:, 0], "name": ["p"] * 5})
+    parquet.write_table(table, tmp_path / "points.parquet")
+    expected = cases.flow("realnvp").score(x)
+    words = [str(model), str(tmp_path / "points.parquet")]
+    bad = f"--bad={tmp_path}/bad.jsonl"
+    main(["score", *words, str(tmp_path / "scores.csv"), "--columns=a,b", bad, *DIRECT])
+    lines = next(tmp_path.glob("scores-*.csv")).read_text().splitlines()
+    found = list(csv.DictReader(lines))
+    assert [row["id"] for row in sorted(found, key=lambda row: row["id"])] == [f"{words[1]}:{i}" for i in range(5)]
+    scores = [float(row["log_prob"]) for row in sorted(found, key=lambda row: row["id"])]
+    np.testing.assert_allclose(scores, expected, rtol=1e-4)
+    main(["sample", str(model), "5", str(tmp_path / "samples.tfrecord"), "--seed=3", bad, *DIRECT])
+    again = list(tmp_path.glob("samples-*.tfrecord"))
+    main(["score", str(model), str(again[0]), str(tmp_path / "scored.jsonl"), bad, *DIRECT])
+    scored = [json.loads(line) for line in next(tmp_path.glob("scored-*.jsonl")).read_text().splitlines()]
+    samples = cases.flow("realnvp").sample(5, seed=3)
+    np.testing.assert_allclose(
+        sorted(row["log_prob"] for row in scored), np.sort(cases.flow("realnvp").score(samples)), rtol=1e-4
+    )
+
+
+def test_rows_that_cannot_be_read_are_bad():
+    def reasons(content, path, columns=None, condition=()):
+        return [record.get("reason", "") for record in rows.read(io.BytesIO(content), path, columns, condition)]
+
+    assert reasons(b"1,2\n3,4\n", "points.csv") == ["", ""] and reasons(b"", "points.csv") == []
+    assert "must end in .csv" in reasons(b"", "points.txt")[0]
+    assert reasons(b"a,b\n1,2\n", "points.csv", ["c"]) == ["expected ['c'], got only ['a', 'b']"]
+    assert "can't be read" in reasons(b"nothing", "points.parquet")[0]
+    record = next(rows.read(io.BytesIO(b"a,b,label\n1,2.5,1\n"), "points.csv", None, ["label"]))
+    assert record == {"id": "points.csv:0", "x": [1, 2.5], "condition": [1]}
+
+
+def test_a_record_that_the_graph_refuses_is_bad_alone(tmp_path):
+    flow, (x, condition) = cases.flow("planar-classes"), cases.flow_data("planar-classes", 3)
+    path = export(flow, tmp_path / "1")
+    work = Score(path)
+    compute = transforms._Compute(str(path), work._rows(), 4)
+    compute.setup()
+    batch = [
+        (f"{i}", {"x": x[i], "condition": np.int32(label)}) for i, label in enumerate([condition[0], 7, condition[2]])
+    ]
+    found = list(compute.process(batch))
+    assert [getattr(one, "value", one)["id"] for one in found] == ["0", "1", "2"]
+    assert "expected `condition` of 0 ... 2" in found[1].value["reason"]
+    np.testing.assert_allclose(found[2]["log_prob"], flow.log_prob(x, condition)[2], rtol=1e-4)
+    check = transforms._Check(str(path), work._rows())
+    check.setup()
+    for record, reason in (
+        ({"id": 1, "x": [0, 0]}, "expected `condition`"),
+        ({"id": 1, "x": [0], "condition": [1]}, "2 numbers"),
+    ):
+        assert reason in next(check.process(record)).value["reason"]
