@@ -34,16 +34,16 @@ def read(file: IO[bytes], path: str, columns: Sequence[str] | None, condition: S
 
 
 def _csv(file, columns, condition):
-    lines = csv.reader(io.TextIOWrapper(file, "utf-8-sig", errors="replace", newline=""))
-    names, first = None, next(lines, None)
-    if first is None:
-        return
-    if any(_number(cell) is None for cell in first):
-        names = first
-    else:
-        names = [f"x{i}" for i in range(len(first))]
-        yield _picked(dict(zip(names, first, strict=True)), columns, condition)
-    for cells in lines:
+    names = None
+    for line in io.TextIOWrapper(file, "utf-8-sig", errors="replace"):
+        cells = next(csv.reader([line]), [])  # line by line, so that an open quote can't swallow the lines after it
+        if not cells:
+            continue
+        if names is None:
+            numbered = all(_number(cell) is not None for cell in cells)
+            names = [f"x{i}" for i in range(len(cells))] if numbered else cells
+            if not numbered:
+                continue
         if len(cells) != len(names):
             yield {"reason": f"expected {len(names)} cells, got {len(cells)}"}
         else:

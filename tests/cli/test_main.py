@@ -262,16 +262,20 @@ def test_verify(published, altered, capsys):
     assert json.loads(capsys.readouterr().out)["ok"] is False
 
 
-def test_export(published, capsys):
-    assert main(["export", str(published), "saved"]) == OK
-    assert "log_prob" in capsys.readouterr().out
-    assert "sample" in tf.saved_model.load("saved").signatures
-    assert main(["export", str(published), "saved"]) == BAD_INPUT
+def test_export(published, capsys, monkeypatch):
+    assert main(["export", str(published), "models"]) == OK
+    assert "serving_bytes" in capsys.readouterr().out
+    assert "sample" in tf.saved_model.load("models/tiny/1").signatures
+    assert main(["export", str(published), "models"]) == BAD_INPUT
     error = capsys.readouterr().err
-    assert "must be a new or empty folder" in error and "--overwrite" in error and "=True" not in error
-    assert main(["export", str(published), "saved", "--overwrite", "--json"]) == OK
+    assert "--version must be new" in error and "--overwrite" in error and "=True" not in error
+    monkeypatch.setattr("flowzoo.serving.preset.can_warm_up", lambda: False)
+    options = ["--overwrite", "--weights=bfloat16", "--no-check"]
+    assert main(["export", str(published), "models", *options]) == OK
+    assert "without warm-up requests: run `pip install flowzoo[serving]`" in capsys.readouterr().out
+    assert main(["export", str(published), "models", *options, "--json"]) == OK
     told = json.loads(capsys.readouterr().out)
-    assert told["directory"] == "saved" and "log_prob" in told["signatures"]
+    assert (told["directory"], told["warm_up"]) == ("models/tiny/1", False) and "sample" in told["signatures"]
 
 
 def test_doctor(published, altered, capsys, monkeypatch):

@@ -1,11 +1,20 @@
 """SavedModels run where only TensorFlow is, without XLA, and give what Python gives."""
 
+import io
+import json
+
 import numpy as np
 import pytest
 import tensorflow as tf
+from PIL import Image
 from tensorflow.core.protobuf import saved_model_pb2
 
 from flowzoo import random
+from flowzoo.serving import export, preset
+from flowzoo.serving.graph import signature_specs
+from flowzoo.serving.images import decode_pictures, takes_pictures
+from flowzoo.serving.warmup import WARMUP, can_warm_up
+from flowzoo.zoo.preset import Preset
 from tests import cases
 
 EVERY = list(cases.FLOWS)
@@ -42,7 +51,20 @@ def _inputs(name):
     z = np.random.default_rng(3).normal(size=(5, *model.latent_shape)).astype("float32")
     temperature = np.linspace(0.2, 1.1, 5).astype("float32")
     inputs = {"x": x, "z": z, "seed": random.row_seeds(8, 5).numpy(), "temperature": temperature}
+    if _takes_pictures(name):
+        pictures = [np.squeeze(picture << (8 - model.bits), 2) for picture in x]
+        inputs["image_bytes"] = np.array([_png(picture) for picture in pictures])
     return inputs if condition is None else {**inputs, "condition": condition}
+
+
+def _takes_pictures(name):
+    return takes_pictures(cases.flow(name).event_shape, cases.flow(name).bits)
+
+
+def _png(pixels):
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "PNG")
+    return file.getvalue()
 
 
 @pytest.fixture(scope="module")
@@ -71,12 +93,16 @@ def test_gives_what_python_gives(name, served):
     expected = {
         "log_prob/log_prob": model.log_prob(inputs["x"], condition),
         "serving_default/log_prob": model.log_prob(inputs["x"], condition),
+        "bits_per_dim/bits_per_dim": model.bits_per_dim(inputs["x"], condition),
         "encode/z": z,
         "encode/log_det": log_det,
         "decode/x": x,
         "decode/log_det": back,
         "sample/x": model.sample(5, condition, inputs["temperature"], inputs["seed"]),
     }
+    if _takes_pictures(name):
+        for key in ("log_prob", "bits_per_dim"):
+            expected[f"serving_bytes/{key}"] = expected[f"{key}/{key}"]
     for key, value in expected.items():
         for got, want in ((served[f"{name}/{key}"], value), (served[f"{name}/{key}/alone"], value[2:3])):
             assert got.dtype == want.dtype and got.shape == want.shape
@@ -99,9 +125,13 @@ def test_signatures_have_named_tensors_and_no_xla(name, exported):
     signatures = proto.meta_graphs[0].signature_def
     conditional = {"condition"} if model.classes or model.condition_features else set()
     inputs = {"log_prob": {"x"}, "encode": {"x"}, "decode": {"z"}, "sample": {"seed", "temperature"}}
-    for signature, names in {**inputs, "serving_default": {"x"}}.items():
+    inputs |= {"serving_default": {"x"}, "bits_per_dim": {"x"}}
+    if _takes_pictures(name):
+        inputs["serving_bytes"] = {"image_bytes"}
+    assert set(inputs) == set(signature_specs(exported / name))
+    for signature, names in inputs.items():
         assert set(signatures[signature].inputs) == names | conditional
-        for tensor in signatures[signature].inputs.values():
+        for tensor in (*signatures[signature].inputs.values(), *signatures[signature].outputs.values()):
             assert tensor.tensor_shape.dim[0].size == -1  # any batch size
 
 
@@ -127,6 +157,78 @@ def test_weights_are_stored_once(tmp_path):
     model.export(tmp_path / "1")
     stored = sum(file.stat().st_size for file in (tmp_path / "1" / "variables").glob("variables.data*"))
     assert model.count_params() * 4 <= stored < 1.1 * model.count_params() * 4
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+def test_weights_of_half_the_size(dtype, tmp_path):
+    model = cases.new_flow("realnvp", hidden=64)
+    before, x = [weight.numpy() for weight in model.weights], cases.flow_data("realnvp")[0]
+    model.export(tmp_path / "1", weights_dtype=dtype)
+    stored = sum(file.stat().st_size for file in (tmp_path / "1" / "variables").glob("variables.data*"))
+    assert model.count_params() * 2 <= stored < 1.1 * model.count_params() * 2
+    served = tf.saved_model.load(str(tmp_path / "1")).signatures["log_prob"](x=x)["log_prob"]
+    assert served.dtype == tf.float32
+    assert 1e-6 < np.abs(served - model.log_prob(x)).max() < (0.1 if dtype == "bfloat16" else 0.01)
+    for weight, value in zip(model.weights, before, strict=True):
+        np.testing.assert_array_equal(weight, value)  # the flow itself is as it was
+        weight.assign(tf.cast(tf.cast(value, dtype), weight.dtype))
+    np.testing.assert_allclose(served, model.log_prob(x), rtol=1e-5, atol=1e-5)  # rounded, and nothing else
+
+
+def test_weights_that_do_not_fit_are_refused(tmp_path):
+    model = cases.new_flow("realnvp")
+    model.trainable_weights[0].assign_add(tf.fill(model.trainable_weights[0].shape, 1e5))
+    with pytest.raises(ValueError, match=r"must hold every weight, got float16, in which .* is infinite"):
+        model.export(tmp_path / "1", weights_dtype="float16")
+    with pytest.raises(ValueError, match="must be one of float32, bfloat16, float16, got 'int8'"):
+        model.export(tmp_path / "1", weights_dtype="int8")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_preset_goes_to_its_version_with_its_card(tmp_path, monkeypatch):
+    name = "planar-rezende-u1"
+    monkeypatch.setattr(preset, "load", lambda name: cases.flow("realnvp"))  # quicker
+    path = preset.export_preset(name, tmp_path)
+    assert path == tmp_path / name / str(Preset.read(name).revision)
+    assert Preset.from_dict(json.loads((path / "assets" / "card.json").read_text())) == Preset.read(name)
+    assert (path / WARMUP).exists() == can_warm_up()
+    with pytest.raises(FileExistsError, match="`version` must be new"):
+        preset.export_preset(name, tmp_path)
+    assert preset.export_preset(name, tmp_path, version=7) == tmp_path / name / "7"
+    assert sorted(folder.name for folder in (tmp_path / name).iterdir()) == ["1", "7"]
+
+
+@pytest.mark.serving
+def test_warm_up_has_a_request_for_each_signature(tmp_path):
+    log = pytest.importorskip("tensorflow_serving.apis.prediction_log_pb2", reason="needs flowzoo[serving]")
+    for name in ("realnvp", "realnvp-image", "radial-condition"):
+        path = export(cases.flow(name), tmp_path / name, name=name)
+        model, seen = tf.saved_model.load(str(path)), set()
+        for record in tf.data.TFRecordDataset(str(path / WARMUP)):
+            request = log.PredictionLog.FromString(record.numpy()).predict_log.request
+            inputs = {key: tf.constant(tf.make_ndarray(value)) for key, value in request.inputs.items()}
+            outputs = model.signatures[request.model_spec.signature_name](**inputs)
+            assert request.model_spec.name == name and all(len(value) == 1 for value in outputs.values())
+            seen.add(request.model_spec.signature_name)
+        assert seen == set(model.signatures)
+
+
+def test_pictures_are_those_of_pillow():
+    numbers = np.random.default_rng(0)
+    gray, colour = numbers.integers(0, 256, (8, 6), dtype=np.uint8), numbers.integers(0, 256, (8, 6, 3), dtype=np.uint8)
+    palette = Image.fromarray(colour).quantize(16)
+    file = io.BytesIO()
+    palette.save(file, "PNG")
+    pictures = [(_png(gray), Image.fromarray(gray)), (_png(colour), Image.fromarray(colour))]
+    pictures += [(file.getvalue(), palette.convert("RGB"))]
+    encoded = tf.constant([content for content, _ in pictures])
+    for mode, channels in (("L", 1), ("RGB", 3)):
+        wanted = np.stack([np.asarray(picture.convert(mode)).reshape(8, 6, channels) for _, picture in pictures])
+        np.testing.assert_array_equal(decode_pictures(encoded, (8, 6, channels), 8), wanted)
+        np.testing.assert_array_equal(decode_pictures(encoded, (8, 6, channels), 5), wanted >> 3)
+    half = Image.fromarray(gray).resize((3, 4), Image.Resampling.BILINEAR)
+    found = decode_pictures(encoded[:1], (4, 3, 1), 8)[0, ..., 0]
+    assert np.abs(found.numpy().astype(int) - np.asarray(half).astype(int)).max() <= 1
 
 
 def test_is_written_all_or_nothing(tmp_path, monkeypatch):
@@ -155,10 +257,17 @@ def test_is_written_all_or_nothing(tmp_path, monkeypatch):
     assert path.stat().st_mode & 0o777 == path.parent.stat().st_mode & 0o777  # readable as any other folder
 
 
-def test_bad_rows_are_nan_alone(exported):
-    model = tf.saved_model.load(str(exported / "glow-classes"))
-    inputs = {key: tf.constant(_inputs("glow-classes")[key]) for key in ("x", "condition")}
-    good = model.signatures["log_prob"](**inputs)["log_prob"].numpy()
+def test_bad_rows_are_nan_alone_if_not_checked(tmp_path):
+    name = "planar-classes"
+    served = tf.saved_model.load(str(cases.flow(name).export(tmp_path / "1", check=False))).signatures["log_prob"]
+    inputs = {key: tf.constant(_inputs(name)[key]) for key in ("x", "condition")}
+    good = served(**inputs)["log_prob"].numpy()
     inputs["condition"] = tf.constant([0, 7, 0, -1, 0])
-    bad = model.signatures["log_prob"](**inputs)["log_prob"].numpy()
+    bad = served(**inputs)["log_prob"].numpy()
     assert np.isnan(bad).tolist() == [False, True, False, True, False] and np.isfinite(good).all()
+
+
+def test_bad_rows_are_refused(exported):
+    served = tf.saved_model.load(str(exported / "glow-classes")).signatures["log_prob"]
+    with pytest.raises(tf.errors.InvalidArgumentError, match=r"expected `condition` of 0 ... 2, got.*\[1 3\]"):
+        served(x=tf.constant(_inputs("glow-classes")["x"]), condition=tf.constant([0, 7, 0, -1, 0]))
