@@ -67,11 +67,15 @@ def functions(name):
             return flow.base.log_prob(z) + log_det
 
         return {"log_prob": (log_prob, x), "encode": (encode, x), "decode": (decode, z)}
-    return {
+    found = {
         "log_prob": (lambda x: flow._log_prob(x, None, word, 1), x),
         "encode": (lambda x: flow._encode(x, None, word), x),
         "decode": (lambda z: flow._decode(z, None), z),
     }
+    if name == "realnvp":  # the same integers in every family
+        seeds = flowzoo.random.row_seeds(0, ROWS).numpy()
+        found["sample"] = (lambda seed: flow._sample(seed, tf.ones([tf.shape(seed)[0]]), None), seeds)
+    return found
 
 
 def onnx(function, value):

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 
 import numpy as np
 import pytest
@@ -110,6 +111,15 @@ def test_a_command_reads_and_writes_every_kind_of_file(model, tmp_path):
     again = list(tmp_path.glob("samples-*.tfrecord"))
     main(["score", str(model), str(again[0]), str(tmp_path / "scored.jsonl"), bad, *DIRECT])
     scored = [json.loads(line) for line in next(tmp_path.glob("scored-*.jsonl")).read_text().splitlines()]
+    page = (Path(__file__).parents[2] / "docs" / "serving.md").read_text()
+    example = next(text for text in re.findall(r"```text\n(.*?)```", page, re.DOTALL) if "Pipeline" in text)
+    example = example.replace("/models/maf-bsds300/1", str(model)).replace(
+        "gs://bucket/patches-*", f"{tmp_path}/points"
+    )
+    options = PipelineOptions(DIRECT)
+    exec(example.replace("gs://bucket", f"{tmp_path}/docs"), {"beam": beam, "options": options})
+    assert not parquet.read_table(next(tmp_path.glob("docs/scores-*"))).num_rows  # its table has a text column
+    assert len(next(tmp_path.glob("docs/bad-*")).read_text().splitlines()) == 5
     samples = cases.flow("realnvp").sample(5, seed=3)
     np.testing.assert_allclose(
         sorted(row["log_prob"] for row in scored), np.sort(cases.flow("realnvp").score(samples)), rtol=1e-4

@@ -1,8 +1,10 @@
 """The client and the wire: REST and gRPC give what Python gives, and bad input is refused while the server goes on."""
 
 import io
+import re
 import socket
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -200,6 +202,16 @@ def test_a_server_that_is_silent_is_not(way):
         address = ("http", "grpc")[way] + f"://127.0.0.1:{silent.getsockname()[1]}"
         with pytest.raises(TimedOut):
             _ = Client(address, VECTORS, timeout=0.3).signatures
+
+
+def test_the_example_of_the_docs(addresses, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    x = cases.flow_data(IMAGES)[0]
+    (tmp_path / "shirt.png").write_bytes(png(x[0, ..., 0]))
+    page = (Path(__file__).parents[2] / "docs" / "serving.md").read_text()
+    example = next(text for text in re.findall(r"```text\n(.*?)```", page, re.DOTALL) if "Client" in text)
+    example = example.replace("grpc://localhost:8500", addresses[1]).replace("glow-fashion-mnist", IMAGES)
+    exec(example, {"x": x})
 
 
 def test_a_server_that_comes_back_is_found(addresses, monkeypatch):
