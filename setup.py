@@ -70,7 +70,7 @@ setup(
         "tables": ["pyarrow>=17"],  # Parquet; tensorflow-datasets 4.9.10 brings it, later ones may not
         "serving": ["tensorflow-serving-api>=2.19,<2.22", "grpcio>=1.74,<2", "requests>=2.32,<3"],
         "onnx": ["tf2onnx>=1.17,<1.18", "onnxruntime>=1.23,<2", "ai-edge-litert>=2.1,<3"],
-        "beam": ["apache-beam>=2.69,<3", "pyarrow>=17"],
+        "beam": ["apache-beam>=2.69,<3", "google-crc32c>=1.6,<2", "pyarrow>=17"],  # crc32c: of TFRecords
         "bench": ["flowjax>=19,<20", "optax>=0.2,<0.3", "zuko>=1.6,<2"],
         "docs": ["mkdocs>=1.6,<2", "mkdocs-material>=9.7,<10"],
         "test": [

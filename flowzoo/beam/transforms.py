@@ -103,6 +103,8 @@ class _Rows:
             if name not in record:
                 raise ValueError(f"expected `{name}`, got only {', '.join(sorted(record))}")
             array = np.asarray(record[name])
+            if array.dtype.kind not in "fiu":
+                raise ValueError(f"expected numbers in `{name}`, got {array.dtype}")
             size = math.prod(spec.shape[1:])
             if array.size != size:
                 raise ValueError(f"expected {size} numbers in `{name}`, got {array.size}")

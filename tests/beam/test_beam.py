@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import re
+import types
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ pytest.importorskip("apache_beam", reason="needs flowzoo[beam]")
 
 import apache_beam as beam
 import pyarrow
+import tensorflow as tf
 from apache_beam.options.pipeline_options import PipelineOptions
 from pyarrow import parquet
 
@@ -25,6 +27,8 @@ pytestmark = pytest.mark.beam
 # the switch keeps the DirectRunner from Prism, a program that it would have to download
 DIRECT = ["--runner=DirectRunner", "--allow_unsafe_triggers", "--direct_num_workers=1"]
 TWO = [*DIRECT[:2], "--direct_num_workers=2", "--direct_running_mode=multi_processing"]
+
+CONDITION = "radial-condition"
 
 
 @pytest.fixture(scope="module")
@@ -139,23 +143,40 @@ def test_rows_that_cannot_be_read_are_bad():
     assert record == {"id": "points.csv:0", "x": [1, 2.5], "condition": [1]}
 
 
-def test_a_record_that_the_graph_refuses_is_bad_alone(tmp_path):
-    flow, (x, condition) = cases.flow("planar-classes"), cases.flow_data("planar-classes", 3)
-    path = export(flow, tmp_path / "1")
-    work = Score(path)
-    compute = transforms._Compute(str(path), work._rows(), 4)
+def test_a_record_that_the_graph_refuses_is_bad_alone(model):
+    flow, (x, _), work = cases.flow("realnvp"), cases.flow_data("realnvp", 3), Score(model)
+    compute = transforms._Compute(str(model), work._rows(), 4)
     compute.setup()
-    batch = [
-        (f"{i}", {"x": x[i], "condition": np.int32(label)}) for i, label in enumerate([condition[0], 7, condition[2]])
-    ]
-    found = list(compute.process(batch))
+    answer = compute._model.compute
+
+    def refusing(signature, inputs):
+        if (inputs["x"] > 100).any():
+            raise tf.errors.InvalidArgumentError(None, None, "expected less")
+        return answer(signature, inputs)
+
+    compute._model = types.SimpleNamespace(compute=refusing, dims=2)
+    x[1] = 1000.0
+    found = list(compute.process([(str(i), {"x": row}) for i, row in enumerate(x)]))
     assert [getattr(one, "value", one)["id"] for one in found] == ["0", "1", "2"]
-    assert "expected `condition` of 0 ... 2" in found[1].value["reason"]
-    np.testing.assert_allclose(found[2]["log_prob"], flow.log_prob(x, condition)[2], rtol=1e-4)
-    check = transforms._Check(str(path), work._rows())
+    assert "expected less" in found[1].value["reason"]
+    np.testing.assert_allclose(found[2]["log_prob"], flow.log_prob(x)[2], rtol=1e-4)
+    check = transforms._Check(str(model), work._rows())
     check.setup()
-    for record, reason in (
-        ({"id": 1, "x": [0, 0]}, "expected `condition`"),
-        ({"id": 1, "x": [0], "condition": [1]}, "2 numbers"),
-    ):
-        assert reason in next(check.process(record)).value["reason"]
+    for x, reason in (([0], "2 numbers"), (["a", "b"], "expected numbers in `x`"), ([0, np.inf], "finite numbers")):
+        assert reason in next(check.process({"id": 1, "x": x})).value["reason"]
+    assert "expected `x`" in next(check.process({"id": 1})).value["reason"]
+    draws = transforms._Check(str(model), Sample(model)._rows())
+    draws.setup()
+    for number in (-1, 2**32, "one"):
+        assert "an integer 0 ... 2^32 - 1" in next(draws.process(number)).value["reason"]
+
+
+def test_a_condition_goes_along(tmp_path):
+    flow, (x, condition), work = cases.flow(CONDITION), cases.flow_data(CONDITION, 3), Score("")
+    path = str(export(flow, tmp_path / "1"))
+    check, compute = transforms._Check(path, work._rows()), transforms._Compute(path, work._rows(), 4)
+    check.setup(), compute.setup()
+    records = [{"id": i, "x": x[i].tolist(), "condition": condition[i].tolist()} for i in range(3)]
+    found = [result["log_prob"] for result in compute.process([next(check.process(record)) for record in records])]
+    np.testing.assert_allclose(found, flow.log_prob(x, condition), rtol=1e-4, atol=1e-4)
+    assert "expected `condition`" in next(check.process({"id": 1, "x": [0, 0]})).value["reason"]
