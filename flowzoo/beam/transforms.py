@@ -163,11 +163,11 @@ class _Check(_Loaded):
     def process(self, record: Record | int) -> Iterator[Any]:
         record = record if isinstance(record, dict) else {"id": record}
         try:
-            if "reason" in record:
-                raise ValueError(record["reason"])
+            if "id" not in record or "reason" in record:
+                raise ValueError(record.get("reason", "expected a record with an `id`, got none"))
             yield record["id"], self._rows.row(record, self._specs)
         except ValueError as error:
-            yield _bad(record["id"], error)
+            yield _bad(record.get("id"), error)
 
 
 class _Compute(_Loaded):

@@ -165,6 +165,7 @@ def test_a_record_that_the_graph_refuses_is_bad_alone(model):
     for x, reason in (([0], "2 numbers"), (["a", "b"], "expected numbers in `x`"), ([0, np.inf], "finite numbers")):
         assert reason in next(check.process({"id": 1, "x": x})).value["reason"]
     assert "expected `x`" in next(check.process({"id": 1})).value["reason"]
+    assert "with an `id`" in next(check.process({"x": [0, 0]})).value["reason"]
     draws = transforms._Check(str(model), Sample(model)._rows())
     draws.setup()
     for number in (-1, 2**32, "one"):
