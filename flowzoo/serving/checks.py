@@ -9,10 +9,10 @@ import tensorflow as tf
 LARGEST = 2**24  # numbers of one request: what a server computes for one caller has an end
 
 
-def require(value: tf.Tensor, holds: tf.Tensor, expected: str, got: list) -> tf.Tensor:
-    """The value, once `holds`; else the request fails with "expected ..., got ..."."""
-    data = [f"expected {expected}, got", *got]
-    check = tf.raw_ops.Assert(condition=holds, data=data, summarize=8)  # tf.debugging's traces two branches for each
+def require(value: tf.Tensor, holds: tf.Tensor, expected: str, got: str, *numbers: tf.Tensor) -> tf.Tensor:
+    """The value, once `holds`; else the request fails with "expected ..., got ...", the numbers in place of {}."""
+    message = tf.strings.format(f"expected {expected}, got {got}", numbers)
+    check = tf.raw_ops.Assert(condition=holds, data=[message])  # tf.debugging's traces two branches for each
     with tf.control_dependencies([check]):
         return tf.identity(value)
 
@@ -21,7 +21,7 @@ def check_rows(value: tf.Tensor, name: str, spec: tf.TensorSpec) -> tf.Tensor:
     """The value, once it has the shape of `spec` at run time, not only by the signature, and is not too large."""
     value = tf.ensure_shape(value, spec.shape)
     rows, most = tf.shape(value)[0], LARGEST // math.prod(spec.shape[1:])
-    return require(value, rows <= most, f"`{name}` of at most {most} rows in one request", [rows])
+    return require(value, rows <= most, f"`{name}` of at most {most} rows in one request", "{}", rows)
 
 
 def check_finite(value: tf.Tensor, name: str, least: float | None = None) -> tf.Tensor:
@@ -41,12 +41,11 @@ def check_range(value: tf.Tensor, name: str, count: int) -> tf.Tensor:
 def check_same_rows(value: tf.Tensor, name: str, first: tf.Tensor, first_name: str) -> tf.Tensor:
     """The value, once it has as many rows as the first input."""
     rows, wanted = tf.shape(value)[0], tf.shape(first)[0]
-    return require(
-        value, tf.equal(rows, wanted), f"`{name}` with as many rows as `{first_name}`", [rows, "and", wanted]
-    )
+    expected = f"`{name}` with as many rows as `{first_name}`"
+    return require(value, tf.equal(rows, wanted), expected, "{} and {}", rows, wanted)
 
 
 def _check_each(value, good, expected):
     axes = list(range(1, good.shape.rank))
     good_rows = tf.reduce_all(good, axis=axes) if axes else good
-    return require(value, tf.reduce_all(good_rows), expected, ["something else in rows", tf.where(~good_rows)[:, 0]])
+    return require(value, tf.reduce_all(good_rows), expected, "something else in rows {}", tf.where(~good_rows)[:, 0])

@@ -44,23 +44,25 @@ def _decoded(picture, channels):
     head = tf.strings.substr(tf.strings.join([picture, tf.constant(bytes(HEAD))]), 0, HEAD)
     is_png = tf.equal(tf.strings.substr(head, 0, len(PNG)), PNG)
     is_jpeg = tf.equal(tf.strings.substr(head, 0, len(JPEG)), JPEG)
-    picture = require(picture, is_png | is_jpeg, "a PNG or JPEG file", ["something else of", size, "bytes"])
+    picture = require(picture, is_png | is_jpeg, "a PNG or JPEG file", "something else of {} bytes", size)
     numbers = tf.cast(tf.io.decode_raw(head, tf.uint8), tf.int64)
     whole = tf.cond(is_png, lambda: tf.strings.regex_full_match(picture, r"\C*IEND\C*"), lambda: _ends(picture))
-    picture = require(picture, whole, "a whole PNG or JPEG file", ["a truncated one of", size, "bytes"])
+    picture = require(picture, whole, "a whole PNG or JPEG file", "a truncated one of {} bytes", size)
     depth = tf.where(is_png, numbers[24], 8)
-    picture = require(picture, depth <= 8, "a picture of 8 bits per channel", [depth])
+    picture = require(picture, depth <= 8, "a picture of 8 bits per channel", "{}", depth)
     height, width = tf.unstack(tf.cond(is_png, lambda: _png_size(numbers), lambda: _jpeg_size(picture)))
     fits = (height > 0) & (width > 0) & (height <= LARGEST) & (width <= LARGEST)
     fits &= height * width <= LARGEST
-    picture = require(picture, fits, f"a picture of 1 ... {LARGEST} pixels", [height, "x", width])
+    picture = require(picture, fits, f"a picture of 1 ... {LARGEST} pixels", "{} x {}", height, width)
     pixels = tf.cond(
         is_png,
         lambda: tf.io.decode_png(picture),
         lambda: tf.io.decode_jpeg(picture, dct_method="INTEGER_ACCURATE"),
     )
     found = tf.shape(pixels)[2]
-    pixels = require(pixels, tf.equal(found, 1) | tf.equal(found, 3), "gray or RGB without transparency", [found])
+    pixels = require(
+        pixels, tf.equal(found, 1) | tf.equal(found, 3), "gray or RGB without transparency", "{} channels", found
+    )
     if channels == 3:
         return tf.tile(pixels, [1, 1, 3 // found])
     return tf.cond(tf.equal(found, 1), lambda: pixels, lambda: _gray(pixels))
