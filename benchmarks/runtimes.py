@@ -22,7 +22,7 @@ from absl import app, flags
 
 import flowzoo
 
-ROWS, REPEATS, OPSET = 16, 20, 17
+ROWS, REPEATS, OPSET, WRONG = 16, 20, 17, 1e-2
 VECTOR = {"event_shape": (8,), "depth": 3, "hidden": 32, "seed": 1}
 IMAGE = {"event_shape": (8, 8, 3), "levels": 2, "depth": 2, "hidden": 16, "seed": 1}
 PARAMETRIC = {"event_shape": (8,), "depth": 3, "seed": 1}
@@ -43,6 +43,7 @@ MODELS = {  # name: (family, configuration, whether to begin after dequantizatio
     "nsf-coupling 8x8x3, after dequantization": ("nsf-coupling", IMAGE | {"bits": 8}, True),
 }
 NAMES = flags.DEFINE_list("models", list(MODELS), "Rows of the table.")
+MEASURED = flags.DEFINE_string("measured", None, "JSON lines that an earlier run printed, instead of a new one.")
 WRITE = flags.DEFINE_bool("write", False, "Write the table into docs/serving.md.")
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "serving.md"
 BEGIN, END = "<!-- written by benchmarks/runtimes.py -->\n", "<!-- end -->\n"
@@ -130,14 +131,11 @@ def error(found, wanted):
     return worst
 
 
-def reason(problem):
-    """Why something does not convert, in a few words."""
-    text = f"{type(problem).__name__}: {problem}"
-    operations = re.findall(
-        r"tf\.(\w+)|Tensorflow op \[\w*[^:]*: (\w+)\]|(?:NOT_IMPLEMENTED|for the node).*?(\w+)\(", text
-    )
-    named = sorted({name for names in operations for name in names if name})
-    return ", ".join(named) if named else " ".join(text.split())[:100]
+def reason(text):
+    """Why something does not convert: the operations that a runtime lacks, or how the message begins."""
+    missing = re.findall(r"'tf\.(\w+)' op is neither|In Node, \(\"(\w+)\"|\[TypeInferenceError\].*?\((\w+)\)", text)
+    named = dict.fromkeys(f"`{name}`" for names in missing for name in names if name)
+    return ", ".join(named) or " ".join(text.split())[:80].replace("|", "/")
 
 
 def measure(name, what, function, value):
@@ -151,7 +149,7 @@ def measure(name, what, function, value):
             call, size = convert(function, value)
             row[runtime] = {"error": error(call(), wanted), "kb": size / 1024, "ms": milliseconds(call)}
         except Exception as problem:
-            row[runtime] = {"reason": reason(problem)}
+            row[runtime] = {"reason": f"{type(problem).__name__}: {problem}"[:4000]}
     return row
 
 
@@ -162,8 +160,12 @@ def table(rows):
         cells = [f"`{row['model']}`" if row["what"] == "log_prob" else "", f"`{row['what']}`", f"{row['tf_ms']:.2g} ms"]
         for runtime in ("onnx", "litert"):
             found = row[runtime]
-            good = "{error:.0e}, {kb:.0f} KB, {ms:.2g} ms"
-            cells.append(good.format(**found) if "error" in found else f"no: {found['reason']}")
+            if "reason" in found:
+                cells.append(f"no: {reason(found['reason'])}")
+            elif found["error"] > WRONG:
+                cells.append(f"no: it converts, and is wrong by {found['error']:.0e}")
+            else:
+                cells.append("{error:.0e}, {kb:.0f} KB, {ms:.2g} ms".format(**found))
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
@@ -172,8 +174,8 @@ def main(_):
     for noisy in ("tf2onnx", "tensorflow"):
         logging.getLogger(noisy).setLevel(logging.ERROR)
     tf.config.threading.set_intra_op_parallelism_threads(1)
-    rows = []
-    for name in NAMES.value:
+    rows = [json.loads(line) for line in Path(MEASURED.value).read_text().splitlines()] if MEASURED.value else []
+    for name in () if MEASURED.value else NAMES.value:
         for what, (function, value) in functions(name).items():
             rows.append(measure(name, what, function, value))
             print(json.dumps(rows[-1]), flush=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 
 import numpy as np
 import requests
@@ -43,8 +44,11 @@ class Rest:
         self._session.close()
 
     def _ask(self, method, path, body=None):
+        text = (
+            None if body is None else json.dumps(body)
+        )  # by requests, NaN would not be sent, and not refused in words
         try:
-            answer = self._session.request(method, self._url + path, json=body, timeout=self._timeout)
+            answer = self._session.request(method, self._url + path, data=text, timeout=self._timeout)
         except requests.Timeout as error:
             raise TimedOut(f"{self._url}: no answer in {self._timeout:g} s.") from error
         except requests.ConnectionError as error:

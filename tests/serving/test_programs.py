@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tensorflow.python.tools import saved_model_cli
 
 from tests import cases
 from tests.serving.conftest import IMAGES, VECTORS
@@ -56,25 +57,20 @@ def test_c_is_told_what_was_expected(program, models, tmp_path):
     code, _, error = program(models / VECTORS / "1", "log_prob", tmp_path / "x")
     assert code == 1 and "code 3: " in error and "expected `x` of finite numbers" in error  # 3: INVALID_ARGUMENT
     (tmp_path / "x").write_bytes(bytes(5))
-    assert program(models / VECTORS / "1", "log_prob", tmp_path / "x")[::2] == (
-        2,
-        f"{tmp_path / 'x'}: does not hold whole rows\n",
-    )
+    code, _, error = program(models / VECTORS / "1", "log_prob", tmp_path / "x")
+    assert code == 2 and error.endswith(f"{tmp_path / 'x'}: does not hold whole rows\n")
 
 
-def test_saved_model_cli_shows_and_runs(models, tmp_path):
+def test_saved_model_cli_shows_and_runs(models, tmp_path, capsys):
     def cli(*words):
-        code = "from tensorflow.python.tools.saved_model_cli import main; main()"
-        done = subprocess.run(
-            [sys.executable, "-c", code, *words], capture_output=True, text=True, env=QUIET, timeout=300
-        )
-        assert not done.returncode, done.stderr
-        return done.stdout
+        arguments = saved_model_cli.create_parser().parse_args(words)
+        arguments.func(arguments)
+        return capsys.readouterr().out
 
     path, (x, _) = str(models / VECTORS / "1"), cases.flow_data(VECTORS, 4)
     np.save(tmp_path / "x.npy", x)
-    tags = ["--dir", path, "--tag_set", "serve", "--signature_def"]
-    shown = cli("show", *tags, "sample")
+    where = ["--dir", path, "--tag_set", "serve", "--signature_def"]
+    shown = cli("show", *where, "sample")
     assert "shape: (-1, 2)" in shown and "inputs['temperature'] tensor_info" in shown
-    cli("run", *tags, "log_prob", "--inputs", f"x={tmp_path}/x.npy", "--outdir", str(tmp_path))
+    cli("run", *where, "log_prob", "--inputs", f"x={tmp_path}/x.npy", "--outdir", str(tmp_path))
     np.testing.assert_allclose(np.load(tmp_path / "log_prob.npy"), cases.flow(VECTORS).log_prob(x), rtol=1e-4)
