@@ -68,8 +68,9 @@ class Autoregressive(Bijector):
                 carried = one(*carried)
             return carried
 
-        found, zeros = tf.TensorArray(z.dtype, features, element_shape=z.shape[:1]), tf.zeros([batch], z.dtype)
-        carried, turns = (tf.constant(0), zeros, zeros, found, *state), features // UNROLLED
+        turns, zeros = features // UNROLLED, tf.zeros([batch], z.dtype)
+        found = tf.TensorArray(z.dtype, features, element_shape=z.shape[:1]) if turns else _Found()
+        carried = (tf.constant(0), zeros, zeros, found, *state)
         if turns:  # XLA has no gradient of a loop without any
             carried = tf.while_loop(
                 lambda i, *_: i < turns * UNROLLED, several, carried, maximum_iterations=turns, parallel_iterations=1
@@ -78,3 +79,17 @@ class Autoregressive(Bijector):
             carried = one(*carried)
         _, _, log_det, found, *_ = carried
         return tf.transpose(tf.gather(found.stack(), tf.argsort(order))), log_det
+
+
+class _Found:
+    """What a TensorArray does, for a decode without a loop: ONNX has no such arrays."""
+
+    def __init__(self):
+        self._values = []
+
+    def write(self, _, value):
+        self._values.append(value)
+        return self
+
+    def stack(self):
+        return tf.stack(self._values)
