@@ -68,7 +68,7 @@ setup(
     extras_require={
         "hub": ["fsspec>=2025.3"],  # gs://, s3:// and hf:// need gcsfs, s3fs and huggingface_hub besides
         "tables": ["pyarrow>=17"],  # Parquet; tensorflow-datasets 4.9.10 brings it, later ones may not
-        "serving": ["tensorflow-serving-api>=2.19,<2.22", "grpcio>=1.74,<2", "requests>=2.32,<3"],
+        "serving": ["tensorflow-serving-api>=2.19,<2.22", "grpcio>=1.74,<2"],
         "onnx": ["tf2onnx>=1.17,<1.18", "onnxruntime>=1.23,<2", "ai-edge-litert>=2.1,<3"],
         "beam": ["apache-beam>=2.69,<3", "google-crc32c>=1.6,<2", "pyarrow>=17"],  # crc32c: of TFRecords
         "bench": ["flowjax>=19,<20", "optax>=0.2,<0.3", "zuko>=1.6,<2"],

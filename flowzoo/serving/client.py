@@ -28,7 +28,7 @@ class Client:
 
     Args:
       address: "http://host:8501" or "https://..." for REST; "grpc://host:8500" or "grpcs://..." for gRPC, which needs
-        `pip install flowzoo[serving]` and has about a fifth of the bytes.
+        `pip install flowzoo[serving]` and sends numbers as they are, not as text.
       model: its name on the server.
       version: of the model; the server's choice, usually the highest, if not given.
       timeout: seconds for one request.

@@ -3,21 +3,25 @@
 import io
 import re
 import socket
+import subprocess
 import threading
 from pathlib import Path
 
 import numpy as np
 import pytest
 import requests
+from google.protobuf import text_format
 from PIL import Image
 
+import flowzoo
 from flowzoo.serving import BadRequest, Client, ServingError, Unavailable, client
 from flowzoo.serving.errors import TimedOut
 from tests import cases
 from tests.serving.conftest import CONDITION, IMAGES, VECTORS
 
 pytestmark = pytest.mark.serving
-pytest.importorskip("tensorflow_serving", reason="needs flowzoo[serving]")
+config = "tensorflow_serving.config.model_server_config_pb2"
+model_server_config_pb2 = pytest.importorskip(config, reason="needs flowzoo[serving]")
 WAYS = pytest.mark.parametrize("way", [0, 1], ids=["rest", "grpc"])
 
 
@@ -212,6 +216,16 @@ def test_the_example_of_the_docs(addresses, tmp_path, monkeypatch):
     example = next(text for text in re.findall(r"```text\n(.*?)```", page, re.DOTALL) if "Client" in text)
     example = example.replace("grpc://localhost:8500", addresses[1]).replace("glow-fashion-mnist", IMAGES)
     exec(example, {"x": x})
+
+
+def test_the_files_for_tensorflow_serving_are_well_formed():
+    folder = Path(__file__).parents[2] / "examples" / "serving"
+    configs = text_format.Parse((folder / "models.config").read_text(), model_server_config_pb2.ModelServerConfig())
+    for config in configs.model_config_list.config:
+        assert config.base_path == f"/models/{config.name}" and config.name in flowzoo.list_presets(weights=True)
+    compose = (folder / "compose.yaml").read_text()
+    assert re.search(r"image: tensorflow/serving:\$\{TF_SERVING_VERSION:-\d+\.\d+\.\d+\}", compose)  # pinned
+    assert subprocess.run(["bash", "-n", folder / "check.sh"]).returncode == 0
 
 
 def test_a_server_that_comes_back_is_found(addresses, monkeypatch):
