@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import tensorflow as tf
 
 from flowzoo.serving.signatures import Signatures
-from flowzoo.serving.warmup import write_warmup
+from flowzoo.serving.warmup import can_warm_up, write_warmup
 from flowzoo.serving.weights import stored
 
 if TYPE_CHECKING:
@@ -74,6 +74,8 @@ def export(
         raise FileExistsError(
             f"`path` must be a new or empty folder, got {path} with something in it. Use overwrite=True."
         )
+    if name and not can_warm_up():
+        raise ValueError("Warm-up requests need tensorflow-serving-api. Run `pip install flowzoo[serving]`.")
     path.parent.mkdir(parents=True, exist_ok=True)
     # Beside the target, so that renaming is atomic; no number, so that TensorFlow Serving takes it for no version.
     written = path.parent / f".{path.name}.{uuid.uuid4().hex}"

@@ -20,13 +20,7 @@ def can_warm_up() -> bool:
 
 
 def write_warmup(path: Path, name: str) -> None:
-    """Writes one request of one row for each signature of the SavedModel at `path`, served as `name`.
-
-    Raises:
-      ValueError: tensorflow-serving-api is not installed.
-    """
-    if not can_warm_up():
-        raise ValueError("Warm-up requests need tensorflow-serving-api. Run `pip install flowzoo[serving]`.")
+    """Writes one request of one row for each signature of the SavedModel at `path`, served as `name`."""
     from tensorflow_serving.apis import prediction_log_pb2
 
     (path / WARMUP).parent.mkdir()

@@ -1,5 +1,6 @@
 """SavedModels run where only TensorFlow is, without XLA, and give what Python gives."""
 
+import importlib.util
 import io
 import json
 
@@ -175,11 +176,14 @@ def test_weights_of_half_the_size(dtype, tmp_path):
     np.testing.assert_allclose(served, model.log_prob(x), rtol=1e-5, atol=1e-5)  # rounded, and nothing else
 
 
-def test_weights_that_do_not_fit_are_refused(tmp_path):
+def test_what_can_not_be_written_is_refused(tmp_path, monkeypatch):
     model = cases.new_flow("realnvp")
     model.trainable_weights[0].assign_add(tf.fill(model.trainable_weights[0].shape, 1e5))
     with pytest.raises(ValueError, match=r"must hold every weight, got float16, in which .* is infinite"):
         model.export(tmp_path / "1", weights_dtype="float16")
+    with monkeypatch.context() as patch, pytest.raises(ValueError, match=r"need tensorflow-serving-api"):
+        patch.setattr(importlib.util, "find_spec", lambda name: None)
+        export(model, tmp_path / "1", name="realnvp")
     with pytest.raises(ValueError, match="must be one of float32, bfloat16, float16, got 'int8'"):
         model.export(tmp_path / "1", weights_dtype="int8")
     assert not list(tmp_path.iterdir())
