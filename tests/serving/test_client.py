@@ -150,10 +150,10 @@ def test_bad_input_is_refused_saying_what_was_expected(name, way, addresses):
 
 
 def test_another_dtype_or_too_much_is_refused(addresses):
-    with Client(addresses[1], VECTORS, retries=0) as served:
-        for x, expected in ((np.zeros((1, 2)), "float"), (np.zeros((2**23 + 1, 2), "float32"), "larger")):
-            with pytest.raises(ServingError, match=expected):
-                served._transport.predict("log_prob", {"x": x}, {})
+    many, doubles = np.zeros((2**20 + 1, 4, 4, 1), np.uint8), np.zeros((1, 2))
+    for model, x, expected in ((VECTORS, doubles, "float"), (IMAGES, many, "at most 1048576 rows .* got 1048577")):
+        with Client(addresses[1], model, retries=0) as served, pytest.raises(BadRequest, match=expected):
+            served._transport.predict("log_prob", {"x": x}, {})
     url = f"{addresses[0]}/v1/models/{IMAGES}:predict"
     zeros = np.zeros((1, 4, 4, 1), int).tolist()
     for body in (
