@@ -38,10 +38,10 @@ MODELS = {  # name: (family, configuration, whether to begin after dequantizatio
     "iaf": ("iaf", VECTOR, False),
     "nsf-ar": ("nsf-ar", VECTOR | {"depth": 2}, False),
     "nsf-coupling": ("nsf-coupling", VECTOR, False),
-    "glow 8x8x3, 8 bits": ("glow", IMAGE | {"bits": 8}, False),
-    "glow 8x8x3, after dequantization": ("glow", IMAGE | {"bits": 8}, True),
-    "realnvp 8x8x3, after dequantization": ("realnvp", IMAGE | {"bits": 8, "blocks": 1}, True),
-    "nsf-coupling 8x8x3, after dequantization": ("nsf-coupling", IMAGE | {"bits": 8}, True),
+    "glow 8x8x3 of 8 bits": ("glow", IMAGE | {"bits": 8}, False),
+    "glow 8x8x3 after dequantization": ("glow", IMAGE | {"bits": 8}, True),
+    "realnvp 8x8x3 after dequantization": ("realnvp", IMAGE | {"bits": 8, "blocks": 1}, True),
+    "nsf-coupling 8x8x3 after dequantization": ("nsf-coupling", IMAGE | {"bits": 8}, True),
 }
 NAMES = flags.DEFINE_list("models", list(MODELS), "Rows of the table.")
 MEASURED = flags.DEFINE_string("measured", None, "JSON lines that an earlier run printed, instead of a new one.")

@@ -125,6 +125,7 @@ class Handler(BaseHTTPRequestHandler):
     """REST."""
 
     protocol_version = "HTTP/1.1"
+    wbufsize = -1  # headers and body in one packet; else TCP holds the second back for 40 ms
     models = None
 
     def do_GET(self):
