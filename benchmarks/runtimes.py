@@ -135,7 +135,7 @@ def error(found, wanted):
 
 def reason(text):
     """Why something does not convert: the operations that a runtime lacks, or how the message begins."""
-    missing = re.findall(r"'tf\.(\w+)' op is neither|In Node, \(\"\w*\", (\w+)|Op \((\w+)\) \[", text)
+    missing = re.findall(r"'tf\.(\w+)' op is neither|In Node, \(\"([A-Za-z0-9]+)|Op \((\w+)\) \[", text)
     named = dict.fromkeys(f"`{name}`" for names in missing for name in names if name)
     return ", ".join(named) or " ".join(text.split())[:80].replace("|", "/")
 
