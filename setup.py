@@ -68,7 +68,7 @@ setup(
     extras_require={
         "hub": ["fsspec>=2025.3"],  # gs://, s3:// and hf:// need gcsfs, s3fs and huggingface_hub besides
         "tables": ["pyarrow>=17"],  # Parquet; tensorflow-datasets 4.9.10 brings it, later ones may not
-        "bench": ["flowjax>=19,<20", "optax>=0.2,<0.3", "zuko>=1.6,<2"],
+        "bench": ["flowjax>=19,<20", "optax>=0.2,<0.3", "torchdiffeq>=0.2.5,<0.3", "zuko>=1.6,<2"],
         "docs": ["mkdocs>=1.6,<2", "mkdocs-material>=9.7,<10"],
         "test": [
             "hypothesis>=6.150,<7",

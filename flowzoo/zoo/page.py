@@ -117,7 +117,7 @@ def _recipe(preset: Preset) -> str:
     start = (preset.provenance or {}).get("init_from")
     start = "" if start is None else f" --init_from={'FILE' if ', sha256' in start else start}"
     name = preset.dataset["name"]
-    fetch = "" if specs.spec(name).drawn else f"python tools/fetch_data.py --dataset={name}\n"
+    fetch = "" if specs.spec(name).ready else f"python tools/fetch_data.py --dataset={name}\n"
     return (f"{fetch}python tools/train.py --preset={preset.name} --workdir=runs/{preset.name}{start}") + (
         "" if preset.recipe_only else f"\nflowzoo verify {preset.name}"
     )
