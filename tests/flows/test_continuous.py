@@ -122,7 +122,7 @@ def test_both_gradients_train_alike():
         np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-4)
 
 
-@pytest.mark.parametrize("name", ["ffjord-augmented", "cnf-classes"])
+@pytest.mark.parametrize("name", ["ffjord-augmented", pytest.param("cnf-classes", marks=pytest.mark.slow)])
 def test_trajectories(name, tmp_path):
     write_trajectories(cases.flow(name), tmp_path / "ways.png", count=5)
     assert (tmp_path / "ways.png").stat().st_size > 5000
