@@ -12,7 +12,9 @@ import tensorflow as tf
 
 from flowzoo import bases, flows, random
 from flowzoo import bijectors as b
-from flowzoo.conditioners import MADE, MLP, Conditioner, GlowConvNet, ResidualConvNet
+from flowzoo.conditioners import MADE, MLP, Conditioner, GlowConvNet, ResidualConvNet, Velocity
+from flowzoo.flows.continuous import ContinuousFlow
+from flowzoo.ode import Solver
 from flowzoo.transform import Transform
 
 VECTOR, IMAGE = (5,), (4, 4, 2)
@@ -99,6 +101,16 @@ def _variational(dtype, conditioner_dtype):
     return b.VariationalDequantization(IMAGE, b.AffineCoupling(squeezed, split, network, dtype=dtype), dtype=dtype)
 
 
+def _continuous(shape, features=0):
+    """A row of a continuous transform, solved almost exactly, since the way is short; tests/ode has other solvers."""
+
+    def build(dtype, _):
+        velocity = Velocity(shape, [4], features, seed=1, dtype=dtype)
+        return b.Continuous(velocity, Solver("rk4", steps=8), time=0.1, dtype=dtype)
+
+    return TransformCase(build, shape, condition_features=features)
+
+
 _mask, _spline = b.FeatureMask([1, 0, 0, 1, 0]), b.RationalQuadratic(5, 2.0)
 TRANSFORMS = {
     "affine-mask": _coupling(b.AffineCoupling, VECTOR, _mask, MLP),
@@ -150,6 +162,9 @@ TRANSFORMS = {
     "identity": _plain(b.Identity),
     "dequantize": _plain(b.UniformDequantization, shape=IMAGE, draw="integers"),
     "dequantize-variational": TransformCase(_variational, IMAGE, "integers"),
+    "augment": _plain(b.Augment, 2),
+    "continuous": _continuous((3,), features=2),
+    "continuous-image": _continuous((2, 2, 1)),
     "from-tfp": TransformCase(_from_tfp, draw="positive"),
 }
 
@@ -188,6 +203,7 @@ BASES = {
 
 _small = {"depth": 2, "hidden": 5, "blocks": 1, "seed": 5}
 _tiny = {"levels": 2, "depth": 1, "hidden": 4, "seed": 5}
+_close = {"method": "rk4", "steps": 8, "time": 0.1, "seed": 5}  # a short way, so its steps are almost exact
 FLOWS = {  # name: (family, flat configuration)
     "planar": ("planar", {"depth": 3, "seed": 5}),
     "planar-classes": ("planar", {"depth": 2, "hidden": 8, "classes": 3, "seed": 5}),
@@ -236,6 +252,13 @@ FLOWS = {  # name: (family, flat configuration)
         {"event_shape": (2,), "depth": 2, "hidden": 5, "bins": 4, "whiten": True, "condition_features": 3, "seed": 5},
     ),
     "nsf-coupling-image": ("nsf-coupling", {"event_shape": (4, 4, 1), "bits": 8, "bins": 4, **_tiny}),
+    "cnf-classes": ("cnf", {"hidden": 6, "blocks": 1, "classes": 3, **_close}),
+    "ffjord": ("ffjord", {"hidden": 6, "blocks": 1, "kinetic": 0.01, "jacobian": 0.01, **_close}),
+    "ffjord-augmented": ("ffjord", {"hidden": 6, "blocks": 1, "augment": 1, **_close}),
+    "ffjord-image": (
+        "ffjord",
+        {"event_shape": (4, 4, 1), "bits": 8, "multiscale": True, "hidden": 4, "blocks": 1, "levels": 2, **_close},
+    ),
     "glow-additive": ("glow", {"event_shape": (4, 4, 2), "bits": 5, "coupling": "additive", **_tiny}),
 }
 
@@ -266,6 +289,7 @@ def new_flow(name, **changes):
     return flow
 
 
+SOLVED = [family for family, kind in flows.FAMILIES.items() if issubclass(kind, ContinuousFlow)]  # to a tolerance
 transform = functools.cache(new_transform)  # shared by tests that leave the weights alone
 base = functools.cache(new_base)
 flow = functools.cache(new_flow)

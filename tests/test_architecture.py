@@ -8,6 +8,7 @@ import pytest
 ROOT = Path(__file__).parents[1] / "flowzoo"
 LEVELS = [  # each may import what stands before it, and itself
     {"transform", "checks", "random", "errors", "files", "layout", "progress"},
+    {"ode"},
     {"bijectors", "conditioners", "bases"},
     {"flows"},
     {"data", "training", "zoo", "serving", "interop"},

@@ -32,7 +32,7 @@ def main(_):
         import tensorflow_datasets as tfds
 
         tfds.disable_progress_bar()
-    print(f"{name}: from {facts.source if _SOURCE.value == 'packages' or facts.drawn else 'TFDS'}", flush=True)
+    print(f"{name}: from {facts.source if _SOURCE.value == 'packages' or facts.ready else 'TFDS'}", flush=True)
     try:
         if _WRITE_FIXTURE.value:
             print(f"{name}: wrote {prepare.write_fixture(name)}")

@@ -1,8 +1,10 @@
 """Transforms between data and latent."""
 
 from flowzoo.bijectors.actnorm import ActNorm, ElementwiseAffine
+from flowzoo.bijectors.augment import Augment
 from flowzoo.bijectors.autoregressive import Autoregressive
 from flowzoo.bijectors.chain import Chain, Identity, Invert
+from flowzoo.bijectors.continuous import Continuous
 from flowzoo.bijectors.coupling import AdditiveCoupling, AffineCoupling, Coupling
 from flowzoo.bijectors.dequantize import UniformDequantization, VariationalDequantization
 from flowzoo.bijectors.elementwise import Logit, Scale
@@ -23,11 +25,13 @@ __all__ = [
     "Affine",
     "AffineCoupling",
     "AllFree",
+    "Augment",
     "Autoregressive",
     "CayleyOrthogonal",
     "Chain",
     "ChannelSplit",
     "CheckerboardSplit",
+    "Continuous",
     "Coupling",
     "ElementwiseAffine",
     "FeatureMask",

@@ -140,9 +140,11 @@ def data_sets() -> Iterator[tuple[bool, str]]:
     from flowzoo.data import arrays, specs
 
     for name in specs.names():
-        folder = arrays.place(name)
+        facts, folder = specs.spec(name), arrays.place(name)
         absent = f"not prepared: python tools/fetch_data.py --dataset={name}"
-        state = "drawn" if specs.spec(name).drawn else str(folder) if arrays.prepared(folder) else absent
+        state = "drawn" if facts.drawn else "packaged" if facts.packaged else absent
+        if not facts.ready and arrays.prepared(folder):
+            state = str(folder)
         yield True, f"data set {name}: {state}"
 
 

@@ -11,6 +11,7 @@ EXAMPLES = """
   flowzoo plot planar-rezende-u1
   flowzoo plot runs/mine runs/other --out=curves.png
   flowzoo plot glow-mnist realnvp-mnist --curves
+  flowzoo plot ffjord-moons --trajectories
 """
 TENSORFLOW = False  # curves don't need it
 
@@ -23,6 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     what += "folders of `flowzoo train` and history.csv files: curves, drawn together"
     parser.add_argument("what", nargs="+", metavar="WHAT", help=what)
     parser.add_argument("--curves", action="store_true", help="the published curves of presets instead")
+    parser.add_argument("--trajectories", action="store_true", help="the ways of samples through a continuous flow")
     parser.add_argument("--count", type=positive, metavar="N", help="samples to draw (64 images, 5,000 vectors)")
     add_label(parser)
     parser.add_argument("--temperature", type=float, default=1.0, metavar="T", help="scale of the latent noise (1.0)")
@@ -48,9 +50,13 @@ def _flow(args: argparse.Namespace) -> int:
     if not args.debug:
         import_tensorflow()
     import flowzoo
-    from flowzoo.zoo.plots import usual_count, write_plot
+    from flowzoo.zoo.plots import usual_count, write_plot, write_trajectories
 
     flow, out = flowzoo.load(args.what[0]), args.out or f"{preset.name}.png"
+    if args.trajectories:
+        write_trajectories(flow, out, count=args.count or 200, label=args.label, seed=args.seed)
+        print(f"ways of samples of {preset.name}, seed {args.seed}: {out}")
+        return 0
     count = args.count or usual_count(flow)
     how = {"count": count, "label": args.label, "temperature": args.temperature, "seed": args.seed}
     write_plot(flow, out, target=flowzoo.data.density(preset.dataset["name"]), **how)

@@ -4,5 +4,6 @@ from flowzoo.conditioners.base import Conditioner
 from flowzoo.conditioners.convnet import GlowConvNet, ImageConditioner, ResidualConvNet
 from flowzoo.conditioners.masked import MADE
 from flowzoo.conditioners.mlp import MLP
+from flowzoo.conditioners.velocity import Velocity
 
-__all__ = ["MADE", "MLP", "Conditioner", "GlowConvNet", "ImageConditioner", "ResidualConvNet"]
+__all__ = ["MADE", "MLP", "Conditioner", "GlowConvNet", "ImageConditioner", "ResidualConvNet", "Velocity"]

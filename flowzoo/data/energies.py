@@ -1,6 +1,7 @@
 """Two-dimensional targets with known density: p(x) = exp(-U(x)) / Z on the box [-4, 4]^2.
 
-U2, U3 and U4 have ridges that never end, so only the box makes them densities; of U1 it cuts off nothing to speak of.
+U2, U3 and U4 have ridges that never end, so only the box makes them densities; of U1 and the moons it cuts off nothing
+to speak of, and the checkerboard fills it.
 
 Reference: Rezende & Mohamed 2015, Variational inference with normalizing flows, arXiv:1505.05770, table 1.
 """
@@ -15,6 +16,7 @@ import numpy as np
 SIDE = 4.0  # the box is [-SIDE, SIDE]^2
 NODES = 1000  # of the midpoint rule, on each axis
 CHUNK = 2**16  # points proposed at once
+ARC_NODES = 64  # of the integral along a moon
 
 Energy = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
@@ -39,6 +41,27 @@ def u4(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """The wave, and another one that leaves it at a = 1 for good."""
     away = 3.0 / (1.0 + np.exp((1.0 - a) / 0.3))
     return -np.logaddexp(_bell((b - _wave(a)) / 0.4), _bell((b - _wave(a) + away) / 0.35))
+
+
+def checkerboard(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """The black ones of 4 x 4 squares, all alike; the square at the lower left is black."""
+    black = (np.floor(a / 2.0) + np.floor(b / 2.0)) % 2.0 == 0.0
+    return np.where(black, 0.0, np.inf)
+
+
+def moons(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Two half circles of radius 2, hooked into each other, with normal noise of 0.2: scikit-learn's, twice as large.
+
+    exp(-U) is their density itself, the mean over both of the integral over the angle, by Gauss-Legendre quadrature.
+    """
+    nodes, weights = np.polynomial.legendre.leggauss(ARC_NODES)
+    total = np.zeros(np.broadcast_shapes(a.shape, b.shape))
+    for angle, weight in zip(0.5 * np.pi * (nodes + 1.0), 0.5 * weights, strict=True):
+        for side in (1.0, -1.0):  # the second is the first one turned by half a circle
+            place = side * (2.0 * np.cos(angle) - 1.0), side * (2.0 * np.sin(angle) - 0.5)
+            total += 0.5 * weight * np.exp(_bell((a - place[0]) / 0.2)) * np.exp(_bell((b - place[1]) / 0.2))
+    with np.errstate(divide="ignore"):
+        return -np.log(total / (2.0 * np.pi * 0.2**2))
 
 
 @dataclass(frozen=True)
@@ -81,6 +104,8 @@ DENSITIES = {
     "rezende_u2": Density(u2, ceiling=1.0),
     "rezende_u3": Density(u3, ceiling=2.0),
     "rezende_u4": Density(u4, ceiling=2.0),
+    "checkerboard": Density(checkerboard, ceiling=1.0),
+    "moons": Density(moons, ceiling=0.2),
 }
 
 

@@ -48,7 +48,7 @@ def prepare(
             official ones of `celeb_a`.
 
     Returns:
-        The folder of the prepared data set; None for one that is drawn in memory.
+        The folder of the prepared data set; None for one that is `ready`.
 
     Raises:
         FetchError: if the files can't be had, differ from the official ones, or can't be written.
@@ -58,9 +58,11 @@ def prepare(
         raise ValueError(f"`source` must be 'packages' or 'official', got {source!r}. Pass one of these.")
     facts = spec(name)
     if source_dir is not None and not facts.files and name != "celeb_a":
-        origin = "is drawn in memory" if facts.drawn else "comes from packages"
+        origin = (
+            "is drawn in memory" if facts.drawn else "lies in the package" if facts.packaged else "comes from packages"
+        )
         raise ValueError(f"`source_dir` must be None for {name!r}, got {str(source_dir)!r}: it {origin}.")
-    if facts.drawn:
+    if facts.ready:
         return None
     if source_dir is not None and not Path(source_dir).is_dir():
         raise FetchError(f"Expected a folder with the files of {name!r}, there is none at {source_dir}.")

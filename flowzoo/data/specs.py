@@ -23,7 +23,7 @@ class DatasetSpec:
 
     Attributes:
         name: flowzoo's name of the data set.
-        tfds_name: name and version of the TFDS builder, such as "mnist:3.0.1"; "" for a data set that is `drawn`.
+        tfds_name: name and version of the TFDS builder, such as "mnist:3.0.1"; "" for one that is drawn or packaged.
         event_shape: (height, width, channels) of an image, (features,) of a vector.
         classes: number of label classes, labels are 0 ... classes - 1; 0 for a data set without labels.
         splits: flowzoo split -> TFDS split string.
@@ -40,6 +40,7 @@ class DatasetSpec:
         files: what a folder given as --source_dir must hold; () for a data set that packages or TFDS have.
         folder: the name of that folder in ../shared/data beside the checkout, where it is looked for by default.
         use: what a model of it is for, and what it is not for, for cards.
+        packaged: all of it lies in the package.
     """
 
     name: str
@@ -60,6 +61,7 @@ class DatasetSpec:
     files: tuple[str, ...] = ()
     folder: str = ""
     use: str = ""
+    packaged: bool = False
 
     @property
     def dtype(self) -> str:
@@ -69,6 +71,11 @@ class DatasetSpec:
     @property
     def drawn(self) -> bool:
         """Whether examples are drawn in memory from a known density (`flowzoo.data.density`): there are no files."""
+        return not self.tfds_name and not self.packaged
+
+    @property
+    def ready(self) -> bool:
+        """Whether there is nothing to prepare: drawn, or packaged."""
         return not self.tfds_name
 
     @property
@@ -103,9 +110,9 @@ def _faces(splits: dict[str, str], sizes: dict[str, int], **facts) -> DatasetSpe
     )
 
 
-def _target(number: int) -> DatasetSpec:
+def _target(name: str, citation: str, source: str) -> DatasetSpec:
     return DatasetSpec(
-        name=f"rezende_u{number}",
+        name=name,
         tfds_name="",
         event_shape=(2,),
         classes=0,
@@ -114,8 +121,8 @@ def _target(number: int) -> DatasetSpec:
         split_rule="three streams of random numbers: PCG64, seeded by the bytes of the name and 0, 1, 2",
         flip_ok=False,
         licence="none needed: drawn from a formula",
-        citation="Rezende, Mohamed: Variational inference with normalizing flows. 2015. arXiv:1505.05770.",
-        source=f"exp(-U{number}) of the paper's table 1 on the box [-4, 4]^2, drawn in memory by rejection",
+        citation=citation,
+        source=f"{source}, drawn in memory by rejection",
         shipped=0,
         bits=0,
         use="Teaching, plots and tests: the true density is known, so that every number can be checked against it. "
@@ -220,7 +227,41 @@ _SPECS = {
             "less their mean, such as for denoising; not for commerce, by the licence of the data. It knows no more of "
             "a photograph than one patch.",
         ),
-        *(_target(number) for number in (1, 2, 3, 4)),
+        DatasetSpec(
+            name="digits",
+            tfds_name="",
+            event_shape=(8, 8, 1),
+            classes=10,
+            splits=MappingProxyType({"train": "0,1,2,3,4,5,6,7", "validation": "8", "test": "9"}),
+            sizes=MappingProxyType({"train": 1_439, "validation": 179, "test": 179}),
+            split_rule="by the last digit of the row in scikit-learn's file: 9 test, 8 validation, the rest train",
+            flip_ok=False,
+            licence="BSD-3-Clause, as part of scikit-learn",
+            citation="Alpaydin, Kaynak: Optical recognition of handwritten digits. 1998.",
+            source="scikit-learn 1.7.2, load_digits: 1,797 images of 17 levels, 0 ... 16; all in the package",
+            shipped=0,
+            bits=5,
+            packaged=True,
+            use="Teaching and tests: so small that it needs no download and trains in minutes.",
+        ),
+        *(
+            _target(
+                f"rezende_u{number}",
+                citation="Rezende, Mohamed: Variational inference with normalizing flows. 2015. arXiv:1505.05770.",
+                source=f"exp(-U{number}) of the paper's table 1 on the box [-4, 4]^2",
+            )
+            for number in (1, 2, 3, 4)
+        ),
+        _target(
+            "checkerboard",
+            citation="Grathwohl et al.: FFJORD. 2019. arXiv:1810.01367, figure 2.",
+            source="a uniform density on the 8 black ones of 4 x 4 squares of the box [-4, 4]^2",
+        ),
+        _target(
+            "moons",
+            citation="Pedregosa et al.: Scikit-learn: machine learning in Python. 2011.",
+            source="two half circles of radius 2 with normal noise of 0.2 (make_moons with noise 0.1, twice as large)",
+        ),
     )
 }
 

@@ -4,6 +4,8 @@ import inspect
 
 from flowzoo.errors import nearest
 from flowzoo.flows.base import Flow
+from flowzoo.flows.cnf import CNF
+from flowzoo.flows.ffjord import FFJORD
 from flowzoo.flows.glow import Glow
 from flowzoo.flows.iaf import IAF
 from flowzoo.flows.maf import MAF
@@ -16,6 +18,8 @@ from flowzoo.flows.radial import RadialFlow
 from flowzoo.flows.realnvp import RealNVP
 
 FAMILIES = {
+    "cnf": CNF,
+    "ffjord": FFJORD,
     "glow": Glow,
     "iaf": IAF,
     "maf": MAF,

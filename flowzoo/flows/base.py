@@ -188,11 +188,8 @@ class Flow(Computations):
 
     def call(self, x, condition=None, training: bool | None = None) -> tf.Tensor:
         """log p(x); under `fit` with noise that is new at each step."""
-        word = self._word(self.noise_seed if training else 0)
-        if training and getattr(self, "optimizer", None) is not None:
-            word += tf.cast(self.optimizer.iterations + 1, tf.uint32) * tf.constant(0x9E3779B1, tf.uint32)
         function = self._log_prob_xla if self.xla else self._log_prob
-        return function(x, condition, word, 1, self.backprop if training else "store")
+        return function(x, condition, self._step_word(training), 1, self.backprop if training else "store")
 
     def get_config(self) -> dict[str, Any]:
         raise ValueError(
@@ -235,6 +232,12 @@ class Flow(Computations):
     def data_dtype(self) -> str:
         """dtype of native data: uint8 (int32 above 8 bits) or the flow's own."""
         return ("uint8" if self.bits <= 8 else "int32") if self.bits else self.compute_dtype
+
+    def _step_word(self, training):
+        word = self._word(self.noise_seed if training else 0)
+        if training and getattr(self, "optimizer", None) is not None:
+            word += tf.cast(self.optimizer.iterations + 1, tf.uint32) * tf.constant(0x9E3779B1, tf.uint32)
+        return word
 
     def _checked(self, x, condition):
         x = door.check_data(x, self.event_shape, bits=self.bits, dtype=self.compute_dtype)

@@ -64,7 +64,7 @@ class Computations(LikelihoodModel):
 
         def once(draw):
             with backprop.backprop(mode):
-                z, log_det = self.transform.encode(x, condition, seeds if draw is None else random.fold_in(seeds, draw))
+                z, log_det = self._encoded(x, condition, seeds if draw is None else random.fold_in(seeds, draw))
             return self.base.log_prob(z, condition) + log_det
 
         if samples == 1 or not self.transform.stochastic:
@@ -74,7 +74,7 @@ class Computations(LikelihoodModel):
 
     @_without_rows_too
     def _encode(self, x, condition, word):
-        return self.transform.encode(x, self._ready(condition), self._seeds(x, word))
+        return self._encoded(x, self._ready(condition), self._seeds(x, word))
 
     @_without_rows_too
     def _decode(self, z, condition):
@@ -83,7 +83,7 @@ class Computations(LikelihoodModel):
     @_without_rows_too
     def _sample(self, seeds, temperature, condition):
         condition = self._ready(condition)
-        return self.transform.decode(self.base.sample(seeds, temperature, condition), condition)[0]
+        return self._drawn(self.base.sample(seeds, temperature, condition), condition)
 
     @_without_rows_too
     def _reconstruction(self, x, condition, word):
@@ -104,6 +104,12 @@ class Computations(LikelihoodModel):
     _sample_graph = tf.function(_sample, reduce_retracing=True, autograph=False)
     _reconstruction_graph = tf.function(_reconstruction, reduce_retracing=True, autograph=False)
 
+    def _encoded(self, x, condition, seeds):
+        return self.transform.encode(x, condition, seeds)
+
+    def _drawn(self, z, condition):
+        return self.transform.decode(z, condition)[0]
+
     def _ready(self, condition):
         if condition is None or not self.classes:
             return condition
@@ -117,7 +123,10 @@ class Computations(LikelihoodModel):
         return tf.constant(check_count(seed, "seed", 0) & 0xFFFFFFFF, tf.uint32)
 
     def _seeds(self, x, word):
-        return random.fold_in(random.hash_rows(x), word) if self.transform.stochastic else None
+        return self._row_streams(x, word) if self.transform.stochastic else None
+
+    def _row_streams(self, x, word):
+        return random.fold_in(random.hash_rows(x), word)
 
 
 def _flat(transform):

@@ -185,6 +185,7 @@ class Validate(keras.callbacks.Callback):
         which = min(values, key=lambda name: values[name] if math.isfinite(values[name]) else math.inf)
         row = {"step": progress.step, "seconds": round(progress.seconds, 1), "loss": float(logs["loss"])}
         row |= {metric: float(logs["bits_per_dim"])} if metric in logs else {}
+        row |= {"evaluations": float(logs["evaluations"])} if "evaluations" in logs else {}  # of continuous flows
         row |= {"learning_rate": self._learning_rate(), f"validation_{metric}": values["raw"]}
         row |= {f"validation_{metric}_ema": values["ema"]} if "ema" in values else {}
         progress.rows.append(row)

@@ -32,11 +32,15 @@ _VECTORS = {
     "{hidden} units.",
     "nsf-ar": "Autoregressive neural spline flow: {depth} layers of rational-quadratic splines, masked networks of "
     "{hidden} units. Densities take one pass, samples one step per feature.",
+    "cnf": "Continuous normalizing flow: {depth} neural ODEs after an ActNorm each, solved by {method}, whose networks "
+    "have {blocks} layers of {hidden} units; exact trace.",
+    "ffjord": "FFJORD: {depth} neural ODEs after an ActNorm each, solved by {method}, whose networks have {blocks} "
+    "concat-squash layers of {hidden} units.",
     "planar": "Planar flow: {depth} planar maps in a row, each a bend along one direction.",
     "radial": "Radial flow: {depth} radial maps in a row, each a contraction or expansion about one point.",
 }
 _DEFAULTS = {"coupling": "affine", "levels": "several", "depth": "several", "hidden": "several", "blocks": 2}
-_DEFAULTS |= {"components": 10}
+_DEFAULTS |= {"components": 10, "method": "dopri5"}
 
 
 def architecture(preset: Preset) -> str:
@@ -58,6 +62,13 @@ def _extras(config: Mapping[str, Any]) -> list[str]:
         )
     elif config.get("bits"):
         said.append("Uniform noise dequantizes the integers.")
+    if config.get("kinetic") or config.get("jacobian"):
+        kinetic, jacobian = config.get("kinetic", 0), config.get("jacobian", 0)
+        said.append(f"RNODE's penalties in training: kinetic {kinetic:g}, Jacobian {jacobian:g}.")
+    if config.get("probes") == 0:
+        said.append("The trace is exact in training, too.")
+    if config.get("augment"):
+        said.append(f"{config['augment']} dimensions of noise are added.")
     if config.get("growth"):
         said.append(f"Couplings enlarge at most by exp({config['growth']:g}).")
     if config.get("position"):

@@ -116,7 +116,7 @@ def _training(preset: Preset) -> list[str]:
 
 def _recipe(preset: Preset) -> str:
     name, lines, start = preset.dataset["name"], [], ""
-    if not specs.spec(name).drawn:
+    if not specs.spec(name).ready:
         lines.append(f"python tools/fetch_data.py --dataset={name}")
     if run := preset.provenance:
         what, _, digest = run.get("init_from", "").partition(", sha256 ")

@@ -6,7 +6,10 @@ import os
 from typing import TYPE_CHECKING
 
 import numpy as np
+import tensorflow as tf
 
+from flowzoo import random
+from flowzoo.bijectors import Continuous
 from flowzoo.data.energies import SIDE, Density
 from flowzoo.files import write_figure
 from flowzoo.flows import Flow
@@ -78,6 +81,49 @@ def write_plot(
         raise ValueError(f"a plot needs finite samples, got none among {count}. `flowzoo.diagnose` says where to look.")
     title = f"{count:,} samples" + (f", T = {temperature:g}" if temperature != 1 else "")
     figure = _plane(flow, labels, samples, title, target) if is_plane(flow) else _pairs(samples, title)
+    write_figure(path, figure, DPI)
+
+
+def write_trajectories(
+    flow: Flow, path: str | os.PathLike, *, count: int = 200, label: int | None = None, seed: int = 0
+) -> None:
+    """Draws the ways of samples of a continuous flow of a plane, from data to latent, into a PNG, all or nothing.
+
+    Args:
+        flow: of 2-D vectors; of an augmented one the first two dimensions are drawn.
+        path: the file.
+        count: how many ways.
+        label: the class, for a class-conditional flow; by default all classes in turn.
+        seed: of the samples.
+
+    Raises:
+        ValueError: the flow is not continuous, or not of a plane.
+    """
+    parts = flow._parts
+    if not is_plane(flow) or not any(isinstance(part, Continuous) for part in parts):
+        raise ValueError("trajectories need a continuous flow (`cnf`, `ffjord`) of 2-D vectors, got another flow.")
+    labels = range(flow.classes) if label is None else [label]
+    condition = np.resize(np.array(labels, np.int32), count) if labels else None
+    y, seeds = flow.sample(count, condition, seed=seed), random.row_seeds(seed, count)
+    condition, ways = flow._ready(condition), [y.numpy()[None]]
+    for part in parts:
+        if isinstance(part, Continuous):
+            way = tf.function(part.path)(y, condition).numpy()
+            y = way[-1]
+        else:
+            y = part.encode(y, condition, seeds)[0]
+            way = y.numpy()[None]
+        ways.append(way[..., :2])
+    ways = np.concatenate(ways)
+
+    figure = _figure(4.5, 4.5)
+    axes = figure.subplots()
+    axes.plot(ways[..., 0], ways[..., 1], color="0.6", linewidth=0.5)
+    for place, name, color in ((ways[0], "data", "C0"), (ways[-1], "latent", "C3")):
+        axes.plot(*place.T, ".", color=color, markersize=3, label=name)
+    axes.legend(fontsize=8)
+    axes.set_title(f"{count} ways from data to latent", fontsize=10)
+    axes.set_aspect("equal")
     write_figure(path, figure, DPI)
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from flowzoo import data
-from flowzoo.data import fixtures, prepare
+from flowzoo.data import arrays, fixtures, prepare
 
 FIRST_LABELS = {"mnist": [7, 2, 1, 0, 4], "fashion_mnist": [9, 2, 1, 1, 6], "cifar10": [3, 8, 8, 0, 6]}
 
@@ -39,3 +39,15 @@ def test_no_pictures_of_people_are_shipped(name):
     with pytest.raises(ValueError, match="may not be shipped"):
         prepare.write_fixture(name)
     assert not list(Path(fixtures.__file__).parent.glob("celeb*"))
+
+
+def test_digits_are_whole_in_the_package_in_fixed_splits(tmp_path):
+    x, labels = {}, {}
+    for split, size in data.spec("digits").sizes.items():
+        x[split], labels[split] = arrays.read("digits", split)
+        assert x[split].shape == (size, 8, 8, 1) and x[split].dtype == np.uint8 and labels[split].shape == (size,)
+        assert x[split].min() == 0 and x[split].max() == 16 and set(labels[split]) == set(range(10))
+    assert sum(map(len, x.values())) == 1797 and labels["train"][:5].tolist() == [0, 1, 2, 3, 4]
+    batch = next(data.load("digits", "test", batch_size=4, bits=5, data_dir=tmp_path).as_numpy_iterator())
+    np.testing.assert_array_equal(batch, x["test"][:4])
+    assert prepare.prepare("digits", tmp_path) is None

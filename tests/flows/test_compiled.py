@@ -16,6 +16,7 @@ FAMILIES = {family: name for name, (family, _) in reversed(cases.FLOWS.items())}
 TWINS = (
     *("planar-classes", "radial-condition", "realnvp-condition", "glow-condition", "glow-classes", "glow-additive"),
     *("glow-vector", "maf-classes", "maf-image", "nice-image"),
+    *("cnf-classes", "ffjord-augmented", "ffjord-image"),
 )
 ROWS = [pytest.param(name, marks=[pytest.mark.slow] * (name in TWINS)) for name in cases.FLOWS]
 

@@ -13,6 +13,8 @@ from tests import cases
 _images = {"event_shape": (4, 4, 1), "bits": 8, "levels": 1}
 CONFIGS = {name: (name, {"event_shape": (2,)}) for name in flows.FAMILIES}
 CONFIGS["glow"][1]["bits"] = 0
+for _family in cases.SOLVED:
+    CONFIGS[_family][1].update(method="rk4", steps=2, time=0.1)  # quick
 CONFIGS |= {f"{family}-image": (family, _images) for family in ("glow", "nsf-coupling", "realnvp")}  # other networks
 
 

@@ -9,7 +9,7 @@ import pytest
 from flowzoo import flows
 from tests import cases
 
-CONFIGS = {family: {"event_shape": (4,), "depth": 100} for family in flows.FAMILIES}
+CONFIGS = {family: {"event_shape": (4,), "depth": 100} for family in flows.FAMILIES if family not in cases.SOLVED}
 for family, config in CONFIGS.items():
     config |= {} if family in ("planar", "radial") else {"hidden": 8}
     config |= {"blocks": 1} if family in ("iaf", "maf", "maf-mog", "nice", "nsf-ar", "realnvp") else {}

@@ -1,0 +1,44 @@
+"""Augmentation: more dimensions, filled with noise, in which a continuous flow can pass itself by."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import tensorflow as tf
+
+from flowzoo import random
+from flowzoo.checks import check_count
+from flowzoo.transform import Transform, sum_event
+
+
+class Augment(Transform):
+    """z = (x, u) with u ~ N(0, 1), so log p(x) >= E[log p(z) - log q(u)].
+
+    Args:
+      event_shape: (features,).
+      extra: entries of u.
+
+    References: Dupont et al. 2019, Augmented neural ODEs, arXiv:1904.01681; Huang et al. 2020, Augmented normalizing
+    flows, arXiv:2002.07101 (as a density).
+    """
+
+    kind = "lower_bound"
+    stochastic = True
+
+    def __init__(self, event_shape: Sequence[int], extra: int, *, dtype: str = "float32", name: str | None = None):
+        (features,), self.extra = event_shape, check_count(extra, "extra")
+        super().__init__(event_shape, (features + self.extra,), dtype=dtype, name=name)
+
+    def _encode(self, x, condition, seed):
+        u = tf.cast(random.normal(seed, (self.extra,)), x.dtype)
+        return tf.concat([x, u], axis=1), _entropy(u)
+
+    def _decode(self, z, condition, seed=None):
+        x, u = tf.split(z, [self.event_shape[0], self.extra], axis=1)
+        return x, -_entropy(u)
+
+
+def _entropy(u):
+    """-log q(u)."""
+    return sum_event(0.5 * tf.square(u) + 0.5 * math.log(2.0 * math.pi))

@@ -1,0 +1,130 @@
+"""Networks f(t, y) for dy/dt = f(t, y), which give their derivatives in some directions along with the value."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import keras
+import tensorflow as tf
+
+from flowzoo.conditioners.base import Conditioner, _nan_where_not_finite, seed_source
+from flowzoo.conditioners.condition import join
+
+ACTIVATIONS: dict[str, Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]] = {  # value and slope
+    "tanh": lambda h: (tf.tanh(h), 1.0 - tf.square(tf.tanh(h))),
+    "softplus": lambda h: (tf.math.softplus(h), tf.sigmoid(h)),
+    "swish": lambda h: (h * tf.sigmoid(h), tf.sigmoid(h) * (1.0 + h * (1.0 - tf.sigmoid(h)))),
+}
+
+
+class Velocity(Conditioner):
+    """Concat-squash layers, (W h + b) * sigmoid(u t + v) + w t, with an activation between them; the last starts at 0.
+
+    A condition is joined to y. Derivatives go forwards with the value: one product with W for all of them.
+
+    Args:
+      event_shape: of y, (features,) or (height, width, channels).
+      hidden: widths of the hidden layers.
+      condition_features: size of the condition, as of a `Conditioner`.
+      activation: a key of `ACTIVATIONS`; all are smooth, as solvers need it.
+      seed: of the initial weights.
+      dtype: float32 or float64: in a narrower type rounding would look like an error to a solver that adapts its steps.
+
+    Raises:
+      ValueError: another dtype, no hidden layer, or an unknown activation.
+
+    Reference: Grathwohl et al. 2019, FFJORD, arXiv:1810.01367.
+    """
+
+    def __init__(
+        self,
+        event_shape: Sequence[int],
+        hidden: Sequence[int] = (64, 64),
+        condition_features: int = 0,
+        *,
+        activation: str = "tanh",
+        seed: int = 0,
+        dtype: str = "float32",
+        name: str | None = None,
+    ):
+        super().__init__(event_shape, event_shape, condition_features, dtype=dtype, name=name)
+        if self.compute_dtype not in ("float32", "float64"):
+            raise ValueError(f"`dtype` of a Velocity must be float32 or float64, got {dtype!r}.")
+        if activation not in ACTIVATIONS:
+            raise ValueError(f"`activation` must be one of {sorted(ACTIVATIONS)}, got {activation!r}.")
+        if not hidden:
+            raise ValueError("`hidden` must name at least one layer, got none.")
+        self.activation, new_seed, width = activation, seed_source(seed), self.joined_shape[-1]
+        self.layers = []
+        for units in (*hidden, None):
+            start = keras.initializers.GlorotUniform(new_seed()) if units else "zeros"
+            units = units or self.output_event_shape[-1]
+            layer = ConcatSquash(units, len(event_shape) == 3, start, new_seed(), dtype=self.dtype_policy)
+            self.layers.append(self._made(layer, (*self.joined_shape[:-1], width)))
+            width = units
+
+    def call(self, t: tf.Tensor, y: tf.Tensor, condition: tf.Tensor | None = None) -> tf.Tensor:
+        """f(t, y): (batch,), (batch, *event_shape) -> (batch, *event_shape)."""
+        return self._run(t, y[None], condition)[0]
+
+    def along(
+        self, t: tf.Tensor, y: tf.Tensor, directions: tf.Tensor, condition: tf.Tensor | None = None
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """f and df/dy times each direction: (directions, batch, *event_shape) -> f and one of that shape."""
+        stacked = self._run(t, tf.concat([y[None], directions], axis=0), condition)
+        return stacked[0], stacked[1:]
+
+    def _run(self, t, stacked, condition):
+        """The value, first in its stack, and the directions."""
+        if self.condition_features or condition is not None:
+            value = join(stacked[0], condition, self.condition_features)
+            rest = tf.pad(stacked[1:], [[0, 0]] * (stacked.shape.rank - 1) + [[0, self.condition_features]])
+            stacked = tf.concat([value[None], rest], axis=0)
+        time = tf.reshape(t, [-1] + [1] * (stacked.shape.rank - 2))
+        activate = ACTIVATIONS[self.activation]
+        for layer in self.layers[:-1]:
+            value, rest = layer(stacked, time)
+            value, slope = activate(value)
+            stacked = tf.concat([value[None], rest * slope], axis=0)
+        value, rest = self.layers[-1](stacked, time)
+        value = value if condition is None else _nan_where_not_finite(value, condition)
+        return tf.concat([value[None], rest], axis=0)
+
+
+class ConcatSquash(keras.layers.Layer):
+    """One layer of a `Velocity`, dense or a 3x3 convolution.
+
+    Args:
+      units: or channels.
+      convolves: whether events are images.
+      start: initializer of the kernel.
+      seed: of how the gates depend on time.
+      dtype: Keras dtype policy.
+    """
+
+    def __init__(self, units: int, convolves: bool, start, seed: int, *, dtype="float32", name: str | None = None):
+        super().__init__(dtype=dtype, name=name)
+        self.units, self.convolves, self.start, self.seed = units, convolves, start, seed
+
+    def build(self, input_shape: Sequence[int]) -> None:
+        shape = (input_shape[-1], self.units)
+        self.kernel = self.add_weight(
+            shape=(3, 3, *shape) if self.convolves else shape, initializer=self.start, name="kernel"
+        )
+        gate = keras.initializers.RandomUniform(-1.0, 1.0, seed=self.seed)
+        for name, initializer in (("bias", "zeros"), ("gate", gate), ("gate_bias", "zeros"), ("shift", "zeros")):
+            setattr(self, name, self.add_weight(shape=(self.units,), initializer=initializer, name=name))
+
+    def call(self, stacked: tf.Tensor, time: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """The value, and the directions without what does not depend on y."""
+        bias, gate, gate_bias, shift = (
+            tf.cast(weight, self.compute_dtype) for weight in (self.bias, self.gate, self.gate_bias, self.shift)
+        )
+        linear, squash = self._linear(stacked), tf.sigmoid(time * gate + gate_bias)
+        return (linear[0] + bias) * squash + time * shift, linear[1:] * squash
+
+    def _linear(self, stacked):
+        shape, kernel = tf.shape(stacked), tf.cast(self.kernel, self.compute_dtype)
+        rows = tf.reshape(stacked, [shape[0] * shape[1], *stacked.shape[2:]])
+        rows = tf.nn.conv2d(rows, kernel, 1, "SAME") if self.convolves else tf.matmul(rows, kernel)
+        return tf.reshape(rows, [shape[0], shape[1], *rows.shape[1:]])

@@ -1,0 +1,136 @@
+"""Solutions with gradients: through the steps that were taken, or by the adjoint problem.
+
+References: Chen et al. 2018, Neural ordinary differential equations, arXiv:1806.07366 (adjoint); Onken & Ruthotto 2020,
+Discretize-optimize vs. optimize-discretize for time-series regression and continuous normalizing flows,
+arXiv:2005.13420 (why through the steps).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import tensorflow as tf
+
+from flowzoo.ode.solver import Derivative, Solution, Solver, advance, integrate, require_done
+
+
+def solve(
+    derivative: Derivative,
+    y: tf.Tensor,
+    start: float,
+    end: float,
+    extras: Sequence[tf.Tensor] = (),
+    *,
+    solver: Solver | None = None,
+    controlled: int | None = None,
+) -> Solution:
+    """Solves dy/dt = derivative(t, y, *extras) from `start` to `end`, each row by itself.
+
+    Gradients reach y, the extras and all variables that the derivative reads, but not tensors that it closes over.
+
+    Args:
+      derivative: (t, y, *extras) -> (batch, n), where t is (batch,); computes row by row.
+      y: (batch, n), float32 or float64: the state at `start`.
+      start, end: times, in either order.
+      extras: tensors whose first dimension is the batch.
+      solver: how; `Solver()` if not given.
+      controlled: how many of the first entries of y the error is measured of; all if not given.
+
+    Returns:
+      The solution; its times and steps count from `start`. In a graph rows that failed are NaN.
+
+    Raises:
+      SolverError: called eagerly, and a row that was finite failed.
+
+    >>> import tensorflow as tf
+    >>> round(float(solve(lambda t, y: -y, tf.constant([[1.0]]), 0.0, 2.0).y[0, 0]), 4)  # exp(-2)
+    0.1353
+    """
+    solver = solver or Solver()
+    direction = 1.0 if end >= start else -1.0
+    length = abs(end - start)
+
+    def along(t, y, *extras):
+        return direction * derivative(start + direction * t, y, *extras)
+
+    @tf.custom_gradient
+    def solved(y, *extras):
+        def free(t, y):
+            return along(t, y, *extras)
+
+        keep = solver.gradient == "solver"
+        solution, steps, _ = integrate(free, y, length, solver, controlled=controlled, keep=keep)
+
+        def gradient(dy, *_, variables=()):
+            variables = list(variables)
+            if keep:
+                found = _through_steps(along, steps, extras, variables, dy, solver)
+            else:
+                found = _adjoint(along, solution.y, length, extras, variables, dy, solver, controlled)
+            inputs, weights = found[: 1 + len(extras)], found[1 + len(extras) :]
+            return (inputs, weights) if variables else inputs
+
+        return tuple(solution), gradient
+
+    if length:
+        solution = Solution(*solved(y, *extras))
+    else:
+        zero = tf.zeros_like(y[:, 0])
+        solution = Solution(y, tf.zeros_like(zero, tf.int32), tf.ones_like(zero, tf.int32), zero, zero)
+    if tf.executing_eagerly():
+        require_done(solution, y, start, direction, solver)
+    return solution
+
+
+def _through_steps(along, steps, extras, variables, dy, solver):
+    """The exact gradient of the steps, whose sizes count as given, one step computed again at a time."""
+
+    def turn(i, dy, *sums):
+        t, step, y = steps.time[i], steps.step[i], steps.y[i]
+        with tf.GradientTape() as tape:
+            tape.watch([y, *extras])
+            new = advance(lambda t, y: along(t, y, *extras), solver.tableau, t, step, y)
+        dy, *more = tape.gradient(new, [y, *extras, *variables], dy, tf.UnconnectedGradients.ZERO)
+        return i - 1, dy, *(total + part for total, part in zip(sums, more, strict=True))
+
+    state = (steps.count - 1, dy, *_zeros(extras, variables))
+    return list(tf.while_loop(lambda i, *_: i >= 0, turn, state, maximum_iterations=solver.turns)[1:])
+
+
+def _adjoint(along, y, length, extras, variables, dy, solver, controlled):
+    """a = dL/dy(t) runs backwards with y, a' = -a df/dy; what it sums up on the way are the gradients of the rest."""
+    size = y.shape[1]
+    largest = tf.reduce_max(tf.abs(dy), axis=1, keepdims=True)
+    scale = tf.where(largest > 0.0, largest, tf.ones_like(largest))  # so that the tolerances mean the same to any loss
+
+    def parts(t, state):
+        return length - t, state[:, :size], state[:, size:]
+
+    def backwards(t, state):
+        t, y, a = parts(t, state)
+        with tf.GradientTape() as tape:
+            tape.watch(y)
+            slope = along(t, y, *extras)
+        return tf.concat([-slope, tape.gradient(slope, y, a, tf.UnconnectedGradients.ZERO)], axis=1)
+
+    def visit(sums, times, states, weights):
+        used = [(t, s, w) for t, s, w, b in zip(times, states, weights, solver.tableau.weights, strict=True) if b]
+        for t, state, weight in used:
+            t, y, a = parts(t, state)
+            with tf.GradientTape() as tape:
+                tape.watch(list(extras))
+                slope = along(t, y, *extras)
+            a = a * scale * weight[:, None]
+            more = tape.gradient(slope, [*extras, *variables], a, tf.UnconnectedGradients.ZERO)
+            sums = [total + part for total, part in zip(sums, more, strict=True)]
+        return tuple(sums)
+
+    state = tf.concat([y, dy / scale], axis=1)
+    solution, _, sums = integrate(
+        backwards, state, length, solver, visit=visit, visited=_zeros(extras, variables), controlled=None
+    )
+    return [solution.y[:, size:] * scale, *sums]
+
+
+def _zeros(extras, variables):
+    return [*map(tf.zeros_like, extras), *(tf.zeros(variable.shape, variable.dtype) for variable in variables)]
