@@ -262,6 +262,12 @@ FLOWS = {  # name: (family, flat configuration)
     "glow-additive": ("glow", {"event_shape": (4, 4, 2), "bits": 5, "coupling": "additive", **_tiny}),
 }
 
+# made of what other rows are made of too: tested with -m slow only
+VARIANTS = (
+    *("radial-condition", "glow-condition", "glow-additive", "glow-vector", "nice-image", "maf-classes", "maf-image"),
+    *("cnf-classes", "ffjord-image"),
+)
+
 
 def randomized(layer, scale=0.3, seed=0):
     """The layer with seeded random numbers added to its trainable weights."""

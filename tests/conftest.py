@@ -41,7 +41,13 @@ LONGEST = (  # they start first, so that one worker does not end long after the 
 )
 
 
+@pytest.hookimpl(tryfirst=True)  # before slow tests are deselected
 def pytest_collection_modifyitems(items):
+    from tests import cases  # here, since TensorFlow must find the environment set above
+
+    for item in items:
+        if getattr(item, "callspec", None) and item.callspec.params.get("name") in cases.VARIANTS:
+            item.add_marker(pytest.mark.slow)
     places = {Path(__file__).parent / name: place for place, name in enumerate(LONGEST)}
     items.sort(key=lambda item: places.get(item.path, len(LONGEST)))
 
