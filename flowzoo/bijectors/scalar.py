@@ -98,5 +98,5 @@ class Affine:
         shift, raw = tf.split(raw, 2, axis=-1)
         if self.growth == self.bound:
             return shift, self.bound * tf.tanh(raw * (1.0 / self.bound))
-        limit = tf.where(raw > 0.0, self.growth, self.bound)
+        limit = tf.where(raw > 0.0, tf.constant(self.growth, raw.dtype), tf.constant(self.bound, raw.dtype))
         return shift, limit * tf.tanh(raw / limit)
