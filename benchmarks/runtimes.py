@@ -27,6 +27,7 @@ ROWS, REPEATS, OPSET, WRONG = 16, 20, 17, 1e-2
 VECTOR = {"event_shape": (8,), "depth": 3, "hidden": 32, "seed": 1}
 IMAGE = {"event_shape": (8, 8, 3), "levels": 2, "depth": 2, "hidden": 16, "seed": 1}
 PARAMETRIC = {"event_shape": (8,), "depth": 3, "seed": 1}
+CONTINUOUS = {"event_shape": (8,), "hidden": 32, "seed": 1}
 MODELS = {  # name: (family, configuration, whether to begin after dequantization)
     "planar": ("planar", PARAMETRIC, False),
     "radial": ("radial", PARAMETRIC, False),
@@ -38,6 +39,8 @@ MODELS = {  # name: (family, configuration, whether to begin after dequantizatio
     "iaf": ("iaf", VECTOR, False),
     "nsf-ar": ("nsf-ar", VECTOR | {"depth": 2}, False),
     "nsf-coupling": ("nsf-coupling", VECTOR, False),
+    "cnf": ("cnf", CONTINUOUS, False),
+    "ffjord": ("ffjord", CONTINUOUS, False),
     "glow 8x8x3 of 8 bits": ("glow", IMAGE | {"bits": 8}, False),
     "glow 8x8x3 after dequantization": ("glow", IMAGE | {"bits": 8}, True),
     "realnvp 8x8x3 after dequantization": ("realnvp", IMAGE | {"bits": 8, "blocks": 1}, True),
