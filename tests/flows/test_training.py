@@ -33,11 +33,13 @@ def _data(name, rows=32):
 @pytest.mark.parametrize("name", EVERY)
 def test_fit_lowers_the_loss(name):
     model, (x, condition) = cases.new_flow(name), _data(name)
-    model.adapt(x, condition)
+    if name != "ffjord-augmented":  # adapted to normal data, it is as good as the noise of its bound lets see
+        model.adapt(x, condition)
     dataset = tf.data.Dataset.from_tensor_slices(x if condition is None else (x, condition)).batch(16)
     model.compile(optimizer=keras.optimizers.Adam(0.01))
+    before = model.evaluate(dataset, verbose=0, return_dict=True)["loss"]  # with the same noise before and after
     history = model.fit(dataset, epochs=6, verbose=0).history
-    assert np.isfinite(history["loss"]).all() and history["loss"][-1] < history["loss"][0]
+    assert np.isfinite(history["loss"]).all() and model.evaluate(dataset, verbose=0, return_dict=True)["loss"] < before
     if model.bits:  # bits/dim of continuous data would depend on its unit
         np.testing.assert_allclose(history["bits_per_dim"], np.array(history["loss"]) / np.log(2.0), rtol=1e-4)
 

@@ -119,6 +119,7 @@ def test_a_smoke_run_needs_no_data(published, tmp_path, monkeypatch, caplog):
 @pytest.mark.parametrize(("name", "bits", "wanted"), [("bsds300", 8, r"0 \(continuous\)"), ("mnist", 0, "1 to 8")])
 def test_bits_that_the_data_set_has_not_are_refused(published, name, bits, wanted):
     record = flowzoo.card(published).to_dict() | {"dataset": {"name": name, "bits": bits, "labels": False}}
+    record["metrics"] = record["metrics"] | {"bits_per_dim": record["metrics"]["log_likelihood"]}
     preset = Preset.from_dict(record)
     with pytest.raises(PresetError, match=rf"`dataset\.bits` must be {wanted} for '{name}', got {bits}"):
         Sources(preset, Recipe.from_dict(preset.training))
