@@ -7,36 +7,20 @@ pip install -e ".[bench]".
 """
 
 import json
-import statistics
-import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # works from a checkout, installed or not
 
 import numpy as np
 from absl import app, flags
+from peers import BATCH, CHILD, rate, timed_apart
 
 MODELS = flags.DEFINE_list("models", ["maf", "nsf-ar", "realnvp", "nsf-coupling"], "Models.")
 LIBRARIES = flags.DEFINE_list("libraries", ["flowzoo", "flowjax", "zuko"], "Libraries.")
-BATCH = flags.DEFINE_integer("batch", 512, "Rows per call.", lower_bound=1)
-REPEATS = flags.DEFINE_integer("repeats", 8, "Calls timed, after the first ones.", lower_bound=1)
-CHILD = flags.DEFINE_string("child", None, "Used by this script itself: time one, 'LIBRARY MODEL'.")
 
 FEATURES, DEPTH, HIDDEN, BINS = 43, 5, 128, 8
-
-
-def rate(call):
-    """Rows per second of a call that does not return before its work is done."""
-    call(), call()
-    times = []
-    for _ in range(REPEATS.value):
-        start = time.perf_counter()
-        call()
-        times.append(time.perf_counter() - start)
-    return BATCH.value / statistics.median(times)
 
 
 def time_flowzoo(model, x):
@@ -155,13 +139,10 @@ def main(argv):
     for model in MODELS.value:
         reference = {}
         for library in sorted(LIBRARIES.value, key=lambda name: name != "flowjax"):  # first, as the others refer to it
-            command = [sys.executable, __file__, f"--child={library} {model}"]
-            command += [f"--batch={BATCH.value}", f"--repeats={REPEATS.value}"]
-            ended = subprocess.run(command, capture_output=True, text=True, check=False)
-            if ended.returncode:
-                print(f"{model:14}{library:10}{(ended.stderr.strip().splitlines() or ['?'])[-1]}", flush=True)
+            rates = timed_apart(__file__, library, model)
+            if isinstance(rates, str):
+                print(f"{model:14}{library:10}{rates}", flush=True)
                 continue
-            rates = json.loads(ended.stdout.splitlines()[-1])
             reference = rates if library == "flowjax" else reference
             for what, value in rates.items():
                 other = reference.get(what.split(",")[0])

@@ -8,37 +8,21 @@ random weights of the same size. The peers are an extra: pip install -e ".[bench
 
 import itertools
 import json
-import statistics
-import subprocess
 import sys
-import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # works from a checkout, installed or not
 
 import numpy as np
 from absl import app, flags
+from peers import BATCH, CHILD, rate, timed_apart
 
 LIBRARIES = flags.DEFINE_list("libraries", ["flowzoo", "torchdiffeq", "zuko"], "Libraries.")
 MODELS = flags.DEFINE_list("models", ["2", "63"], "Numbers of features.")
-BATCH = flags.DEFINE_integer("batch", 512, "Rows per call.", lower_bound=1)
-REPEATS = flags.DEFINE_integer("repeats", 8, "Calls timed, after the first ones.", lower_bound=1)
-CHILD = flags.DEFINE_string("child", None, "Used by this script itself: time one, 'LIBRARY FEATURES'.")
 
 WIDTHS = {2: [64, 64, 64], 63: [256, 256]}
 TOLERANCE = 1e-5
 SIZE = 0.05  # of the random numbers added to all weights
-
-
-def rate(call):
-    """Rows per second of a call that does not return before its work is done."""
-    call(), call()
-    times = []
-    for _ in range(REPEATS.value):
-        start = time.perf_counter()
-        call()
-        times.append(time.perf_counter() - start)
-    return BATCH.value / statistics.median(times)
 
 
 def weights(features):
@@ -180,13 +164,11 @@ def main(argv):
     print(f"{'features':10}{'library':14}{'what':26}{'rows/s or count':>16}")
     for features in MODELS.value:
         for library in LIBRARIES.value:
-            command = [sys.executable, __file__, f"--child={library} {features}"]
-            command += [f"--batch={BATCH.value}", f"--repeats={REPEATS.value}"]
-            ended = subprocess.run(command, capture_output=True, text=True, check=False)
-            if ended.returncode:
-                print(f"{features:10}{library:14}{(ended.stderr.strip().splitlines() or ['?'])[-1]}", flush=True)
+            found = timed_apart(__file__, library, features)
+            if isinstance(found, str):
+                print(f"{features:10}{library:14}{found}", flush=True)
                 continue
-            for what, value in json.loads(ended.stdout.splitlines()[-1]).items():
+            for what, value in found.items():
                 print(f"{features:10}{library:14}{what:26}{value:16,.0f}", flush=True)
     return None
 

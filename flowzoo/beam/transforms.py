@@ -211,10 +211,7 @@ class _Model:
         from flowzoo.serving.specs import Spec
 
         self._loaded = tf.saved_model.load(path)
-        self.specs = {
-            name: {key: Spec.of(spec) for key, spec in inputs.items()}
-            for name, (inputs, _) in signature_specs(path).items()
-        }
+        self.specs = {name: Spec.of_each(inputs) for name, (inputs, _) in signature_specs(path).items()}
         self.dims = math.prod(self.specs["log_prob"]["x"].shape[1:])
 
     def compute(self, signature, inputs):

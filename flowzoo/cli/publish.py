@@ -1,15 +1,9 @@
 """`flowzoo publish NAME...`: a training becomes a preset's weights, or presets go to a hub."""
 
-from __future__ import annotations
-
 import argparse
-from typing import TYPE_CHECKING
 
 from flowzoo.cli.common import add_data_dir, positive
 from flowzoo.cli.writing import add_json, print_json
-
-if TYPE_CHECKING:
-    from flowzoo.zoo.index import Revisions
 
 NAME, HELP = "publish", "Publish a training under its preset (--workdir), or presets with weights to a hub (--hub)."
 EXAMPLES = """
@@ -46,11 +40,6 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def revisions_text(revisions: Revisions) -> str:
-    """What a hub has, a line for each preset."""
-    return "\n".join(f"{name}: revisions {', '.join(sorted(has, key=int))}" for name, has in sorted(revisions.items()))
-
-
 def _to_hub(args: argparse.Namespace) -> None:
     if args.force or args.examples:
         raise ValueError("--force and --examples go with --workdir, got --hub. Leave them out.")
@@ -64,7 +53,8 @@ def _to_hub(args: argparse.Namespace) -> None:
     if args.json:
         print_json({name: sorted(map(int, has)) for name, has in revisions.items()})
     else:
-        print(revisions_text(revisions))
+        for name, has in sorted(revisions.items()):
+            print(f"{name}: revisions {', '.join(sorted(has, key=int))}")
 
 
 def _from_training(args: argparse.Namespace) -> None:

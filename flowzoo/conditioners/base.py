@@ -39,7 +39,7 @@ class Conditioner(keras.layers.Layer):
 
     def call(self, h: tf.Tensor, condition: tf.Tensor | None = None) -> tf.Tensor:
         parameters = self._parameters(join(h, condition, self.condition_features))
-        return parameters if condition is None else _nan_where_not_finite(parameters, condition)
+        return parameters if condition is None else nan_where_not_finite(parameters, condition)
 
     def _made(self, layer, input_event_shape):
         """Builds `layer` now: a net that is built on first call comes back untrained from a `.keras` file."""
@@ -47,8 +47,11 @@ class Conditioner(keras.layers.Layer):
         return layer
 
 
-def _nan_where_not_finite(parameters, condition):
-    """A relu that TensorFlow fuses in a graph swallows NaN, and a bad condition would go unnoticed."""
+def nan_where_not_finite(parameters: tf.Tensor, condition: tf.Tensor) -> tf.Tensor:
+    """The parameters, NaN in rows whose condition is not finite.
+
+    A relu that TensorFlow fuses in a graph swallows NaN, and a bad condition would go unnoticed.
+    """
     finite = tf.math.is_finite(tf.cast(condition, parameters.dtype))
     finite = tf.reduce_all(tf.reshape(finite, [tf.shape(finite)[0], -1]), axis=1)
     finite = tf.reshape(finite, [-1] + [1] * (parameters.shape.rank - 1))

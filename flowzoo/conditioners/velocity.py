@@ -7,13 +7,24 @@ from collections.abc import Callable, Sequence
 import keras
 import tensorflow as tf
 
-from flowzoo.conditioners.base import Conditioner, _nan_where_not_finite, seed_source
+from flowzoo.conditioners.base import Conditioner, nan_where_not_finite, seed_source
 from flowzoo.conditioners.condition import join
 
+
+def _tanh(h):
+    value = tf.tanh(h)
+    return value, 1.0 - tf.square(value)
+
+
+def _swish(h):
+    gate = tf.sigmoid(h)
+    return h * gate, gate * (1.0 + h * (1.0 - gate))
+
+
 ACTIVATIONS: dict[str, Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]] = {  # value and slope
-    "tanh": lambda h: (tf.tanh(h), 1.0 - tf.square(tf.tanh(h))),
+    "tanh": _tanh,
     "softplus": lambda h: (tf.math.softplus(h), tf.sigmoid(h)),
-    "swish": lambda h: (h * tf.sigmoid(h), tf.sigmoid(h) * (1.0 + h * (1.0 - tf.sigmoid(h)))),
+    "swish": _swish,
 }
 
 
@@ -87,7 +98,7 @@ class Velocity(Conditioner):
             value, slope = activate(value)
             stacked = tf.concat([value[None], rest * slope], axis=0)
         value, rest = self.layers[-1](stacked, time)
-        value = value if condition is None else _nan_where_not_finite(value, condition)
+        value = value if condition is None else nan_where_not_finite(value, condition)
         return tf.concat([value[None], rest], axis=0)
 
 

@@ -107,11 +107,8 @@ def continuous_parts(config: dict[str, Any], shape: tuple[int, ...]) -> list[Tra
     """`depth` times an ActNorm and a `Continuous` on events of this shape, built from a family's options."""
     solver = Solver(**{key: config[key] for key in SOLVER if key in config})
     options = {key: config[key] for key in TRACE if key in config}
-    hidden, condition_features = (
-        [config["hidden"]] * config["blocks"],
-        config["classes"] or config["condition_features"],
-    )
-    dtype, parts = config["dtype"], []
+    condition_features = config["classes"] or config["condition_features"]
+    hidden, dtype, parts = [config["hidden"]] * config["blocks"], config["dtype"], []
     for i in range(config["depth"]):
         seed = config["seed"] + i
         network = Velocity(shape, hidden, condition_features, activation=config["activation"], seed=seed, dtype=dtype)

@@ -73,16 +73,20 @@ def _event_shape(value, what):
     return list(shape)
 
 
-def _count(value, what, least=1, most=math.inf):
-    count = check_count(value, what, least)
-    if count > most:
-        raise ValueError(f"`{what}` must be at most {most:,}, got {count}.")
-    return count
+def _limited(least=1, most=math.inf):
+    """A check of whole numbers."""
+
+    def checked(value, what):
+        count = check_count(value, what, least)
+        if count > most:
+            raise ValueError(f"`{what}` must be at most {most:,}, got {count}.")
+        return count
+
+    return checked
 
 
 # No flow needs more, and a mistyped number shall not build for hours, or fill the memory, before anyone sees it.
 DIMENSIONS, DEPTH, LEVELS, WIDTH, CLASSES, BITS = 2**24, 1_000, 12, 2**14, 10**6, 16
-_limited = functools.partial(functools.partial, _count)
 CHECKS: dict[str, Callable[[Any, str], Any]] = {  # of what families take: (value, name) -> value, or raises
     "event_shape": _event_shape,
     "alpha": functools.partial(check_number, below=0.5, zero=True),

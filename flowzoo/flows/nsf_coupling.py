@@ -63,10 +63,8 @@ class NSFCoupling(Family):
         name: str | None = None,
     ):
         config = keywords(NSFCoupling.__init__, locals())
-        shape = steps.checked("NSFCoupling", config, "position", "alpha", "noise_depth")
+        shape = steps.checked("NSFCoupling", config, "position", "alpha", "noise_depth", vectors_only=["whiten"])
         conditioner_dtype = conditioner_dtype or dtype
-        if whiten and bits:
-            raise ValueError("`whiten` is for vectors, leave it out for images; got True.")
 
         def network(split, index, outputs_per_entry):
             options = {"position": position, "seed": seed + index, "dtype": conditioner_dtype}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from flowzoo.bijectors import ActNorm, Chain, ChannelSplit, InvertibleLinear, Logit, Multiscale, Scale, Squeeze
@@ -13,23 +13,28 @@ from flowzoo.transform import Bijector, Transform
 Couple = Callable[[ChannelSplit, int], Bijector]  # of a split and the number of the coupling
 
 
-def checked(family: str, config: dict[str, Any], *images_only: str) -> tuple[int, ...]:
+def checked(
+    family: str, config: dict[str, Any], *images_only: str, vectors_only: Sequence[str] = ()
+) -> tuple[int, ...]:
     """The shape of a configuration as a tuple.
 
     Raises:
       ValueError: it is neither (height, width, channels) with sides divisible by 2^levels and `bits`, nor (features,)
-        without; or a vector with one of `images_only`.
+        without; or an option that is set is for the other kind of data.
     """
     shape, bits, levels = tuple(config["event_shape"]), config["bits"], config["levels"]
     if len(shape) == 1 and shape[0] >= 2 and not bits:
-        for name in images_only:
-            if config[name]:
-                raise ValueError(f"`{name}` is for images, leave it out for vectors; got {config[name]!r}.")
+        refused, right, here = images_only, "images", "vectors"
     elif not (len(shape) == 3 and bits and all(side % 2**levels == 0 for side in shape[:2])):
         raise ValueError(
             f"{family} takes `event_shape` (features,) with at least 2 features and `bits` 0, or (height, width, "
             f"channels) with sides divisible by 2^levels and `bits` 1 to 16; got {shape}, bits {bits}, levels {levels}."
         )
+    else:
+        refused, right, here = vectors_only, "vectors", "images"
+    for name in refused:
+        if config[name]:
+            raise ValueError(f"`{name}` is for {right}, leave it out for {here}; got {config[name]!r}.")
     return shape
 
 

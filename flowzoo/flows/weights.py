@@ -4,9 +4,7 @@ Keras loads a deeper checkpoint into a shallower flow without a word, so the lay
 of the flow first. The layout comes from attribute names, class names and list order, never from Keras' counters.
 """
 
-import functools
 import itertools
-import operator
 import os
 import tempfile
 from collections.abc import Iterator
@@ -60,9 +58,10 @@ def load_simpler(flow: keras.Model, path: str | Path) -> None:
     Raises:
         CheckpointError: the file is damaged, or of no such flow.
     """
-    require_size(path, flow_layout(flow))
+    own = flow_layout(flow)
+    require_size(path, own)
     layout = file_layout(path)
-    if not any(layout == flow_layout(simpler) for simpler in _simpler(flow, layout)):
+    if not any(layout == flow_layout(simpler) for simpler in _simpler(flow, own, layout)):
         raise CheckpointError(f"{path} holds the weights of another config. Build the flow with that config.")
     with tempfile.TemporaryDirectory() as scratch:
         widened = os.path.join(scratch, "widened.weights.h5")
@@ -77,25 +76,23 @@ def load_simpler(flow: keras.Model, path: str | Path) -> None:
         keras.Model.load_weights(flow, widened)
 
 
-def _simpler(flow: keras.Model, layout: Layout) -> Iterator[keras.Model]:
+def _simpler(flow: keras.Model, own: Layout, layout: Layout) -> Iterator[keras.Model]:
+    """Flows of the same config without one part, or several, of what a file of this layout may lack."""
     config = flow.get_config()
-    parts = [
-        {key: 0 for key in keys if config.get(key)} for keys in (("classes", "condition_features"), ("noise_depth",))
-    ]
-    parts.append({} if any(isinstance(layer, MADE) for layer in flow._flatten_layers()) else _narrower(flow, layout))
-    kinds = range(len(parts))
-    for chosen in (some for count in kinds for some in itertools.combinations(kinds, count + 1)):
-        if all(parts[kind] for kind in chosen):
-            changes = functools.reduce(operator.or_, (parts[kind] for kind in chosen))
-            yield type(flow).from_config(config | changes)
+    kinds = ("classes", "condition_features"), ("noise_depth",)
+    changes = [{key: 0 for key in keys if config.get(key)} for keys in kinds]
+    if not any(isinstance(layer, MADE) for layer in flow._flatten_layers()):
+        changes.append(_narrower(config.get("hidden"), own, layout))
+    changes = [change for change in changes if change]
+    for count in range(1, len(changes) + 1):
+        for chosen in itertools.combinations(changes, count):
+            yield type(flow).from_config(config | {key: value for change in chosen for key, value in change.items()})
 
 
-def _narrower(flow, layout):
+def _narrower(wide: int | None, own: Layout, layout: Layout) -> dict[str, int]:
     """The width of the networks in the file, as far as its variables' shapes tell it."""
-    wide, own = flow.get_config().get("hidden"), flow_layout(flow)
-    pairs = (
-        (old, new) for name in layout.keys() & own.keys() for old, new in zip(layout[name], own[name], strict=False)
-    )
+    sizes = ((layout[name], own[name]) for name in layout.keys() & own.keys())
+    pairs = (pair for shapes in sizes for pair in zip(*shapes, strict=False))
     widths = {old for old, new in pairs if new == wide and old < wide}
     return {"hidden": widths.pop()} if len(widths) == 1 else {}
 

@@ -44,9 +44,8 @@ class Rest:
         self._session.close()
 
     def _ask(self, method, path, body=None):
-        text = (
-            None if body is None else json.dumps(body)
-        )  # by requests, NaN would not be sent, and not refused in words
+        # here, since requests itself would not send NaN, which the server refuses in words
+        text = None if body is None else json.dumps(body)
         try:
             answer = self._session.request(method, self._url + path, data=text, timeout=self._timeout)
         except requests.Timeout as error:

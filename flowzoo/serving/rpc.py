@@ -8,6 +8,7 @@ import tensorflow as tf
 from tensorflow_serving.apis import get_model_metadata_pb2, predict_pb2, prediction_service_pb2_grpc
 
 from flowzoo.serving.errors import BadRequest, ServingError, TimedOut, Unavailable
+from flowzoo.serving.graph import specs_of
 from flowzoo.serving.specs import Signatures, Spec
 
 LARGEST = 2**30  # bytes of a message
@@ -40,11 +41,8 @@ class Rpc:
         answer = self._ask(self._service.GetModelMetadata, request)
         found = get_model_metadata_pb2.SignatureDefMap()
         answer.metadata["signature_def"].Unpack(found)
-        return {
-            name: (_specs(one.inputs), _specs(one.outputs))
-            for name, one in found.signature_def.items()
-            if not name.startswith("__")
-        }
+        signatures = specs_of(found.signature_def)
+        return {name: (Spec.of_each(given), Spec.of_each(made)) for name, (given, made) in signatures.items()}
 
     def predict(self, signature: str, inputs: dict[str, np.ndarray], outputs: dict[str, Spec]) -> dict[str, np.ndarray]:
         """The outputs of one request."""
@@ -71,10 +69,3 @@ class Rpc:
         except grpc.RpcError as error:
             text = f"{self._address}: {error.code().name}: {error.details()}"
             raise _KINDS.get(error.code(), ServingError)(text) from error
-
-
-def _specs(infos):
-    return {
-        name: Spec.of(tf.TensorSpec(tf.TensorShape(info.tensor_shape), tf.as_dtype(info.dtype)))
-        for name, info in infos.items()
-    }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,6 +23,11 @@ class Spec:
     def of(cls, spec: tf.TensorSpec) -> Spec:
         """The same, without TensorFlow."""
         return cls("object" if spec.dtype.name == "string" else spec.dtype.name, tuple(spec.shape))
+
+    @classmethod
+    def of_each(cls, specs: Mapping[str, tf.TensorSpec]) -> dict[str, Spec]:
+        """`of` each by its name."""
+        return {name: cls.of(spec) for name, spec in specs.items()}
 
 
 Signatures = dict[str, tuple[dict[str, Spec], dict[str, Spec]]]  # (inputs, outputs) by name

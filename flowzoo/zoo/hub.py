@@ -53,7 +53,10 @@ def write_tree(
     _planned(presets, folder)  # what takes no time is looked at first, of all
     with bar(len(presets), "verifying" if verified else "loading", shown=progress and len(presets) > 1) as done:
         for name in presets:
-            _require_true(name, data_dir, progress) if verified else _require_loadable(name)
+            if verified:
+                _require_true(name, data_dir, progress)
+            else:
+                _require_loadable(name)
             done.update()
     return _write(presets, folder)
 

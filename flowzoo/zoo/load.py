@@ -45,13 +45,13 @@ def load(name: str | Path, weights: bool = True, *, conditioner_dtype: str | Non
     (28, 28, 1)
     """
     preset = Preset.read(name)
-    path = store.checked_file(preset, store.folder(name)) if weights else None  # first, as building takes longer
-    found = file_layout(path) if path else {}
-    if path:
-        _require_no_deeper(preset, found, path)
+    if not weights:
+        return build(preset, conditioner_dtype)
+    path = store.checked_file(preset, store.folder(name))  # first, as building takes longer
+    found = file_layout(path)
+    _require_no_deeper(preset, found, path)
     flow = build(preset, conditioner_dtype)
-    if path:
-        _load_published(flow, preset, path, found)
+    _load_published(flow, preset, path, found)
     return flow
 
 

@@ -69,8 +69,7 @@ def write_plot(
         ValueError: the flow does not take these arguments, or no sample is finite.
     """
     count = count or usual_count(flow)
-    labels = range(flow.classes) if label is None else [label]
-    condition = np.resize(np.array(labels, np.int32), count) if labels else None
+    labels, condition = _classes(flow, label, count)
     samples = flow.sample(count, condition, temperature=temperature, seed=seed, batch_size=min(count, 1000)).numpy()
     if is_image(flow):
         write_png(path, samples, columns=columns(flow) if label is None and flow.classes else None, bits=flow.bits or 8)
@@ -102,8 +101,7 @@ def write_trajectories(
     parts = flow._parts
     if not is_plane(flow) or not any(isinstance(part, Continuous) for part in parts):
         raise ValueError("trajectories need a continuous flow (`cnf`, `ffjord`) of 2-D vectors, got another flow.")
-    labels = range(flow.classes) if label is None else [label]
-    condition = np.resize(np.array(labels, np.int32), count) if labels else None
+    _, condition = _classes(flow, label, count)
     y, seeds = flow.sample(count, condition, seed=seed), random.row_seeds(seed, count)
     condition, ways = flow._ready(condition), [y.numpy()[None]]
     for part in parts:
@@ -125,6 +123,12 @@ def write_trajectories(
     axes.set_title(f"{count} ways from data to latent", fontsize=10)
     axes.set_aspect("equal")
     write_figure(path, figure, DPI)
+
+
+def _classes(flow, label, count):
+    """The labels to show, none of a flow without classes, and as a condition of `count` rows, or None."""
+    labels = range(flow.classes) if label is None else [label]
+    return labels, np.resize(np.array(labels, np.int32), count) if labels else None
 
 
 def _plane(flow: Flow, labels, samples: np.ndarray, title: str, target: Density | None) -> Figure:
