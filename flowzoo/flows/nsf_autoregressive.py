@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 import keras
 
-from flowzoo.bijectors import Affine, Chain, RationalQuadratic, ScalarChain
+from flowzoo.bijectors import Chain
 from flowzoo.checks import check_flag
 from flowzoo.flows.family import Family, keywords
+from flowzoo.flows.splines import spline_map
 from flowzoo.flows.switch import Switch
 from flowzoo.flows.vectors import autoregressive
 
@@ -23,7 +24,7 @@ class NSFAutoregressive(Family):
       depth: number of autoregressive layers.
       hidden: width of the networks.
       blocks: hidden layers of each network; with `residual` blocks of two.
-      bins: of the rational-quadratic splines.
+      bins: of the rational-quadratic splines; 0 for none, to train the affine maps first and go on from those weights.
       bound: half the interval of the splines; outside they are the identity.
       affine: before each spline a shift and a scale, given the features before too; for data of many scales.
       residual: skip connections in the networks.
@@ -63,6 +64,5 @@ class NSFAutoregressive(Family):
         name: str | None = None,
     ):
         config = keywords(NSFAutoregressive.__init__, locals())
-        spline = RationalQuadratic(bins, bound)
-        parts = autoregressive(config, (ScalarChain(Affine(), spline) if affine else spline, depth))
+        parts = autoregressive(config, (spline_map(bins, bound, affine), depth))
         super().__init__(Chain(parts), config, name)

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 import keras
 
-from flowzoo.bijectors import Affine, AffineCoupling, Chain, Coupling, RationalQuadratic, ScalarChain, Whitening
+from flowzoo.bijectors import AffineCoupling, Chain, Coupling, Whitening
 from flowzoo.flows import steps
 from flowzoo.flows.family import Family, keywords
+from flowzoo.flows.splines import spline_map
 
 
 @keras.saving.register_keras_serializable(package="flowzoo")
@@ -21,7 +22,7 @@ class NSFCoupling(Family):
       levels: number of scales, images only.
       depth: steps per scale, or in all for vectors.
       hidden: width of the hidden layers of each coupling's network.
-      bins: of the rational-quadratic splines.
+      bins: of the rational-quadratic splines; 0 for none, to train the affine maps first and go on from those weights.
       bound: half the interval of the splines; outside they are the identity.
       affine: before each spline a shift and a scale, given the kept half too; for data of many scales.
       whiten: begin with a linear map that `adapt` sets so that features are uncorrelated. Vectors only.
@@ -66,13 +67,13 @@ class NSFCoupling(Family):
         shape = steps.checked("NSFCoupling", config, "position", "alpha", "noise_depth", vectors_only=["whiten"])
         conditioner_dtype = conditioner_dtype or dtype
 
+        scalar = spline_map(bins, bound, affine)
+
         def network(split, index, outputs_per_entry):
             options = {"position": position, "seed": seed + index, "dtype": conditioner_dtype}
             return steps.network(split, outputs_per_entry, hidden, classes or condition_features, **options)
 
         def couple(split, index):
-            spline = RationalQuadratic(bins, bound)
-            scalar = ScalarChain(Affine(), spline) if affine else spline
             conditioner = network(split, index, scalar.outputs_per_entry)
             return Coupling(split.event_shape, split, conditioner, scalar, dtype=dtype)
 

@@ -107,7 +107,7 @@ def start_from(flow: flows.Flow, path: Path) -> None:
     except CheckpointError:
         with contextlib.suppress(CheckpointError):
             load_simpler(flow, path)
-            logging.info("%s is of a flow without this one's condition or noise flow, which start anew.", path)
+            logging.info("%s is of a simpler flow: what this one has beyond it starts anew.", path)
             return
         raise
 

@@ -48,12 +48,16 @@ REALNVP = {"event_shape": (2,), "depth": 2, "hidden": 4}
         ("glow", GLOW, {"condition_features": 2}, [[1.0, -3.0], [0.5, 2.0]]),
         ("glow", GLOW, {"noise_depth": 1}, None),
         ("glow", GLOW, {"noise_depth": 1, "classes": 3}, [0, 2]),
+        ("glow", GLOW | {"noise_depth": 1}, {"noise_depth": 3, "noise_hidden": 5}, None),
+        ("glow", GLOW | {"noise_depth": 1}, {"noise_hidden": 5, "hidden": 6}, None),
         ("realnvp", REALNVP, {"classes": 2}, [0, 1]),
         ("glow", GLOW, {"hidden": 7, "classes": 3, "noise_depth": 1}, [0, 2]),
         ("realnvp", REALNVP | {"event_shape": (4, 4, 1), "bits": 8, "levels": 1}, {"hidden": 7}, None),
         ("realnvp", REALNVP, {"hidden": 7}, None),
         ("nice", REALNVP, {"hidden": 5}, None),
         ("nsf-coupling", REALNVP, {"hidden": 9}, None),
+        ("nsf-coupling", REALNVP | {"affine": True, "bins": 0}, {"hidden": 9, "bins": 3}, None),
+        ("nsf-ar", REALNVP | {"affine": True, "bins": 0}, {"bins": 3}, None),
     ],
 )
 def test_a_flow_starts_from_a_simpler_one(family, config, more, condition, tmp_path):
@@ -68,11 +72,12 @@ def test_a_flow_starts_from_a_simpler_one(family, config, more, condition, tmp_p
     np.testing.assert_allclose(flow.score(x, condition), plain.score(x), rtol=tolerance)
 
 
-def test_masked_networks_are_not_widened(tmp_path):
-    path = tmp_path / "narrow.weights.h5"
-    create("maf", event_shape=(2,), depth=1, hidden=4).save_weights(path)
+@pytest.mark.parametrize("more", [{"hidden": 8}, {"classes": 2}])
+def test_units_of_masked_networks_keep_their_places(more, tmp_path):
+    path, config = tmp_path / "simple.weights.h5", {"event_shape": (2,), "depth": 1, "hidden": 4}
+    create("maf", **config).save_weights(path)
     with pytest.raises(CheckpointError, match="of another config"):
-        load_simpler(create("maf", event_shape=(2,), depth=1, hidden=8), path)
+        load_simpler(create("maf", **(config | more)), path)
 
 
 @pytest.mark.parametrize("more", [{}, {"classes": 2}])
