@@ -12,7 +12,8 @@ bits/dim is -log2 p(x) / D with x in its native integers; lower is better. log_l
 log p(x) in nats per example; higher is better. kl_divergence, where the true density is known, is the mean of
 log p_true(x) - log p(x) over the test split in nats; lower is better, 0 is perfect. log_likelihood_unit and
 log_likelihood_logit restate bits/dim of integer data in nats, as NICE and MAF do: of (x + noise) / 2^bits in [0, 1]^D,
-and of the logit of that. The number after ± is the standard error over examples.
+and of the logit of that. evaluations is how often a continuous flow computed its velocities to score an example. The
+number after ± is the standard error over examples.
 """
 
 HEAD = f"""# Model cards

@@ -36,3 +36,10 @@ def test_without_a_logit_there_is_no_logit_space():
     flow, (x, _) = cases.flow("nice-image"), cases.flow_data("nice-image")
     with pytest.raises(PresetError, match="a test: `published` has log_likelihood_logit, but the flow does not begin"):
         restated(preset(LOGIT), flow, x, None, losses(flow, x))
+
+
+def test_the_evaluations_of_continuous_flows_are_counted():
+    flow, (x, condition) = cases.flow("cnf-classes"), cases.flow_data("cnf-classes")
+    found = restated(preset(), flow, x, condition, flow.score(x, condition))
+    assert set(found) == {"evaluations"} and found["evaluations"].shape == (len(x),)
+    np.testing.assert_array_equal(found["evaluations"], flow.solve_counts(x, condition))
