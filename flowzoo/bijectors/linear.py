@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
+from flowzoo.checks import check_flag
 from flowzoo.transform import Bijector, constant_log_det
 
 
@@ -15,21 +16,31 @@ class InvertibleLinear(Bijector):
     """z = x W over the last axis, W = P L (U + diag(sign * exp(log_scale))); on images the 1x1 convolution of Glow.
 
     L is unit lower triangular, U strictly upper triangular, P a fixed permutation, so the log-determinant is a sum.
-    Starts at a random rotation.
+    Starts at a random rotation, or permutation.
 
     Args:
       event_shape: (..., channels).
-      seed: of the initial rotation.
+      permute: start at a permutation that moves every channel, so that channels mix only as far as that helps.
+      seed: of the start.
 
-    Reference: Kingma & Dhariwal 2018, Glow, arXiv:1807.03039.
+    References: Kingma & Dhariwal 2018, Glow, arXiv:1807.03039; with a permutation Durkan et al. 2019, Neural spline
+    flows, arXiv:1906.04032.
     """
 
     least_axes = 1
 
-    def __init__(self, event_shape: Sequence[int], *, seed: int = 0, dtype: str = "float32", name: str | None = None):
+    def __init__(
+        self,
+        event_shape: Sequence[int],
+        *,
+        permute: bool = False,
+        seed: int = 0,
+        dtype: str = "float32",
+        name: str | None = None,
+    ):
         super().__init__(event_shape, dtype=dtype, name=name)
-        channels = self.event_shape[-1]
-        start = _parts(self._start(channels, seed))
+        channels, numbers = self.event_shape[-1], np.random.default_rng(seed)
+        start = _parts(self._start(channels, numbers, check_flag(permute, "permute")))
         self.lower = self._weight(start["lower"], "lower")
         self.upper = self._weight(start["upper"], "upper")
         self.log_scale = self._weight(start["log_scale"], "log_scale")
@@ -38,8 +49,11 @@ class InvertibleLinear(Bijector):
         self.positions = math.prod(self.event_shape[:-1])
         self.strict = np.tril(np.ones((channels, channels)), -1)
 
-    def _start(self, channels, seed):
-        q, r = np.linalg.qr(np.random.default_rng(seed).normal(size=(channels, channels)))
+    def _start(self, channels, numbers, permute):
+        if permute:
+            cycle = numbers.permutation(channels)
+            return np.eye(channels)[np.roll(cycle, 1)[np.argsort(cycle)]]
+        q, r = np.linalg.qr(numbers.normal(size=(channels, channels)))
         return q * np.sign(np.diag(r))
 
     def _factors(self):
@@ -82,7 +96,7 @@ class Whitening(InvertibleLinear):
     def __init__(self, event_shape: Sequence[int], *, dtype: str = "float32", name: str | None = None):
         super().__init__(event_shape, dtype=dtype, name=name)
 
-    def _start(self, channels, seed):
+    def _start(self, channels, numbers, permute):
         return np.eye(channels)
 
     def adapt(self, x: tf.Tensor, condition: tf.Tensor | None = None, seed: tf.Tensor | None = None) -> tf.Tensor:

@@ -94,7 +94,9 @@ def stacked(
 
 def _steps(shape, depth, index, couple, seed, dtype):
     parts = []
+    vectors = len(shape) == 1  # features mean something, where channels of squeezed images are much alike
     for i in range(index + 1, index + depth + 1):
-        parts += [ActNorm(shape, dtype=dtype), InvertibleLinear(shape, seed=seed + i, dtype=dtype)]
+        linear = InvertibleLinear(shape, permute=vectors, seed=seed + i, dtype=dtype)
+        parts += [ActNorm(shape, dtype=dtype), linear]
         parts.append(couple(ChannelSplit(shape), i))
     return parts

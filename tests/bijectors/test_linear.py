@@ -3,7 +3,7 @@ import pytest
 import tensorflow as tf
 
 from flowzoo import flows
-from flowzoo.bijectors import Whitening
+from flowzoo.bijectors import InvertibleLinear, Whitening
 from tests import cases
 
 
@@ -23,6 +23,15 @@ def test_whitening_adapts_to_covariance_one_by_a_symmetric_map(shape):
     matrix = layer.encode(np.broadcast_to(np.eye(shape[-1])[:, *[None] * (len(shape) - 1)], (shape[-1], *shape)))[0]
     matrix = np.reshape(matrix, (shape[-1], -1, shape[-1]))[:, 0]
     np.testing.assert_allclose(matrix, matrix.T, atol=1e-9)
+
+
+@pytest.mark.parametrize("channels", [1, 2, 7])
+def test_a_permutation_to_start_with_moves_every_channel(channels):
+    x = np.arange(channels, dtype="float32")[None]
+    for seed in range(5):
+        z = InvertibleLinear((channels,), permute=True, seed=seed).encode(x)[0]
+        np.testing.assert_array_equal(np.sort(z), x)
+        assert channels == 1 or np.all(np.abs(z - x) > 0.5)
 
 
 def test_whitening_starts_as_the_identity_and_stays_it_without_enough_rows():
