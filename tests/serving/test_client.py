@@ -150,10 +150,15 @@ def test_bad_input_is_refused_saying_what_was_expected(name, way, addresses):
 
 
 def test_another_dtype_or_too_much_is_refused(addresses):
-    many, doubles = np.zeros((2**20 + 1, 4, 4, 1), np.uint8), np.zeros((1, 2))
-    for model, x, expected in ((VECTORS, doubles, "float"), (IMAGES, many, "at most 1048576 rows .* got 1048577")):
+    many, doubles = 2**20 + 1, np.zeros((1, 2))
+    seeds = {"seed": np.zeros((many, 2), np.int32), "temperature": np.zeros(many, np.float32)}
+    for model, signature, inputs, expected in (
+        (VECTORS, "log_prob", {"x": doubles}, "float"),
+        (IMAGES, "log_prob", {"x": np.zeros((many, 4, 4, 1), np.uint8)}, "at most 1048576 rows .* got 1048577"),
+        (IMAGES, "sample", seeds, "`seed` of at most 1048576 rows .* got 1048577"),  # of what they would become
+    ):
         with Client(addresses[1], model, retries=0) as served, pytest.raises(BadRequest, match=expected):
-            served._transport.predict("log_prob", {"x": x}, {})
+            served._transport.predict(signature, inputs, {})
     url = f"{addresses[0]}/v1/models/{IMAGES}:predict"
     zeros = np.zeros((1, 4, 4, 1), int).tolist()
     for body in (
