@@ -1,5 +1,6 @@
 """The client and the wire: REST and gRPC give what Python gives, and bad input is refused while the server goes on."""
 
+import contextlib
 import io
 import re
 import socket
@@ -14,14 +15,14 @@ from google.protobuf import text_format
 from PIL import Image
 
 import flowzoo
-from flowzoo.serving import BadRequest, Client, ServingError, Unavailable, client
-from flowzoo.serving.errors import TimedOut
+from flowzoo.serving import BadRequest, Client, ServingError, TimedOut, Unavailable, client
 from tests import cases
 from tests.serving.conftest import CONDITION, IMAGES, VECTORS
 
 pytestmark = pytest.mark.serving
 config = "tensorflow_serving.config.model_server_config_pb2"
 model_server_config_pb2 = pytest.importorskip(config, reason="needs flowzoo[serving]")
+rpc = pytest.importorskip("flowzoo.serving.rpc")
 WAYS = pytest.mark.parametrize("way", [0, 1], ids=["rest", "grpc"])
 
 
@@ -211,6 +212,41 @@ def test_a_server_that_is_silent_is_not(way):
         address = ("http", "grpc")[way] + f"://127.0.0.1:{silent.getsockname()[1]}"
         with pytest.raises(TimedOut):
             _ = Client(address, VECTORS, timeout=0.3).signatures
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "size", "kind", "expected"),
+    [
+        ("200 OK", "<html>", 6, ServingError, "200: expected 'metadata' of TensorFlow Serving, got '<html>'"),
+        ("200 OK", "[1]", 3, ServingError, "expected 'metadata'"),
+        ("400 Bad Request", '"no"', 4, BadRequest, '400: "no"'),
+        ("429 Too Many Requests", "{}", 2, ServingError, "429"),
+        ("200 OK", "{", 99, Unavailable, "Gave up after 2 attempts"),  # killed in the middle of its answer
+    ],
+)
+def test_what_is_no_answer_of_the_protocol_is_told(status, body, size, kind, expected, monkeypatch):
+    monkeypatch.setattr(client, "PAUSE", 0.001)
+    answer, asked = f"HTTP/1.1 {status}\r\nContent-Length: {size}\r\n\r\n{body}", []
+
+    def answering():
+        with contextlib.suppress(OSError):  # until the socket is closed
+            while True:
+                connection = server.accept()[0]
+                asked.append(connection.recv(2**16))
+                connection.sendall(answer.encode())
+                connection.close()
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=answering, daemon=True).start()
+        with pytest.raises(ServingError, match=expected) as found:
+            _ = Client(f"http://127.0.0.1:{server.getsockname()[1]}", VECTORS, retries=1).signatures
+    assert type(found.value) is kind and len(asked) == (2 if kind is Unavailable else 1)
+
+
+def test_a_message_too_large_for_grpc_is_not_sent_again(addresses, monkeypatch):
+    monkeypatch.setattr(rpc, "LARGEST", 2**15)
+    with Client(addresses[1], VECTORS, batch_size=2**13) as served, pytest.raises(BadRequest, match="larger than max"):
+        served.log_prob(np.zeros((2**13, 2), "float32"))
 
 
 def test_the_example_of_the_docs(addresses, tmp_path, monkeypatch):
