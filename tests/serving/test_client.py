@@ -186,6 +186,8 @@ def test_a_value_is_checked_before_it_is_sent(way, addresses):
         ):
             with pytest.raises(ValueError, match=expected):
                 served.log_prob(bad)
+        with pytest.raises(ValueError, match=r"`temperature` must be one finite number >= 0 or \(3,\) of them"):
+            served.sample(3, temperature=[1.0, 2.0])
         with pytest.raises(ValueError, match="`image_bytes` must hold bytes"):
             served.score_pictures(["no"])
         with pytest.raises(ValueError, match=r"no signature 'log-prob'. Did you mean 'log_prob'"):
