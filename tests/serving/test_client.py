@@ -87,6 +87,7 @@ def _bad():
     deep, clear = np.zeros((4, 4), np.uint16), np.zeros((4, 4, 4), np.uint8)
     huge = picture[:16] + (2**16).to_bytes(4, "big") * 2 + picture[24:]
     broken = picture[:-30] + bytes(10) + picture[-20:]
+    cut = b"\xff\xd8\xff\xfe\0\4\xff\xd9" + png(np.zeros((40, 40), np.uint8), "JPEG")[2:-4]  # an end in its comment
     one = {"x": [[0.0, 0.0]]}
     return {  # model, signature, inputs, what the answer says
         "shape": (
@@ -115,7 +116,9 @@ def _bad():
         ),
         "no picture": (IMAGES, "serving_bytes", {"image_bytes": [b"GIF89a"]}, "expected a PNG or JPEG file"),
         "truncated": (IMAGES, "serving_bytes", {"image_bytes": [picture[:-20]]}, "expected a whole PNG or JPEG file"),
-        "broken": (IMAGES, "serving_bytes", {"image_bytes": [broken]}, "Invalid PNG data"),
+        "broken": (IMAGES, "serving_bytes", {"image_bytes": [broken]}, "Invalid PNG data.*expected_a_whole_PNG"),
+        "broken JPEG": (IMAGES, "serving_bytes", {"image_bytes": [cut]}, "Invalid JPEG data.*expected_a_whole_PNG"),
+        "headless": (IMAGES, "serving_bytes", {"image_bytes": [cut[:20]]}, "Invalid JPEG data.*expected_a_whole_PNG"),
         "deep": (
             IMAGES,
             "serving_bytes",
