@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import os
 import re
 import socket
 import subprocess
@@ -271,7 +272,23 @@ def test_the_files_for_tensorflow_serving_are_well_formed():
         assert config.base_path == f"/models/{config.name}" and config.name in flowzoo.list_presets(weights=True)
     compose = (folder / "compose.yaml").read_text()
     assert re.search(r"image: tensorflow/serving:\$\{TF_SERVING_VERSION:-\d+\.\d+\.\d+\}", compose)  # pinned
-    assert subprocess.run(["bash", "-n", folder / "check.sh"]).returncode == 0
+
+
+def test_check_sh_goes_through_with_files_that_any_container_may_read(tmp_path):
+    stubs = {
+        "docker": 'stat -c %A "$CONFIG" "$MODELS" "$MODELS"/* >> "$SEEN"',
+        "curl": "echo AVAILABLE",
+        "python": 'if [ "$2" = pytest ]; then echo "$FLOWZOO_SERVING_REST" >> "$SEEN"; else mkdir -p "$3/models/m"; fi',
+    }
+    for name, text in stubs.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\n{text}\n")
+        (tmp_path / name).chmod(0o755)
+    seen = tmp_path / "seen"
+    environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}", "SEEN": str(seen), "PYTHON": "python"}
+    script = Path(__file__).parents[2] / "examples" / "serving" / "check.sh"
+    assert subprocess.run(["bash", script], env=environment, umask=0o077, timeout=60).returncode == 0
+    lines = seen.read_text().split()
+    assert lines == ["drwxr-xr-x"] * 3 + ["http://127.0.0.1:8501"] + ["drwxr-xr-x"] * 3  # up, the tests, down
 
 
 def test_a_server_that_comes_back_is_found(addresses, monkeypatch):

@@ -3,6 +3,8 @@
 import importlib.util
 import io
 import json
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -233,6 +235,12 @@ def test_pictures_are_those_of_pillow():
     half = Image.fromarray(gray).resize((3, 4), Image.Resampling.BILINEAR)
     found = decode_pictures(encoded[:1], (4, 3, 1), 8)[0, ..., 0]
     assert np.abs(found.numpy().astype(int) - np.asarray(half).astype(int)).max() <= 1
+
+
+def test_the_docs_name_the_versions_that_their_commands_write():
+    page = (Path(__file__).parents[2] / "docs" / "serving.md").read_text()
+    written = set(re.findall(r"flowzoo export (\S+) models --version=(\d+)", page))
+    assert set(re.findall(r"models/([\w-]+)/(\d+)", page)) == written
 
 
 def test_is_written_all_or_nothing(tmp_path, monkeypatch):
