@@ -162,6 +162,12 @@ def test_weights_are_stored_once(tmp_path):
     assert model.count_params() * 4 <= stored < 1.1 * model.count_params() * 4
 
 
+def test_masks_are_stored_as_booleans(tmp_path):
+    model = cases.new_flow("maf", hidden=200)
+    size = (model.export(tmp_path / "1") / "saved_model.pb").stat().st_size
+    assert size < 3 * model.count_params() * 4  # with four functions, 4 times less than as numbers
+
+
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
 def test_weights_of_half_the_size(dtype, tmp_path):
     model = cases.new_flow("realnvp", hidden=64)
