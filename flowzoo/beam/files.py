@@ -19,7 +19,8 @@ class ReadRecords(beam.PTransform):
     """Records {"id", "x", "condition"} of `.csv`, `.parquet` and `.tfrecord` files (of tf.train.Example).
 
     The id is "<path>:<row>", so it stays the same when a pipeline runs again. What can't be read has a "reason" in
-    place of x, which `Score` and `Encode` hand on to their bad output. One file is read in one place.
+    place of x, which `Score` and `Encode` hand on to their bad output. One file is read in one place. A pattern of no
+    file fails.
 
     Args:
       pattern: of files, as "gs://bucket/points-*.csv".
@@ -33,7 +34,7 @@ class ReadRecords(beam.PTransform):
 
     def expand(self, pipeline: beam.Pipeline) -> beam.PCollection:
         """A collection of records."""
-        files = pipeline | fileio.MatchFiles(self._pattern) | fileio.ReadMatches()
+        files = pipeline | fileio.MatchFiles(self._pattern, fileio.EmptyMatchTreatment.DISALLOW) | fileio.ReadMatches()
         return files | beam.FlatMap(_read, self._columns, self._condition) | beam.Reshuffle()
 
 

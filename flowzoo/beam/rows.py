@@ -36,7 +36,11 @@ def read(file: IO[bytes], path: str, columns: Sequence[str] | None, condition: S
 def _csv(file, columns, condition):
     names = None
     for line in io.TextIOWrapper(file, "utf-8-sig", errors="replace"):
-        cells = next(csv.reader([line]), [])  # line by line, so that an open quote can't swallow the lines after it
+        try:
+            cells = next(csv.reader([line]), [])  # line by line, so that an open quote can't swallow the lines after it
+        except csv.Error as error:
+            yield {"reason": f"expected cells, got {len(line)} characters: {error}"}
+            continue
         if not cells:
             continue
         if names is None:
@@ -107,7 +111,9 @@ def _numbers(row, names):
 def _number(value):
     if isinstance(value, int | float):
         return value
-    for kind in (int, float):
+    if isinstance(value, str) and "_" in value:  # Python's own way to write numbers
+        return None
+    for kind in (int, float) if isinstance(value, str) else (float,):  # int would cut a decimal to a whole number
         try:
             return kind(value)
         except (TypeError, ValueError):

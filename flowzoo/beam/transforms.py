@@ -11,6 +11,7 @@ import numpy as np
 from apache_beam.utils import shared
 
 from flowzoo.beam.rows import Record
+from flowzoo.checks import check_count, check_number
 
 BAD = {"id": "text", "reason": "text"}  # the columns of bad records, for `WriteRecords`
 
@@ -30,7 +31,7 @@ class _OverModel(beam.PTransform):
 
     def __init__(self, model: str, *, batch_size: int = 128):
         super().__init__()
-        self._model, self._batch_size = str(model), batch_size
+        self._model, self._batch_size = str(model), check_count(batch_size, "batch_size")
 
     def expand(self, records: beam.PCollection) -> tuple[beam.PCollection, beam.PCollection]:
         """(results, bad records), the latter {"id", "reason"}."""
@@ -82,7 +83,7 @@ class Sample(_OverModel):
 
     def __init__(self, model: str, *, seed: int = 0, temperature: float = 1.0, batch_size: int = 128):
         super().__init__(model, batch_size=batch_size)
-        self._draws = _Draws("sample", seed, temperature)
+        self._draws = _Draws("sample", seed, check_number(temperature, "temperature", zero=True))
 
     def _rows(self):
         return self._draws
@@ -108,9 +109,10 @@ class _Rows:
             size = math.prod(spec.shape[1:])
             if array.size != size:
                 raise ValueError(f"expected {size} numbers in `{name}`, got {array.size}")
-            if np.issubdtype(spec.dtype, np.floating) and not np.isfinite(array).all():
+            with np.errstate(over="ignore"):  # what is too large becomes infinite
+                row[name] = fitting(array.reshape([1, *spec.shape[1:]]), name, spec)[0]
+            if not np.isfinite(row[name]).all():
                 raise ValueError(f"expected finite numbers in `{name}`, got NaN or infinity")
-            row[name] = fitting(array.reshape([1, *spec.shape[1:]]), name, spec)[0]
         return row
 
     def inputs(self, ids: list, rows: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
@@ -182,12 +184,13 @@ class _Compute(_Loaded):
 
         try:
             found = self._computed(batch)
-        except tf.errors.InvalidArgumentError as error:  # of one row; which, only trying them tells
+        except tf.errors.InvalidArgumentError as error:  # of one row; which, only trying its halves tells
             if len(batch) == 1:
                 yield _bad(batch[0][0], error)
             else:
-                for one in batch:
-                    yield from self.process([one])
+                half = len(batch) // 2
+                yield from self.process(batch[:half])
+                yield from self.process(batch[half:])
             return
         for i, (name, _) in enumerate(batch):
             outputs = {key: value[i] for key, value in found.items()}

@@ -173,7 +173,8 @@ class MaskedDense(keras.layers.Layer):
         return tf.nn.bias_add(tf.matmul(x, self._weight()), tf.cast(self.bias, self.compute_dtype))
 
     def _weight(self):
-        return tf.cast(self.kernel, self.compute_dtype) * tf.constant(self.mask, self.compute_dtype)
+        mask = tf.cast(tf.constant(self.mask), self.compute_dtype)  # of booleans, as every graph holds it
+        return tf.cast(self.kernel, self.compute_dtype) * mask
 
 
 def _slots(units: np.ndarray, features: int) -> np.ndarray:

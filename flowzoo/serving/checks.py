@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import tensorflow as tf
 
 LARGEST = 2**24  # numbers of one request: what a server computes for one caller has an end
@@ -17,10 +15,10 @@ def require(value: tf.Tensor, holds: tf.Tensor, expected: str, got: str, *number
         return tf.identity(value)
 
 
-def check_rows(value: tf.Tensor, name: str, spec: tf.TensorSpec) -> tf.Tensor:
-    """The value, once it has the shape of `spec` at run time, not only by the signature, and is not too large."""
+def check_rows(value: tf.Tensor, name: str, spec: tf.TensorSpec, most: int) -> tf.Tensor:
+    """The value, once it has the shape of `spec` at run time, not only by the signature, and at most `most` rows."""
     value = tf.ensure_shape(value, spec.shape)
-    rows, most = tf.shape(value)[0], LARGEST // math.prod(spec.shape[1:])
+    rows = tf.shape(value)[0]
     return require(value, rows <= most, f"`{name}` of at most {most} rows in one request", "{}", rows)
 
 

@@ -86,10 +86,11 @@ class Client:
         """n samples, those of `Flow.sample` with the same integer seed: (n, *event_shape)."""
         import numpy as np
 
+        from flowzoo.flows.door import check_temperature
         from flowzoo.random import seeds_at
 
         seeds = seeds_at(seed, np.arange(check_count(n, "n")))
-        temperatures = np.broadcast_to(np.asarray(temperature, np.float32), [n])
+        temperatures = check_temperature(temperature, n)
         return self.predict("sample", seed=seeds, temperature=temperatures, condition=condition)["x"]
 
     def predict(self, signature: str, **inputs: Any) -> dict[str, np.ndarray]:

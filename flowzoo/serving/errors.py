@@ -6,7 +6,7 @@ class ServingError(RuntimeError):
 
 
 class BadRequest(ServingError, ValueError):
-    """INVALID_ARGUMENT or HTTP 400: the message says what was expected and what came. NOT_FOUND, too."""
+    """INVALID_ARGUMENT or HTTP 400: the message says what was expected and what came. NOT_FOUND and too large, too."""
 
 
 class Unavailable(ServingError):

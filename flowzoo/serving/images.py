@@ -8,6 +8,7 @@ from flowzoo.serving.checks import LARGEST, require
 
 PNG, JPEG = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
 HEAD = 25  # bytes of a PNG up to its bit depth
+WHOLE = "expected_a_whole_PNG_or_JPEG_file"  # a decoder refuses in its own words, and with the name of its node
 
 
 def takes_pictures(event_shape: tuple[int, ...], bits: int) -> bool:
@@ -56,8 +57,8 @@ def _decoded(picture, channels):
     picture = require(picture, fits, f"a picture of 1 ... {LARGEST} pixels", "{} x {}", height, width)
     pixels = tf.cond(
         is_png,
-        lambda: tf.io.decode_png(picture),
-        lambda: tf.io.decode_jpeg(picture, dct_method="INTEGER_ACCURATE"),
+        lambda: tf.io.decode_png(picture, name=WHOLE),
+        lambda: tf.io.decode_jpeg(picture, dct_method="INTEGER_ACCURATE", name=WHOLE),
     )
     found = tf.shape(pixels)[2]
     pixels = require(
@@ -78,7 +79,7 @@ def _png_size(numbers):
 
 
 def _jpeg_size(picture):
-    return tf.cast(tf.image.extract_jpeg_shape(picture)[:2], tf.int64)
+    return tf.cast(tf.image.extract_jpeg_shape(picture, name=WHOLE)[:2], tf.int64)
 
 
 def _gray(pixels):

@@ -25,13 +25,13 @@ class Rest:
 
     def signatures(self) -> Signatures:
         """What the model takes and gives."""
-        found = self._ask("GET", "/metadata")["metadata"]["signature_def"]["signature_def"]
+        found = self._ask("GET", "/metadata", "metadata")["signature_def"]["signature_def"]
         return {name: (_specs(one["inputs"]), _specs(one["outputs"])) for name, one in found.items() if "inputs" in one}
 
     def predict(self, signature: str, inputs: dict[str, np.ndarray], outputs: dict[str, Spec]) -> dict[str, np.ndarray]:
         """The outputs of one request."""
         body = {"signature_name": signature, "inputs": {name: _json(value) for name, value in inputs.items()}}
-        found = self._ask("POST", ":predict", body)["outputs"]
+        found = self._ask("POST", ":predict", "outputs", body)
         if len(outputs) == 1:  # the protocol leaves its name out
             found = {next(iter(outputs)): found}
         rows = len(next(iter(inputs.values())))
@@ -43,24 +43,26 @@ class Rest:
         """Ends the connections."""
         self._session.close()
 
-    def _ask(self, method, path, body=None):
+    def _ask(self, method, path, key, body=None):
         # here, since requests itself would not send NaN, which the server refuses in words
         text = None if body is None else json.dumps(body)
         try:
             answer = self._session.request(method, self._url + path, data=text, timeout=self._timeout)
         except requests.Timeout as error:
             raise TimedOut(f"{self._url}: no answer in {self._timeout:g} s.") from error
-        except requests.ConnectionError as error:
+        except (requests.ConnectionError, requests.exceptions.ChunkedEncodingError) as error:  # or it ended midway
             raise Unavailable(f"{self._url}: no server answers ({error}).") from error
         try:
             content = answer.json()
         except requests.JSONDecodeError:
-            content = {"error": answer.text[:200]}
+            content = None
+        if answer.ok and isinstance(content, dict) and key in content:
+            return content[key]
+        problem = content.get("error", content) if isinstance(content, dict) else answer.text[:200]
         if answer.ok:
-            return content
-        text = f"{self._url}: {answer.status_code}: {content.get('error', content)}"
-        kinds = {400: BadRequest, 404: BadRequest, 413: BadRequest, 429: Unavailable, 503: Unavailable}
-        raise kinds.get(answer.status_code, ServingError)(text)
+            problem = f"expected {key!r} of TensorFlow Serving, got {problem!r}"
+        kinds = {400: BadRequest, 404: BadRequest, 413: BadRequest, 503: Unavailable}
+        raise kinds.get(answer.status_code, ServingError)(f"{self._url}: {answer.status_code}: {problem}")
 
 
 def _json(value):

@@ -16,7 +16,6 @@ _KINDS = {
     grpc.StatusCode.INVALID_ARGUMENT: BadRequest,
     grpc.StatusCode.NOT_FOUND: BadRequest,
     grpc.StatusCode.FAILED_PRECONDITION: BadRequest,  # TensorFlow Serving's word for a signature that is not there
-    grpc.StatusCode.RESOURCE_EXHAUSTED: Unavailable,
     grpc.StatusCode.UNAVAILABLE: Unavailable,
     grpc.StatusCode.DEADLINE_EXCEEDED: TimedOut,
 }
@@ -68,4 +67,5 @@ class Rpc:
             return method(request, timeout=self._timeout)
         except grpc.RpcError as error:
             text = f"{self._address}: {error.code().name}: {error.details()}"
-            raise _KINDS.get(error.code(), ServingError)(text) from error
+            too_large = "larger than max" in text  # gRPC's RESOURCE_EXHAUSTED, before any server sees the request
+            raise (BadRequest if too_large else _KINDS.get(error.code(), ServingError))(text) from error

@@ -28,6 +28,8 @@ class Signatures:
         self._flow, self._check, self._weights = flow, check, weights
         self._word = tf.constant(0, tf.uint32)
         self._scale = -1.0 / (flow.dims * math.log(2.0))
+        # by what a row becomes, not by what comes: seeds and pictures are much smaller than what is made of them
+        self._most = checks.LARGEST // max(flow.dims, math.prod(flow.latent_shape), flow.condition_features)
         self._specs = {
             "x": tf.TensorSpec([None, *flow.event_shape], flow.data_dtype),
             "z": tf.TensorSpec([None, *flow.latent_shape], flow.compute_dtype),
@@ -69,7 +71,7 @@ class Signatures:
     def _checked(self, inputs: Mapping[str, tf.Tensor], first: str, specs):
         good = {}
         for name, spec in specs.items():  # TensorFlow sorts the inputs by name
-            value = checks.check_rows(inputs[name], name, spec)
+            value = checks.check_rows(inputs[name], name, spec, self._most)
             good[name] = value if name == first else checks.check_same_rows(value, name, good[first], first)
         for name, value in good.items():
             if value.dtype.is_floating:

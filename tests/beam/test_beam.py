@@ -1,6 +1,7 @@
 """Beam over a SavedModel: nothing lost, nothing twice, and the same numbers when a pipeline runs again."""
 
 import csv
+import decimal
 import io
 import json
 import re
@@ -141,15 +142,26 @@ def test_rows_that_cannot_be_read_are_bad():
     assert "can't be read" in reasons(b"nothing", "points.parquet")[0]
     record = next(rows.read(io.BytesIO(b"a,b,label\n1,2.5,1\n"), "points.csv", None, ["label"]))
     assert record == {"id": "points.csv:0", "x": [1, 2.5], "condition": [1]}
+    huge = b"1" * 2**18  # more than Python's csv takes: only of its line
+    assert [bool(reason) for reason in reasons(b"1,2\n1_0,2\n%b,2\n3,4\n" % huge, "points.csv")] == [0, 1, 1, 0]
+    table = io.BytesIO()
+    parquet.write_table(pyarrow.table({"a": [decimal.Decimal("1.50")]}), table)
+    assert next(rows.read(table, "points.parquet", None, []))["x"] == [1.5]
+
+
+def test_no_file_is_no_empty_result(tmp_path):
+    with pytest.raises(Exception, match="Empty match"), beam.Pipeline(options=PipelineOptions(DIRECT)) as pipeline:
+        _ = pipeline | ReadRecords(f"{tmp_path}/points-*.csv")
 
 
 def test_a_record_that_the_graph_refuses_is_bad_alone(model):
-    flow, (x, _), work = cases.flow("realnvp"), cases.flow_data("realnvp", 3), Score(model)
-    compute = transforms._Compute(str(model), work._rows(), 4)
+    flow, (x, _), work = cases.flow("realnvp"), cases.flow_data("realnvp", 64), Score(model)
+    compute, asked = transforms._Compute(str(model), work._rows(), 64), []
     compute.setup()
     answer = compute._model.compute
 
     def refusing(signature, inputs):
+        asked.append(len(inputs["x"]))
         if (inputs["x"] > 100).any():
             raise tf.errors.InvalidArgumentError(None, None, "expected less")
         return answer(signature, inputs)
@@ -157,15 +169,23 @@ def test_a_record_that_the_graph_refuses_is_bad_alone(model):
     compute._model = types.SimpleNamespace(compute=refusing, dims=2)
     x[1] = 1000.0
     found = list(compute.process([(str(i), {"x": row}) for i, row in enumerate(x)]))
-    assert [getattr(one, "value", one)["id"] for one in found] == ["0", "1", "2"]
+    assert [getattr(one, "value", one)["id"] for one in found] == [str(i) for i in range(64)]
+    assert asked == [64] * 13  # halves of halves, not each row alone
     assert "expected less" in found[1].value["reason"]
     np.testing.assert_allclose(found[2]["log_prob"], flow.log_prob(x)[2], rtol=1e-4)
     check = transforms._Check(str(model), work._rows())
     check.setup()
-    for x, reason in (([0], "2 numbers"), (["a", "b"], "expected numbers in `x`"), ([0, np.inf], "finite numbers")):
+    for x, reason in (
+        ([0], "2 numbers"),
+        (["a", "b"], "expected numbers in `x`"),
+        ([0, np.inf], "finite"),
+        ([0, 1e300], "finite"),
+    ):
         assert reason in next(check.process({"id": 1, "x": x})).value["reason"]
     assert "expected `x`" in next(check.process({"id": 1})).value["reason"]
     assert "with an `id`" in next(check.process({"x": [0, 0]})).value["reason"]
+    with pytest.raises(ValueError, match="`temperature` must be a finite number >= 0, got -1"):
+        Sample(model, temperature=-1)
     draws = transforms._Check(str(model), Sample(model)._rows())
     draws.setup()
     for number in (-1, 2**32, "one"):

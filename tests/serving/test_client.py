@@ -1,6 +1,8 @@
 """The client and the wire: REST and gRPC give what Python gives, and bad input is refused while the server goes on."""
 
+import contextlib
 import io
+import os
 import re
 import socket
 import subprocess
@@ -14,14 +16,14 @@ from google.protobuf import text_format
 from PIL import Image
 
 import flowzoo
-from flowzoo.serving import BadRequest, Client, ServingError, Unavailable, client
-from flowzoo.serving.errors import TimedOut
+from flowzoo.serving import BadRequest, Client, ServingError, TimedOut, Unavailable, client
 from tests import cases
 from tests.serving.conftest import CONDITION, IMAGES, VECTORS
 
 pytestmark = pytest.mark.serving
 config = "tensorflow_serving.config.model_server_config_pb2"
 model_server_config_pb2 = pytest.importorskip(config, reason="needs flowzoo[serving]")
+rpc = pytest.importorskip("flowzoo.serving.rpc")
 WAYS = pytest.mark.parametrize("way", [0, 1], ids=["rest", "grpc"])
 
 
@@ -86,6 +88,7 @@ def _bad():
     deep, clear = np.zeros((4, 4), np.uint16), np.zeros((4, 4, 4), np.uint8)
     huge = picture[:16] + (2**16).to_bytes(4, "big") * 2 + picture[24:]
     broken = picture[:-30] + bytes(10) + picture[-20:]
+    cut = b"\xff\xd8\xff\xfe\0\4\xff\xd9" + png(np.zeros((40, 40), np.uint8), "JPEG")[2:-4]  # an end in its comment
     one = {"x": [[0.0, 0.0]]}
     return {  # model, signature, inputs, what the answer says
         "shape": (
@@ -114,7 +117,9 @@ def _bad():
         ),
         "no picture": (IMAGES, "serving_bytes", {"image_bytes": [b"GIF89a"]}, "expected a PNG or JPEG file"),
         "truncated": (IMAGES, "serving_bytes", {"image_bytes": [picture[:-20]]}, "expected a whole PNG or JPEG file"),
-        "broken": (IMAGES, "serving_bytes", {"image_bytes": [broken]}, "Invalid PNG data"),
+        "broken": (IMAGES, "serving_bytes", {"image_bytes": [broken]}, "Invalid PNG data.*expected_a_whole_PNG"),
+        "broken JPEG": (IMAGES, "serving_bytes", {"image_bytes": [cut]}, "Invalid JPEG data.*expected_a_whole_PNG"),
+        "headless": (IMAGES, "serving_bytes", {"image_bytes": [cut[:20]]}, "Invalid JPEG data.*expected_a_whole_PNG"),
         "deep": (
             IMAGES,
             "serving_bytes",
@@ -150,10 +155,15 @@ def test_bad_input_is_refused_saying_what_was_expected(name, way, addresses):
 
 
 def test_another_dtype_or_too_much_is_refused(addresses):
-    many, doubles = np.zeros((2**20 + 1, 4, 4, 1), np.uint8), np.zeros((1, 2))
-    for model, x, expected in ((VECTORS, doubles, "float"), (IMAGES, many, "at most 1048576 rows .* got 1048577")):
+    many, doubles = 2**20 + 1, np.zeros((1, 2))
+    seeds = {"seed": np.zeros((many, 2), np.int32), "temperature": np.zeros(many, np.float32)}
+    for model, signature, inputs, expected in (
+        (VECTORS, "log_prob", {"x": doubles}, "float"),
+        (IMAGES, "log_prob", {"x": np.zeros((many, 4, 4, 1), np.uint8)}, "at most 1048576 rows .* got 1048577"),
+        (IMAGES, "sample", seeds, "`seed` of at most 1048576 rows .* got 1048577"),  # of what they would become
+    ):
         with Client(addresses[1], model, retries=0) as served, pytest.raises(BadRequest, match=expected):
-            served._transport.predict("log_prob", {"x": x}, {})
+            served._transport.predict(signature, inputs, {})
     url = f"{addresses[0]}/v1/models/{IMAGES}:predict"
     zeros = np.zeros((1, 4, 4, 1), int).tolist()
     for body in (
@@ -180,6 +190,8 @@ def test_a_value_is_checked_before_it_is_sent(way, addresses):
         ):
             with pytest.raises(ValueError, match=expected):
                 served.log_prob(bad)
+        with pytest.raises(ValueError, match=r"`temperature` must be one finite number >= 0 or \(3,\) of them"):
+            served.sample(3, temperature=[1.0, 2.0])
         with pytest.raises(ValueError, match="`image_bytes` must hold bytes"):
             served.score_pictures(["no"])
         with pytest.raises(ValueError, match=r"no signature 'log-prob'. Did you mean 'log_prob'"):
@@ -208,6 +220,41 @@ def test_a_server_that_is_silent_is_not(way):
             _ = Client(address, VECTORS, timeout=0.3).signatures
 
 
+@pytest.mark.parametrize(
+    ("status", "body", "size", "kind", "expected"),
+    [
+        ("200 OK", "<html>", 6, ServingError, "200: expected 'metadata' of TensorFlow Serving, got '<html>'"),
+        ("200 OK", "[1]", 3, ServingError, "expected 'metadata'"),
+        ("400 Bad Request", '"no"', 4, BadRequest, '400: "no"'),
+        ("429 Too Many Requests", "{}", 2, ServingError, "429"),
+        ("200 OK", "{", 99, Unavailable, "Gave up after 2 attempts"),  # killed in the middle of its answer
+    ],
+)
+def test_what_is_no_answer_of_the_protocol_is_told(status, body, size, kind, expected, monkeypatch):
+    monkeypatch.setattr(client, "PAUSE", 0.001)
+    answer, asked = f"HTTP/1.1 {status}\r\nContent-Length: {size}\r\n\r\n{body}", []
+
+    def answering():
+        with contextlib.suppress(OSError):  # until the socket is closed
+            while True:
+                connection = server.accept()[0]
+                asked.append(connection.recv(2**16))
+                connection.sendall(answer.encode())
+                connection.close()
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=answering, daemon=True).start()
+        with pytest.raises(ServingError, match=expected) as found:
+            _ = Client(f"http://127.0.0.1:{server.getsockname()[1]}", VECTORS, retries=1).signatures
+    assert type(found.value) is kind and len(asked) == (2 if kind is Unavailable else 1)
+
+
+def test_a_message_too_large_for_grpc_is_not_sent_again(addresses, monkeypatch):
+    monkeypatch.setattr(rpc, "LARGEST", 2**15)
+    with Client(addresses[1], VECTORS, batch_size=2**13) as served, pytest.raises(BadRequest, match="larger than max"):
+        served.log_prob(np.zeros((2**13, 2), "float32"))
+
+
 def test_the_example_of_the_docs(addresses, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     x = cases.flow_data(IMAGES)[0]
@@ -225,7 +272,23 @@ def test_the_files_for_tensorflow_serving_are_well_formed():
         assert config.base_path == f"/models/{config.name}" and config.name in flowzoo.list_presets(weights=True)
     compose = (folder / "compose.yaml").read_text()
     assert re.search(r"image: tensorflow/serving:\$\{TF_SERVING_VERSION:-\d+\.\d+\.\d+\}", compose)  # pinned
-    assert subprocess.run(["bash", "-n", folder / "check.sh"]).returncode == 0
+
+
+def test_check_sh_goes_through_with_files_that_any_container_may_read(tmp_path):
+    stubs = {
+        "docker": 'stat -c %A "$CONFIG" "$MODELS" "$MODELS"/* >> "$SEEN"',
+        "curl": "echo AVAILABLE",
+        "python": 'if [ "$2" = pytest ]; then echo "$FLOWZOO_SERVING_REST" >> "$SEEN"; else mkdir -p "$3/models/m"; fi',
+    }
+    for name, text in stubs.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\n{text}\n")
+        (tmp_path / name).chmod(0o755)
+    seen = tmp_path / "seen"
+    environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}", "SEEN": str(seen), "PYTHON": "python"}
+    script = Path(__file__).parents[2] / "examples" / "serving" / "check.sh"
+    assert subprocess.run(["bash", script], env=environment, umask=0o077, timeout=60).returncode == 0
+    lines = seen.read_text().split()
+    assert lines == ["drwxr-xr-x"] * 3 + ["http://127.0.0.1:8501"] + ["drwxr-xr-x"] * 3  # up, the tests, down
 
 
 def test_a_server_that_comes_back_is_found(addresses, monkeypatch):

@@ -3,6 +3,8 @@
 import importlib.util
 import io
 import json
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -160,6 +162,12 @@ def test_weights_are_stored_once(tmp_path):
     assert model.count_params() * 4 <= stored < 1.1 * model.count_params() * 4
 
 
+def test_masks_are_stored_as_booleans(tmp_path):
+    model = cases.new_flow("maf", hidden=200)
+    size = (model.export(tmp_path / "1") / "saved_model.pb").stat().st_size
+    assert size < 3 * model.count_params() * 4  # with four functions, 4 times less than as numbers
+
+
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
 def test_weights_of_half_the_size(dtype, tmp_path):
     model = cases.new_flow("realnvp", hidden=64)
@@ -233,6 +241,12 @@ def test_pictures_are_those_of_pillow():
     half = Image.fromarray(gray).resize((3, 4), Image.Resampling.BILINEAR)
     found = decode_pictures(encoded[:1], (4, 3, 1), 8)[0, ..., 0]
     assert np.abs(found.numpy().astype(int) - np.asarray(half).astype(int)).max() <= 1
+
+
+def test_the_docs_name_the_versions_that_their_commands_write():
+    page = (Path(__file__).parents[2] / "docs" / "serving.md").read_text()
+    written = set(re.findall(r"flowzoo export (\S+) models --version=(\d+)", page))
+    assert set(re.findall(r"models/([\w-]+)/(\d+)", page)) == written
 
 
 def test_is_written_all_or_nothing(tmp_path, monkeypatch):

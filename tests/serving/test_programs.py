@@ -37,9 +37,10 @@ def program(tmp_path_factory):
     done = subprocess.run(words, capture_output=True, text=True, timeout=300)
     assert not done.returncode, done.stderr
 
-    def run(*arguments):
-        done = subprocess.run([path, *map(str, arguments)], capture_output=True, text=True, env=QUIET, timeout=300)
-        return done.returncode, [line.split() for line in done.stdout.splitlines()], done.stderr
+    def run(*arguments, stdout=subprocess.PIPE):
+        words = [path, *map(str, arguments)]
+        done = subprocess.run(words, stdout=stdout, stderr=subprocess.PIPE, text=True, env=QUIET, timeout=300)
+        return done.returncode, [line.split() for line in (done.stdout or "").splitlines()], done.stderr
 
     return run
 
@@ -68,6 +69,11 @@ def test_c_is_told_what_was_expected(program, models, tmp_path):
     (tmp_path / "x").write_bytes(bytes(5))
     code, _, error = program(models / VECTORS / "1", "log_prob", tmp_path / "x")
     assert code == 2 and error.endswith(f"{tmp_path / 'x'}: does not hold whole rows\n")
+    for count, seed, temperature in (("-1", 7, 1), (2**40, 7, 1), ("many", 7, 1), (1, "x", 1), (1, 7, "hot")):
+        code, lines, error = program(models / VECTORS / "1", "sample", count, seed, temperature)
+        assert code == 2 and not lines and "is no" in error
+    with open("/dev/full", "w") as full:
+        assert program(models / VECTORS / "1", "sample", 1, 7, 1, stdout=full)[0] == 2
 
 
 def test_saved_model_cli_shows_and_runs(models, tmp_path, fresh_process):

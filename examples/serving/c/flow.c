@@ -4,7 +4,8 @@
    flow MODEL sample COUNT SEED T    prints COUNT samples, a line each; those of Flow.sample(COUNT, seed=SEED, temperature=T)
    flow MODEL decode FILE            FILE: the raw float32 numbers of some latents
 
-   MODEL is the folder of a version. What TensorFlow refuses ends with exit code 1 and its code and message. */
+   MODEL is the folder of a version. What TensorFlow refuses ends with exit code 1 and its code and message, all else
+   that goes wrong with 2. */
 
 #include <stdint.h>
 #include <stdio.h>
@@ -174,6 +175,10 @@ static TF_Tensor *read_rows(const Info *info, const char *path) {
   return made;
 }
 
+static void check_number(const char *word, const char *end) {
+  if (end == word || *end) fail(word, "is no such number");
+}
+
 static void print_rows(const TF_Tensor *values) {
   int64_t rows = TF_Dim(values, 0), width = rows ? TF_TensorElementCount(values) / rows : 0;
   for (int64_t i = 0; i < rows * width; i++) {
@@ -183,6 +188,7 @@ static void print_rows(const TF_Tensor *values) {
       printf("%.9g", ((const float *)TF_TensorData(values))[i]);
     putchar((i + 1) % width ? ' ' : '\n');
   }
+  if (fflush(stdout) || ferror(stdout)) fail("output", "can't be written");
 }
 
 /* ---- seeds: those of flowzoo.random.row_seeds, Threefry-2x32 of Salmon et al. 2011 ---- */
@@ -229,12 +235,18 @@ int main(int count, char **words) {
   TF_Tensor *values[2];
   const Info *given[2];
   if (samples) {
-    int64_t rows = atoll(words[3]);
+    char *ends[3];
+    int64_t rows = strtoll(words[3], &ends[0], 10);
+    uint64_t seed = strtoull(words[4], &ends[1], 10);
+    float temperature = strtof(words[5], &ends[2]);
+    for (int i = 0; i < 3; i++) check_number(words[3 + i], ends[i]);
+    if (rows < 0 || rows > 1 << 24) fail(words[3], "is no number of rows that a request may have");
     int32_t *seeds = malloc(rows * 2 * sizeof *seeds + 1);
     float *temperatures = malloc(rows * sizeof *temperatures + 1);
+    if (!seeds || !temperatures) fail("sample", "no memory");
     for (int64_t i = 0; i < rows; i++) {
-      row_seed(strtoull(words[4], 0, 10), (uint32_t)i, seeds + 2 * i);
-      temperatures[i] = strtof(words[5], 0);
+      row_seed(seed, (uint32_t)i, seeds + 2 * i);
+      temperatures[i] = temperature;
     }
     given[0] = find(signature.inputs, signature.input_count, "seed");
     given[1] = find(signature.inputs, signature.input_count, "temperature");
