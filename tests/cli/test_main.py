@@ -59,6 +59,18 @@ def test_python_m_flowzoo(capfd):
     assert capfd.readouterr().out == f"flowzoo {flowzoo.__version__}\n"
 
 
+@pytest.mark.parametrize("arguments", [["list"], ["--help"]])
+def test_who_reads_no_further_is_no_error_and_a_full_disk_is_one(arguments):
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONUNBUFFERED"}
+    reader, writer = os.pipe()
+    os.close(reader)
+    for out, code, said in ((writer, OK, b""), (os.open("/dev/full", os.O_WRONLY), BAD_INPUT, b"No space left")):
+        command = [sys.executable, "-m", "flowzoo", *arguments]
+        done = subprocess.run(command, cwd=ROOT, env=environment, stdout=out, stderr=subprocess.PIPE)
+        os.close(out)
+        assert done.returncode == code and said in done.stderr and done.stderr.count(b"\n") == bool(said)
+
+
 def test_list(capsys):
     assert main(["list", "glow-fash*"]) == OK
     header, row = capsys.readouterr().out.splitlines()
