@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -148,14 +149,16 @@ def _picture(path: Path, mode: str) -> np.ndarray:
     from PIL import Image, UnidentifiedImageError
 
     try:
-        with Image.open(path) as picture:
-            return _pixels(path, picture, mode)
+        with warnings.catch_warnings(), Image.open(path) as picture:
+            warnings.simplefilter("ignore")  # of what is read all the same
+            picture.load()
     except UnidentifiedImageError as error:
         raise ValueError(f"{path}: expected {KNOWN}, got something else.") from error
-    except (OSError, ValueError):
-        raise
     except Exception as error:  # each format has its own, and one for sizes that would fill the memory
+        if isinstance(error, OSError) and error.filename:
+            raise
         raise ValueError(f"{path}: expected a readable picture, got: {error}.") from error
+    return _pixels(path, picture, mode)
 
 
 def _pixels(path: Path, picture: Image.Image, mode: str) -> np.ndarray:

@@ -57,6 +57,10 @@ def test_names_with_commas_and_quotes_survive():
         ("1,2\nnan,4\ninf,1\n", PLANE, None, "in 2 of 3 rows, first in row 1 (counted from 0). Remove or repair"),
         ("1,1e39\n", PLANE, None, "must be finite float32, got NaN, infinity or nothing in 1 of 1 rows"),
         ("a,b\n1,x\n", PLANE, None, "x.csv: expected a number in every cell, got: "),
+        ("a,b,c\n1,2\n", PLANE, None, "the first line must name all 2 columns, got 3 names"),
+        ("b\n1,2,3\n", PLANE, ["b"], "the first line must name all 3 columns, got 1 names"),
+        ("a,a,b\n1,2,3\n", PLANE, ["a", "b"], "one column must be called 'a', got 2"),
+        ("x" * 200_000, PLANE, None, "expected a table in UTF-8, got: field larger than"),
         ("a,b\n1,2\n3\n", PLANE, None, "the number of columns changed from 2 to 1 at row"),
         ("a,b\n", PLANE, None, "expected at least one row of examples"),
         ("", PLANE, None, "take 2 columns, got 0"),
@@ -70,11 +74,12 @@ def test_a_wrong_csv_is_one_clear_line(text, form, columns, message, recwarn):
     with pytest.raises(ValueError) as error:
         read(["x.csv"], form, columns)
     assert message in str(error.value) and str(error.value).startswith("x.csv") and not recwarn
+    assert str(error.value).count("x.csv") == 1
 
 
 def test_a_csv_that_is_no_text():
     Path("x.csv").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(ValueError, match="can't decode"):
+    with pytest.raises(ValueError, match=r"^x\.csv: expected a table in UTF-8, got: .*can't decode"):
         read(["x.csv"], PLANE)
 
 
@@ -92,6 +97,17 @@ def test_wrong_parquet():
     ]:
         with pytest.raises(ValueError, match=message):
             read(["x.parquet"], PLANE, columns)
+    content = Path("x.parquet").read_bytes()
+    Path("x.parquet").write_bytes(content[:4] + bytes(len(content) - 12) + content[-8:])
+    with pytest.raises(ValueError, match=r"^x\.parquet: expected a Parquet file, got: "):
+        read(["x.parquet"], PLANE)
+
+
+def test_parquet_columns_of_one_name_are_not_chosen_among():
+    parquet.write_table(pa.table([[1, 2**62], [3, 4], [5, 6]], names=["a", "a", "b"]), "x.parquet")
+    assert read_table(Path("x.parquet")).shape == (2, 3)
+    with pytest.raises(ValueError, match=r"^x\.parquet: one column must be called 'a', got 2"):
+        read_table(Path("x.parquet"), ["b", "a"])
 
 
 def test_parquet_without_pyarrow_names_the_extra(monkeypatch):
@@ -133,12 +149,14 @@ def broken_array(header):
             b"BM" + bytes(12) + struct.pack("<IiiHH", 40, 10**6, 10**6, 1, 24) + bytes(24),
             "readable picture, got",
         ),
+        ("x.pgm", b"P5 2 2 255\n123", "readable picture, got: image file is truncated"),
+        ("x.pgm", b"P5 2 a 255\n1234", "readable picture, got"),
     ],
 )
 def test_a_broken_file_is_one_clear_line(name, content, message):
     Path(name).write_bytes(content)
-    with pytest.raises(ValueError, match=f"{name}: expected .*{message}"):
-        read([name], PICTURE if name.endswith("bmp") else PLANE)
+    with pytest.raises(ValueError, match=f"^{name}: expected .*{message}"):
+        read([name], PLANE if name.endswith("npy") else PICTURE)
 
 
 @pytest.mark.parametrize(
