@@ -132,7 +132,10 @@ def places() -> Iterator[tuple[bool, str]]:
     yield writable or not hubs, f"files, 1st: cache {home} ({why}): {kept}"
     yield True, f"files, 2nd: {store.folder('NAME').parent}"
     barred = " (FLOWZOO_OFFLINE: only file:// serves)" if sources.offline() else ""
-    yield not wrong, f"files, 3rd: hubs: {wrong or ' '.join(hubs) or 'none ($FLOWZOO_HUB names them)'}{barred}"
+    yield (
+        not wrong,
+        f"files, 3rd: hubs: {wrong or mirrors.shown(' '.join(hubs)) or 'none ($FLOWZOO_HUB names them)'}{barred}",
+    )
 
 
 def data_sets() -> Iterator[tuple[bool, str]]:
@@ -150,7 +153,6 @@ def data_sets() -> Iterator[tuple[bool, str]]:
 
 def weights(names: list[str]) -> Iterator[tuple[bool, str]]:
     """For each preset whether its weight file is there and intact, and where."""
-    from flowzoo.errors import CheckpointError
     from flowzoo.zoo import store
     from flowzoo.zoo.preset import Preset
 
@@ -164,5 +166,5 @@ def weights(names: list[str]) -> Iterator[tuple[bool, str]]:
             continue
         try:
             yield True, f"{preset.name}: {store.checked_file(preset, store.folder(name))}"
-        except CheckpointError as error:
+        except ValueError as error:  # of the file, or of $FLOWZOO_HUB
             yield False, str(error)
