@@ -1,6 +1,7 @@
 """The entry point of the `flowzoo` command: arguments, dispatch, and errors in one line."""
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -55,6 +56,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The exit code; `flowzoo --help` lists them.
     """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # as stderr: not every locale has "±"
     try:
         return _run(parser().parse_args(arguments))
     finally:

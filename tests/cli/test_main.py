@@ -16,6 +16,7 @@ from PIL import Image
 
 import flowzoo
 from flowzoo.cli import doctor
+from flowzoo.cli.common import one_line
 from flowzoo.cli.main import BAD_INPUT, CHECK_FAILED, OK, UNEXPECTED, main
 from flowzoo.zoo import store
 from tests.zoo import tiny
@@ -69,6 +70,14 @@ def test_who_reads_no_further_is_no_error_and_a_full_disk_is_one(arguments):
         done = subprocess.run(command, cwd=ROOT, env=environment, stdout=out, stderr=subprocess.PIPE)
         os.close(out)
         assert done.returncode == code and said in done.stderr and done.stderr.count(b"\n") == bool(said)
+
+
+def test_what_a_terminal_can_not_show_or_would_obey_is_told_by_its_code():
+    environment = os.environ | {"PYTHONIOENCODING": "ascii"}
+    command = [sys.executable, "-m", "flowzoo", "info", "planar-rezende-u1"]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, check=True)
+    assert rb" \xb1 0.00" in done.stdout
+    assert one_line(ValueError("status 404\n\x1b]0;title\x07 ±")) == r"status 404 \x1b]0;title\x07 ±"
 
 
 def test_list(capsys):
