@@ -27,7 +27,7 @@ def atomic(path: str | os.PathLike, suffix: str = ".tmp") -> Iterator[IO[bytes]]
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=suffix)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}.", suffix=suffix)
     try:
         os.close(handle)
         with open(temporary, "r+b") as file:  # reopened, so that `file.name` is its path

@@ -17,7 +17,7 @@ def import_tensorflow() -> None:
         os.dup2(notes.fileno(), 2)
         try:
             import tensorflow  # noqa: F401 - for its notes
-        except BaseException:
+        except Exception:
             notes.seek(0)
             os.write(terminal, notes.read())
             raise

@@ -68,7 +68,8 @@ def read(paths: Sequence[str], form: Form, columns: Sequence[str] | None = None)
     """
     files = [file for path in paths for file in _files(Path(path))]
     arrays = [_conform(file, _read(file, form, columns), form) for file in files]
-    names = np.array([str(file) for file in files], object)  # each text once, however many rows
+    texts = (str(file).encode(errors="backslashreplace").decode() for file in files)  # names need not be Unicode
+    names = np.array(list(texts), object)  # each text once, however many rows
     return np.concatenate(arrays), np.repeat(names, [len(array) for array in arrays])
 
 

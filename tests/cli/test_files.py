@@ -1,5 +1,6 @@
 """What the commands read and write: tables, arrays, folders of pictures; and what they say of what is wrong."""
 
+import os
 import struct
 import sys
 from pathlib import Path
@@ -117,6 +118,15 @@ def test_parquet_without_pyarrow_names_the_extra(monkeypatch):
             action()
 
 
+def test_names_of_files_need_not_be_unicode():
+    name = os.fsdecode(b"gr\xfc\xdfe.npy")
+    np.save(name, POINTS)
+    _, files = read([name], PLANE)
+    for table in ("x.csv", "x.parquet"):
+        write_table(Path(table), {"file": files, "nats": np.arange(2.0)})
+    assert Path("x.csv").read_text().splitlines()[1] == r"gr\udcfc\udcdfe.npy,0.0"
+
+
 def test_a_folder_of_pictures_in_the_order_of_paths():
     (Path("all") / "b").mkdir(parents=True)
     Image.fromarray(np.full((2, 2), 40, np.uint8)).save("all/b/1.PNG")
@@ -173,6 +183,7 @@ def test_what_could_not_be_written_is_refused_before_the_work(out, message):
     with pytest.raises(ValueError, match=message):
         check_out(out, (".npy", ".csv", ".parquet"))
     check_out("new/folder/x.npy", (".npy", ".csv", ".parquet"))
+    write_rows("x" * 250 + ".csv", POINTS, "x")  # the longest name that there may be
 
 
 def test_a_table_that_fails_leaves_the_former_one(monkeypatch):
