@@ -48,6 +48,13 @@ def move_into_place(temporary: str | os.PathLike, path: str | os.PathLike) -> No
     _sync_folder(Path(path).parent)
 
 
+def writable(path: str | os.PathLike) -> tuple[Path, bool]:
+    """The folder that is there of a path and its parents, and whether something may be made in it."""
+    path = Path(path).absolute()
+    there = next(folder for folder in (path, *path.parents) if folder.exists())
+    return there, there.is_dir() and os.access(there, os.W_OK)
+
+
 def write_atomic(path: str | os.PathLike, content: bytes | str) -> None:
     """Writes bytes, or text as UTF-8, all or nothing."""
     with atomic(path) as file:

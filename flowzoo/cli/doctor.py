@@ -116,20 +116,20 @@ def _extras() -> Iterator[tuple[bool, str]]:
 
 def places() -> Iterator[tuple[bool, str]]:
     """Where files of presets are looked for, in order, and whether they can be kept."""
+    from flowzoo.files import writable
     from flowzoo.zoo import cache, mirrors, sources, store
 
     files = cache.entries()
     size = sum(path.stat().st_size for path in files)
     why = "$FLOWZOO_HOME" if os.environ.get("FLOWZOO_HOME") else "set $FLOWZOO_HOME for another"
     home = cache.home().absolute()
-    there = next(folder for folder in (home, *home.parents) if folder.exists())
-    writable = there.is_dir() and os.access(there, os.W_OK)
+    _, fine = writable(home)
     try:
         hubs, wrong = mirrors.hubs(), ""
     except ValueError as error:
         hubs, wrong = (), f"$FLOWZOO_HUB: {error}"
-    kept = f"{len(files)} files, {size:,} bytes" + ("" if writable else ", not writable: name another")
-    yield writable or not hubs, f"files, 1st: cache {home} ({why}): {kept}"
+    kept = f"{len(files)} files, {size:,} bytes" + ("" if fine else ", not writable: name another")
+    yield fine or not hubs, f"files, 1st: cache {home} ({why}): {kept}"
     yield True, f"files, 2nd: {store.folder('NAME').parent}"
     barred = " (FLOWZOO_OFFLINE: only file:// serves)" if sources.offline() else ""
     yield (

@@ -206,6 +206,15 @@ def test_score(published, images, capsys):
     np.testing.assert_allclose(rows[:, 1], expected, atol=1e-4)
 
 
+def test_score_tells_which_likelihoods_are_not_finite(published, images, capsys, monkeypatch):
+    np.save("x.npy", images[:3])
+    monkeypatch.setattr("flowzoo.training.evaluation.losses", lambda *_, **__: np.array([1.0, np.nan, np.inf]))
+    assert main(["score", str(published), "x.npy"]) == OK
+    assert "2 examples have no finite likelihood, first index 1, of x.npy\n" in capsys.readouterr().out
+    assert main(["score", str(published), "x.npy", "--json"]) == OK
+    assert json.loads(capsys.readouterr().out)["non_finite"] == 2
+
+
 @pytest.mark.parametrize(
     ("array", "message"),
     [
@@ -290,6 +299,11 @@ def test_export(published, capsys, monkeypatch):
     assert main(["export", str(published), "models"]) == BAD_INPUT
     error = capsys.readouterr().err
     assert "--version must be new" in error and "--overwrite" in error and "=True" not in error
+    Path("file").touch()
+    with monkeypatch.context() as context:
+        context.setattr("flowzoo.serving.preset.load", None)  # nothing is loaded first
+        assert main(["export", str(published), "file"]) == BAD_INPUT
+    assert "file is no folder that you may write to" in capsys.readouterr().err
     monkeypatch.setattr("flowzoo.serving.preset.can_warm_up", lambda: False)
     options = ["--overwrite", "--weights=bfloat16", "--no-check"]
     assert main(["export", str(published), "models", *options]) == OK

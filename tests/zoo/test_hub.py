@@ -167,6 +167,9 @@ def test_the_cache_is_where_the_platform_keeps_caches(monkeypatch, tmp_path):
     monkeypatch.delenv("FLOWZOO_HOME")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     assert caches.home().name == "flowzoo"
+    monkeypatch.setenv("FLOWZOO_HOME", "~/zoo")  # as where no shell expands it
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert caches.home() == tmp_path / "zoo"
 
 
 def test_other_filesystems_are_read_through_fsspec(tree, cache):
@@ -270,6 +273,9 @@ def test_a_card_that_lies_is_not_published(tmp_path, monkeypatch):
     with pytest.raises(PresetError, match="unknown preset 'glow-mnits'"):
         hubs.write_tree([path, "glow-mnits"], tmp_path / "hub")  # before anything is measured
     assert not asked and not (tmp_path / "hub").exists()
+    with pytest.raises(PresetError, match=r"the hub .*tiny\.json can't be written: .* is no folder"):
+        hubs.write_tree([path], path)
+    assert not asked
     report = whole
     assert hubs.write_tree([path], tmp_path / "hub") == {"tiny": {"1": mock.ANY}}
 
