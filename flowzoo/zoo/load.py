@@ -57,7 +57,7 @@ def load(name: str | Path, weights: bool = True, *, conditioner_dtype: str | Non
 
 
 def _require_no_larger(preset: Preset, found: Layout, path: Path) -> None:
-    """Refuses a flow with more or wider layers than the file before it is built: that could take hours and all memory."""
+    """Refuses a flow with more or wider layers than the file, before it is built: it could fill hours and memory."""
     longest = max((size for shape in found.values() for size in shape), default=0)
     limits = dict.fromkeys(LAYERS, (len(found), "variables are too few"))
     limits |= dict.fromkeys(WIDTHS, (longest, "numbers along an axis, at most, are too few"))
