@@ -176,7 +176,7 @@ def test_demo(published, tmp_path, capsys):
     assert "--out must end in .png, got 'd.jpg'" in capsys.readouterr().err
 
 
-def test_sample(published, capsys):
+def test_sample(published, capsys, recwarn):
     assert main(["sample", str(published), "--count=3", "--seed=5", "--temperature=0.7", "--out=x.npy"]) == OK
     expected = flowzoo.load(published).sample(3, temperature=0.7, seed=5)
     np.testing.assert_array_equal(np.load("x.npy"), expected)
@@ -188,8 +188,10 @@ def test_sample(published, capsys):
     with Image.open("samples.png") as picture:
         assert picture.size == (2 * 28 * 2, 2 * 28 * 2)
     assert main(["sample", str(published), "--out=x.jpg"]) == BAD_INPUT
-    assert main(["sample", str(published), "--temperature=-1"]) == BAD_INPUT
-    assert capsys.readouterr().err.count("\n") == 2
+    for wrong in ("--temperature=-1", "--temperature=1e39", "--seed=-1"):
+        assert main(["sample", str(published), wrong]) == BAD_INPUT
+    assert capsys.readouterr().err.count("\n") == 4
+    assert not [warning for warning in recwarn if warning.category is RuntimeWarning]
     assert main(["sample", "iaf-rezende-u4"]) == BAD_INPUT
     assert "--out must end in .npy, .csv or .parquet for examples of shape (2,)" in capsys.readouterr().err
 
