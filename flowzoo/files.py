@@ -33,9 +33,11 @@ def atomic(path: str | os.PathLike, suffix: str = ".tmp") -> Iterator[IO[bytes]]
         with open(temporary, "r+b") as file:  # reopened, so that `file.name` is its path
             yield file
         move_into_place(temporary, path)
-    except BaseException:
+    except BaseException as error:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(temporary)
+        if isinstance(error, OSError) and error.errno and not error.filename:  # such as of a full disk
+            error.filename = os.fspath(path)
         raise
 
 

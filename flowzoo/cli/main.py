@@ -117,7 +117,7 @@ def _flush() -> None:
     except OSError as error:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if not isinstance(error, BrokenPipeError):
-            print(f"flowzoo: error: {one_line(error)}", file=sys.stderr)
+            print(f"flowzoo: error: standard output: {one_line(error)}", file=sys.stderr)
             sys.exit(BAD_INPUT)
 
 
