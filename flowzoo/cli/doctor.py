@@ -157,14 +157,15 @@ def weights(names: list[str]) -> Iterator[tuple[bool, str]]:
     from flowzoo.zoo.preset import Preset
 
     for name in names:
-        preset = Preset.read(name)
-        if not preset.trained:
-            yield True, f"{preset.name}: {'recipe only' if preset.recipe_only else 'no weights published yet'}"
-            continue
-        if store.left_out(store.folder(name)):
-            yield True, f"{preset.name}: not installed (slim)"
-            continue
         try:
-            yield True, f"{preset.name}: {store.checked_file(preset, store.folder(name))}"
-        except ValueError as error:  # of the file, or of $FLOWZOO_HUB
+            preset = Preset.read(name)
+            if not preset.trained:
+                state = "recipe only" if preset.recipe_only else "no weights published yet"
+            elif store.left_out(store.folder(name)):
+                state = "not installed (slim)"
+            else:
+                state = str(store.checked_file(preset, store.folder(name)))
+        except ValueError as error:  # of the record, the file or $FLOWZOO_HUB
             yield False, str(error)
+        else:
+            yield True, f"{preset.name}: {state}"

@@ -66,6 +66,8 @@ def read(paths: Sequence[str], form: Form, columns: Sequence[str] | None = None)
         ValueError: a file is of no such kind, its shape or numbers are not those of the form, or it holds no rows.
         OSError: it can't be read.
     """
+    if "" in paths:  # which is the folder here to `Path`
+        raise ValueError("a file must have a name, got ''. Is a variable of the shell empty?")
     files = [file for path in paths for file in _files(Path(path))]
     arrays = [_conform(file, _read(file, form, columns), form) for file in files]
     texts = (str(file).encode(errors="backslashreplace").decode() for file in files)  # names need not be Unicode

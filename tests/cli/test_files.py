@@ -135,6 +135,8 @@ def test_a_folder_of_pictures_in_the_order_of_paths():
     rows, files = read(["all"], PICTURE)
     assert rows[:, 0, 0, 0].tolist() == [80, 40] and files.tolist() == ["all/a.png", "all/b/1.PNG"]
     assert read(["all"], Form((2, 2, 1), "uint8", bits=5))[0].max() == 80 >> 3
+    with pytest.raises(ValueError, match="a file must have a name, got ''"):
+        read([""], PICTURE)  # and not all of these
     Path("empty").mkdir()
     with pytest.raises(ValueError, match="empty: expected a folder with pictures"):
         read(["empty"], PICTURE)

@@ -338,6 +338,9 @@ def test_doctor(published, altered, capsys, monkeypatch):
 
     altered.with_suffix("").joinpath("model.weights.h5").unlink()
     assert [ok for ok, _ in doctor.weights([str(published), str(altered)])] == [True, False]
+    altered.write_text("{")
+    (ok, line), (next_ok, _) = doctor.weights([str(altered), str(published)])
+    assert not ok and next_ok and line.startswith("tiny.json: expected a readable JSON file")
 
 
 def test_doctor_takes_a_slim_install_for_healthy(tmp_path, monkeypatch):
