@@ -18,6 +18,7 @@ import flowzoo
 from flowzoo.cli import doctor
 from flowzoo.cli.common import one_line
 from flowzoo.cli.main import BAD_INPUT, CHECK_FAILED, OK, UNEXPECTED, main
+from flowzoo.cli.quiet import import_tensorflow
 from flowzoo.zoo import store
 from tests.zoo import tiny
 
@@ -370,6 +371,11 @@ def test_wrong_arguments_exit_with_2():
         with pytest.raises(SystemExit) as stop:
             main(arguments)
         assert stop.value.code == BAD_INPUT
+
+
+def test_stderr_may_be_closed(monkeypatch):
+    monkeypatch.setattr(sys, "stderr", None)
+    import_tensorflow()
 
 
 def test_tensorflow_starts_quietly_but_tells_why_it_fails(tmp_path):
