@@ -27,15 +27,17 @@ def atomic(path: str | os.PathLike, suffix: str = ".tmp") -> Iterator[IO[bytes]]
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=suffix)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}.", suffix=suffix)
     try:
         os.close(handle)
         with open(temporary, "r+b") as file:  # reopened, so that `file.name` is its path
             yield file
         move_into_place(temporary, path)
-    except BaseException:
+    except BaseException as error:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(temporary)
+        if isinstance(error, OSError) and error.errno and not error.filename:  # such as of a full disk
+            error.filename = os.fspath(path)
         raise
 
 
@@ -46,6 +48,13 @@ def move_into_place(temporary: str | os.PathLike, path: str | os.PathLike) -> No
     os.chmod(temporary, 0o644)  # mkstemp makes private files
     os.replace(temporary, path)
     _sync_folder(Path(path).parent)
+
+
+def writable(path: str | os.PathLike) -> tuple[Path, bool]:
+    """The folder that is there of a path and its parents, and whether something may be made in it."""
+    path = Path(path).absolute()
+    there = next(folder for folder in (path, *path.parents) if folder.exists())
+    return there, there.is_dir() and os.access(there, os.W_OK)
 
 
 def write_atomic(path: str | os.PathLike, content: bytes | str) -> None:

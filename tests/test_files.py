@@ -1,12 +1,14 @@
 """Files are written all or nothing; pictures are laid out row by row."""
 
+import errno
 import hashlib
+import os
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from flowzoo.files import sha256, write_array, write_atomic
+from flowzoo.files import atomic, sha256, write_array, write_atomic
 from flowzoo.zoo.pictures import write_png
 
 
@@ -18,6 +20,12 @@ def test_a_failed_write_leaves_the_old_file(tmp_path):
     assert path.read_bytes() == b"old"
     assert [p.name for p in path.parent.iterdir()] == ["file"]
     assert sha256(path) == hashlib.sha256(b"old").hexdigest()
+
+
+def test_a_full_disk_is_told_with_the_file(tmp_path):
+    path = tmp_path / "file"
+    with pytest.raises(OSError, match=rf"No space left on device: '{path}'"), atomic(path):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def test_array_round_trip(tmp_path):

@@ -16,8 +16,9 @@ class Failed(Exception):
 
 
 def one_line(error: Exception) -> str:
-    """What an error says, in one line."""
-    return " ".join(str(error).split()) or type(error).__name__
+    """What an error says, in one line, without what a terminal would obey: hubs and files have their part in it."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
 
 
 def add_preset(parser: argparse.ArgumentParser, nargs: str | None = None) -> None:

@@ -116,23 +116,26 @@ def _extras() -> Iterator[tuple[bool, str]]:
 
 def places() -> Iterator[tuple[bool, str]]:
     """Where files of presets are looked for, in order, and whether they can be kept."""
+    from flowzoo.files import writable
     from flowzoo.zoo import cache, mirrors, sources, store
 
     files = cache.entries()
     size = sum(path.stat().st_size for path in files)
     why = "$FLOWZOO_HOME" if os.environ.get("FLOWZOO_HOME") else "set $FLOWZOO_HOME for another"
     home = cache.home().absolute()
-    there = next(folder for folder in (home, *home.parents) if folder.exists())
-    writable = there.is_dir() and os.access(there, os.W_OK)
+    _, fine = writable(home)
     try:
         hubs, wrong = mirrors.hubs(), ""
     except ValueError as error:
         hubs, wrong = (), f"$FLOWZOO_HUB: {error}"
-    kept = f"{len(files)} files, {size:,} bytes" + ("" if writable else ", not writable: name another")
-    yield writable or not hubs, f"files, 1st: cache {home} ({why}): {kept}"
+    kept = f"{len(files)} files, {size:,} bytes" + ("" if fine else ", not writable: name another")
+    yield fine or not hubs, f"files, 1st: cache {home} ({why}): {kept}"
     yield True, f"files, 2nd: {store.folder('NAME').parent}"
     barred = " (FLOWZOO_OFFLINE: only file:// serves)" if sources.offline() else ""
-    yield not wrong, f"files, 3rd: hubs: {wrong or ' '.join(hubs) or 'none ($FLOWZOO_HUB names them)'}{barred}"
+    yield (
+        not wrong,
+        f"files, 3rd: hubs: {wrong or mirrors.shown(' '.join(hubs)) or 'none ($FLOWZOO_HUB names them)'}{barred}",
+    )
 
 
 def data_sets() -> Iterator[tuple[bool, str]]:
@@ -150,19 +153,19 @@ def data_sets() -> Iterator[tuple[bool, str]]:
 
 def weights(names: list[str]) -> Iterator[tuple[bool, str]]:
     """For each preset whether its weight file is there and intact, and where."""
-    from flowzoo.errors import CheckpointError
     from flowzoo.zoo import store
     from flowzoo.zoo.preset import Preset
 
     for name in names:
-        preset = Preset.read(name)
-        if not preset.trained:
-            yield True, f"{preset.name}: {'recipe only' if preset.recipe_only else 'no weights published yet'}"
-            continue
-        if store.left_out(store.folder(name)):
-            yield True, f"{preset.name}: not installed (slim)"
-            continue
         try:
-            yield True, f"{preset.name}: {store.checked_file(preset, store.folder(name))}"
-        except CheckpointError as error:
+            preset = Preset.read(name)
+            if not preset.trained:
+                state = "recipe only" if preset.recipe_only else "no weights published yet"
+            elif store.left_out(store.folder(name)):
+                state = "not installed (slim)"
+            else:
+                state = str(store.checked_file(preset, store.folder(name)))
+        except ValueError as error:  # of the record, the file or $FLOWZOO_HUB
             yield False, str(error)
+        else:
+            yield True, f"{preset.name}: {state}"

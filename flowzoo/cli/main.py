@@ -1,6 +1,7 @@
 """The entry point of the `flowzoo` command: arguments, dispatch, and errors in one line."""
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -55,24 +56,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The exit code; `flowzoo --help` lists them.
     """
-    args = parser().parse_args(arguments)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # as stderr: not every locale has "±"
     try:
-        if args.tensorflow and not args.debug:
-            import_tensorflow()
-        return args.run(args)
-    except BrokenPipeError:  # such as `flowzoo list | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return OK
-    except KeyboardInterrupt:
-        print("flowzoo: interrupted", file=sys.stderr)
-        return INTERRUPTED
-    except Failed as error:
-        return _failed(error, args.debug, f"flowzoo: failed: {one_line(error)}", CHECK_FAILED)
-    except (ValueError, TypeError, OSError) as error:
-        return _failed(error, args.debug, f"flowzoo: error: {one_line(error)}", BAD_INPUT)
-    except Exception as error:
-        line = f"flowzoo: unexpected {type(error).__name__}: {one_line(error)} (--debug shows where)"
-        return _failed(error, args.debug, line, UNEXPECTED)
+        return _run(parser().parse_args(arguments))
+    finally:
+        _flush()
 
 
 def parser() -> argparse.ArgumentParser:
@@ -99,6 +88,37 @@ def parser() -> argparse.ArgumentParser:
         command.add_arguments(sub)
         sub.set_defaults(run=command.run, tensorflow=command.TENSORFLOW)
     return top
+
+
+def _run(args: argparse.Namespace) -> int:
+    try:
+        if args.tensorflow and not args.debug:
+            import_tensorflow()
+        return args.run(args)
+    except BrokenPipeError:  # such as `flowzoo list | head`
+        return OK
+    except KeyboardInterrupt:
+        print("flowzoo: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except Failed as error:
+        return _failed(error, args.debug, f"flowzoo: failed: {one_line(error)}", CHECK_FAILED)
+    except (ValueError, TypeError, OSError) as error:
+        return _failed(error, args.debug, f"flowzoo: error: {one_line(error)}", BAD_INPUT)
+    except Exception as error:
+        line = f"flowzoo: unexpected {type(error).__name__}: {one_line(error)} (--debug shows where)"
+        return _failed(error, args.debug, line, UNEXPECTED)
+
+
+def _flush() -> None:
+    """Writes out what is printed while an error of it still has an exit code; at the end of a process it has none."""
+    try:
+        if sys.stdout:
+            sys.stdout.flush()
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if not isinstance(error, BrokenPipeError):
+            print(f"flowzoo: error: standard output: {one_line(error)}", file=sys.stderr)
+            sys.exit(BAD_INPUT)
 
 
 def _failed(error: Exception, debug: bool, line: str, code: int) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -65,9 +66,12 @@ def read(paths: Sequence[str], form: Form, columns: Sequence[str] | None = None)
         ValueError: a file is of no such kind, its shape or numbers are not those of the form, or it holds no rows.
         OSError: it can't be read.
     """
+    if "" in paths:  # which is the folder here to `Path`
+        raise ValueError("a file must have a name, got ''. Is a variable of the shell empty?")
     files = [file for path in paths for file in _files(Path(path))]
     arrays = [_conform(file, _read(file, form, columns), form) for file in files]
-    names = np.array([str(file) for file in files], object)  # each text once, however many rows
+    texts = (str(file).encode(errors="backslashreplace").decode() for file in files)  # names need not be Unicode
+    names = np.array(list(texts), object)  # each text once, however many rows
     return np.concatenate(arrays), np.repeat(names, [len(array) for array in arrays])
 
 
@@ -148,14 +152,16 @@ def _picture(path: Path, mode: str) -> np.ndarray:
     from PIL import Image, UnidentifiedImageError
 
     try:
-        with Image.open(path) as picture:
-            return _pixels(path, picture, mode)
+        with warnings.catch_warnings(), Image.open(path) as picture:
+            warnings.simplefilter("ignore")  # of what is read all the same
+            picture.load()
     except UnidentifiedImageError as error:
         raise ValueError(f"{path}: expected {KNOWN}, got something else.") from error
-    except (OSError, ValueError):
-        raise
     except Exception as error:  # each format has its own, and one for sizes that would fill the memory
+        if isinstance(error, OSError) and error.filename:
+            raise
         raise ValueError(f"{path}: expected a readable picture, got: {error}.") from error
+    return _pixels(path, picture, mode)
 
 
 def _pixels(path: Path, picture: Image.Image, mode: str) -> np.ndarray:

@@ -29,11 +29,13 @@ def run(args: argparse.Namespace) -> int:
     check_out(args.out, args.suffixes)
     import flowzoo
     from flowzoo import random
+    from flowzoo.checks import check_count
     from flowzoo.cli.batches import in_batches
 
     flow = flowzoo.load(args.preset)
     check_picture(args.out, flow)
-    condition, seeds = labels(flow, args.label, args.count), random.row_seeds(args.seed, args.count)
+    condition = labels(flow, args.label, args.count)
+    seeds = random.row_seeds(check_count(args.seed, "seed", 0), args.count)
 
     def draw(rows):
         given = None if condition is None else condition[rows]

@@ -42,7 +42,8 @@ def run(args: argparse.Namespace) -> int:
         write_columns(args.out, values, {"index": np.arange(len(values)), "file": files, unit(flow): values})
     summary = {"examples": len(values), "unit": unit(flow), "mean": float(values.mean()), "spread": float(values.std())}
     summary |= {"lowest": float(values.min()), "highest": float(values.max())}
-    summary |= {"kind": flow.kind, "draws": args.draws, "seed": args.seed}
+    bad = np.flatnonzero(~np.isfinite(values))
+    summary |= {"non_finite": len(bad), "kind": flow.kind, "draws": args.draws, "seed": args.seed}
     if args.json:
         print_json(summary)
     else:
@@ -50,4 +51,6 @@ def run(args: argparse.Namespace) -> int:
             "{examples} examples: {unit} {mean:.4f}, spread {spread:.4f}, {lowest:.4f} to {highest:.4f} "
             "({kind}, draws {draws}, seed {seed})".format(**summary)
         )
+        if len(bad):
+            print(f"{len(bad)} examples have no finite likelihood, first index {bad[0]}, of {files[bad[0]]}")
     return 0

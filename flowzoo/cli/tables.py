@@ -62,17 +62,25 @@ def _text(column: np.ndarray) -> np.ndarray:
 
 
 def _read_csv(path: Path, columns: Sequence[str] | None) -> np.ndarray:
-    with open(path, newline="", encoding="utf-8-sig") as file:
-        first = next(csv.reader(file), [])
+    try:
+        with open(path, newline="", encoding="utf-8-sig") as file:
+            lines = csv.reader(file)
+            first = next(lines, [])
+            second = next(filter(None, lines), first)
+    except (ValueError, csv.Error) as error:
+        raise ValueError(f"{path}: expected a table in UTF-8, got: {error}.") from error
     names = None if all(map(_is_number, first)) else first
+    if names and len(second) != len(names):
+        raise ValueError(f"{path}: the first line must name all {len(second)} columns, got {len(names)} names.")
     if columns and names is None:
         raise ValueError(f"{path}: the first line must name the columns for --columns, got {','.join(first)!r}.")
     how = {"delimiter": ",", "quotechar": '"', "comments": None, "ndmin": 2, "encoding": "utf-8-sig"}
-    how |= {"skiprows": int(names is not None), "converters": lambda cell: float(cell) if cell.strip() else np.nan}
+    how |= {"skiprows": int(names is not None), "usecols": _picked(path, names, columns)}
+    how["converters"] = lambda cell: float(cell) if cell.strip() else np.nan
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # of a table without rows
-            rows = np.loadtxt(path, usecols=_picked(path, names, columns), **how)
+            rows = np.loadtxt(path, **how)
     except ValueError as error:
         reason = str(error).partition(";")[0].rstrip(".")
         raise ValueError(f"{path}: expected a number in every cell, got: {reason} (rows counted from 0).") from error
@@ -93,6 +101,8 @@ def _picked(path: Path, names: Sequence[str] | None, columns: Sequence[str] | No
     for column in columns:
         if column not in names:
             raise ValueError(f"{path}: no column {column!r}. {nearest(column, names)}")
+        if names.count(column) > 1:
+            raise ValueError(f"{path}: one column must be called {column!r}, got {names.count(column)}. Rename them.")
     return [names.index(column) for column in columns]
 
 
@@ -103,11 +113,12 @@ def _read_parquet(path: Path, columns: Sequence[str] | None) -> np.ndarray:
         with pyarrow.parquet.ParquetFile(path) as file:
             names = file.schema_arrow.names
             _picked(path, names, columns)
-            table = file.read(columns=list(columns or names)).select(list(columns or names))
-    except pyarrow.ArrowException as error:
+            table = file.read(columns=columns)
+    except (pyarrow.ArrowException, OSError) as error:
         raise ValueError(f"{path}: expected a Parquet file, got: {error}") from error
+    table = table.select(columns) if columns else table  # in this order
     for field in table.schema:
         if not (pyarrow.types.is_integer(field.type) or pyarrow.types.is_floating(field.type)):
             raise ValueError(f"{path}: column {field.name!r} must hold numbers, got {field.type}. Choose by --columns.")
-    parts = [column.cast(pyarrow.float64()).to_numpy() for column in table.columns]
+    parts = [column.cast(pyarrow.float64(), safe=False).to_numpy() for column in table.columns]
     return np.stack(parts, axis=1) if parts else np.zeros((table.num_rows, 0))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,13 +37,15 @@ def check_out(out: str | None, suffixes: tuple[str, ...], option: str = "--out")
     """
     if out is None:
         return
+    from flowzoo.files import writable
+
     path = Path(out)
     if path.suffix not in suffixes:
         raise ValueError(f"{option} must end in {_ends(suffixes)}, got {out!r}.")
     if path.is_dir():
         raise ValueError(f"{option} must be a file, got {out!r}, which is a folder. Name a file in it.")
-    there = next(folder for folder in path.absolute().parents if folder.exists())
-    if not there.is_dir() or not os.access(there, os.W_OK):
+    there, fine = writable(path.parent)
+    if not fine:
         raise ValueError(f"{option} {out!r} can't be written: {there} is no folder that you may write to.")
     if path.suffix == ".parquet":
         from flowzoo.cli.tables import require_pyarrow

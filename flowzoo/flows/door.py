@@ -114,7 +114,8 @@ def check_seeds(seed, rows: int) -> tf.Tensor:
 
 def check_temperature(temperature, rows: int) -> tf.Tensor:
     """Returns (rows,) float32 temperatures from a number or one number per row."""
-    values = np.asarray(temperature, np.float32)
+    with np.errstate(over="ignore"):
+        values = np.asarray(temperature, np.float32)
     if values.shape not in ((), (rows,)) or not np.isfinite(values).all() or (values < 0).any():
         raise ValueError(
             f"`temperature` must be one finite number >= 0 or ({rows},) of them, got {temperature!r}. "

@@ -19,7 +19,7 @@ def home() -> Path:
     """The folder of the cache: $FLOWZOO_HOME, else where this platform keeps caches."""
     chosen = os.environ.get("FLOWZOO_HOME")
     if chosen:
-        return Path(chosen)
+        return Path(chosen).expanduser()
     import platformdirs  # here: `import flowzoo` costs nothing
 
     return Path(platformdirs.user_cache_dir("flowzoo", appauthor=False))

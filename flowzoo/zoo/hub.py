@@ -10,7 +10,7 @@ from typing import Any
 from filelock import FileLock
 
 from flowzoo.errors import CheckpointError, PresetError
-from flowzoo.files import damage, write_atomic
+from flowzoo.files import damage, writable, write_atomic
 from flowzoo.progress import bar
 from flowzoo.zoo import index, store
 from flowzoo.zoo.bounds import PROMISED, failures
@@ -46,10 +46,13 @@ def write_tree(
         CheckpointError: a preset has no measured numbers or no invertibility certificate, that certificate says it does
             not invert, a number is off or can't be measured here, or its files are missing, damaged or another flow's.
             Nothing is written.
-        PresetError: there is no such preset, its parts don't fit, a revision is there with other contents, or what lies
-            in `folder` is no hub. Nothing is written.
+        PresetError: there is no such preset, its parts don't fit, a revision is there with other contents, what lies
+            in `folder` is no hub, or nothing can be written there. Nothing is written.
     """
     presets, folder = list(presets), Path(folder)
+    there, fine = writable(folder)
+    if not fine:
+        raise PresetError(f"the hub {folder} can't be written: {there} is no folder that you may write to.")
     _planned(presets, folder)  # what takes no time is looked at first, of all
     with bar(len(presets), "verifying" if verified else "loading", shown=progress and len(presets) > 1) as done:
         for name in presets:

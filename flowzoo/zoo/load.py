@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from flowzoo.flows import Flow
 
 LAYERS = ("depth", "blocks", "levels", "noise_depth")  # of `config`: each repeats what has weights
+WIDTHS = ("hidden", "bins", "components", "features")  # likewise: some variable is at least as long along an axis
 
 
 def load(name: str | Path, weights: bool = True, *, conditioner_dtype: str | None = None) -> "Flow":
@@ -49,19 +50,24 @@ def load(name: str | Path, weights: bool = True, *, conditioner_dtype: str | Non
         return build(preset, conditioner_dtype)
     path = store.checked_file(preset, store.folder(name))  # first, as building takes longer
     found = file_layout(path)
-    _require_no_deeper(preset, found, path)
+    _require_no_larger(preset, found, path)
     flow = build(preset, conditioner_dtype)
     _load_published(flow, preset, path, found)
     return flow
 
 
-def _require_no_deeper(preset: Preset, found: Layout, path: Path) -> None:
-    """Refuses, before it is built, a flow with more layers than the file has variables: that could take hours."""
-    for key in LAYERS:
-        count = preset.config.get(key)
-        if isinstance(count, int) and count > len(found):
+def _require_no_larger(preset: Preset, found: Layout, path: Path) -> None:
+    """Refuses a flow with more or wider layers than the file, before it is built: it could fill hours and memory."""
+    longest = max((size for shape in found.values() for size in shape), default=0)
+    limits = dict.fromkeys(LAYERS, (len(found), "variables are too few"))
+    limits |= dict.fromkeys(WIDTHS, (longest, "numbers along an axis, at most, are too few"))
+    shape = preset.config.get("event_shape")
+    vectors = {"features": shape[0]} if isinstance(shape, list) and len(shape) == 1 else {}
+    for key, (most, what) in limits.items():
+        count = (preset.config | vectors).get(key)
+        if isinstance(count, int) and count > most:
             raise CheckpointError(
-                f"{path}: its {len(found)} variables are too few for `config.{key}` {count} of {preset.source}. "
+                f"{path}: its {most} {what} for {key} {count} of {preset.source}. "
                 "The preset and its weights belong to different versions."
             )
 

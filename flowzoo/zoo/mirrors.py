@@ -43,6 +43,11 @@ def hubs() -> tuple[str, ...]:
     return tuple(map(_checked, os.environ.get("FLOWZOO_HUB", "").split()))
 
 
+def shown(text: str) -> str:
+    """What may be printed or logged of a text with URLs: all but the passwords in them."""
+    return re.sub(r"(://[^/@:\s]*):[^/@\s]*@", r"\1:****@", text)
+
+
 def download(expected: Mapping[str, Any], part: Path) -> None:
     """Completes the file `part` from the first hub that has it.
 
@@ -60,7 +65,7 @@ def download(expected: Mapping[str, Any], part: Path) -> None:
             with _noted(hub):
                 return _download(f"{hub}/{index.address(expected['sha256'])}", expected, part)
         except HubError as error:
-            reasons.append(str(error))
+            reasons.append(shown(str(error)))
     raise HubError(" ".join(reasons) or NO_HUB)
 
 
@@ -98,7 +103,7 @@ def _indices(reasons: list[str]) -> Iterator[index.Revisions]:
             with _noted(hub):
                 found = index.parse(transport.read(url, index.LIMIT), url)
         except (HubError, PresetError) as error:
-            reasons.append(str(error))
+            reasons.append(shown(str(error)))
         else:
             yield found
 
@@ -122,7 +127,9 @@ def _noted(hub: str) -> Iterator[None]:
 def _checked(url: str) -> str:
     parts = re.fullmatch(r"([a-zA-Z][a-zA-Z0-9+.-]*)(://[^\s\x00-\x1f\[\]]*)", url) if isinstance(url, str) else None
     if not parts:
-        raise ValueError(f"a hub must be a URL, such as https://example.org/zoo or file:///srv/zoo, got {url!r}.")
+        raise ValueError(
+            f"a hub must be a URL, such as https://example.org/zoo or file:///srv/zoo, got {shown(repr(url))}."
+        )
     url = parts[1].lower() + parts[2]  # as RFC 3986 has it
     if url.startswith("file://") and not url.startswith("file:///"):
         raise ValueError(f"a file:// hub must be an absolute path, such as file:///srv/zoo, got {url!r}.")

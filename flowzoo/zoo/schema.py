@@ -65,7 +65,8 @@ ANY = {}  # a mapping with free keys: the family's constructor checks them
 
 NAME = Text(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,98}[A-Za-z0-9])?", "a plain name of letters, digits, '.', '_' and '-'")
 SHA256 = Text(r"[0-9a-f]{64}", "64 hexadecimal digits")
-FILE = {"sha256": SHA256, "bytes": Number(int, 0, 2**40)}
+FILE = {"sha256": SHA256, "bytes": Number(int, 1, 2**40)}
+CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")  # a terminal may obey these
 
 
 def _recipe() -> dict[str, Any]:
@@ -162,6 +163,7 @@ def parse_json(content: bytes, source: str, limit: int = LIMIT) -> Any:
         raise PresetError(f"{source}: expected at most {limit} bytes of JSON, got more.")
     try:
         value = json.loads(content.decode(), parse_constant=_refuse, parse_float=_finite)
+        to_json(value).encode()  # half a surrogate pair can't be written, or printed
     except (ValueError, RecursionError) as error:
         raise PresetError(f"{source}: expected a readable JSON file, got: {error}.") from error
     if _too_deep(value):
@@ -213,6 +215,10 @@ def check(value: Any, kind: Any, source: str, path: str = "") -> None:
             raise PresetError(f"{source}: `{path}` must be {kind.what}, got {_SHORT.repr(value)}.")
     else:
         _check_type(value, kind, path, source)
+        if kind is str and CONTROL.search(value):
+            raise PresetError(
+                f"{source}: `{path}` must be a line without control characters, got {_SHORT.repr(value)}."
+            )
 
 
 def _check_type(value: Any, kind: Any, path: str, source: str) -> None:

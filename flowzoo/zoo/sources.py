@@ -129,7 +129,7 @@ def _get(session, url: str, headers: dict[str, str]):
         except requests.exceptions.SSLError as error:
             raise HubError(f"{url}: {error}.") from error
         except (requests.ConnectionError, requests.Timeout) as error:
-            if _nobody(error):
+            if isinstance(error, requests.ConnectTimeout) or _nobody(error):
                 raise Unreachable(f"{url}: {error}.") from error
             raise Broken(str(error)) from error
         except (requests.RequestException, ValueError) as error:  # such as an address that is none

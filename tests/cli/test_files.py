@@ -1,5 +1,6 @@
 """What the commands read and write: tables, arrays, folders of pictures; and what they say of what is wrong."""
 
+import os
 import struct
 import sys
 from pathlib import Path
@@ -57,6 +58,10 @@ def test_names_with_commas_and_quotes_survive():
         ("1,2\nnan,4\ninf,1\n", PLANE, None, "in 2 of 3 rows, first in row 1 (counted from 0). Remove or repair"),
         ("1,1e39\n", PLANE, None, "must be finite float32, got NaN, infinity or nothing in 1 of 1 rows"),
         ("a,b\n1,x\n", PLANE, None, "x.csv: expected a number in every cell, got: "),
+        ("a,b,c\n1,2\n", PLANE, None, "the first line must name all 2 columns, got 3 names"),
+        ("b\n1,2,3\n", PLANE, ["b"], "the first line must name all 3 columns, got 1 names"),
+        ("a,a,b\n1,2,3\n", PLANE, ["a", "b"], "one column must be called 'a', got 2"),
+        ("x" * 200_000, PLANE, None, "expected a table in UTF-8, got: field larger than"),
         ("a,b\n1,2\n3\n", PLANE, None, "the number of columns changed from 2 to 1 at row"),
         ("a,b\n", PLANE, None, "expected at least one row of examples"),
         ("", PLANE, None, "take 2 columns, got 0"),
@@ -70,11 +75,12 @@ def test_a_wrong_csv_is_one_clear_line(text, form, columns, message, recwarn):
     with pytest.raises(ValueError) as error:
         read(["x.csv"], form, columns)
     assert message in str(error.value) and str(error.value).startswith("x.csv") and not recwarn
+    assert str(error.value).count("x.csv") == 1
 
 
 def test_a_csv_that_is_no_text():
     Path("x.csv").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(ValueError, match="can't decode"):
+    with pytest.raises(ValueError, match=r"^x\.csv: expected a table in UTF-8, got: .*can't decode"):
         read(["x.csv"], PLANE)
 
 
@@ -92,6 +98,17 @@ def test_wrong_parquet():
     ]:
         with pytest.raises(ValueError, match=message):
             read(["x.parquet"], PLANE, columns)
+    content = Path("x.parquet").read_bytes()
+    Path("x.parquet").write_bytes(content[:4] + bytes(len(content) - 12) + content[-8:])
+    with pytest.raises(ValueError, match=r"^x\.parquet: expected a Parquet file, got: "):
+        read(["x.parquet"], PLANE)
+
+
+def test_parquet_columns_of_one_name_are_not_chosen_among():
+    parquet.write_table(pa.table([[1, 2**62], [3, 4], [5, 6]], names=["a", "a", "b"]), "x.parquet")
+    assert read_table(Path("x.parquet")).shape == (2, 3)
+    with pytest.raises(ValueError, match=r"^x\.parquet: one column must be called 'a', got 2"):
+        read_table(Path("x.parquet"), ["b", "a"])
 
 
 def test_parquet_without_pyarrow_names_the_extra(monkeypatch):
@@ -99,6 +116,15 @@ def test_parquet_without_pyarrow_names_the_extra(monkeypatch):
     for action in (lambda: read(["x.parquet"], PLANE), lambda: check_out("x.parquet", (".parquet",))):
         with pytest.raises(ValueError, match=r"needs pyarrow. Run `pip install flowzoo\[tables\]`"):
             action()
+
+
+def test_names_of_files_need_not_be_unicode():
+    name = os.fsdecode(b"gr\xfc\xdfe.npy")
+    np.save(name, POINTS)
+    _, files = read([name], PLANE)
+    for table in ("x.csv", "x.parquet"):
+        write_table(Path(table), {"file": files, "nats": np.arange(2.0)})
+    assert Path("x.csv").read_text().splitlines()[1] == r"gr\udcfc\udcdfe.npy,0.0"
 
 
 def test_a_folder_of_pictures_in_the_order_of_paths():
@@ -109,6 +135,8 @@ def test_a_folder_of_pictures_in_the_order_of_paths():
     rows, files = read(["all"], PICTURE)
     assert rows[:, 0, 0, 0].tolist() == [80, 40] and files.tolist() == ["all/a.png", "all/b/1.PNG"]
     assert read(["all"], Form((2, 2, 1), "uint8", bits=5))[0].max() == 80 >> 3
+    with pytest.raises(ValueError, match="a file must have a name, got ''"):
+        read([""], PICTURE)  # and not all of these
     Path("empty").mkdir()
     with pytest.raises(ValueError, match="empty: expected a folder with pictures"):
         read(["empty"], PICTURE)
@@ -133,12 +161,14 @@ def broken_array(header):
             b"BM" + bytes(12) + struct.pack("<IiiHH", 40, 10**6, 10**6, 1, 24) + bytes(24),
             "readable picture, got",
         ),
+        ("x.pgm", b"P5 2 2 255\n123", "readable picture, got: image file is truncated"),
+        ("x.pgm", b"P5 2 a 255\n1234", "readable picture, got"),
     ],
 )
 def test_a_broken_file_is_one_clear_line(name, content, message):
     Path(name).write_bytes(content)
-    with pytest.raises(ValueError, match=f"{name}: expected .*{message}"):
-        read([name], PICTURE if name.endswith("bmp") else PLANE)
+    with pytest.raises(ValueError, match=f"^{name}: expected .*{message}"):
+        read([name], PLANE if name.endswith("npy") else PICTURE)
 
 
 @pytest.mark.parametrize(
@@ -155,6 +185,7 @@ def test_what_could_not_be_written_is_refused_before_the_work(out, message):
     with pytest.raises(ValueError, match=message):
         check_out(out, (".npy", ".csv", ".parquet"))
     check_out("new/folder/x.npy", (".npy", ".csv", ".parquet"))
+    write_rows("x" * 250 + ".csv", POINTS, "x")  # the longest name that there may be
 
 
 def test_a_table_that_fails_leaves_the_former_one(monkeypatch):

@@ -104,6 +104,10 @@ def test_doctor_tells_where_files_are_looked_for(cache, tmp_path, monkeypatch): 
     assert third and "file:///srv/zoo https://example.org/zoo (FLOWZOO_OFFLINE" in hubs
     monkeypatch.setenv("FLOWZOO_HUB", "nowhere")
     assert [ok for ok, _ in doctor.places()] == [True, True, False]
+    ((ok, line),) = doctor.weights([store.DEMO])  # which are not here
+    assert not ok and "a hub must be a URL" in line
+    monkeypatch.setenv("FLOWZOO_HUB", "https://me:secret@example.org/zoo https://other.example")
+    assert "https://me:****@example.org/zoo https://other.example" in list(doctor.places())[2][1]
     absent = dict(line.split(": ", 1) for _, line in doctor.data_sets())
     assert absent["data set mnist"] == "not prepared: python tools/fetch_data.py --dataset=mnist"
     assert absent["data set rezende_u1"] == "drawn"

@@ -16,7 +16,9 @@ from PIL import Image
 
 import flowzoo
 from flowzoo.cli import doctor
+from flowzoo.cli.common import one_line
 from flowzoo.cli.main import BAD_INPUT, CHECK_FAILED, OK, UNEXPECTED, main
+from flowzoo.cli.quiet import import_tensorflow
 from flowzoo.zoo import store
 from tests.zoo import tiny
 
@@ -57,6 +59,29 @@ for arguments in {commands!r}:
 def test_python_m_flowzoo(capfd):
     assert subprocess.run([sys.executable, "-m", "flowzoo", "--version"], cwd=ROOT).returncode == OK
     assert capfd.readouterr().out == f"flowzoo {flowzoo.__version__}\n"
+
+
+@pytest.mark.parametrize("arguments", [["list"], ["--help"]])
+def test_who_reads_no_further_is_no_error_and_a_full_disk_is_one(arguments):
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONUNBUFFERED"}
+    reader, writer = os.pipe()
+    os.close(reader)
+    for out, code, said in (
+        (writer, OK, b""),
+        (os.open("/dev/full", os.O_WRONLY), BAD_INPUT, b"output: [Errno 28] No space"),
+    ):
+        command = [sys.executable, "-m", "flowzoo", *arguments]
+        done = subprocess.run(command, cwd=ROOT, env=environment, stdout=out, stderr=subprocess.PIPE)
+        os.close(out)
+        assert done.returncode == code and said in done.stderr and done.stderr.count(b"\n") == bool(said)
+
+
+def test_what_a_terminal_can_not_show_or_would_obey_is_told_by_its_code():
+    environment = os.environ | {"PYTHONIOENCODING": "ascii"}
+    command = [sys.executable, "-m", "flowzoo", "info", "planar-rezende-u1"]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, check=True)
+    assert rb" \xb1 0.00" in done.stdout
+    assert one_line(ValueError("status 404\n\x1b]0;title\x07 ±")) == r"status 404 \x1b]0;title\x07 ±"
 
 
 def test_list(capsys):
@@ -155,7 +180,7 @@ def test_demo(published, tmp_path, capsys):
     assert "--out must end in .png, got 'd.jpg'" in capsys.readouterr().err
 
 
-def test_sample(published, capsys):
+def test_sample(published, capsys, recwarn):
     assert main(["sample", str(published), "--count=3", "--seed=5", "--temperature=0.7", "--out=x.npy"]) == OK
     expected = flowzoo.load(published).sample(3, temperature=0.7, seed=5)
     np.testing.assert_array_equal(np.load("x.npy"), expected)
@@ -167,8 +192,10 @@ def test_sample(published, capsys):
     with Image.open("samples.png") as picture:
         assert picture.size == (2 * 28 * 2, 2 * 28 * 2)
     assert main(["sample", str(published), "--out=x.jpg"]) == BAD_INPUT
-    assert main(["sample", str(published), "--temperature=-1"]) == BAD_INPUT
-    assert capsys.readouterr().err.count("\n") == 2
+    for wrong in ("--temperature=-1", "--temperature=1e39", "--seed=-1"):
+        assert main(["sample", str(published), wrong]) == BAD_INPUT
+    assert capsys.readouterr().err.count("\n") == 4
+    assert not [warning for warning in recwarn if warning.category is RuntimeWarning]
     assert main(["sample", "iaf-rezende-u4"]) == BAD_INPUT
     assert "--out must end in .npy, .csv or .parquet for examples of shape (2,)" in capsys.readouterr().err
 
@@ -183,6 +210,15 @@ def test_score(published, images, capsys):
     expected = flowzoo.load(published).bits_per_dim(images[:4], seed=1, samples=2)
     np.testing.assert_array_equal(rows[:, 0], range(4))
     np.testing.assert_allclose(rows[:, 1], expected, atol=1e-4)
+
+
+def test_score_tells_which_likelihoods_are_not_finite(published, images, capsys, monkeypatch):
+    np.save("x.npy", images[:3])
+    monkeypatch.setattr("flowzoo.training.evaluation.losses", lambda *_, **__: np.array([1.0, np.nan, np.inf]))
+    assert main(["score", str(published), "x.npy"]) == OK
+    assert "2 examples have no finite likelihood, first index 1, of x.npy\n" in capsys.readouterr().out
+    assert main(["score", str(published), "x.npy", "--json"]) == OK
+    assert json.loads(capsys.readouterr().out)["non_finite"] == 2
 
 
 @pytest.mark.parametrize(
@@ -269,6 +305,11 @@ def test_export(published, capsys, monkeypatch):
     assert main(["export", str(published), "models"]) == BAD_INPUT
     error = capsys.readouterr().err
     assert "--version must be new" in error and "--overwrite" in error and "=True" not in error
+    Path("file").touch()
+    with monkeypatch.context() as context:
+        context.setattr("flowzoo.serving.preset.load", None)  # nothing is loaded first
+        assert main(["export", str(published), "file"]) == BAD_INPUT
+    assert "file is no folder that you may write to" in capsys.readouterr().err
     monkeypatch.setattr("flowzoo.serving.preset.can_warm_up", lambda: False)
     options = ["--overwrite", "--weights=bfloat16", "--no-check"]
     assert main(["export", str(published), "models", *options]) == OK
@@ -298,6 +339,9 @@ def test_doctor(published, altered, capsys, monkeypatch):
 
     altered.with_suffix("").joinpath("model.weights.h5").unlink()
     assert [ok for ok, _ in doctor.weights([str(published), str(altered)])] == [True, False]
+    altered.write_text("{")
+    (ok, line), (next_ok, _) = doctor.weights([str(altered), str(published)])
+    assert not ok and next_ok and line.startswith("tiny.json: expected a readable JSON file")
 
 
 def test_doctor_takes_a_slim_install_for_healthy(tmp_path, monkeypatch):
@@ -327,6 +371,11 @@ def test_wrong_arguments_exit_with_2():
         with pytest.raises(SystemExit) as stop:
             main(arguments)
         assert stop.value.code == BAD_INPUT
+
+
+def test_stderr_may_be_closed(monkeypatch):
+    monkeypatch.setattr(sys, "stderr", None)
+    import_tensorflow()
 
 
 def test_tensorflow_starts_quietly_but_tells_why_it_fails(tmp_path):

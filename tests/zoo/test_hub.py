@@ -119,6 +119,16 @@ def test_a_revision_in_the_cache_needs_no_hub(hub, cache):
     assert Preset.read("tiny@1").name == "tiny"  # healed
 
 
+def test_errors_do_not_tell_passwords(hub):
+    flowzoo.set_hub(hub.url.replace("//", "//me:secret@"))
+    with pytest.raises(PresetError, match="Known: 1, 2"):
+        trees.weights("tiny@3")
+    hub.faults = ["gone"] * 9
+    with pytest.raises(HubError, match=r"http://me:\*\*\*\*@127\.0\.0\.1:\d+/sha256") as error:
+        trees.weights()
+    assert "secret" not in str(error.value)
+
+
 def test_offline_opens_no_socket(tree, hub, cache, monkeypatch):
     path = trees.weights()
 
@@ -146,6 +156,8 @@ def test_hubs_are_urls(cache, monkeypatch):
     assert mirrors.hubs() == ("file:///Zoo",)
     flowzoo.set_hub()
     assert mirrors.hubs() == ()
+    with pytest.raises(ValueError, match=r"got 'https://me:\*\*\*\*@a b'"):
+        flowzoo.set_hub("https://me:secret@a b")
     for wrong in ("/srv/zoo", "file://host/zoo", "https://a b", "C:\\zoo", "http://[::", 3):
         with pytest.raises(ValueError, match=r"hub must be"):
             flowzoo.set_hub(wrong)
@@ -155,6 +167,9 @@ def test_the_cache_is_where_the_platform_keeps_caches(monkeypatch, tmp_path):
     monkeypatch.delenv("FLOWZOO_HOME")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     assert caches.home().name == "flowzoo"
+    monkeypatch.setenv("FLOWZOO_HOME", "~/zoo")  # as where no shell expands it
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert caches.home() == tmp_path / "zoo"
 
 
 def test_other_filesystems_are_read_through_fsspec(tree, cache):
@@ -258,6 +273,9 @@ def test_a_card_that_lies_is_not_published(tmp_path, monkeypatch):
     with pytest.raises(PresetError, match="unknown preset 'glow-mnits'"):
         hubs.write_tree([path, "glow-mnits"], tmp_path / "hub")  # before anything is measured
     assert not asked and not (tmp_path / "hub").exists()
+    with pytest.raises(PresetError, match=r"the hub .*tiny\.json can't be written: .* is no folder"):
+        hubs.write_tree([path], path)
+    assert not asked
     report = whole
     assert hubs.write_tree([path], tmp_path / "hub") == {"tiny": {"1": mock.ANY}}
 

@@ -90,10 +90,18 @@ def test_count_and_fingerprint_are_checked(altered, change):
         flowzoo.load(altered)
 
 
-def test_a_flow_deeper_than_its_file_is_refused_before_it_is_built(altered, monkeypatch):
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ({"depth": 1000}, r"its \d+ variables are too few for depth 1000 of tiny\.json"),
+        ({"hidden": 16_384}, r"its \d+ numbers along an axis, at most, are too few for hidden 16384 of"),
+        ({"event_shape": [10**6]}, r"are too few for features 1000000 of"),
+    ],
+)
+def test_a_flow_larger_than_its_file_is_refused_before_it_is_built(altered, monkeypatch, config, message):
     monkeypatch.setattr("flowzoo.zoo.load.build", None)
-    tiny.edit(altered, lambda record: record["config"].update(depth=1000))
-    with pytest.raises(CheckpointError, match=r"its \d+ variables are too few for `config\.depth` 1000 of tiny\.json"):
+    tiny.edit(altered, lambda record: record["config"].update(config))
+    with pytest.raises(CheckpointError, match=message):
         flowzoo.load(altered)
 
 

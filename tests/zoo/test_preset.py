@@ -71,7 +71,11 @@ def test_numbers_are_finite(tmp_path, number):
         (lambda r: r.update(revision=-5), r"`revision` must be 1 to 999,999,999, got -5"),
         (lambda r: r["dataset"].update(bits=-1), r"`dataset\.bits` must be 0 to 16, got -1"),
         (lambda r: r["dataset"].update(bits=10**9), r"`dataset\.bits` must be 0 to 16, got 1000000000"),
-        (lambda r: r["files"]["history.csv"].update(bytes=-1), r"`files\.history\.csv\.bytes` must be 0 to 1,099,"),
+        (lambda r: r["files"]["history.csv"].update(bytes=0), r"`files\.history\.csv\.bytes` must be 1 to 1,099,"),
+        *(
+            (lambda r, text=text: r.update(description=text), "`description` must be a line without control characters")
+            for text in ("a\x1b]0;title\x07", "a\nb", "\x9b", "\u202e")
+        ),
         (lambda r: r["metrics"]["bits_per_dim"].pop("value"), r"missing key `metrics\.bits_per_dim\.value`"),
         (lambda r: r["metrics"]["bits_per_dim"].update(value="abc"), r"`metrics\.bits_per_dim\.value` must be int or"),
         (
@@ -106,6 +110,9 @@ def test_a_wrong_record_is_refused_by_path(tmp_path, alter, message):
 def test_not_json_is_refused(tmp_path):
     (tmp_path / "tiny.json").write_text("{")
     with pytest.raises(PresetError, match=r"tiny\.json: expected a readable JSON file"):
+        Preset.read(tmp_path / "tiny.json")
+    (tmp_path / "tiny.json").write_text(json.dumps(records.untrained() | {"config": {"a": ["\ud800"]}}))
+    with pytest.raises(PresetError, match=r"tiny\.json: expected a readable JSON file, got: .*surrogates"):
         Preset.read(tmp_path / "tiny.json")
     (tmp_path / "tiny.json").write_text("[]")
     with pytest.raises(PresetError, match=r"expected a JSON object, got list"):

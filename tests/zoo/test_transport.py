@@ -87,6 +87,15 @@ def test_https_does_not_become_http():
         sources._get(Session(), "https://a.example", {})
 
 
+def test_who_drops_connections_is_asked_once():
+    class Session:
+        def get(self, url, **_):
+            raise requests.ConnectTimeout("timed out")
+
+    with pytest.raises(sources.Unreachable, match=r"https://a\.example: timed out\."):  # so the next hub is asked
+        sources._get(Session(), "https://a.example", {})
+
+
 @pytest.mark.parametrize("fault", ["trickle", "stall"])
 def test_who_is_too_slow_is_left(hub, monkeypatch, fault):
     monkeypatch.setattr(sources, "TIMEOUT", 0.3)
