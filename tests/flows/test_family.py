@@ -15,8 +15,9 @@ WRONG = [  # options, and the error
     ({"condition_features": -1}, "`condition_features` must be a whole number >= 0, got -1"),
     *(({"alpha": bad}, f"`alpha` must be a finite number >= 0 and < 0.5, got {bad!r}") for bad in ("x", -1, 0.7)),
     ({"alpha": "x", "bits": 8}, "`alpha` must be a finite number >= 0 and < 0.5, got 'x'"),
-    *(({name: 4.5}, f"`{name}` must be a whole number >= 1, got 4.5") for name in ("bins", "components", "depth")),
-    *(({name: "8"}, f"`{name}` must be a whole number >= 1, got '8'") for name in ("bins", "components", "levels")),
+    *(({name: 4.5}, f"`{name}` must be a whole number >= 1, got 4.5") for name in ("components", "depth")),
+    *(({name: "8"}, f"`{name}` must be a whole number >= 1, got '8'") for name in ("components", "levels")),
+    *(({"bins": value}, f"`bins` must be a whole number >= 0, got {value!r}") for value in (4.5, "8", -1)),
     *(
         ({name: bad}, f"`{name}` must be a finite number > 0, got {bad!r}")
         for name in ("bound", "growth")
