@@ -27,7 +27,12 @@ class ScalarMap(Protocol):
 
 def by_parameter(raw: tf.Tensor, outputs_per_entry: int) -> tf.Tensor:
     """(..., outputs_per_entry * channels) -> (..., outputs_per_entry, channels)."""
-    return tf.reshape(raw, tf.concat([tf.shape(raw)[:-1], [outputs_per_entry, -1]], axis=0))
+    return tf.reshape(raw, tf.concat([tf.shape(raw)[:-1], [outputs_per_entry, _channels(raw, outputs_per_entry)]], 0))
+
+
+def _channels(raw, outputs_per_entry):
+    """A number if it is known: a single channel of unknown number would hide that of z."""
+    return (raw.shape[-1] or tf.shape(raw)[-1]) // outputs_per_entry
 
 
 class Shift:
@@ -68,7 +73,7 @@ class ScalarChain:
         return z, total
 
     def _parts(self, raw):
-        channels = tf.shape(raw)[-1] // self.outputs_per_entry
+        channels = _channels(raw, self.outputs_per_entry)
         return tf.split(raw, [each.outputs_per_entry * channels for each in self.maps], axis=-1)
 
 

@@ -87,6 +87,7 @@ def _limited(least=1, most=math.inf):
 
 # No flow needs more, and a mistyped number shall not build for hours, or fill the memory, before anyone sees it.
 DIMENSIONS, DEPTH, LEVELS, WIDTH, CLASSES, BITS = 2**24, 1_000, 12, 2**14, 10**6, 16
+LIMIT = 1e6  # of bounds; beyond, float32 has no digits left for what happens inside
 CHECKS: dict[str, Callable[[Any, str], Any]] = {  # of what families take: (value, name) -> value, or raises
     "event_shape": _event_shape,
     "alpha": functools.partial(check_number, below=0.5, zero=True),
@@ -103,7 +104,8 @@ CHECKS: dict[str, Callable[[Any, str], Any]] = {  # of what families take: (valu
     "bins": _limited(least=0, most=WIDTH),
     **dict.fromkeys(("components", "hidden", "noise_hidden"), _limited(most=WIDTH)),
     **dict.fromkeys(("classes", "condition_features"), _limited(least=0, most=CLASSES)),
-    **dict.fromkeys(("atol", "bound", "growth", "rtol", "time"), check_number),
+    **dict.fromkeys(("bound", "growth"), functools.partial(check_number, below=LIMIT)),
+    **dict.fromkeys(("atol", "rtol", "time"), check_number),
     **dict.fromkeys(("jacobian", "kinetic"), functools.partial(check_number, zero=True)),
     **dict.fromkeys(("affine", "multiscale", "position", "random_order", "residual", "whiten"), check_flag),
 }

@@ -24,7 +24,8 @@ class NSFAutoregressive(Family):
       depth: number of autoregressive layers.
       hidden: width of the networks.
       blocks: hidden layers of each network; with `residual` blocks of two.
-      bins: of the rational-quadratic splines; 0 for none, to train the affine maps first and go on from those weights.
+      bins: of the rational-quadratic splines, 2 to 20; with `affine` also 0 for none, to train the affine maps first
+        and go on from those weights.
       bound: half the interval of the splines; outside they are the identity.
       affine: before each spline a shift and a scale, given the features before too; for data of many scales.
       residual: skip connections in the networks.

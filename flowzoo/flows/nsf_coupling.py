@@ -22,7 +22,8 @@ class NSFCoupling(Family):
       levels: number of scales, images only.
       depth: steps per scale, or in all for vectors.
       hidden: width of the hidden layers of each coupling's network.
-      bins: of the rational-quadratic splines; 0 for none, to train the affine maps first and go on from those weights.
+      bins: of the rational-quadratic splines, 2 to 20; with `affine` also 0 for none, to train the affine maps first
+        and go on from those weights.
       bound: half the interval of the splines; outside they are the identity.
       affine: before each spline a shift and a scale, given the kept half too; for data of many scales.
       whiten: begin with a linear map that `adapt` sets so that features are uncorrelated. Vectors only.

@@ -49,9 +49,10 @@ def load_weights(flow: keras.Model, path: str | Path) -> None:
 def load_simpler(flow: keras.Model, path: str | Path) -> None:
     """Start a family's flow from weights of a simpler one, so that a new one begins with the same densities.
 
-    The simpler flow has the same config without the condition or the splines, or with fewer hidden units or a smaller
-    noise flow. The networks' weights for the condition, which they take after their other inputs, become zero, as do
-    those from new hidden units to old ones, and what only the new flow has stays as it is: in a new flow the identity.
+    The simpler flow has the same config without the condition (and a base for it) or the splines, or with fewer hidden
+    units or a smaller noise flow. The networks' weights for the condition, which they take after their other inputs,
+    become zero, as do those from new hidden units to old ones, and what only the new flow has stays as it is: in a new
+    flow the identity.
     Masked networks (MADE) can be neither widened nor given a condition: their units would change places.
 
     Args:
@@ -82,32 +83,32 @@ def load_simpler(flow: keras.Model, path: str | Path) -> None:
 def _simpler(flow: keras.Model, own: Layout, layout: Layout) -> Iterator[keras.Model]:
     """Flows of the same config without one part, or several, of what a file of this layout may lack."""
     config = flow.get_config()
-    changes = [{"bins": 0} if config.get("bins") and config["affine"] else {}, _smaller_noise(config, layout)]
+    choices = [[{"bins": 0}] if config.get("bins") and config["affine"] else [], _smaller_noise(config, layout)]
     if not any(isinstance(layer, MADE) for layer in flow._flatten_layers()):
-        changes.append({key: 0 for key in ("classes", "condition_features") if config.get(key)})
-        changes.append(_narrower(config.get("hidden"), own, layout))
-    changes = [change for change in changes if change]
-    for count in range(1, len(changes) + 1):
-        for chosen in itertools.combinations(changes, count):
-            yield type(flow).from_config(config | {key: value for change in chosen for key, value in change.items()})
+        plain = {key: 0 for key in ("classes", "condition_features") if config.get(key)}
+        plain |= {"base": "normal"} if config["base"] == "class-conditional" else {}  # as which it starts
+        choices += [[plain] if plain else [], _narrower(config.get("hidden"), own, layout)]
+    _, *changed = itertools.product(*([{}, *choice] for choice in choices))
+    for chosen in changed:
+        yield type(flow).from_config(config | {key: value for change in chosen for key, value in change.items()})
 
 
-def _smaller_noise(config: dict[str, Any], layout: Layout) -> dict[str, int]:
+def _smaller_noise(config: dict[str, Any], layout: Layout) -> list[dict[str, int]]:
     """The couplings, and the width of their networks, of the file's noise flow if it is smaller than the flow's."""
     if not config.get("noise_depth"):
-        return {}
+        return []
     widths = [shape[-1] for name, shape in layout.items() if NOISE in name and name.endswith("first/vars/0")]
     noise = {"noise_depth": len(widths), "noise_hidden": widths[0] if widths else config["noise_hidden"]}
     smaller = all(noise[key] <= config[key] for key in noise) and any(noise[key] < config[key] for key in noise)
-    return noise if smaller else {}
+    return [noise] if smaller else []
 
 
-def _narrower(wide: int | None, own: Layout, layout: Layout) -> dict[str, int]:
-    """The width of the flow's networks in the file, as far as its variables' shapes tell it."""
+def _narrower(wide: int | None, own: Layout, layout: Layout) -> list[dict[str, int]]:
+    """What may be the width of the flow's networks in the file, as far as its variables' shapes tell it."""
     sizes = ((layout[name], own[name]) for name in layout.keys() & own.keys() if NOISE not in name)
     pairs = (pair for shapes in sizes for pair in zip(*shapes, strict=False))
     widths = {old for old, new in pairs if new == wide and old < wide}
-    return {"hidden": widths.pop()} if len(widths) == 1 else {}
+    return [{"hidden": width} for width in sorted(widths)]
 
 
 def save_weights(flow: keras.Model, path: str | Path) -> None:

@@ -124,6 +124,8 @@ def _recipe(preset: Preset) -> str:
             path = f"checkpoints/{what.partition('@')[0]}/model.weights.h5"
             lines.append(f"# {what}, sha256 {digest}")
             lines.append(f"git show {run['source_revision']}:{path} > start.weights.h5")
+        elif digest:
+            lines.append(f"# start.weights.h5 is not in this repository: {what}, sha256 {digest}")
         start = f" --init_from={'start.weights.h5' if digest else what}" if what else ""
     lines.append(f"python tools/train.py --preset={preset.name} --workdir=runs/{preset.name}{start}")
     if not preset.recipe_only:

@@ -19,9 +19,9 @@ WRONG = [  # options, and the error
     *(({name: "8"}, f"`{name}` must be a whole number >= 1, got '8'") for name in ("components", "levels")),
     *(({"bins": value}, f"`bins` must be a whole number >= 0, got {value!r}") for value in (4.5, "8", -1)),
     *(
-        ({name: bad}, f"`{name}` must be a finite number > 0, got {bad!r}")
+        ({name: bad}, rf"`{name}` must be a finite number > 0 and < 1000000\.0, got {re.escape(repr(bad))}")
         for name in ("bound", "growth")
-        for bad in ("x", 0)
+        for bad in ("x", 0, 1e39)  # the last is infinite in float32
     ),
     *(({"seed": bad}, f"`seed` must be a whole number >= 0, got {bad!r}") for bad in (1.5, -1, "a")),
     ({"conditioner_dtype": "float8"}, "`conditioner_dtype` must be a dtype policy as 'float32' .*, got 'float8'"),

@@ -57,7 +57,9 @@ REALNVP = {"event_shape": (2,), "depth": 2, "hidden": 4}
         ("nice", REALNVP, {"hidden": 5}, None),
         ("nsf-coupling", REALNVP, {"hidden": 9}, None),
         ("nsf-coupling", REALNVP | {"affine": True, "bins": 0}, {"hidden": 9, "bins": 3}, None),
+        ("nsf-coupling", REALNVP | {"affine": True, "bins": 0}, {"hidden": 10, "bins": 3}, None),  # as many as outputs
         ("nsf-ar", REALNVP | {"affine": True, "bins": 0}, {"bins": 3}, None),
+        ("realnvp", REALNVP, {"classes": 2, "base": "class-conditional"}, [0, 1]),
     ],
 )
 def test_a_flow_starts_from_a_simpler_one(family, config, more, condition, tmp_path):
@@ -80,7 +82,7 @@ def test_units_of_masked_networks_keep_their_places(more, tmp_path):
         load_simpler(create("maf", **(config | more)), path)
 
 
-@pytest.mark.parametrize("more", [{}, {"classes": 2}])
+@pytest.mark.parametrize("more", [{}, {"classes": 2}, {"classes": 2, "base": "class-conditional"}])
 def test_a_deeper_simpler_checkpoint_is_refused(more, tmp_path):
     path, flow = tmp_path / "deep.weights.h5", create("realnvp", **REALNVP, **more)
     create("realnvp", **(REALNVP | {"depth": 3})).save_weights(path)

@@ -135,7 +135,8 @@ def test_signatures_have_named_tensors_and_no_xla(name, exported):
     for signature, names in inputs.items():
         assert set(signatures[signature].inputs) == names | conditional
         for tensor in (*signatures[signature].inputs.values(), *signatures[signature].outputs.values()):
-            assert tensor.tensor_shape.dim[0].size == -1  # any batch size
+            rows, *sizes = (dim.size for dim in tensor.tensor_shape.dim)
+            assert rows == -1 and -1 not in sizes  # any batch size, nothing else unknown
 
 
 def test_a_jit_compiled_function_would_be_found(tmp_path):

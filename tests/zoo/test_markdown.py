@@ -160,6 +160,9 @@ def test_a_start_is_named_so_that_it_is_found_when_the_preset_has_gone_on():
     show = f"git show {'0' * 40}:checkpoints/tiny/model.weights.h5 > start.weights.h5\n"
     assert f"# tiny@1, sha256 {'ab' * 32}\n{show}python tools/train.py" in page
     assert "--workdir=runs/tiny --init_from=start.weights.h5\n" in page
+    record["provenance"]["init_from"] = f"best.weights.h5, sha256 {'ab' * 32}"
+    missing = f"# start.weights.h5 is not in this repository: best.weights.h5, sha256 {'ab' * 32}\n"
+    assert f"{missing}python tools/train.py" in markdown_page(Preset.from_dict(record))
 
 
 def test_the_starts_of_trainings_are_where_cards_say():
