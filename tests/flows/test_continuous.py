@@ -7,8 +7,8 @@ import tensorflow as tf
 
 import flowzoo
 from flowzoo import random
-from flowzoo.bijectors import Continuous
-from flowzoo.bijectors.continuous import purpose
+from flowzoo.bijectors import Continuous, UniformDequantization
+from flowzoo.bijectors.continuous import Purpose, purpose
 from flowzoo.conditioners import Velocity
 from flowzoo.ode import Solver, SolverError
 from flowzoo.zoo.plots import write_trajectories
@@ -53,6 +53,13 @@ def test_probes_estimate_the_exact_trace_with_the_error_they_say(noise):
     np.testing.assert_allclose(estimated.decode(estimated.encode(x)[0])[1], -estimated.encode(x)[1], atol=1e-4)
 
 
+def test_probes_are_not_the_noise_of_dequantization_again():
+    noisy, seeds = UniformDequantization((4, 4, 1)), random.row_seeds(3, 16)
+    u = noisy.encode(tf.zeros([16, 4, 4, 1], tf.uint8), None, random.fold_in(seeds, 0))[0] * 2.0**8  # as in a chain
+    probes = _transform((4, 4, 1))._directions(Purpose(training=True, streams=seeds), 16)[0]
+    assert abs(np.corrcoef(np.ravel(u), np.ravel(probes))[0, 1]) < 0.2
+
+
 def test_penalties_are_the_integrals_of_the_paper():
     transform, x, count = _transform(kinetic=2.0, jacobian=3.0, probes=0), _x(), 8
     with purpose(training=True) as met:
@@ -93,6 +100,15 @@ def test_a_density_of_many_dimensions_is_an_estimate_with_its_error():
     off = np.abs(found.numpy() - exact.log_prob(x).numpy())
     assert (off < 6 * error.numpy() + 1e-4).all() and (error.numpy() > 0).any()
     np.testing.assert_array_equal(exact.log_prob_error(x)[1], 0.0)
+
+
+def test_more_draws_do_not_lift_a_bound_by_the_errors_of_its_probes():
+    options = {"event_shape": (2, 2, 1), "bits": 8, "time": 1.0}
+    exact = cases.new_flow("ffjord", **options)
+    rough = cases.new_flow("ffjord", **options, exact_up_to=0, evaluation_probes=2)
+    x = np.random.default_rng(0).integers(0, 256, (64, 2, 2, 1), dtype=np.uint8)
+    off = rough.log_prob(x, samples=32).numpy() - exact.log_prob(x, samples=32).numpy()
+    assert 0.0 < abs(off.mean()) < 0.5 * off.std()
 
 
 def test_python_raises_where_a_graph_gives_nan():
