@@ -7,11 +7,12 @@ arXiv:2005.13420 (why through the steps).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import tensorflow as tf
 
-from flowzoo.ode.solver import Derivative, Solution, Solver, advance, integrate, require_done
+from flowzoo.ode.solver import DONE, Derivative, Solution, Solver, advance, integrate, require_done
 
 
 def solve(
@@ -37,7 +38,8 @@ def solve(
       controlled: how many of the first entries of y the error is measured of; all if not given.
 
     Returns:
-      The solution; its times and steps count from `start`. In a graph rows that failed are NaN.
+      The solution; its times and steps count from `start`. In a graph rows that failed are NaN. Where a row fails on
+      the way back of an adjoint, its gradients are NaN, and so are those of the variables.
 
     Raises:
       SolverError: called eagerly, and a row that was finite failed.
@@ -129,7 +131,13 @@ def _adjoint(along, y, length, extras, variables, dy, solver, controlled):
     solution, _, sums = integrate(
         backwards, state, length, solver, visit=visit, visited=_zeros(extras, variables), controlled=None
     )
-    return [solution.y[:, size:] * scale, *sums]
+    lost = tf.where(solution.status == DONE, tf.zeros_like(solution.time), math.nan)  # what these rows sum up has a gap
+    of_rows = [lost[(..., *[None] * (extra.shape.rank - 1))] for extra in extras]
+    gaps = [*of_rows, *[tf.reduce_sum(lost)] * len(variables)]
+    return [
+        solution.y[:, size:] * scale,
+        *(total + tf.cast(gap, total.dtype) for total, gap in zip(sums, gaps, strict=True)),
+    ]
 
 
 def _zeros(extras, variables):

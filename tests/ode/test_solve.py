@@ -132,6 +132,24 @@ def test_xla_equals_the_graph_with_gradients_across_its_border(gradient):
         np.testing.assert_allclose(one, other, rtol=0, atol=1e-4)  # rounding moves steps, within the tolerances
 
 
+def test_an_adjoint_that_fails_on_its_way_back_gives_nan_not_a_part_of_the_gradient():
+    scale, y, rates = tf.Variable(1.0), tf.ones([2, 1]), tf.constant([[1.0], [200.0]])  # 200 backwards: e^200
+
+    with tf.GradientTape() as tape:
+        tape.watch([y, rates])
+        end = solve(
+            lambda t, y, rate: scale * tf.cos(t)[:, None] - rate * y,
+            y,
+            0.0,
+            1.0,
+            [rates],
+            solver=Solver(gradient="adjoint"),
+        ).y
+    assert np.isfinite(end).all()
+    of_y, of_rates, of_scale = tape.gradient(end, [y, rates, scale])
+    assert np.isnan(of_y[:, 0]).tolist() == np.isnan(of_rates[:, 0]).tolist() == [False, True] and np.isnan(of_scale)
+
+
 def test_the_adjoint_keeps_no_steps():
     def kept(gradient):
         solver = Solver(gradient=gradient, max_steps=77)
