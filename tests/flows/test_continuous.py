@@ -113,7 +113,8 @@ def test_more_draws_do_not_lift_a_bound_by_the_errors_of_its_probes():
 
 def test_python_raises_where_a_graph_gives_nan():
     model, x = cases.new_flow("ffjord", method="dopri5", max_steps=1, time=1.0), cases.flow_data("ffjord")[0] * 3.0
-    for call in (model.log_prob, model.encode, model.decode):
+    calls = [model.log_prob, model.encode, model.decode, model.reconstruction_error, model.log_prob_error]
+    for call in (*calls, lambda x: model.sample(len(x), seed=0)):
         with pytest.raises(SolverError, match=r"of 6 rows were not solved, .*1 steps were not enough; it reached time"):
             call(x)
     assert np.isnan(model._log_prob_graph(tf.constant(x), None, model._word(0), 1)).any()
