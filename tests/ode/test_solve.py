@@ -6,7 +6,7 @@ import scipy.integrate
 import scipy.linalg
 import tensorflow as tf
 
-from flowzoo.ode import DONE, NOT_FINITE, TABLEAUS, TOO_MANY_STEPS, Solver, SolverError, solve
+from flowzoo.ode import DONE, NOT_FINITE, STEP_TOO_SMALL, TABLEAUS, TOO_MANY_STEPS, Solver, SolverError, solve
 
 MATRIX = np.array([[-0.3, 1.0, 0.2], [-1.0, -0.1, 0.5], [0.3, 0.0, -0.4]])
 START = np.random.default_rng(0).normal(size=(4, 3))
@@ -172,3 +172,22 @@ def test_the_adjoint_keeps_no_steps():
 def test_wrong_options_are_named(options, message):
     with pytest.raises(ValueError, match=message):
         Solver(**options)
+
+
+@pytest.mark.parametrize(
+    ("y", "end", "message"),
+    [
+        (np.ones([2, 1], "float16"), 1.0, r"`y` must be \(batch, n\) of float32 or float64, got float16 and shape"),
+        (np.ones(2), 1.0, r"got float64 and shape \(2,\)"),
+        (np.ones([2, 0]), 1.0, r"got float64 and shape \(2, 0\)"),
+        (np.ones([2, 1]), np.nan, "`start` and `end` must be finite, got 0.0 and nan"),
+    ],
+)
+def test_wrong_problems_are_named(y, end, message):
+    with pytest.raises(ValueError, match=message):
+        solve(lambda t, y: -y, y, 0.0, end)
+
+
+def test_a_first_step_that_underflows_is_too_small_at_once():
+    found = tf.function(lambda y: solve(lambda t, y: -1e25 * y, y, 0.0, 1.0), autograph=False)(tf.ones([1, 1]))
+    assert found.status[0] == STEP_TOO_SMALL and found.evaluations[0] < 10 * 6
