@@ -87,7 +87,7 @@ class Solution(NamedTuple):
     step: tf.Tensor
 
 
-class SolverError(ArithmeticError):
+class SolverError(ValueError):
     """Rows whose solution was not found; the message has the time and step size that the first one reached."""
 
 

@@ -120,6 +120,12 @@ def test_python_raises_where_a_graph_gives_nan():
     assert np.isnan(model._log_prob_graph(tf.constant(x), None, model._word(0), 1)).any()
 
 
+def test_a_diagnosis_has_the_continuous_layer():
+    report = flowzoo.diagnose(cases.flow("ffjord"), cases.flow_data("ffjord")[0])
+    kinds = [layer.name.split()[-1] for layer in report.layers]
+    assert kinds == ["ActNorm", "Continuous"] and report.layers[1].log_det_error < 1e-3
+
+
 def test_default_tolerances_invert_and_a_density_integrates_to_one():
     model = cases.randomized(flowzoo.create("ffjord", hidden=16, blocks=2, seed=1), scale=0.2)
     across = np.linspace(-8, 8, 161, dtype="float32")
@@ -143,6 +149,8 @@ def test_both_gradients_train_alike():
 def test_trajectories(name, tmp_path):
     write_trajectories(cases.flow(name), tmp_path / "ways.png", count=5)
     assert (tmp_path / "ways.png").stat().st_size > 5000
+    write_trajectories(cases.flow(name), tmp_path / "cold.png", count=5, temperature=0.0)
+    assert (tmp_path / "ways.png").read_bytes() != (tmp_path / "cold.png").read_bytes()
 
 
 def test_what_does_not_fit_is_named(tmp_path):
