@@ -32,7 +32,8 @@ class Transform(keras.layers.Layer):
     kind = "exact"
     stochastic = False
     least_axes = 0  # of an event
-    composite = False  # encodes by other transforms, which then save memory themselves; see `bijectors.backprop`
+    composite = False  # encodes by other transforms
+    thrifty = False  # saves memory on the way back by itself, or its parts do; see `bijectors.backprop`
     reversible = False  # decode gives x back to rounding, at about the cost of encode
 
     def __init__(

@@ -52,7 +52,7 @@ def parts(transforms: Sequence[Transform]) -> list[tuple[int, Transform | Run]]:
     if _mode.get() == "store":
         return numbered
     found = []
-    for apart, group in itertools.groupby(numbered, lambda pair: pair[1].composite or pair[1].stochastic):
+    for apart, group in itertools.groupby(numbered, lambda pair: pair[1].thrifty or pair[1].stochastic):
         group = list(group)
         first = group[0][0]
         found += group if apart else [(first, Run([t for _, t in group], invert=_mode.get() == "reversible"))]
@@ -65,7 +65,7 @@ class Run:
     Networks must compute the same when asked again.
 
     Args:
-      transforms: neither composite nor stochastic.
+      transforms: neither thrifty nor stochastic.
       invert: find the input of each step that is `reversible` by decoding its output; otherwise it is kept.
 
     Raises:

@@ -23,7 +23,7 @@ class Chain(Transform):
       ValueError: the list is empty or two neighbours do not fit.
     """
 
-    composite = True
+    composite = thrifty = True
 
     def __init__(self, transforms: Sequence[Transform], *, name: str | None = None):
         transforms = list(transforms)

@@ -19,6 +19,7 @@ from flowzoo.ode import Solver, solve
 from flowzoo.transform import Transform
 
 NOISES = ("rademacher", "gaussian")
+APART = -1  # folded into the streams of probes: no place in a chain, so no noise of dequantization is a probe, too
 
 
 @dataclasses.dataclass
@@ -80,7 +81,7 @@ class Continuous(Transform):
     How to train your neural ODE, arXiv:2002.02798 (the penalties).
     """
 
-    composite = True  # the solver decides what is kept for gradients
+    thrifty = True  # the solver decides what is kept for gradients
 
     def __init__(
         self,
@@ -168,7 +169,7 @@ class Continuous(Transform):
         if not count:
             return None, 1
         streams = random.row_seeds(0, 1) if what.streams is None else what.streams
-        streams, shape = random.fold_in(streams, self.seed), (count, *self.event_shape)
+        streams, shape = random.fold_in(random.fold_in(streams, APART), self.seed), (count, *self.event_shape)
         if self.noise == "gaussian":
             drawn = random.normal(streams, shape)
         else:

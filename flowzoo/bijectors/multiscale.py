@@ -27,7 +27,7 @@ class Multiscale(Bijector):
     Reference: Dinh et al. 2017, Density estimation using Real NVP, arXiv:1605.08803.
     """
 
-    composite = True
+    composite = thrifty = True
 
     def __init__(self, levels: Sequence[Transform], *, name: str | None = None):
         levels = list(levels)

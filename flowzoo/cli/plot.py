@@ -37,6 +37,8 @@ def run(args: argparse.Namespace) -> int:
     """Draw, and say where."""
     check_out(args.out, (".png",))
     if args.curves or any(Path(what).is_dir() or what.endswith(".csv") for what in args.what):
+        if args.trajectories:
+            raise ValueError("--trajectories draws a preset with weights, got curves to draw. Leave one of them out.")
         return _curves(args)
     if len(args.what) > 1:
         raise ValueError(f"WHAT must be one preset, got {len(args.what)}. Draw one at a time, or pass --curves.")
@@ -53,13 +55,13 @@ def _flow(args: argparse.Namespace) -> int:
     from flowzoo.zoo.plots import usual_count, write_plot, write_trajectories
 
     flow, out = flowzoo.load(args.what[0]), args.out or f"{preset.name}.png"
+    how = {"label": args.label, "temperature": args.temperature, "seed": args.seed}
     if args.trajectories:
-        write_trajectories(flow, out, count=args.count or 200, label=args.label, seed=args.seed)
-        print(f"ways of samples of {preset.name}, seed {args.seed}: {out}")
+        write_trajectories(flow, out, count=args.count or 200, **how)
+        print(f"ways of samples of {preset.name} at T = {args.temperature:g}, seed {args.seed}: {out}")
         return 0
     count = args.count or usual_count(flow)
-    how = {"count": count, "label": args.label, "temperature": args.temperature, "seed": args.seed}
-    write_plot(flow, out, target=flowzoo.data.density(preset.dataset["name"]), **how)
+    write_plot(flow, out, target=flowzoo.data.density(preset.dataset["name"]), count=count, **how)
     print(f"{count} samples of {preset.name} at T = {args.temperature:g}, seed {args.seed}: {out}")
     return 0
 

@@ -64,7 +64,7 @@ class Computations(LikelihoodModel):
 
         def once(draw):
             with backprop.backprop(mode):
-                z, log_det = self._encoded(x, condition, seeds if draw is None else random.fold_in(seeds, draw))
+                z, log_det = self._encoded(x, condition, seeds, draw)
             return self.base.log_prob(z, condition) + log_det
 
         if samples == 1 or not self.transform.stochastic:
@@ -104,8 +104,8 @@ class Computations(LikelihoodModel):
     _sample_graph = tf.function(_sample, reduce_retracing=True, autograph=False)
     _reconstruction_graph = tf.function(_reconstruction, reduce_retracing=True, autograph=False)
 
-    def _encoded(self, x, condition, seeds):
-        return self.transform.encode(x, condition, seeds)
+    def _encoded(self, x, condition, seeds, draw=None):
+        return self.transform.encode(x, condition, seeds if draw is None else random.fold_in(seeds, draw))
 
     def _drawn(self, z, condition):
         return self.transform.decode(z, condition)[0]

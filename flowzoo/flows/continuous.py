@@ -12,7 +12,9 @@ import tensorflow as tf
 from flowzoo.bijectors import ActNorm, Chain, Continuous, Multiscale, Squeeze
 from flowzoo.bijectors.backprop import backprop
 from flowzoo.bijectors.continuous import purpose
+from flowzoo.checks import check_count
 from flowzoo.conditioners import Velocity
+from flowzoo.flows import door
 from flowzoo.flows.family import Family
 from flowzoo.ode import Solver
 from flowzoo.transform import Transform
@@ -27,7 +29,8 @@ class ContinuousFlow(Family):
     Under `fit` the logs have `evaluations`, how often a row's velocities were computed on the way to the latent, on
     average; `loss` includes the penalties.
 
-    Methods called from Python raise `SolverError` for rows that could not be solved; graphs give NaN.
+    Methods called from Python raise `SolverError` for rows that could not be solved, but for `solve_counts`; graphs
+    give NaN, which samples of integers can't show.
     """
 
     def __init__(self, transform: Transform, config: dict[str, Any], name: str | None):
@@ -43,13 +46,23 @@ class ContinuousFlow(Family):
         return log_prob - penalty
 
     def log_prob(self, x, condition=None, seed: int = 0, samples: int = 1) -> tf.Tensor:
-        return self._solved(super().log_prob(x, condition, seed, samples), self._encode, x, condition, seed)
+        found = super().log_prob(x, condition, seed, samples)
+        return self._solved(found, self._log_prob, x, condition, self._word(seed), samples)
 
     def encode(self, x, condition=None, seed: int = 0) -> tuple[tf.Tensor, tf.Tensor]:
-        return self._solved(super().encode(x, condition, seed), self._encode, x, condition, seed)
+        return self._solved(super().encode(x, condition, seed), self._encode, x, condition, self._word(seed))
 
     def decode(self, z, condition=None) -> tuple[tf.Tensor, tf.Tensor]:
         return self._solved(super().decode(z, condition), self._decode, z, condition)
+
+    def sample(self, n: int, condition=None, temperature=1.0, seed=None, batch_size: int = 64) -> tf.Tensor:
+        seeds = door.check_seeds(seed, check_count(n, "n", least=0))
+        x = super().sample(n, condition, temperature, seeds, batch_size)
+        return self._solved(x, self._sample, seeds, door.check_temperature(temperature, n), condition)
+
+    def reconstruction_error(self, x, condition=None, seed: int = 0) -> tf.Tensor:
+        found = super().reconstruction_error(x, condition, seed)
+        return self._solved(found, self._reconstruction, x, condition, self._word(seed))
 
     def solve_counts(self, x, condition=None, seed: int = 0) -> np.ndarray:
         """How often the velocities of each row of x were computed on the way to the latent: (batch,)."""
@@ -57,7 +70,8 @@ class ContinuousFlow(Family):
 
     def log_prob_error(self, x, condition=None, seed: int = 0) -> tuple[tf.Tensor, tf.Tensor]:
         """log p(x) and its standard error over the probes of the trace, both (batch,); the error is 0 if exact."""
-        return self._error_graph(*self._checked(x, condition), self._word(seed))
+        found = self._error_graph(*self._checked(x, condition), self._word(seed))
+        return self._solved(found, self._error, x, condition, self._word(seed))
 
     def __dir__(self):
         return sorted({*super().__dir__()} - {"evaluations"})  # no part of a checkpoint
@@ -85,9 +99,9 @@ class ContinuousFlow(Family):
     _counts_graph = tf.function(_counts, reduce_retracing=True, autograph=False)
     _error_graph = tf.function(_error, reduce_retracing=True, autograph=False)
 
-    def _encoded(self, x, condition, seeds):
-        with purpose(streams=seeds):
-            return super()._encoded(x, condition, seeds)
+    def _encoded(self, x, condition, seeds, draw=None):
+        with purpose(streams=seeds):  # the same probes for all draws: their errors would raise the bound, not cancel
+            return super()._encoded(x, condition, seeds, draw)
 
     def _drawn(self, z, condition):
         with purpose(log_det=False):
@@ -96,10 +110,10 @@ class ContinuousFlow(Family):
     def _seeds(self, x, word):
         return self._row_streams(x, word)  # probes need them, too
 
-    def _solved(self, results, again: Callable, value, condition, *seed):
+    def _solved(self, results, again: Callable, rows, *others):
         """`results`; if one is not finite, an eager pass, which raises where a solver failed."""
         if tf.executing_eagerly() and not all(np.isfinite(part).all() for part in tf.nest.flatten(results)):
-            again(tf.convert_to_tensor(value), condition, *map(self._word, seed))
+            again(tf.convert_to_tensor(rows), *others)
         return results
 
 

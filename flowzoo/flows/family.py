@@ -97,6 +97,7 @@ CHECKS: dict[str, Callable[[Any, str], Any]] = {  # of what families take: (valu
     "levels": _limited(most=LEVELS),
     **dict.fromkeys(("augment", "probes"), _limited(least=0, most=DEPTH)),
     "exact_up_to": _limited(least=0),
+    "evaluation_probes": _limited(least=2, most=DEPTH),
     **dict.fromkeys(("max_steps", "steps"), _limited(most=WIDTH)),
     "noise_depth": _limited(least=0, most=DEPTH),
     "seed": _limited(least=0),

@@ -7,11 +7,12 @@ arXiv:2005.13420 (why through the steps).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import tensorflow as tf
 
-from flowzoo.ode.solver import Derivative, Solution, Solver, advance, integrate, require_done
+from flowzoo.ode.solver import DONE, Derivative, Solution, Solver, advance, integrate, require_done
 
 
 def solve(
@@ -37,16 +38,24 @@ def solve(
       controlled: how many of the first entries of y the error is measured of; all if not given.
 
     Returns:
-      The solution; its times and steps count from `start`. In a graph rows that failed are NaN.
+      The solution; its times and steps count from `start`. In a graph rows that failed are NaN. Where a row fails on
+      the way back of an adjoint, its gradients are NaN, and so are those of the variables.
 
     Raises:
       SolverError: called eagerly, and a row that was finite failed.
+      ValueError: y is of another shape or dtype, or a time is not finite.
 
     >>> import tensorflow as tf
     >>> round(float(solve(lambda t, y: -y, tf.constant([[1.0]]), 0.0, 2.0).y[0, 0]), 4)  # exp(-2)
     0.1353
     """
-    solver = solver or Solver()
+    solver, y = solver or Solver(), tf.convert_to_tensor(y)
+    if y.dtype not in (tf.float32, tf.float64) or y.shape.rank != 2 or y.shape[1] == 0:
+        raise ValueError(
+            f"`y` must be (batch, n) of float32 or float64, got {y.dtype.name} and shape {tuple(y.shape)}."
+        )
+    if not (math.isfinite(start) and math.isfinite(end)):
+        raise ValueError(f"`start` and `end` must be finite, got {start} and {end}.")
     direction = 1.0 if end >= start else -1.0
     length = abs(end - start)
 
@@ -66,7 +75,7 @@ def solve(
             if keep:
                 found = _through_steps(along, steps, extras, variables, dy, solver)
             else:
-                found = _adjoint(along, solution.y, length, extras, variables, dy, solver, controlled)
+                found = _adjoint(along, solution.y, length, extras, variables, dy, solver)
             inputs, weights = found[: 1 + len(extras)], found[1 + len(extras) :]
             return (inputs, weights) if variables else inputs
 
@@ -97,7 +106,7 @@ def _through_steps(along, steps, extras, variables, dy, solver):
     return list(tf.while_loop(lambda i, *_: i >= 0, turn, state, maximum_iterations=solver.turns)[1:])
 
 
-def _adjoint(along, y, length, extras, variables, dy, solver, controlled):
+def _adjoint(along, y, length, extras, variables, dy, solver):
     """a = dL/dy(t) runs backwards with y, a' = -a df/dy; what it sums up on the way are the gradients of the rest."""
     size = y.shape[1]
     largest = tf.reduce_max(tf.abs(dy), axis=1, keepdims=True)
@@ -126,10 +135,14 @@ def _adjoint(along, y, length, extras, variables, dy, solver, controlled):
         return tuple(sums)
 
     state = tf.concat([y, dy / scale], axis=1)
-    solution, _, sums = integrate(
-        backwards, state, length, solver, visit=visit, visited=_zeros(extras, variables), controlled=None
-    )
-    return [solution.y[:, size:] * scale, *sums]
+    solution, _, sums = integrate(backwards, state, length, solver, visit=visit, visited=_zeros(extras, variables))
+    lost = tf.where(solution.status == DONE, tf.zeros_like(solution.time), math.nan)  # what these rows sum up has a gap
+    of_rows = [lost[(..., *[None] * (extra.shape.rank - 1))] for extra in extras]
+    gaps = [*of_rows, *[tf.reduce_sum(lost)] * len(variables)]
+    return [
+        solution.y[:, size:] * scale,
+        *(total + tf.cast(gap, total.dtype) for total, gap in zip(sums, gaps, strict=True)),
+    ]
 
 
 def _zeros(extras, variables):

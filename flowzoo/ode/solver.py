@@ -87,7 +87,7 @@ class Solution(NamedTuple):
     step: tf.Tensor
 
 
-class SolverError(ArithmeticError):
+class SolverError(ValueError):
     """Rows whose solution was not found; the message has the time and step size that the first one reached."""
 
 
@@ -133,7 +133,8 @@ def integrate(
     first = derivative(zero, y) if tableau.reuses_last else zero
     adaptive, beginning = tableau.error is not None, int(tableau.reuses_last)
     if adaptive:
-        step = tf.minimum(_first_step(derivative, y, first, solver, controlled), length)
+        guess = _first_step(derivative, y, first, solver, controlled)
+        step = tf.where(tf.math.is_finite(guess), tf.minimum(guess, length), smallest * length)
         beginning += 1
     else:
         step = zero + length / solver.steps

@@ -84,7 +84,13 @@ def write_plot(
 
 
 def write_trajectories(
-    flow: Flow, path: str | os.PathLike, *, count: int = 200, label: int | None = None, seed: int = 0
+    flow: Flow,
+    path: str | os.PathLike,
+    *,
+    count: int = 200,
+    label: int | None = None,
+    temperature: float = 1.0,
+    seed: int = 0,
 ) -> None:
     """Draws the ways of samples of a continuous flow of a plane, from data to latent, into a PNG, all or nothing.
 
@@ -93,6 +99,7 @@ def write_trajectories(
         path: the file.
         count: how many ways.
         label: the class, for a class-conditional flow; by default all classes in turn.
+        temperature: of the samples.
         seed: of the samples.
 
     Raises:
@@ -102,7 +109,7 @@ def write_trajectories(
     if not is_plane(flow) or not any(isinstance(part, Continuous) for part in parts):
         raise ValueError("trajectories need a continuous flow (`cnf`, `ffjord`) of 2-D vectors, got another flow.")
     _, condition = _classes(flow, label, count)
-    y, seeds = flow.sample(count, condition, seed=seed), random.row_seeds(seed, count)
+    y, seeds = flow.sample(count, condition, temperature, seed), random.row_seeds(seed, count)
     condition, ways = flow._ready(condition), [y.numpy()[None]]
     for part in parts:
         if isinstance(part, Continuous):

@@ -162,6 +162,7 @@ def test_plot_of_curves(tmp_path, capsys):
         (["plot", "no-such"], "a work folder, a history.csv or a preset, got 'no-such'"),
         (["plot", "missing.csv"], "No such file"),
         (["plot", "glow-cifar10-paper", "--curves"], "has no published history.csv"),
+        (["plot", str(run), "--trajectories"], "--trajectories draws a preset with weights, got curves to draw"),
         (["plot", str(run), "--out=x.jpg"], "--out must end in .png, got 'x.jpg'"),
     ]:
         capsys.readouterr()

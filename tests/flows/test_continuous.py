@@ -7,8 +7,8 @@ import tensorflow as tf
 
 import flowzoo
 from flowzoo import random
-from flowzoo.bijectors import Continuous
-from flowzoo.bijectors.continuous import purpose
+from flowzoo.bijectors import Continuous, UniformDequantization
+from flowzoo.bijectors.continuous import Purpose, purpose
 from flowzoo.conditioners import Velocity
 from flowzoo.ode import Solver, SolverError
 from flowzoo.zoo.plots import write_trajectories
@@ -53,6 +53,13 @@ def test_probes_estimate_the_exact_trace_with_the_error_they_say(noise):
     np.testing.assert_allclose(estimated.decode(estimated.encode(x)[0])[1], -estimated.encode(x)[1], atol=1e-4)
 
 
+def test_probes_are_not_the_noise_of_dequantization_again():
+    noisy, seeds = UniformDequantization((4, 4, 1)), random.row_seeds(3, 16)
+    u = noisy.encode(tf.zeros([16, 4, 4, 1], tf.uint8), None, random.fold_in(seeds, 0))[0] * 2.0**8  # as in a chain
+    probes = _transform((4, 4, 1))._directions(Purpose(training=True, streams=seeds), 16)[0]
+    assert abs(np.corrcoef(np.ravel(u), np.ravel(probes))[0, 1]) < 0.2
+
+
 def test_penalties_are_the_integrals_of_the_paper():
     transform, x, count = _transform(kinetic=2.0, jacobian=3.0, probes=0), _x(), 8
     with purpose(training=True) as met:
@@ -95,12 +102,28 @@ def test_a_density_of_many_dimensions_is_an_estimate_with_its_error():
     np.testing.assert_array_equal(exact.log_prob_error(x)[1], 0.0)
 
 
+def test_more_draws_do_not_lift_a_bound_by_the_errors_of_its_probes():
+    options = {"event_shape": (2, 2, 1), "bits": 8, "time": 1.0}
+    exact = cases.new_flow("ffjord", **options)
+    rough = cases.new_flow("ffjord", **options, exact_up_to=0, evaluation_probes=2)
+    x = np.random.default_rng(0).integers(0, 256, (64, 2, 2, 1), dtype=np.uint8)
+    off = rough.log_prob(x, samples=32).numpy() - exact.log_prob(x, samples=32).numpy()
+    assert 0.0 < abs(off.mean()) < 0.5 * off.std()
+
+
 def test_python_raises_where_a_graph_gives_nan():
     model, x = cases.new_flow("ffjord", method="dopri5", max_steps=1, time=1.0), cases.flow_data("ffjord")[0] * 3.0
-    for call in (model.log_prob, model.encode, model.decode):
+    calls = [model.log_prob, model.encode, model.decode, model.reconstruction_error, model.log_prob_error]
+    for call in (*calls, lambda x: model.sample(len(x), seed=0)):
         with pytest.raises(SolverError, match=r"of 6 rows were not solved, .*1 steps were not enough; it reached time"):
             call(x)
     assert np.isnan(model._log_prob_graph(tf.constant(x), None, model._word(0), 1)).any()
+
+
+def test_a_diagnosis_has_the_continuous_layer():
+    report = flowzoo.diagnose(cases.flow("ffjord"), cases.flow_data("ffjord")[0])
+    kinds = [layer.name.split()[-1] for layer in report.layers]
+    assert kinds == ["ActNorm", "Continuous"] and report.layers[1].log_det_error < 1e-3
 
 
 def test_default_tolerances_invert_and_a_density_integrates_to_one():
@@ -126,6 +149,8 @@ def test_both_gradients_train_alike():
 def test_trajectories(name, tmp_path):
     write_trajectories(cases.flow(name), tmp_path / "ways.png", count=5)
     assert (tmp_path / "ways.png").stat().st_size > 5000
+    write_trajectories(cases.flow(name), tmp_path / "cold.png", count=5, temperature=0.0)
+    assert (tmp_path / "ways.png").read_bytes() != (tmp_path / "cold.png").read_bytes()
 
 
 def test_what_does_not_fit_is_named(tmp_path):
@@ -135,6 +160,7 @@ def test_what_does_not_fit_is_named(tmp_path):
         ({"event_shape": (4, 4, 1), "bits": 8, "augment": 1}, "`augment` must be 0 for integers, got 1"),
         ({"event_shape": (6, 6, 1), "bits": 8, "multiscale": True}, r"sides divisible by 2\^levels.*got \(6, 6, 1\)"),
         ({"noise": "uniform"}, r"`noise` must be one of \['rademacher', 'gaussian'\], got 'uniform'"),
+        ({"evaluation_probes": 10**9}, "`evaluation_probes` must be at most 1,000, got 1000000000"),
         ({"activation": "relu"}, r"`activation` must be one of .*, got 'relu'"),
     ):
         with pytest.raises(ValueError, match=message):

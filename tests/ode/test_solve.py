@@ -6,7 +6,7 @@ import scipy.integrate
 import scipy.linalg
 import tensorflow as tf
 
-from flowzoo.ode import DONE, NOT_FINITE, TABLEAUS, TOO_MANY_STEPS, Solver, SolverError, solve
+from flowzoo.ode import DONE, NOT_FINITE, STEP_TOO_SMALL, TABLEAUS, TOO_MANY_STEPS, Solver, SolverError, solve
 
 MATRIX = np.array([[-0.3, 1.0, 0.2], [-1.0, -0.1, 0.5], [0.3, 0.0, -0.4]])
 START = np.random.default_rng(0).normal(size=(4, 3))
@@ -77,6 +77,7 @@ def test_a_stiff_row_and_a_bad_one_fail_alone():
     mild = run(y, tf.where(rates[:, None] < 10.0, rates[:, None], 1.0))
     np.testing.assert_array_equal(found.y.numpy()[[0, 2, 4]], mild.y.numpy()[[0, 2, 4]])
     assert found.evaluations[1] == 2 + 40 * 6 and found.evaluations[0] == mild.evaluations[0] < 60
+    assert issubclass(SolverError, ValueError)  # to the command wrong input, nothing unexpected
     with pytest.raises(SolverError, match=r"2 of 5 rows .* first row 1: 40 steps were not .* time 0.0\d+ with a step"):
         solve(derivative, y, 0.0, 1.0, extras, solver=solver)
     with pytest.raises(SolverError, match="first row 0: no step is small enough for the tolerances"):
@@ -132,6 +133,24 @@ def test_xla_equals_the_graph_with_gradients_across_its_border(gradient):
         np.testing.assert_allclose(one, other, rtol=0, atol=1e-4)  # rounding moves steps, within the tolerances
 
 
+def test_an_adjoint_that_fails_on_its_way_back_gives_nan_not_a_part_of_the_gradient():
+    scale, y, rates = tf.Variable(1.0), tf.ones([2, 1]), tf.constant([[1.0], [200.0]])  # 200 backwards: e^200
+
+    with tf.GradientTape() as tape:
+        tape.watch([y, rates])
+        end = solve(
+            lambda t, y, rate: scale * tf.cos(t)[:, None] - rate * y,
+            y,
+            0.0,
+            1.0,
+            [rates],
+            solver=Solver(gradient="adjoint"),
+        ).y
+    assert np.isfinite(end).all()
+    of_y, of_rates, of_scale = tape.gradient(end, [y, rates, scale])
+    assert np.isnan(of_y[:, 0]).tolist() == np.isnan(of_rates[:, 0]).tolist() == [False, True] and np.isnan(of_scale)
+
+
 def test_the_adjoint_keeps_no_steps():
     def kept(gradient):
         solver = Solver(gradient=gradient, max_steps=77)
@@ -154,3 +173,22 @@ def test_the_adjoint_keeps_no_steps():
 def test_wrong_options_are_named(options, message):
     with pytest.raises(ValueError, match=message):
         Solver(**options)
+
+
+@pytest.mark.parametrize(
+    ("y", "end", "message"),
+    [
+        (np.ones([2, 1], "float16"), 1.0, r"`y` must be \(batch, n\) of float32 or float64, got float16 and shape"),
+        (np.ones(2), 1.0, r"got float64 and shape \(2,\)"),
+        (np.ones([2, 0]), 1.0, r"got float64 and shape \(2, 0\)"),
+        (np.ones([2, 1]), np.nan, "`start` and `end` must be finite, got 0.0 and nan"),
+    ],
+)
+def test_wrong_problems_are_named(y, end, message):
+    with pytest.raises(ValueError, match=message):
+        solve(lambda t, y: -y, y, 0.0, end)
+
+
+def test_a_first_step_that_underflows_is_too_small_at_once():
+    found = tf.function(lambda y: solve(lambda t, y: -1e25 * y, y, 0.0, 1.0), autograph=False)(tf.ones([1, 1]))
+    assert found.status[0] == STEP_TOO_SMALL and found.evaluations[0] < 10 * 6
