@@ -161,7 +161,7 @@ def broken_array(header):
             b"BM" + bytes(12) + struct.pack("<IiiHH", 40, 10**6, 10**6, 1, 24) + bytes(24),
             "readable picture, got",
         ),
-        ("x.pgm", b"P5 2 2 255\n123", "readable picture, got: image file is truncated"),
+        ("x.pgm", b"P5 2 2 255\n123", "readable picture, got"),
         ("x.pgm", b"P5 2 a 255\n1234", "readable picture, got"),
     ],
 )
