@@ -50,11 +50,12 @@ def move_into_place(temporary: str | os.PathLike, path: str | os.PathLike) -> No
     _sync_folder(Path(path).parent)
 
 
-def writable(path: str | os.PathLike) -> tuple[Path, bool]:
-    """The folder that is there of a path and its parents, and whether something may be made in it."""
+def unwritable(path: str | os.PathLike) -> str:
+    """Why nothing can be made in a folder, there or to be made; "" if it can."""
     path = Path(path).absolute()
     there = next(folder for folder in (path, *path.parents) if folder.exists())
-    return there, there.is_dir() and os.access(there, os.W_OK)
+    fine = there.is_dir() and os.access(there, os.W_OK)
+    return "" if fine else f"can't be written: {there} is no folder that you may write to"
 
 
 def write_atomic(path: str | os.PathLike, content: bytes | str) -> None:

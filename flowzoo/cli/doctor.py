@@ -116,14 +116,14 @@ def _extras() -> Iterator[tuple[bool, str]]:
 
 def places() -> Iterator[tuple[bool, str]]:
     """Where files of presets are looked for, in order, and whether they can be kept."""
-    from flowzoo.files import writable
+    from flowzoo.files import unwritable
     from flowzoo.zoo import cache, mirrors, sources, store
 
     files = cache.entries()
     size = sum(path.stat().st_size for path in files)
     why = "$FLOWZOO_HOME" if os.environ.get("FLOWZOO_HOME") else "set $FLOWZOO_HOME for another"
     home = cache.home().absolute()
-    _, fine = writable(home)
+    fine = not unwritable(home)
     try:
         hubs, wrong = mirrors.hubs(), ""
     except ValueError as error:

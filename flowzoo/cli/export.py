@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Load, export, and name the signatures."""
-    from flowzoo.files import writable
+    from flowzoo.files import unwritable
     from flowzoo.zoo.preset import Preset
 
     preset = Preset.read(args.preset)
@@ -39,9 +39,8 @@ def run(args: argparse.Namespace) -> int:
     path = serving.version_folder(preset, args.directory, args.version)
     if path.is_dir() and any(path.iterdir()) and not args.overwrite:
         raise ValueError(f"--version must be new, got {path}, which is there. Pass another one, or --overwrite.")
-    there, fine = writable(path)
-    if not fine:
-        raise ValueError(f"DIR {args.directory!r} can't be written: {there} is no folder that you may write to.")
+    if wrong := unwritable(path):
+        raise ValueError(f"DIR {args.directory!r} {wrong}.")
     options = {"version": args.version, "overwrite": args.overwrite, "weights_dtype": args.weights}
     serving.export_preset(args.preset, args.directory, check=not args.no_check, **options)
     signatures, warm = list(signature_specs(path)), (path / WARMUP).exists()

@@ -37,16 +37,15 @@ def check_out(out: str | None, suffixes: tuple[str, ...], option: str = "--out")
     """
     if out is None:
         return
-    from flowzoo.files import writable
+    from flowzoo.files import unwritable
 
     path = Path(out)
     if path.suffix not in suffixes:
         raise ValueError(f"{option} must end in {_ends(suffixes)}, got {out!r}.")
     if path.is_dir():
         raise ValueError(f"{option} must be a file, got {out!r}, which is a folder. Name a file in it.")
-    there, fine = writable(path.parent)
-    if not fine:
-        raise ValueError(f"{option} {out!r} can't be written: {there} is no folder that you may write to.")
+    if wrong := unwritable(path.parent):
+        raise ValueError(f"{option} {out!r} {wrong}.")
     if path.suffix == ".parquet":
         from flowzoo.cli.tables import require_pyarrow
 

@@ -66,9 +66,7 @@ class NSFCoupling(Family):
     ):
         config = keywords(NSFCoupling.__init__, locals())
         shape = steps.checked("NSFCoupling", config, "position", "alpha", "noise_depth", vectors_only=["whiten"])
-        conditioner_dtype = conditioner_dtype or dtype
-
-        scalar = spline_map(bins, bound, affine)
+        conditioner_dtype, scalar = conditioner_dtype or dtype, spline_map(bins, bound, affine)
 
         def network(split, index, outputs_per_entry):
             options = {"position": position, "seed": seed + index, "dtype": conditioner_dtype}

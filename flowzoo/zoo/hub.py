@@ -10,7 +10,7 @@ from typing import Any
 from filelock import FileLock
 
 from flowzoo.errors import CheckpointError, PresetError
-from flowzoo.files import damage, writable, write_atomic
+from flowzoo.files import damage, unwritable, write_atomic
 from flowzoo.progress import bar
 from flowzoo.zoo import index, store
 from flowzoo.zoo.bounds import PROMISED, failures
@@ -50,9 +50,8 @@ def write_tree(
             in `folder` is no hub, or nothing can be written there. Nothing is written.
     """
     presets, folder = list(presets), Path(folder)
-    there, fine = writable(folder)
-    if not fine:
-        raise PresetError(f"the hub {folder} can't be written: {there} is no folder that you may write to.")
+    if wrong := unwritable(folder):
+        raise PresetError(f"the hub {folder} {wrong}.")
     _planned(presets, folder)  # what takes no time is looked at first, of all
     with bar(len(presets), "verifying" if verified else "loading", shown=progress and len(presets) > 1) as done:
         for name in presets:

@@ -62,9 +62,9 @@ def _require_no_larger(preset: Preset, found: Layout, path: Path) -> None:
     limits = dict.fromkeys(LAYERS, (len(found), "variables are too few"))
     limits |= dict.fromkeys(WIDTHS, (longest, "numbers along an axis, at most, are too few"))
     shape = preset.config.get("event_shape")
-    vectors = {"features": shape[0]} if isinstance(shape, list) and len(shape) == 1 else {}
+    sizes = preset.config | ({"features": shape[0]} if isinstance(shape, list) and len(shape) == 1 else {})
     for key, (most, what) in limits.items():
-        count = (preset.config | vectors).get(key)
+        count = sizes.get(key)
         if isinstance(count, int) and count > most:
             raise CheckpointError(
                 f"{path}: its {most} {what} for {key} {count} of {preset.source}. "

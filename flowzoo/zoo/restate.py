@@ -1,4 +1,4 @@
-"""A measured likelihood in other terms, divergence, nats in [0, 1]^D or in logit space; and what it cost."""
+"""A measured likelihood in other terms: divergence, nats in [0, 1]^D or in logit space; and what it cost."""
 
 import math
 from typing import TYPE_CHECKING
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 UNIT, LOGIT, KL = "log_likelihood_unit", "log_likelihood_logit", "kl_divergence"
 EVALUATIONS = "evaluations"
-TOLERANCES = {UNIT: 0.5, LOGIT: 0.5, KL: 1e-3, EVALUATIONS: 0.5}  # nats: those of images sum over hundreds of pixels
+TOLERANCES = {UNIT: 0.5, LOGIT: 0.5, KL: 1e-3, EVALUATIONS: 0.5}  # nats, of images over hundreds of pixels; a count
 _ROWS = 500
 
 

@@ -146,7 +146,7 @@ print("RESULT" + json.dumps(peaks))
 
 
 def test_memory_hardly_grows_with_depth(fresh_process):
-    output = fresh_process(_PEAKS, TF_CPU_ALLOCATOR_USE_BFC="1")
+    output = fresh_process(_PEAKS, TF_CPU_ALLOCATOR_USE_BFC="1", TF_NUM_INTEROP_THREADS="1")  # one order of operations
     peaks = json.loads(output.split("RESULT")[1])
     assert peaks["reversible 14"] < 1.5 * peaks["reversible 3"], peaks
-    assert max(peaks["reversible 14"], peaks["remat 14"]) < 0.4 * peaks["store 14"], peaks
+    assert peaks["reversible 14"] < peaks["remat 14"] < 0.4 * peaks["store 14"], peaks
