@@ -37,7 +37,9 @@ def run(args: argparse.Namespace) -> int:
     def decode(rows):
         return flow.decode(z[rows], None if condition is None else condition[rows])[0].numpy()
 
-    write_data(args.out, flow, in_batches(decode, len(z), "decoding"))
+    x = in_batches(decode, len(z), "decoding")
+    bad = reading.bad_rows(x)
+    write_data(args.out, flow, x)
     line = f"{len(z)} examples decoded by {args.preset}: {args.out}"
-    tell(args, line, preset=args.preset, examples=len(z), out=args.out)
+    tell(args, line, bad, preset=args.preset, examples=len(z), non_finite=len(bad), out=args.out)
     return 0

@@ -38,8 +38,10 @@ def run(args: argparse.Namespace) -> int:
     def encode(rows):
         return flow.encode(x[rows], None if condition is None else condition[rows], args.seed)[0].numpy()
 
-    write_rows(args.out, in_batches(encode, len(x), "encoding"), "z")
+    z = in_batches(encode, len(x), "encoding")
+    bad = reading.bad_rows(z)
+    write_rows(args.out, z, "z")
     line = f"{len(x)} latents of shape {tuple(flow.latent_shape)} by {args.preset}, seed {args.seed}: {args.out}"
     facts = {"preset": args.preset, "latents": len(x), "shape": tuple(flow.latent_shape), "seed": args.seed}
-    tell(args, line, **facts, out=args.out)
+    tell(args, line, bad, **facts, non_finite=len(bad), out=args.out)
     return 0

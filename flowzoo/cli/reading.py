@@ -107,13 +107,18 @@ def _conform(path: Path, array: np.ndarray, form: Form) -> np.ndarray:
         raise ValueError(f"{path}: {form.what} must be integers 0 to {2**form.bits - 1}, got {found}.")
     with np.errstate(over="ignore"):
         array = array.astype(form.dtype)
-    bad = np.flatnonzero(~np.isfinite(array.reshape(len(array), -1)).all(axis=1))
+    bad = bad_rows(array)
     if len(bad):
         raise ValueError(
             f"{path}: {form.what} must be finite {form.dtype}, got NaN, infinity or nothing in {len(bad)} of "
             f"{len(array)} rows, first in row {bad[0]} (counted from 0). Remove or repair these rows."
         )
     return array
+
+
+def bad_rows(array: np.ndarray) -> np.ndarray:
+    """The indices of the rows with NaN or infinity."""
+    return np.flatnonzero(~np.isfinite(array.reshape(len(array), -1)).all(axis=1))
 
 
 def _array(path: Path, form: Form) -> np.ndarray:

@@ -42,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
         write_columns(args.out, values, {"index": np.arange(len(values)), "file": files, unit(flow): values})
     summary = {"examples": len(values), "unit": unit(flow), "mean": float(values.mean()), "spread": float(values.std())}
     summary |= {"lowest": float(values.min()), "highest": float(values.max())}
-    bad = np.flatnonzero(~np.isfinite(values))
+    bad = reading.bad_rows(values)
     summary |= {"non_finite": len(bad), "kind": flow.kind, "draws": args.draws, "seed": args.seed}
     if args.json:
         print_json(summary)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -98,12 +99,14 @@ def print_json(value: Any) -> None:
     print(json.dumps(_finite(value), indent=2))
 
 
-def tell(args: argparse.Namespace, line: str, **facts: Any) -> None:
-    """Prints what was done: in a line, or as JSON if --json asks for it."""
+def tell(args: argparse.Namespace, line: str, bad: Sequence[int] = (), **facts: Any) -> None:
+    """Prints what was done: in a line, with one of `bad` rows if there are any; or as JSON if --json asks for it."""
     if args.json:
         print_json(facts)
     else:
         print(line)
+        if len(bad):
+            print(f"{len(bad)} of them hold NaN or infinity, first index {bad[0]}")
 
 
 def _ends(suffixes: tuple[str, ...]) -> str:

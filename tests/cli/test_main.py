@@ -138,6 +138,16 @@ def test_pictures_in_and_out(published, images, capsys):
     assert "FROM and TO must hold as many examples, got 2 and 1" in capsys.readouterr().err
 
 
+def test_encode_and_decode_tell_which_rows_are_not_finite(capsys):
+    np.save("x.npy", np.array([[0, 0], [3e38, -3e38]], "float32"))
+    for command, preset in (("encode", "iaf-rezende-u4"), ("decode", "maf-mog-rezende-u3")):
+        assert main([command, preset, "x.npy", "--out=y.npy"]) == OK
+        assert "1 of them hold NaN or infinity, first index 1\n" in capsys.readouterr().out
+        assert np.isfinite(np.load("y.npy")).all(axis=1).tolist() == [True, False]
+        assert main([command, preset, "x.npy", "--out=y.npy", "--json"]) == OK
+        assert json.loads(capsys.readouterr().out)["non_finite"] == 1
+
+
 def test_plot_of_images(published, capsys):
     assert main(["plot", str(published), "--count=9", "--seed=5", "--out=grid.png"]) == OK
     assert "9 samples of tiny at T = 1, seed 5: grid.png" in capsys.readouterr().out
