@@ -11,7 +11,9 @@ from absl import app, flags
 
 PRESET = flags.DEFINE_string("preset", None, "Name of a preset, or the path of its .json file.", required=True)
 WORKDIR = flags.DEFINE_string("workdir", None, "Folder for state, logs and weights.", required=True)
-MAX_STEPS = flags.DEFINE_integer("max_steps", None, "Pause here; the schedule remains the recipe's.", lower_bound=1)
+MAX_STEPS = flags.DEFINE_integer(
+    "max_steps", None, "Pause here, 0 before the first step; the schedule remains the recipe's.", lower_bound=0
+)
 MAX_MINUTES = flags.DEFINE_float("max_minutes", None, "Pause after so many minutes.")
 SAVE_MINUTES = flags.DEFINE_float("save_minutes", 5.0, "Minutes between states.")
 SMOKE = flags.DEFINE_bool("smoke", False, "A few tiny steps, to see whether everything runs.")

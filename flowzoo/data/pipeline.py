@@ -82,15 +82,14 @@ def load(
 
     def epoch_stream(epoch: tf.Tensor) -> tf.data.Dataset:
         skipped = tf.where(epoch == first_epoch, first_step * step_size, 0)
-        order = _order(size, seed, epoch) if shuffle else tf.range(size)
-        mirrored = tf.gather(_coins(size, seed, epoch), order) if flip else tf.zeros([size], tf.bool)
-        stream = tf.data.Dataset.from_tensor_slices((order[skipped:], mirrored[skipped:]))
+        order, coins = epoch_order(size, seed, epoch, shuffle=shuffle, flip=flip)
+        stream = tf.data.Dataset.from_tensor_slices((order[skipped:], coins[skipped:]))
         return stream.batch(batch_size, drop_remainder=drop_remainder) if batch_size else stream
 
-    def element(index: tf.Tensor, mirrored: tf.Tensor) -> Any:
+    def element(index: tf.Tensor, coins: tf.Tensor) -> Any:
         x = tf.gather(examples, index)
         if flip:
-            x = tf.where(mirrored[(..., *[None] * len(facts.event_shape))], _mirrored(x, facts.event_shape), x)
+            x = mirrored(x, coins)
         if bits and bits < facts.bits:
             x = tf.bitwise.right_shift(x, tf.constant(facts.bits - bits, tf.uint8))
         return (x, tf.gather(classes, index)) if labels else x
@@ -103,7 +102,21 @@ def load(
     return stream.apply(tf.data.experimental.assert_cardinality(left)).prefetch(tf.data.AUTOTUNE).with_options(options)
 
 
-def _mirrored(x: tf.Tensor, event_shape: tuple[int, ...]) -> tf.Tensor:
+def epoch_order(
+    size: int, seed: int, epoch: tf.Tensor, *, shuffle: bool = True, flip: bool = False
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """The order of an epoch, (size,) integers, and whether the example at each place is mirrored, (size,) booleans."""
+    order = _order(size, seed, epoch) if shuffle else tf.range(size)
+    return order, tf.gather(_coins(size, seed, epoch), order) if flip else tf.zeros([size], tf.bool)
+
+
+def mirrored(x: tf.Tensor, coins: tf.Tensor) -> tf.Tensor:
+    """x, ([batch,] *event_shape), with those left-right mirrored whose coin, ([batch]) booleans, is true."""
+    event_shape = x.shape[coins.shape.rank :]
+    return tf.where(coins[(..., *[None] * len(event_shape))], _mirrored(x, event_shape), x)
+
+
+def _mirrored(x: tf.Tensor, event_shape: tf.TensorShape) -> tf.Tensor:
     if len(event_shape) == 3:
         return tf.reverse(x, axis=[-2])
     side = math.isqrt(event_shape[0] + 1)  # of a patch that lacks its last pixel, which the others sum to zero with

@@ -21,7 +21,7 @@ from absl import logging
 from PIL import Image
 
 from flowzoo.flows import Flow
-from flowzoo.training import evaluation, state
+from flowzoo.training import evaluation, machine, state
 from flowzoo.training.progress import Progress, write_best, write_history
 from flowzoo.training.recipe import Recipe
 
@@ -57,11 +57,11 @@ class RestoreMetrics(keras.callbacks.Callback):
 
 
 class Count(keras.callbacks.Callback):
-    """Counts steps and time."""
+    """Counts steps, on the machine of this name, and time."""
 
-    def __init__(self, progress: Progress):
+    def __init__(self, progress: Progress, hardware: str):
         super().__init__()
-        self.progress, self.warm = progress, False
+        self.progress, self.hardware, self.warm = progress, hardware, False
 
     def on_train_begin(self, logs=None):
         self.before = time.monotonic() - self.progress.seconds
@@ -72,6 +72,7 @@ class Count(keras.callbacks.Callback):
     def on_train_batch_end(self, batch, logs=None):
         now, progress = time.monotonic(), self.progress
         progress.step += 1
+        progress.hardware[self.hardware] = progress.hardware.get(self.hardware, 0) + 1
         progress.seconds = now - self.before
         if self.warm:
             progress.step_seconds += now - self.begin
@@ -182,25 +183,17 @@ class Validate(keras.callbacks.Callback):
         for name, weights in candidates.items():
             _set(self.twin, weights)
             values[name] = float(np.mean(evaluation.losses(self.twin, *self.validation)))
-        which = min(values, key=lambda name: values[name] if math.isfinite(values[name]) else math.inf)
-        row = {"step": progress.step, "seconds": round(progress.seconds, 1), "loss": float(logs["loss"])}
-        row |= {metric: float(logs["bits_per_dim"])} if metric in logs else {}
-        row |= {"evaluations": float(logs["evaluations"])} if "evaluations" in logs else {}  # of continuous flows
-        row |= {"learning_rate": self._learning_rate(), f"validation_{metric}": values["raw"]}
-        row |= {f"validation_{metric}_ema": values["ema"]} if "ema" in values else {}
-        progress.rows.append(row)
+        which, better = progress.note_validation(metric, logs, self._learning_rate(), values)
         _set(self.twin, candidates[which])
-        if math.isfinite(values[which]) and (progress.best is None or values[which] < progress.best["value"]):
-            progress.best = {"step": progress.step, "metric": metric, "value": values[which], "weights": which}
-            progress.best_weights, progress.wait = candidates[which], 0
+        if better:
+            progress.best_weights = candidates[which]
             write_best(self.workdir, self.twin, progress)
-        else:
-            progress.wait += 1
         write_history(self.workdir / "history.csv", progress.rows)
+        row = progress.rows[-1]
         self._summarize({key: value for key, value in row.items() if key not in ("step", "loss", "learning_rate")})
         logging.info(" | ".join(f"{key} {value:.6g}" for key, value in row.items()))
         pictures = self.show(progress.step, self.twin)
-        progress.note_memory()
+        progress.note_memory(machine.peak_memory())
         self._summarize({f"peak_{what}_bytes": peak for what, peak in progress.peaks.items()})
         with self.writer.as_default(step=progress.step):
             for name, picture in pictures.items():

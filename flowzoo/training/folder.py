@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 from flowzoo import files
 from flowzoo.training import state
-from flowzoo.training.model import origin
 from flowzoo.training.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -70,6 +69,8 @@ def claim(workdir: Path, preset: Preset, recipe: Recipe, init_from: str | os.Pat
         recipe: the recipe as run.
         init_from: the preset or file to start from, if any.
     """
+    from flowzoo.training.model import origin  # imports TensorFlow, which `offload` does without
+
     if not (workdir / "preset.json").exists():
         began = _start(init_from) | ({"origin": origin(init_from)} if init_from else {})
         files.write_atomic(workdir / "start.json", json.dumps(began) + "\n")

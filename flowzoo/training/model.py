@@ -14,6 +14,7 @@ from flowzoo import data, flows
 from flowzoo.errors import CheckpointError, PresetError, nearest
 from flowzoo.files import sha256
 from flowzoo.flows.weights import load_simpler, load_weights
+from flowzoo.training.recipe import Recipe, optimizer
 
 if TYPE_CHECKING:
     from flowzoo.zoo.preset import Preset
@@ -48,6 +49,22 @@ def build(preset: Preset, conditioner_dtype: str | None = None) -> flows.Flow:
     except (ValueError, TypeError) as error:
         raise PresetError(f"{preset.source}: the family {family!r} refuses `config`: {error}") from error
     _require_fitting(preset, flow)
+    return flow
+
+
+def compiled(preset: Preset, recipe: Recipe) -> flows.Flow:
+    """A new flow, ready to be trained by a recipe; to be called in the scope of the strategy."""
+    flow = untrained(preset, recipe)
+    flow.noise_seed = recipe.seed
+    flow.compile(optimizer=optimizer(recipe))
+    flow.optimizer.build(flow.trainable_variables)
+    return flow
+
+
+def untrained(preset: Preset, recipe: Recipe) -> flows.Flow:
+    """A new flow that computes as in a training by a recipe."""
+    flow = build(preset, recipe.conditioner_dtype or None)
+    flow.xla = recipe.jit_compile
     return flow
 
 

@@ -6,14 +6,18 @@ import csv
 import dataclasses
 import io
 import json
+import math
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from flowzoo import files
-from flowzoo.flows import Flow
-from flowzoo.training import machine, state
+from flowzoo.training import state
+
+if TYPE_CHECKING:
+    from flowzoo.flows import Flow  # `offload` uses this module where there is no TensorFlow
 
 
 @dataclasses.dataclass
@@ -24,6 +28,7 @@ class Progress:
         step: optimizer steps done.
         seconds: wall time, over all processes.
         step_seconds, timed_steps: time inside steps, without the first step of a process, which compiles.
+        hardware: steps on each machine, by its name.
         peaks: most bytes of memory held at once by any of the processes, as `machine.peak_memory` names them.
         rows: the history, one row per validation.
         best: step, value, metric and weights ("raw" or "ema") of the best validation; None before the first.
@@ -36,6 +41,7 @@ class Progress:
     seconds: float = 0.0
     step_seconds: float = 0.0
     timed_steps: int = 0
+    hardware: dict[str, int] = dataclasses.field(default_factory=dict)
     peaks: dict[str, int] = dataclasses.field(default_factory=dict)
     rows: list[dict[str, Any]] = dataclasses.field(default_factory=list)
     best: dict[str, Any] | None = None
@@ -57,9 +63,44 @@ class Progress:
         known = {field.name for field in dataclasses.fields(cls)}
         return cls(best_weights=best_weights, **{key: value for key, value in facts.items() if key in known})
 
-    def note_memory(self) -> None:
-        """Brings `peaks` up to date."""
-        self.peaks |= {what: max(peak, self.peaks.get(what, 0)) for what, peak in machine.peak_memory().items()}
+    def note_memory(self, peaks: Mapping[str, int]) -> None:
+        """Brings `peaks` up to date with what `machine.peak_memory` says."""
+        self.peaks |= {what: max(peak, self.peaks.get(what, 0)) for what, peak in peaks.items()}
+
+    def note_validation(
+        self, metric: str, logs: Mapping[str, float], learning_rate: float, values: Mapping[str, float]
+    ) -> tuple[str, bool]:
+        """Adds a row to the history and, if it is better, makes it the best; the weights are the caller's to keep.
+
+        Args:
+            metric: what `values` are, lower is better.
+            logs: the running means of the training.
+            learning_rate: of the next step.
+            values: of the "raw" weights, and of "ema" where they are averaged.
+
+        Returns:
+            Which of `values` is the better one, and whether it is the best so far.
+        """
+        row = {"step": self.step, "seconds": round(self.seconds, 1), "loss": float(logs["loss"])}
+        row |= {metric: float(logs["bits_per_dim"])} if metric in logs else {}
+        row |= {"evaluations": float(logs["evaluations"])} if "evaluations" in logs else {}  # of continuous flows
+        row |= {"learning_rate": learning_rate, f"validation_{metric}": values["raw"]}
+        row |= {f"validation_{metric}_ema": values["ema"]} if "ema" in values else {}
+        self.rows.append(row)
+        which = min(values, key=lambda name: values[name] if math.isfinite(values[name]) else math.inf)
+        better = math.isfinite(values[which]) and (self.best is None or values[which] < self.best["value"])
+        if better:
+            self.best = {"step": self.step, "metric": metric, "value": values[which], "weights": which}
+        self.wait = 0 if better else self.wait + 1
+        return which, better
+
+    @property
+    def machines(self) -> str:
+        """All of `hardware`, with the steps on each if there are several."""
+        if len(self.hardware) < 2:
+            return "".join(self.hardware)
+        shares = sorted(self.hardware.items(), key=lambda share: -share[1])
+        return "; ".join(f"{name} ({steps:,} steps)" for name, steps in shares)
 
     @property
     def seconds_per_step(self) -> float | None:

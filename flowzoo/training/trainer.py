@@ -22,9 +22,9 @@ from flowzoo import files, flows
 from flowzoo.bijectors.backprop import check_mode
 from flowzoo.errors import PresetError
 from flowzoo.training import callbacks, evaluation, folder, forensics, launch, machine, pauses, pictures, state
-from flowzoo.training.model import build, initial_weights, start_from
+from flowzoo.training.model import compiled, initial_weights, start_from, untrained
 from flowzoo.training.progress import Progress, write_best, write_history
-from flowzoo.training.recipe import Recipe, optimizer
+from flowzoo.training.recipe import Recipe
 from flowzoo.training.sources import Sources
 from flowzoo.training.strategy import Replicas, connect
 
@@ -82,7 +82,7 @@ def run(
     Args:
         preset: a `flowzoo.zoo.preset.Preset`.
         workdir: the folder; another recipe's folder is refused.
-        max_steps: pause at this step; the schedule remains that of the recipe.
+        max_steps: pause at this step, 0 for before the first; the schedule remains that of the recipe.
         smoke: a few tiny steps, with the fixture's examples if the data set is absent.
         deterministic: deterministic kernels: same seed, same machine, same bits. Slower; stays on in this process.
         save_minutes: minutes between states.
@@ -107,8 +107,8 @@ def run(
         ChiefError, PeerLost: another process failed, or is gone.
         MissingDataError: the data set isn't prepared here (and it's no smoke run).
     """
-    if max_steps is not None and max_steps < 1:
-        raise ValueError(f"`max_steps` must be at least 1, got {max_steps}.")
+    if max_steps is not None and max_steps < 0:
+        raise ValueError(f"`max_steps` must be at least 0, got {max_steps}.")
     for name, minutes in (("save_minutes", save_minutes), ("max_minutes", max_minutes)):
         if minutes is not None and not minutes >= 0:
             raise ValueError(f"`{name}` must be at least 0, got {minutes}.")
@@ -155,21 +155,13 @@ def _recipe(preset: Preset, smoke: bool) -> Recipe:
 class _Training:
     def __init__(self, workdir: Path, preset: Preset, recipe: Recipe, smoke: bool, replicas: Replicas):
         self.workdir, self.preset, self.recipe, self.replicas = workdir, preset, recipe, replicas
-        self.twin = self._create()  # on one device: validates, and holds what the chief prepares
+        self.twin = untrained(preset, recipe)  # on one device: validates, and holds what the chief prepares
         self.sources = Sources(preset, recipe, fixture=smoke)
         self.machine = machine.facts()  # now, as the source may change while it runs
         self.progress = Progress()
         self.metric_values = []
         with replicas.scope():
-            self.flow = self._create()
-            self.flow.noise_seed = recipe.seed
-            self.flow.compile(optimizer=optimizer(recipe))
-            self.flow.optimizer.build(self.flow.trainable_variables)
-
-    def _create(self) -> flows.Flow:
-        flow = build(self.preset, self.recipe.conditioner_dtype or None)
-        flow.xla = self.recipe.jit_compile
-        return flow
+            self.flow = compiled(preset, recipe)
 
     def begin(self, init_from: str | os.PathLike | None) -> state.Saved:
         """What to start from, read or made by the chief: the saved state if there is one, else new weights."""
@@ -205,7 +197,7 @@ class _Training:
         bad = [name for name, value in arrays.items() if value.dtype.kind == "f" and not np.isfinite(value).all()]
         if bad:
             raise callbacks.NonFiniteLoss(progress.step, f"{len(bad)} weights or optimizer slots are not finite")
-        progress.note_memory()
+        progress.note_memory(machine.peak_memory())
         arrays |= state.pack("metrics", flow.metrics_variables) | state.pack("best", progress.best_weights)
         if not self.replicas.chief:  # it was needed for the metrics, of which every replica has its part
             return
@@ -216,6 +208,8 @@ class _Training:
         progress, recipe = self.progress, self.recipe
         last = min(recipe.steps, recipe.steps if max_steps is None else max_steps)
         if progress.finished or progress.step >= last:
+            if not progress.step:
+                self.save()
             return progress.finished or "max_steps"
         explaining = forensics.explaining(self.flow, self.sources, progress, self.workdir, self.replicas.chief)
         with pauses.Stop(progress, last, deadline, save_minutes, self.replicas) as stop, explaining:
@@ -230,7 +224,7 @@ class _Training:
                 verbose=int(terminal),
                 callbacks=[
                     callbacks.RestoreMetrics(self.metric_values),
-                    callbacks.Count(progress),
+                    callbacks.Count(progress, self.machine["hardware"]),
                     callbacks.StopOnNonFinite(progress),
                     *([] if terminal else [callbacks.Report(progress, last)]),
                     *([callbacks.Beat(heartbeat)] if heartbeat else []),
@@ -261,7 +255,7 @@ class _Training:
         else:
             shown = progress
         write_best(self.workdir, self.twin, shown)
-        progress.note_memory()
+        progress.note_memory(machine.peak_memory())
         facts = {
             "preset": self.preset.name,
             "seed": self.recipe.seed,
@@ -282,6 +276,7 @@ class _Training:
             "workers": self.replicas.workers,
             "date": time.strftime("%Y-%m-%d"),
             **self.machine,
+            "hardware": progress.machines or self.machine["hardware"],
         }
         files.write_atomic(self.workdir / "result.json", json.dumps(facts, indent=2) + "\n")
         logging.info("Stopped by %s at step %d; best %s.", stopped, progress.step, shown.best)

@@ -1,0 +1,169 @@
+"""The step of a training as an XLA program, for a device that JAX reaches and TensorFlow does not.
+
+The program is what XLA makes of `Flow.train_step`, the optimizer, and the order, flips and noise of the data, so it
+does what `fit` does; its inputs and outputs are the arrays of a state. `flowzoo.training.offload` runs it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import os
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from flowzoo import data, files
+from flowzoo.data import pipeline
+from flowzoo.errors import PresetError
+from flowzoo.flows import Flow
+from flowzoo.training import evaluation
+from flowzoo.training.model import compiled
+from flowzoo.training.offload import DATA, FORMAT, MANIFEST
+from flowzoo.training.recipe import Recipe
+from flowzoo.zoo.preset import Preset
+
+VALIDATION_ROWS = 256  # scored at once, at most
+
+
+def export(workdir: str | os.PathLike, folder: str | os.PathLike, steps_per_call: int = 50) -> Path:
+    """Writes the programs of a work folder's training, its examples and the names of inputs and outputs.
+
+    Args:
+        workdir: a folder in which `training.run` has begun (`max_steps` 0 will do).
+        folder: where program.json, train.hlo, validate.hlo and examples.npz go.
+        steps_per_call: steps that the program takes when called; at most an epoch's.
+
+    Returns:
+        The path of program.json.
+
+    Raises:
+        PresetError: the recipe stops early or changes its split, which no program does.
+        ValueError: `steps_per_call` is out of range.
+    """
+    preset = Preset.read(Path(workdir) / "preset.json")
+    recipe, folder = Recipe.from_dict(preset.training), Path(folder)
+    for name in ("patience", "finish_steps"):
+        if getattr(recipe, name):
+            raise PresetError(f"{preset.source}: `training.{name}` must be 0 to train by a program.")
+    x, labels = _examples(preset)
+    epoch_steps = len(x) // recipe.batch_size
+    if not 1 <= steps_per_call <= epoch_steps:
+        raise ValueError(f"`steps_per_call` must be 1 to {epoch_steps}, an epoch's, got {steps_per_call}.")
+    validation = evaluation.arrays(preset.dataset, "validation", recipe.validation_examples)
+    flow = compiled(preset, recipe)
+    names = _names(flow)
+    given = _present({"train/x": x, "train/labels": labels})
+    checked = _present(dict(zip(("validation/x", "validation/labels"), validation, strict=True)))
+    programs = {
+        "train": _program(_training(flow, recipe, steps_per_call), {"decay_steps": np.int32(1)} | given, names, folder),
+        "validate": _program(_validation(flow, len(validation[0])), checked, names, folder),
+    }
+    with files.atomic(folder / DATA) as file:
+        np.savez(file, **given, **checked)
+    manifest = {
+        "format": FORMAT,
+        "metric": evaluation.unit(flow),
+        "steps_per_call": steps_per_call,
+        "programs": programs,
+        "averages": _averages(flow, names) if recipe.ema else {},
+    }
+    files.write_atomic(folder / MANIFEST, json.dumps(manifest, indent=1) + "\n")
+    return folder / MANIFEST
+
+
+def _examples(preset: Preset) -> tuple[np.ndarray, np.ndarray | None]:
+    dataset = preset.dataset
+    x, labels = data.arrays.read(dataset["name"], "train")
+    facts = data.spec(dataset["name"])
+    x = x >> (facts.bits - dataset["bits"]) if facts.bits else x
+    return x, labels if dataset["labels"] else None
+
+
+def _training(flow: Flow, recipe: Recipe, calls: int) -> Callable:
+    def train(decay_steps, x, *labels):
+        size, steps = x.shape[0], x.shape[0] // recipe.batch_size
+        start = tf.cast(tf.convert_to_tensor(flow.optimizer.iterations), tf.int64)
+        first = start // steps  # no call sees more than two epochs
+        orders = [pipeline.epoch_order(size, recipe.seed, first + k, flip=recipe.flip) for k in (0, 1)]
+        order, mirrored = (tf.stack(parts) for parts in zip(*orders, strict=True))
+
+        def body(i, logs):
+            step = start + tf.cast(i, tf.int64)
+            place = [step // steps - first, step % steps * recipe.batch_size]
+            rows, coins = (tf.slice(part, place, [1, recipe.batch_size])[0] for part in (order, mirrored))
+            batch, *classes = (tf.gather(part, rows) for part in (x, *labels))
+            batch = pipeline.mirrored(batch, coins) if recipe.flip else batch
+            return i + 1, flow.train_step((batch, *classes))
+
+        with _decaying(flow, decay_steps):
+            _, logs = tf.while_loop(lambda i, _: i < calls, body, (0, flow.get_metrics_result()))
+            return logs | {"learning_rate": tf.convert_to_tensor(flow.optimizer.learning_rate)}
+
+    return train
+
+
+def _validation(flow: Flow, count: int) -> Callable:
+    rows = max(rows for rows in range(1, min(count, VALIDATION_ROWS) + 1) if count % rows == 0)
+
+    def validate(*examples):
+        parts = tuple(tf.reshape(part, [count // rows, rows, *part.shape[1:]]) for part in examples)
+        log_prob = tf.map_fn(lambda part: flow.log_prob(*part), parts, fn_output_signature=flow.compute_dtype)
+        return {"loss": -tf.reduce_mean(log_prob) / (flow.dims * math.log(2.0) if flow.bits else 1.0)}
+
+    return validate
+
+
+def _program(function: Callable, arguments: dict[str, np.ndarray], names: dict[int, str], folder: Path) -> dict:
+    """Writes a program, and tells its file and the names of its inputs and outputs."""
+    specs = [tf.TensorSpec(value.shape, value.dtype) for value in arguments.values()]
+    function_of_specs = tf.function(function, jit_compile=True, autograph=False)
+    concrete = function_of_specs.get_concrete_function(*specs)
+    lower = function_of_specs.experimental_get_compiler_ir(*specs)
+    header = lower(stage="hlo").partition("\n")[0]
+    inputs = [*arguments, *(names[id(handle)] for handle in concrete.captured_inputs)]
+    outputs = sorted(concrete.structured_outputs)
+    updated = re.findall(r"\{(\d+)\}: \((\d+), \{\}", header)  # what replaces which input
+    for place, source in updated:
+        assert int(place) == len(outputs)
+        outputs.append(inputs[int(source)])
+    path = folder / f"{function.__name__}.hlo"
+    with files.atomic(path) as file:
+        file.write(lower(stage="hlo_serialized"))
+    return {"file": path.name, "inputs": inputs, "outputs": outputs}
+
+
+def _names(flow: Flow) -> dict[int, str]:
+    """The name in a state of each variable, by the identity of its handle."""
+    kinds = {"model": flow.weights, "optimizer": flow.optimizer.variables, "metrics": flow.metrics_variables}
+    return {
+        id(variable.value.handle): f"{kind}/{i:05d}"
+        for kind, variables in kinds.items()
+        for i, variable in enumerate(variables)
+    }
+
+
+def _averages(flow: Flow, names: dict[int, str]) -> dict[str, str]:
+    """Which slot of the optimizer is the moving average of which weight."""
+    pairs = zip(flow.trainable_variables, flow.optimizer._model_variables_moving_average, strict=True)
+    return {names[id(v.value.handle)]: names[id(average.value.handle)] for v, average in pairs}
+
+
+@contextlib.contextmanager
+def _decaying(flow: Flow, steps: tf.Tensor) -> Iterator[None]:
+    """The learning rate decays over so many steps, a tensor, while the program is traced."""
+    schedule = flow.optimizer._learning_rate
+    before, schedule.decay_steps = schedule.decay_steps, steps
+    try:
+        yield
+    finally:
+        schedule.decay_steps = before
+
+
+def _present(values: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value is not None}
