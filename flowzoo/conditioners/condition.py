@@ -17,27 +17,34 @@ def join(h: tf.Tensor, condition: tf.Tensor | None, condition_features: int) -> 
     Raises:
       ValueError: the condition is missing, unexpected, or of another size.
     """
-    if condition_features == 0:
-        if condition is not None:
-            raise ValueError(
-                "This flow takes no condition, got one. Build it with `condition_features` or `classes` to use one."
-            )
-        return h
+    condition = checked(h, condition, condition_features)
     if condition is None:
-        raise ValueError(f"`condition` must have {condition_features} features per example, got None.")
-    condition = tf.cast(condition, h.dtype)
-    rank = condition.shape.rank
-    if rank not in (2, h.shape.rank) or condition.shape[-1] != condition_features:
-        raise ValueError(
-            f"`condition` must have shape (batch, {condition_features}), got {tuple(condition.shape)}. "
-            "Its last axis holds the features."
-        )
+        return h
     if h.shape.rank == 4:
         size = tf.shape(h)[1:3]
-        if rank == 2:
+        if condition.shape.rank == 2:
             condition = tf.broadcast_to(
                 condition[:, None, None], tf.concat([tf.shape(h)[:3], [condition_features]], axis=0)
             )
         else:
             condition = tf.cast(tf.image.resize(condition, size), h.dtype)
     return tf.concat([h, condition], axis=-1)
+
+
+def checked(h: tf.Tensor, condition: tf.Tensor | None, condition_features: int) -> tf.Tensor | None:
+    """The condition in the dtype of h; the arguments and errors are those of `join`."""
+    if condition_features == 0:
+        if condition is not None:
+            raise ValueError(
+                "This flow takes no condition, got one. Build it with `condition_features` or `classes` to use one."
+            )
+        return None
+    if condition is None:
+        raise ValueError(f"`condition` must have {condition_features} features per example, got None.")
+    condition = tf.cast(condition, h.dtype)
+    if condition.shape.rank not in (2, h.shape.rank) or condition.shape[-1] != condition_features:
+        raise ValueError(
+            f"`condition` must have shape (batch, {condition_features}), got {tuple(condition.shape)}. "
+            "Its last axis holds the features."
+        )
+    return condition

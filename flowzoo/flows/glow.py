@@ -75,8 +75,7 @@ class Glow(Family):
 
         def couple(split, index, kind=COUPLINGS[coupling]):
             options = {"position": position, "seed": seed + index, "dtype": conditioner_dtype}
-            condition = classes or condition_features
-            network = steps.network(split, kind.outputs_per_entry, hidden, condition, **options)
+            network = steps.network(split, kind.outputs_per_entry, hidden, classes, condition_features, **options)
             limits = {"growth": growth} if kind is AffineCoupling else {}
             return kind(split.event_shape, split, network, dtype=dtype, **limits)
 

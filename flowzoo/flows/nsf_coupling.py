@@ -70,7 +70,7 @@ class NSFCoupling(Family):
 
         def network(split, index, outputs_per_entry):
             options = {"position": position, "seed": seed + index, "dtype": conditioner_dtype}
-            return steps.network(split, outputs_per_entry, hidden, classes or condition_features, **options)
+            return steps.network(split, outputs_per_entry, hidden, classes, condition_features, **options)
 
         def couple(split, index):
             conditioner = network(split, index, scalar.outputs_per_entry)

@@ -73,20 +73,20 @@ class RealNVP(Family):
     ):
         config = keywords(RealNVP.__init__, locals())
         shape = steps.checked("RealNVP", config, "position", "noise_depth")
-        conditioner_dtype, features = conditioner_dtype or dtype, classes or condition_features
+        conditioner_dtype = conditioner_dtype or dtype
         if bits:
 
             def network(split, index):
                 channels = 2 * split.free_shape[-1]
-                options = {"position": position, "seed": seed + index, "dtype": conditioner_dtype}
-                return ResidualConvNet(split.kept_shape, channels, hidden, features, blocks, **options)
+                options = {"classes": classes, "position": position, "seed": seed + index, "dtype": conditioner_dtype}
+                return ResidualConvNet(split.kept_shape, channels, hidden, condition_features, blocks, **options)
 
             parts = steps.way_in(shape, bits, alpha, noise_depth, noise_hidden, seed, conditioner_dtype)
             parts.append(_scales(shape, levels, depth, network, growth))
         else:
 
             def network(split, index):
-                width, outputs = split.kept_shape[0], 2 * split.free_shape[0]
+                width, outputs, features = split.kept_shape[0], 2 * split.free_shape[0], classes or condition_features
                 return MLP(width, outputs, [hidden] * blocks, features, seed=seed + index, dtype=conditioner_dtype)
 
             parts = _vector_parts(shape, depth, network, growth, dtype)

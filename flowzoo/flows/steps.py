@@ -53,13 +53,21 @@ def way_in(
 
 
 def network(
-    split: ChannelSplit, outputs_per_entry: int, hidden: int, condition_features: int, *, position: bool, **options
+    split: ChannelSplit,
+    outputs_per_entry: int,
+    hidden: int,
+    classes: int,
+    condition_features: int,
+    *,
+    position: bool,
+    **options,
 ) -> Conditioner:
     """The network of a coupling: Glow's convolutions for images, two hidden layers for vectors."""
     outputs = outputs_per_entry * split.free_shape[-1]
     if len(split.event_shape) == 3:
-        return GlowConvNet(split.kept_shape, outputs, hidden, condition_features, position=position, **options)
-    return MLP(split.kept_shape[0], outputs, [hidden, hidden], condition_features, **options)
+        options |= {"classes": classes, "position": position}
+        return GlowConvNet(split.kept_shape, outputs, hidden, condition_features, **options)
+    return MLP(split.kept_shape[0], outputs, [hidden, hidden], classes or condition_features, **options)
 
 
 def stacked(
