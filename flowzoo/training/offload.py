@@ -23,7 +23,7 @@ from flowzoo.training.progress import Progress, write_history
 from flowzoo.training.recipe import Recipe
 
 FORMAT = 1
-MANIFEST, DATA = "program.json", "examples.npz"
+MANIFEST, EXAMPLES = "program.json", "examples.npz"
 PACE_CALLS = 6  # calls that tell the pace
 
 
@@ -53,82 +53,75 @@ def run(
 
     Raises:
         StateError: there is no state, or another process is training there.
-        ArithmeticError: the loss is not finite; the last state is kept.
-        FileNotFoundError: `program` has no program.
+        ValueError: `program` is of another training, or of another version of flowzoo.
+        ArithmeticError: the loss or a weight is not finite; the last state is kept.
+        FileNotFoundError: there is no such work folder or program.
     """
     workdir, program = Path(workdir), Path(program)
+    manifest, preset = (json.loads(path.read_text()) for path in (program / MANIFEST, workdir / "preset.json"))
+    if manifest["format"] != FORMAT:
+        raise ValueError(f"{program} must have format {FORMAT}, got {manifest['format']}. Export it again.")
+    here, there = ({**what, "training": {**what["training"], "steps": 0}} for what in (preset, manifest["preset"]))
+    if here != there:
+        raise ValueError(f"{program} must be exported from the training in {workdir}, got another's. Export it again.")
     with workfolder.alone(workdir):
-        training = _Offloaded(workdir, program)
+        training = _Offloaded(workdir, program, manifest, preset)
         training.run(last_step, minutes, save_minutes)
     return training.progress.step
 
 
 class _Offloaded:
-    def __init__(self, workdir: Path, program: Path):
+    def __init__(self, workdir: Path, folder: Path, manifest: dict[str, Any], preset: dict[str, Any]):
         import jax
 
-        jax.config.update("jax_enable_x64", True)  # of the inputs: what is computed is up to the program
-        self.workdir, self.device = workdir, jax.devices()[0]
-        self.manifest = json.loads((program / MANIFEST).read_text())
-        if self.manifest["format"] != FORMAT:
-            raise ValueError(f"{program} must be of format {FORMAT}, got {self.manifest['format']}. Export it again.")
+        jax.config.update("jax_enable_x64", True)  # so that 64-bit inputs stay what they are
+        self.workdir, self.manifest, self.preset, self.device = workdir, manifest, preset, jax.devices()[0]
+        self.hardware = f"{self.device.device_kind} by JAX {jax.__version__}"
         saved = state.load(workdir / "state")
         if saved is None:
             raise state.StateError(f"{workdir} has no state. Begin with `tools/train.py --max_steps=0`.")
         arrays, facts = saved
         self.progress = Progress.restored(facts, state.unpack("best", arrays))
         self.progress.step = facts["step"]
-        self.preset = json.loads((workdir / "preset.json").read_text())
-        with np.load(program / DATA) as examples:
+        with np.load(folder / EXAMPLES) as examples:
             arrays |= {name: examples[name] for name in examples.files}
-        self.arrays = {
-            name: jax.device_put(value, self.device) for name, value in arrays.items() if "best/" not in name
-        }
-        with futures.ThreadPoolExecutor() as pool:  # each takes minutes to compile
-            programs = {
-                name: pool.submit(_Program, program, facts, self.device)
-                for name, facts in self.manifest["programs"].items()
-            }
-        self.programs = {name: made.result() for name, made in programs.items()}
-        self.hardware = f"{self.device.device_kind} by JAX {jax.__version__}"
-
-    def run(self, last_step: int | None, minutes: float | None, save_minutes: float) -> None:
-        progress, calls = self.progress, self.manifest["steps_per_call"]
-        begun = saved = time.monotonic()
-        before, first, warm = progress.seconds, progress.step, None
-        deadline = begun + 60 * minutes if minutes else math.inf
-        while progress.step + calls <= min(self.recipe.steps, last_step or math.inf) and time.monotonic() < deadline:
-            start = time.monotonic()
-            logs = self.train()
-            now = time.monotonic()
-            progress.step += calls
-            progress.seconds = before + now - begun
-            progress.hardware[self.hardware] = progress.hardware.get(self.hardware, 0) + calls
-            if warm is None:
-                warm = now
-            else:
-                progress.step_seconds, progress.timed_steps = (
-                    progress.step_seconds + now - start,
-                    progress.timed_steps + calls,
-                )
-            if minutes and progress.step == first + PACE_CALLS * calls:
-                pace = (now - warm) / (PACE_CALLS - 1)
-                self.reschedule(progress.step + calls * int((deadline - now) / pace))
-            finished = progress.step == self.recipe.steps
-            if (
-                finished
-                or progress.step // self.recipe.validate_every > (progress.step - calls) // self.recipe.validate_every
-            ):
-                self.validate(logs)
-            progress.finished = "steps" if finished else ""
-            if finished or now - saved >= 60 * save_minutes:
-                saved = now
-                self.save()
-        self.save()
+        self.arrays = {n: jax.device_put(v, self.device) for n, v in arrays.items() if not n.startswith("best/")}
+        with futures.ThreadPoolExecutor() as pool:  # a large one takes minutes
+            made = {name: pool.submit(_Program, folder, it, self.device) for name, it in manifest["programs"].items()}
+        self.programs = {name: program.result() for name, program in made.items()}
 
     @property
     def recipe(self) -> Recipe:
         return Recipe.from_dict(self.preset["training"])
+
+    def run(self, last_step: int | None, minutes: float | None, save_minutes: float) -> None:
+        progress, calls = self.progress, self.manifest["steps_per_call"]
+        before, begun = progress.seconds, time.monotonic()
+        deadline = begun + 60 * minutes if minutes else math.inf
+        done, warm, saved = 0, begun, begun
+        while progress.step + calls <= min(self.recipe.steps, last_step or math.inf) and time.monotonic() < deadline:
+            start = time.monotonic()
+            logs = self.train()
+            now, done = time.monotonic(), done + 1
+            progress.step += calls
+            progress.seconds = before + now - begun
+            progress.hardware[self.hardware] = progress.hardware.get(self.hardware, 0) + calls
+            if done == 1:
+                warm = now
+            else:
+                progress.step_seconds += now - start
+                progress.timed_steps += calls
+            if minutes and done == PACE_CALLS:
+                pace = (now - warm) / (PACE_CALLS - 1)
+                self.reschedule(progress.step + calls * int((deadline - now) / pace))
+            if progress.step == self.recipe.steps:
+                progress.finished = "steps"
+            if progress.finished or progress.step % self.recipe.validate_every < calls:
+                self.validate(logs)
+            if now - saved >= 60 * save_minutes:
+                saved = now
+                self.save()
+        self.save()
 
     def reschedule(self, steps: int) -> None:
         logging.info("%d steps instead of %d.", steps, self.recipe.steps)
@@ -136,21 +129,22 @@ class _Offloaded:
         files.write_atomic(self.workdir / "preset.json", json.dumps(self.preset, indent=2) + "\n")
 
     def train(self) -> dict[str, float]:
+        """One call; gives the running means and the learning rate."""
         recipe = self.recipe
         decay_steps = np.int32(recipe.steps - min(recipe.warmup_steps, recipe.steps - 1))
         results = self.programs["train"](self.arrays | {"decay_steps": decay_steps})
         self.arrays |= {name: value for name, value in results.items() if name in self.arrays}
         logs = {name: float(value) for name, value in results.items() if name not in self.arrays}
         if not math.isfinite(logs["loss"]):
-            raise ArithmeticError(
-                f"The loss is {logs['loss']} after step {self.progress.step}. The last state is kept."
-            )
+            step = self.progress.step
+            raise ArithmeticError(f"The loss is {logs['loss']} after step {step}. The last state written is kept.")
         return logs
 
     def validate(self, logs: dict[str, float]) -> None:
-        weights = {name: value for name, value in self.arrays.items() if name.startswith("model/")}
-        averaged = weights | {weight: self.arrays[slot] for weight, slot in self.manifest["averages"].items()}
-        candidates = {"raw": weights} | ({"ema": averaged} if self.manifest["averages"] else {})
+        weights, averages = self._kept("model/"), self.manifest["averages"]
+        candidates = {"raw": weights}
+        if averages:
+            candidates["ema"] = weights | {weight: self.arrays[slot] for weight, slot in averages.items()}
         values = {
             name: float(self.programs["validate"](self.arrays | candidate)["loss"])
             for name, candidate in candidates.items()
@@ -160,42 +154,37 @@ class _Offloaded:
         if better:
             progress.best_weights = [np.array(candidates[which][name]) for name in sorted(weights)]
         write_history(self.workdir / "history.csv", progress.rows)
-        for name in self.arrays:
-            if name.startswith("metrics/"):
-                self.arrays[name] = np.zeros_like(self.arrays[name])  # the next row has the mean from here on
-        pace = progress.seconds_per_step or 0.0
-        logging.info("%s | %.3g s/step", " | ".join(f"{k} {v:.6g}" for k, v in progress.rows[-1].items()), pace)
+        self.arrays |= {n: np.zeros_like(v) for n, v in self._kept("metrics/").items()}  # the next means begin here
+        logging.info(" | ".join(f"{key} {value:.6g}" for key, value in progress.rows[-1].items()))
 
     def save(self) -> None:
         progress = self.progress
+        arrays = {name: np.asarray(value) for name, value in self._kept("model/", "optimizer/", "metrics/").items()}
+        bad = [name for name, value in arrays.items() if value.dtype.kind == "f" and not np.isfinite(value).all()]
+        if bad:
+            raise ArithmeticError(f"{bad[:3]} are not finite at step {progress.step}. The last state written is kept.")
         peak = (self.device.memory_stats() or {}).get("peak_bytes_in_use")
         progress.note_memory({"gpu_memory": peak} if peak else {})
-        kept = {
-            n: np.asarray(v) for n, v in self.arrays.items() if n.partition("/")[0] in ("model", "optimizer", "metrics")
-        }
-        if not all(np.isfinite(value).all() for value in kept.values() if value.dtype.kind == "f"):
-            raise ArithmeticError(
-                f"Some weights or slots are not finite at step {progress.step}. The last state is kept."
-            )
-        state.save(
-            self.workdir / "state", progress.step, kept | state.pack("best", progress.best_weights), progress.facts()
-        )
+        arrays |= state.pack("best", progress.best_weights)
+        state.save(self.workdir / "state", progress.step, arrays, progress.facts())
+
+    def _kept(self, *kinds: str) -> dict[str, Any]:
+        return {name: value for name, value in self.arrays.items() if name.startswith(kinds)}
 
 
 class _Program:
     """A compiled program: arrays by name to results by name."""
 
     def __init__(self, folder: Path, facts: dict[str, Any], device: Any):
-        from jax._src import compiler  # JAX has no public way to take another framework's XLA program
+        from jax._src import compiler  # JAX has no public way to take a program that is not its own
         from jax._src.interpreters import mlir
         from jax._src.lib import xla_client
         from jax._src.lib.mlir import ir
 
-        self.inputs, self.outputs = facts["inputs"], facts["outputs"]
-        code = xla_client._xla.mlir.hlo_to_stablehlo((folder / facts["file"]).read_bytes())
+        self.inputs, self.outputs, self.device = facts["inputs"], facts["outputs"], device
         start = time.monotonic()
         with mlir.make_ir_context():
-            module = ir.Module.parse(code)
+            module = ir.Module.parse(xla_client._xla.mlir.hlo_to_stablehlo((folder / facts["file"]).read_bytes()))
             _remove_copies(module)
             self.executable = compiler.compile_or_get_cached(
                 device.client,
@@ -206,7 +195,6 @@ class _Program:
                 xla_client.DeviceList((device,)),
             )
         logging.info("Compiled %s in %.0f s.", facts["file"], time.monotonic() - start)
-        self.device = device
 
     def __call__(self, arrays: dict[str, Any]) -> dict[str, Any]:
         import jax
@@ -217,7 +205,7 @@ class _Program:
 
 
 def _remove_copies(module: Any) -> None:
-    """Removes the copies with which TensorFlow's results end: there is no such operation outside XLA."""
+    """Removes the copies with which TensorFlow's results end: StableHLO, which GPUs are given, has no such thing."""
     from jax._src.lib.mlir import ir
 
     copies = []

@@ -24,7 +24,7 @@ from flowzoo.errors import PresetError
 from flowzoo.flows import Flow
 from flowzoo.training import evaluation
 from flowzoo.training.model import compiled
-from flowzoo.training.offload import DATA, FORMAT, MANIFEST
+from flowzoo.training.offload import EXAMPLES, FORMAT, MANIFEST
 from flowzoo.training.recipe import Recipe
 from flowzoo.zoo.preset import Preset
 
@@ -64,10 +64,11 @@ def export(workdir: str | os.PathLike, folder: str | os.PathLike, steps_per_call
         "train": _program(_training(flow, recipe, steps_per_call), {"decay_steps": np.int32(1)} | given, names, folder),
         "validate": _program(_validation(flow, len(validation[0])), checked, names, folder),
     }
-    with files.atomic(folder / DATA) as file:
+    with files.atomic(folder / EXAMPLES) as file:
         np.savez(file, **given, **checked)
     manifest = {
         "format": FORMAT,
+        "preset": json.loads((Path(workdir) / "preset.json").read_text()),
         "metric": evaluation.unit(flow),
         "steps_per_call": steps_per_call,
         "programs": programs,
@@ -130,7 +131,7 @@ def _program(function: Callable, arguments: dict[str, np.ndarray], names: dict[i
     outputs = sorted(concrete.structured_outputs)
     updated = re.findall(r"\{(\d+)\}: \((\d+), \{\}", header)  # what replaces which input
     for place, source in updated:
-        assert int(place) == len(outputs)
+        assert int(place) == len(outputs), "results come before what is replaced"
         outputs.append(inputs[int(source)])
     path = folder / f"{function.__name__}.hlo"
     with files.atomic(path) as file:
