@@ -24,6 +24,7 @@ def load(
     bits: int | None = None,
     shuffle: bool = False,
     flip: bool = False,
+    shift: int = 0,
     seed: int = 0,
     epochs: int | None = 1,
     start_step: int = 0,
@@ -33,8 +34,8 @@ def load(
 ) -> tf.data.Dataset:
     """Returns a prepared data set as a stream of examples in native units.
 
-    Order and flips are pure functions of (seed, epoch, example): two calls with the same arguments give the same
-    stream, and `start_step=k` gives it from element k on. Each epoch shows every example once.
+    Order, flips and shifts are pure functions of (seed, epoch, example): two calls with the same arguments give the
+    same stream, and `start_step=k` gives it from element k on. Each epoch shows every example once.
 
     Args:
         name: one of `flowzoo.data.names()`.
@@ -45,7 +46,9 @@ def load(
             data has none, so 0 or None.
         shuffle: a new order each epoch.
         flip: mirror each example left-right with probability 1/2, anew each epoch.
-        seed: of order and flips.
+        shift: move each image by up to so many pixels along both sides, anew each epoch; what comes in is mirrored at
+            the edge.
+        seed: of order, flips and shifts.
         epochs: passes over the split; None repeats forever.
         start_step: elements (batches, or examples without `batch_size`) to leave out at the start, at no cost.
         labels: give (x, label) instead of x.
@@ -65,6 +68,8 @@ def load(
         raise ValueError(f"`flip` must be False for {name!r}, got True: mirrored, its examples aren't valid.")
     if labels and not facts.classes:
         raise ValueError(f"`labels` must be False for {name!r}, got True: the data set has no class labels.")
+    least_side = min(facts.event_shape[:2]) if len(facts.event_shape) == 3 else 1  # only images can be moved
+    _check_integer("shift", shift, 0, least_side - 1)
     _check_integer("batch_size", batch_size, 1, optional=True)
     _check_integer("bits", bits, min(facts.bits, 1), facts.bits, optional=True)
     _check_integer("seed", seed, -(2**63), 2**63 - 1)
@@ -82,14 +87,12 @@ def load(
 
     def epoch_stream(epoch: tf.Tensor) -> tf.data.Dataset:
         skipped = tf.where(epoch == first_epoch, first_step * step_size, 0)
-        order, coins = epoch_order(size, seed, epoch, shuffle=shuffle, flip=flip)
-        stream = tf.data.Dataset.from_tensor_slices((order[skipped:], coins[skipped:]))
+        plan = epoch_plan(size, seed, epoch, shuffle=shuffle, flip=flip, shift=shift)
+        stream = tf.data.Dataset.from_tensor_slices(tuple(part[skipped:] for part in plan))
         return stream.batch(batch_size, drop_remainder=drop_remainder) if batch_size else stream
 
-    def element(index: tf.Tensor, coins: tf.Tensor) -> Any:
-        x = tf.gather(examples, index)
-        if flip:
-            x = mirrored(x, coins)
+    def element(index: tf.Tensor, coins: tf.Tensor, moves: tf.Tensor) -> Any:
+        x = altered(tf.gather(examples, index), coins if flip else None, moves if shift else None)
         if bits and bits < facts.bits:
             x = tf.bitwise.right_shift(x, tf.constant(facts.bits - bits, tf.uint8))
         return (x, tf.gather(classes, index)) if labels else x
@@ -102,18 +105,32 @@ def load(
     return stream.apply(tf.data.experimental.assert_cardinality(left)).prefetch(tf.data.AUTOTUNE).with_options(options)
 
 
-def epoch_order(
-    size: int, seed: int, epoch: tf.Tensor, *, shuffle: bool = True, flip: bool = False
-) -> tuple[tf.Tensor, tf.Tensor]:
-    """The order of an epoch, (size,) integers, and whether the example at each place is mirrored, (size,) booleans."""
+def epoch_plan(
+    size: int, seed: int, epoch: tf.Tensor, *, shuffle: bool = True, flip: bool = False, shift: int = 0
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """What an epoch shows at each place: the example's number, whether it is mirrored, and how far it is moved.
+
+    Integers (size,), booleans (size,), and int32 (size, 2) of at most `shift`.
+    """
     order = _order(size, seed, epoch) if shuffle else tf.range(size)
-    return order, tf.gather(_coins(size, seed, epoch), order) if flip else tf.zeros([size], tf.bool)
+    coins = tf.gather(_coins(size, seed, epoch), order) if flip else tf.zeros([size], tf.bool)
+    moves = tf.gather(_moves(size, seed, epoch, shift), order) if shift else tf.zeros([size, 2], tf.int32)
+    return order, coins, moves
 
 
-def mirrored(x: tf.Tensor, coins: tf.Tensor) -> tf.Tensor:
-    """x, ([batch,] *event_shape), with those left-right mirrored whose coin, ([batch]) booleans, is true."""
-    event_shape = x.shape[coins.shape.rank :]
-    return tf.where(coins[(..., *[None] * len(event_shape))], _mirrored(x, event_shape), x)
+def altered(x: tf.Tensor, coins: tf.Tensor | None, moves: tf.Tensor | None) -> tf.Tensor:
+    """x, ([batch,] *event_shape), mirrored where `coins` ([batch]) is true, and moved by `moves` ([batch,] 2)."""
+    if coins is not None:
+        event_shape = x.shape[coins.shape.rank :]
+        x = tf.where(coins[(..., *[None] * len(event_shape))], _mirrored(x, event_shape), x)
+    if moves is not None:
+        batch = moves.shape.rank - 1
+        for axis in (0, 1):
+            last = x.shape[batch + axis] - 1
+            places = tf.abs(tf.range(last + 1) + moves[..., axis, None])
+            places = last - tf.abs(last - places)  # of what comes in, as in a mirror at the edge
+            x = tf.gather(x, places, axis=batch + axis, batch_dims=batch)
+    return x
 
 
 def _mirrored(x: tf.Tensor, event_shape: tf.TensorShape) -> tf.Tensor:
@@ -130,6 +147,11 @@ def _order(size: int, seed: int, epoch: tf.Tensor) -> tf.Tensor:
 
 def _coins(size: int, seed: int, epoch: tf.Tensor) -> tf.Tensor:
     return _random_bits(size, seed, 2 * epoch + 1) < 0
+
+
+def _moves(size: int, seed: int, epoch: tf.Tensor, shift: int) -> tf.Tensor:
+    bits = tf.reshape(_random_bits(2 * size, seed, -1 - epoch), [size, 2])  # a stream of its own
+    return tf.cast(tf.math.floormod(bits, 2 * shift + 1), tf.int32) - shift
 
 
 def _random_bits(size: int, seed: int, stream: tf.Tensor) -> tf.Tensor:

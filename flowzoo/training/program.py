@@ -88,19 +88,21 @@ def _examples(preset: Preset) -> tuple[np.ndarray, np.ndarray | None]:
 
 def _training(flow: Flow, recipe: Recipe, calls: int) -> Callable:
     def train(decay_steps, x, *labels):
-        size, steps = x.shape[0], x.shape[0] // recipe.batch_size
+        size, batch = x.shape[0], recipe.batch_size
+        steps = size // batch
         start = tf.cast(tf.convert_to_tensor(flow.optimizer.iterations), tf.int64)
         first = start // steps  # no call sees more than two epochs
-        orders = [pipeline.epoch_order(size, recipe.seed, first + k, flip=recipe.flip) for k in (0, 1)]
-        order, mirrored = (tf.stack(parts) for parts in zip(*orders, strict=True))
+        changes = {"flip": recipe.flip, "shift": recipe.shift}
+        epochs = [pipeline.epoch_plan(size, recipe.seed, first + k, **changes) for k in (0, 1)]
+        plan = [tf.concat([part[: steps * batch] for part in parts], axis=0) for parts in zip(*epochs, strict=True)]
+        rows, coins, moves = (part[start % steps * batch :][: calls * batch] for part in plan)
+        shown = [tf.gather(part, rows) for part in (x, *labels)]
+        shown[0] = pipeline.altered(shown[0], coins if recipe.flip else None, moves if recipe.shift else None)
+        # All at once: XLA works for minutes on fusing this with a step.
+        shown = [tf.reshape(part, [calls, batch, *part.shape[1:]]) for part in shown]
 
         def body(i, logs):
-            step = start + tf.cast(i, tf.int64)
-            place = [step // steps - first, step % steps * recipe.batch_size]
-            rows, coins = (tf.slice(part, place, [1, recipe.batch_size])[0] for part in (order, mirrored))
-            batch, *classes = (tf.gather(part, rows) for part in (x, *labels))
-            batch = pipeline.mirrored(batch, coins) if recipe.flip else batch
-            return i + 1, flow.train_step((batch, *classes))
+            return i + 1, flow.train_step(tuple(tf.gather(part, i) for part in shown))
 
         with _decaying(flow, decay_steps):
             _, logs = tf.while_loop(lambda i, _: i < calls, body, (0, flow.get_metrics_result()))

@@ -17,7 +17,7 @@ class Recipe:
     """How a flow is trained; everything a re-run needs beside the model, the data and the machine.
 
     Args:
-        seed: of data order, flips and noise. (The initial weights have their own seed in the model's config.)
+        seed: of data order, flips, shifts and noise. (The initial weights have their own seed in the model's config.)
         batch_size: examples per step.
         steps: optimizer steps; the learning-rate schedule spans all of them.
         optimizer: a key of `OPTIMIZERS`.
@@ -29,6 +29,7 @@ class Recipe:
         ema: momentum of the moving average of the weights; 0 for none. After t steps it is at most t / (10 + t), so
             that the initial weights are soon forgotten.
         flip: mirror training images at random.
+        shift: move training images at random by up to so many pixels along both sides.
         conditioner_dtype: Keras dtype policy of the conditioners in training, "" for the model's own.
         validate_every: steps between validations.
         validation_examples: how many of the validation split, from its start.
@@ -50,6 +51,7 @@ class Recipe:
     clip_norm: float = 0.0
     ema: float = 0.0
     flip: bool = False
+    shift: int = 0
     conditioner_dtype: str = ""
     validate_every: int = 500
     validation_examples: int = 5000
@@ -62,7 +64,7 @@ class Recipe:
     def __post_init__(self):
         for name in ("steps", "batch_size", "validate_every", "validation_examples"):
             _require(getattr(self, name) >= 1, name, "at least 1", getattr(self, name))
-        for name in ("warmup_steps", "final_learning_rate", "clip_norm", "patience", "adapt_examples"):
+        for name in ("warmup_steps", "final_learning_rate", "clip_norm", "patience", "adapt_examples", "shift"):
             _require(getattr(self, name) >= 0, name, "at least 0", getattr(self, name))
         _require(self.learning_rate > 0, "learning_rate", "above 0", self.learning_rate)
         _require(0 <= self.ema < 1, "ema", "in [0, 1)", self.ema)

@@ -63,7 +63,7 @@ class Sources:
             stream = tf.data.Dataset.from_tensor_slices(parts if len(parts) > 1 else parts[0])
             return stream.repeat().batch(recipe.batch_size).skip(start_step)
         turn = recipe.steps - recipe.finish_steps
-        flags = {"epochs": None, "flip": recipe.flip, "drop_remainder": True}
+        flags = {"epochs": None, "flip": recipe.flip, "shift": recipe.shift, "drop_remainder": True}
         if not recipe.finish_steps:
             return self._train("train", recipe.batch_size, start_step=start_step, **flags)
         finish = self._train(recipe.finish_split, recipe.batch_size, start_step=max(0, start_step - turn), **flags)
@@ -90,6 +90,7 @@ class Sources:
         epochs: int | None = 1,
         start_step: int = 0,
         flip: bool = False,
+        shift: int = 0,
         drop_remainder: bool = False,
     ) -> tf.data.Dataset:
         return data.load(
@@ -103,6 +104,7 @@ class Sources:
             epochs=epochs,
             start_step=start_step,
             flip=flip,
+            shift=shift,
             drop_remainder=drop_remainder,
         )
 

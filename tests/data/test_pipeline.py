@@ -60,7 +60,8 @@ def test_every_example_comes_first_equally_often(examples):
 @pytest.mark.parametrize("shuffle", [False, True])
 @pytest.mark.parametrize(("batch_size", "drop_remainder"), [(None, False), (16, False), (16, True)])
 def test_start_step_continues_the_uninterrupted_stream(examples, batch_size, drop_remainder, shuffle):
-    flags = {"batch_size": batch_size, "shuffle": shuffle, "flip": shuffle, "drop_remainder": drop_remainder, "seed": 7}
+    flags = {"batch_size": batch_size, "shuffle": shuffle, "drop_remainder": drop_remainder, "seed": 7}
+    flags |= {"flip": True, "shift": 3} if shuffle else {}
     whole = elements(epochs=3, **flags)
     for start in (1, 4, 8, len(whole) - 1, len(whole) + 9):
         rest = data.load("fashion_mnist", epochs=3, start_step=start, **flags)
@@ -94,6 +95,21 @@ def test_flips_mirror_half_of_the_images_anew_each_epoch(examples):
     assert same(unshuffled, list(np.concatenate(elements(epochs=2, flip=True, batch_size=12))))
 
 
+def test_shifts_move_images_anew_each_epoch_and_mirror_what_comes_in(examples):
+    plain = np.concatenate(elements(batch_size=10, epochs=8, shuffle=True))
+    moved = np.concatenate(elements(batch_size=10, epochs=8, shuffle=True, shift=2))
+    padded = np.pad(plain, [(0, 0), (2, 2), (2, 2), (0, 0)], mode="reflect")
+    every = [padded[:, dy : dy + 28, dx : dx + 28] for dy in range(5) for dx in range(5)]
+    same_as = np.array([(crop == moved).all(axis=(1, 2, 3)) for crop in every])
+    assert same_as.any(axis=0).all()
+    unique = same_as.sum(axis=0) == 1  # an image of one value is the same wherever it is moved
+    counts = same_as[:, unique].sum(axis=1)
+    assert unique.sum() > 350 and counts.min() > 0 and counts.max() < 40  # 16 of each are expected
+    unshuffled = elements(epochs=2, shift=2)
+    assert not same(unshuffled[:50], unshuffled[50:])
+    assert same(unshuffled, list(np.concatenate(elements(epochs=2, shift=2, batch_size=12))))
+
+
 @pytest.mark.parametrize("bits", [1, 5, 8])
 def test_bits_keep_the_highest(examples, bits):
     (x,) = elements(batch_size=50, bits=bits)
@@ -123,6 +139,8 @@ def test_static_shapes(examples):
         ({"drop_remainder": True}, "`drop_remainder` needs a `batch_size` of 1 to 50, got None"),
         ({"drop_remainder": True, "batch_size": 51}, "`drop_remainder` needs a `batch_size` of 1 to 50, got 51"),
         ({"flip": True}, "`flip` must be False for 'mnist'"),
+        ({"shift": 28}, "`shift` must be an integer, 0 to 27, got 28"),
+        ({"name": "bsds300", "shift": 1}, "`shift` must be an integer, 0, got 1"),
         ({"name": "celeb_a", "labels": True}, "`labels` must be False for 'celeb_a', got True: .*no class labels"),
     ],
 )

@@ -25,7 +25,7 @@ CALLS = 4
 
 
 def preset(**training):
-    return toy.preset(COLOURS, flip=True, validate_every=4, **training)
+    return toy.preset(COLOURS, flip=True, shift=2, validate_every=4, **training)
 
 
 @pytest.fixture(scope="module")
