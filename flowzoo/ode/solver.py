@@ -44,8 +44,8 @@ class Solver:
     """
 
     method: str = "dopri5"
-    rtol: float = 1e-5
-    atol: float = 1e-5
+    rtol: float = 1e-6
+    atol: float = 1e-6
     steps: int = 16
     max_steps: int = 128
     gradient: str = "solver"

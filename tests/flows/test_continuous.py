@@ -134,6 +134,16 @@ def test_default_tolerances_invert_and_a_density_integrates_to_one():
     assert model.reconstruction_error(grid[::50]).numpy().max() < 1e-3
 
 
+def test_default_tolerances_invert_a_trained_flow_between_the_modes():
+    trained = flowzoo.load("ffjord-moons")
+    x = trained.sample(2048, seed=1)
+    assert trained.reconstruction_error(x).numpy().max() > 2e-3  # at the tolerances of the paper
+    config = {key: value for key, value in trained.get_config().items() if key not in ("rtol", "atol")}
+    model = type(trained).from_config(config)
+    model.set_weights(trained.get_weights())
+    assert model.reconstruction_error(x).numpy().max() < 1e-3
+
+
 def test_both_gradients_train_alike():
     x, found = cases.flow_data("ffjord")[0], []
     for gradient in ("solver", "adjoint"):

@@ -76,7 +76,7 @@ def test_a_stiff_row_and_a_bad_one_fail_alone():
     assert np.isfinite(found.y[:, 0]).tolist() == [True, False, True, False, True]
     mild = run(y, tf.where(rates[:, None] < 10.0, rates[:, None], 1.0))
     np.testing.assert_array_equal(found.y.numpy()[[0, 2, 4]], mild.y.numpy()[[0, 2, 4]])
-    assert found.evaluations[1] == 2 + 40 * 6 and found.evaluations[0] == mild.evaluations[0] < 60
+    assert found.evaluations[1] == 2 + 40 * 6 and found.evaluations[0] == mild.evaluations[0] < 70
     assert issubclass(SolverError, ValueError)  # to the command wrong input, nothing unexpected
     with pytest.raises(SolverError, match=r"2 of 5 rows .* first row 1: 40 steps were not .* time 0.0\d+ with a step"):
         solve(derivative, y, 0.0, 1.0, extras, solver=solver)
