@@ -38,8 +38,12 @@ class Conditioner(keras.layers.Layer):
         self.built = True  # by the constructors of the subclasses
 
     def call(self, h: tf.Tensor, condition: tf.Tensor | None = None) -> tf.Tensor:
-        parameters = self._parameters(join(h, condition, self.condition_features))
+        parameters = self._parameters(*self._inputs(h, condition))
         return parameters if condition is None else nan_where_not_finite(parameters, condition)
+
+    def _inputs(self, h, condition):
+        """What `_parameters` takes; raises on a condition that does not fit."""
+        return (join(h, condition, self.condition_features),)
 
     def _made(self, layer, input_event_shape):
         """Builds `layer` now: a net that is built on first call comes back untrained from a `.keras` file."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import keras
 import tensorflow as tf
 
-from flowzoo.conditioners.base import Conditioner, nan_where_not_finite, seed_source
+from flowzoo.conditioners.base import Conditioner, seed_source
 from flowzoo.conditioners.condition import checked
 
 
@@ -60,11 +60,8 @@ class ImageConditioner(Conditioner):
         )
         return self._made(conv, (*self.input_event_shape[:2], in_channels))
 
-    def call(self, h, condition=None):
-        if not self.classes:
-            return super().call(h, condition)
-        condition = checked(h, condition, self.classes)
-        return nan_where_not_finite(self._parameters(h, condition), condition)
+    def _inputs(self, h, condition):
+        return (h, checked(h, condition, self.classes)) if self.classes else super()._inputs(h, condition)
 
     def _placed(self, h, one_hot=None):
         h = h if one_hot is None else h + self.by_class(one_hot)[:, None, None]

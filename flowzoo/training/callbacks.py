@@ -71,8 +71,7 @@ class Count(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch, logs=None):
         now, progress = time.monotonic(), self.progress
-        progress.step += 1
-        progress.hardware[self.hardware] = progress.hardware.get(self.hardware, 0) + 1
+        progress.note_steps(self.hardware)
         progress.seconds = now - self.before
         if self.warm:
             progress.step_seconds += now - self.begin

@@ -5,6 +5,7 @@ Nothing here imports TensorFlow.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 import os
@@ -76,6 +77,7 @@ class _Offloaded:
 
         jax.config.update("jax_enable_x64", True)  # so that 64-bit inputs stay what they are
         self.workdir, self.manifest, self.preset, self.device = workdir, manifest, preset, jax.devices()[0]
+        self.recipe = Recipe.from_dict(preset["training"])
         self.hardware = f"{self.device.device_kind} by JAX {jax.__version__}"
         saved = state.load(workdir / "state")
         if saved is None:
@@ -90,28 +92,24 @@ class _Offloaded:
             made = {name: pool.submit(_Program, folder, it, self.device) for name, it in manifest["programs"].items()}
         self.programs = {name: program.result() for name, program in made.items()}
 
-    @property
-    def recipe(self) -> Recipe:
-        return Recipe.from_dict(self.preset["training"])
-
     def run(self, last_step: int | None, minutes: float | None, save_minutes: float) -> None:
         progress, calls = self.progress, self.manifest["steps_per_call"]
         before, begun = progress.seconds, time.monotonic()
-        deadline = begun + 60 * minutes if minutes else math.inf
+        deadline = math.inf if minutes is None else begun + 60 * minutes
+        last_step = math.inf if last_step is None else last_step
         done, warm, saved = 0, begun, begun
-        while progress.step + calls <= min(self.recipe.steps, last_step or math.inf) and time.monotonic() < deadline:
+        while progress.step + calls <= min(self.recipe.steps, last_step) and time.monotonic() < deadline:
             start = time.monotonic()
             logs = self.train()
             now, done = time.monotonic(), done + 1
-            progress.step += calls
+            progress.note_steps(self.hardware, calls)
             progress.seconds = before + now - begun
-            progress.hardware[self.hardware] = progress.hardware.get(self.hardware, 0) + calls
             if done == 1:
                 warm = now
             else:
                 progress.step_seconds += now - start
                 progress.timed_steps += calls
-            if minutes and done == PACE_CALLS:
+            if minutes is not None and done == PACE_CALLS:
                 pace = (now - warm) / (PACE_CALLS - 1)
                 self.reschedule(progress.step + calls * int((deadline - now) / pace))
             if progress.step == self.recipe.steps:
@@ -125,14 +123,13 @@ class _Offloaded:
 
     def reschedule(self, steps: int) -> None:
         logging.info("%d steps instead of %d.", steps, self.recipe.steps)
-        self.preset["training"]["steps"] = steps
+        self.recipe = dataclasses.replace(self.recipe, steps=steps)
+        self.preset["training"] = self.recipe.to_dict()
         files.write_atomic(self.workdir / "preset.json", json.dumps(self.preset, indent=2) + "\n")
 
     def train(self) -> dict[str, float]:
         """One call; gives the running means and the learning rate."""
-        recipe = self.recipe
-        decay_steps = np.int32(recipe.steps - min(recipe.warmup_steps, recipe.steps - 1))
-        results = self.programs["train"](self.arrays | {"decay_steps": decay_steps})
+        results = self.programs["train"](self.arrays | {"decay_steps": np.int32(self.recipe.decay_steps)})
         self.arrays |= {name: value for name, value in results.items() if name in self.arrays}
         logs = {name: float(value) for name, value in results.items() if name not in self.arrays}
         if not math.isfinite(logs["loss"]):
@@ -160,8 +157,7 @@ class _Offloaded:
     def save(self) -> None:
         progress = self.progress
         arrays = {name: np.asarray(value) for name, value in self._kept("model/", "optimizer/", "metrics/").items()}
-        bad = [name for name, value in arrays.items() if value.dtype.kind == "f" and not np.isfinite(value).all()]
-        if bad:
+        if bad := state.not_finite(arrays):
             raise ArithmeticError(f"{bad[:3]} are not finite at step {progress.step}. The last state written is kept.")
         peak = (self.device.memory_stats() or {}).get("peak_bytes_in_use")
         progress.note_memory({"gpu_memory": peak} if peak else {})

@@ -13,12 +13,11 @@ import os
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from flowzoo import data, files
+from flowzoo import files
 from flowzoo.data import pipeline
 from flowzoo.errors import PresetError
 from flowzoo.flows import Flow
@@ -51,18 +50,15 @@ def export(workdir: str | os.PathLike, folder: str | os.PathLike, steps_per_call
     for name in ("patience", "finish_steps"):
         if getattr(recipe, name):
             raise PresetError(f"{preset.source}: `training.{name}` must be 0 to train by a program.")
-    x, labels = _examples(preset)
-    epoch_steps = len(x) // recipe.batch_size
+    given, checked = _examples(preset, "train"), _examples(preset, "validation", recipe.validation_examples)
+    epoch_steps = len(given["train/x"]) // recipe.batch_size
     if not 1 <= steps_per_call <= epoch_steps:
         raise ValueError(f"`steps_per_call` must be 1 to {epoch_steps}, an epoch's, got {steps_per_call}.")
-    validation = evaluation.arrays(preset.dataset, "validation", recipe.validation_examples)
     flow = compiled(preset, recipe)
     names = _names(flow)
-    given = _present({"train/x": x, "train/labels": labels})
-    checked = _present(dict(zip(("validation/x", "validation/labels"), validation, strict=True)))
     programs = {
         "train": _program(_training(flow, recipe, steps_per_call), {"decay_steps": np.int32(1)} | given, names, folder),
-        "validate": _program(_validation(flow, len(validation[0])), checked, names, folder),
+        "validate": _program(_validation(flow, len(checked["validation/x"])), checked, names, folder),
     }
     with files.atomic(folder / EXAMPLES) as file:
         np.savez(file, **given, **checked)
@@ -78,12 +74,9 @@ def export(workdir: str | os.PathLike, folder: str | os.PathLike, steps_per_call
     return folder / MANIFEST
 
 
-def _examples(preset: Preset) -> tuple[np.ndarray, np.ndarray | None]:
-    dataset = preset.dataset
-    x, labels = data.arrays.read(dataset["name"], "train")
-    facts = data.spec(dataset["name"])
-    x = x >> (facts.bits - dataset["bits"]) if facts.bits else x
-    return x, labels if dataset["labels"] else None
+def _examples(preset: Preset, split: str, limit: int | None = None) -> dict[str, np.ndarray]:
+    x, labels = evaluation.arrays(preset.dataset, split, limit)
+    return {f"{split}/x": x} | ({} if labels is None else {f"{split}/labels": labels})
 
 
 def _training(flow: Flow, recipe: Recipe, calls: int) -> Callable:
@@ -166,7 +159,3 @@ def _decaying(flow: Flow, steps: tf.Tensor) -> Iterator[None]:
         yield
     finally:
         schedule.decay_steps = before
-
-
-def _present(values: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in values.items() if value is not None}

@@ -90,6 +90,11 @@ class Recipe:
             raise ValueError("`training` must have `steps`, the number of optimizer steps.")
         return cls(**{key: value for key, value in training.items() if value is not None})
 
+    @property
+    def decay_steps(self) -> int:
+        """Steps after the warm-up."""
+        return self.steps - min(self.warmup_steps, self.steps - 1)
+
     def smoke(self) -> Recipe:
         """The same recipe, shortened to see in seconds whether everything runs."""
         return dataclasses.replace(
@@ -107,11 +112,11 @@ def learning_rate(recipe: Recipe) -> keras.optimizers.schedules.LearningRateSche
     """The rate as a function of the step: a linear warm-up, then the decay, reaching its end at `recipe.steps`."""
     import keras
 
-    warmup = min(recipe.warmup_steps, recipe.steps - 1)
+    warmup = recipe.steps - recipe.decay_steps
     end = 1.0 if recipe.decay == "constant" else recipe.final_learning_rate / recipe.learning_rate
     return keras.optimizers.schedules.CosineDecay(
         recipe.learning_rate / warmup if warmup else recipe.learning_rate,
-        decay_steps=recipe.steps - warmup,
+        decay_steps=recipe.decay_steps,
         alpha=end,
         warmup_target=recipe.learning_rate if warmup else None,
         warmup_steps=warmup,

@@ -82,17 +82,7 @@ class Sources:
     def _fixture_examples(self, count: int) -> tuple[np.ndarray, np.ndarray | None]:
         return tuple(part if part is None else part[:count] for part in self.fixture)
 
-    def _train(
-        self,
-        split: str,
-        batch_size: int,
-        *,
-        epochs: int | None = 1,
-        start_step: int = 0,
-        flip: bool = False,
-        shift: int = 0,
-        drop_remainder: bool = False,
-    ) -> tf.data.Dataset:
+    def _train(self, split: str, batch_size: int, **flags: Any) -> tf.data.Dataset:
         return data.load(
             self.dataset["name"],
             split,
@@ -101,11 +91,7 @@ class Sources:
             labels=self.dataset["labels"],
             shuffle=True,
             seed=self.recipe.seed,
-            epochs=epochs,
-            start_step=start_step,
-            flip=flip,
-            shift=shift,
-            drop_remainder=drop_remainder,
+            **flags,
         )
 
 

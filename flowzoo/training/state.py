@@ -95,6 +95,11 @@ def unpack(prefix: str, arrays: dict[str, np.ndarray]) -> list[np.ndarray]:
     return [arrays[name] for name in sorted(arrays) if name.startswith(f"{prefix}/")]
 
 
+def not_finite(arrays: dict[str, np.ndarray]) -> list[str]:
+    """The names of the arrays that hold NaN or infinity."""
+    return [name for name, value in arrays.items() if value.dtype.kind == "f" and not np.isfinite(value).all()]
+
+
 def assign(what: str, variables: list, values: list[np.ndarray]) -> None:
     """Sets variables to saved values.
 

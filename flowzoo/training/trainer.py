@@ -194,8 +194,7 @@ class _Training:
     def save(self) -> None:
         flow, progress = self.flow, self.progress
         arrays = state.pack("model", flow.weights) | state.pack("optimizer", flow.optimizer.variables)
-        bad = [name for name, value in arrays.items() if value.dtype.kind == "f" and not np.isfinite(value).all()]
-        if bad:
+        if bad := state.not_finite(arrays):
             raise callbacks.NonFiniteLoss(progress.step, f"{len(bad)} weights or optimizer slots are not finite")
         progress.note_memory(machine.peak_memory())
         arrays |= state.pack("metrics", flow.metrics_variables) | state.pack("best", progress.best_weights)

@@ -68,6 +68,7 @@ def test_a_training_ends_as_by_fit(begun, run):
 
 
 def test_fit_goes_on_where_the_program_stopped(begun, run):
+    assert offload.run(run, begun / "program", last_step=0) == 0
     assert offload.run(run, begun / "program", last_step=7) == 4
     assert training.run(preset(), run).finished
     hardware = json.loads((run / "result.json").read_text())["hardware"]
