@@ -26,6 +26,7 @@ from flowzoo.training.recipe import Recipe
 FORMAT = 1
 MANIFEST, EXAMPLES = "program.json", "examples.npz"
 PACE_CALLS = 6  # calls that tell the pace
+PACE_KEPT = 0.9  # devices slow down as they warm up
 
 
 def run(
@@ -45,8 +46,8 @@ def run(
         workdir: the work folder, in which the training has begun.
         program: the folder that `program.export` wrote.
         last_step: go no further than this; None for the recipe's end. Steps that are no whole call are left.
-        minutes: change the recipe's `steps`, in preset.json too, to what this device would do in so many minutes by
-            its first calls, and pause when they are over; the compilation is not counted.
+        minutes: change the recipe's `steps`, in preset.json too, to nine tenths of what this device would do in so
+            many minutes by its first calls, and pause when they are over; the compilation is not counted.
         save_minutes: minutes between states.
 
     Returns:
@@ -111,7 +112,7 @@ class _Offloaded:
                 progress.timed_steps += calls
             if minutes is not None and done == PACE_CALLS:
                 pace = (now - warm) / (PACE_CALLS - 1)
-                self.reschedule(progress.step + calls * int((deadline - now) / pace))
+                self.reschedule(progress.step + calls * int(PACE_KEPT * (deadline - now) / pace))
             if progress.step == self.recipe.steps:
                 progress.finished = "steps"
             if progress.finished or progress.step % self.recipe.validate_every < calls:
