@@ -88,7 +88,8 @@ def _training(flow: Flow, recipe: Recipe, calls: int) -> Callable:
         changes = {"flip": recipe.flip, "shift": recipe.shift}
         epochs = [pipeline.epoch_plan(size, recipe.seed, first + k, **changes) for k in (0, 1)]
         plan = [tf.concat([part[: steps * batch] for part in parts], axis=0) for parts in zip(*epochs, strict=True)]
-        rows, coins, moves = (part[start % steps * batch :][: calls * batch] for part in plan)
+        places = start % steps * batch + tf.range(calls * batch, dtype=tf.int64)
+        rows, coins, moves = (tf.gather(part, places) for part in plan)  # a slice would have a dynamic size
         shown = [tf.gather(part, rows) for part in (x, *labels)]
         shown[0] = pipeline.altered(shown[0], coins if recipe.flip else None, moves if recipe.shift else None)
         # All at once: XLA works for minutes on fusing this with a step.
