@@ -83,6 +83,10 @@ def test_minutes_make_the_recipe(begun, run, monkeypatch):
     assert steps % CALLS == 0 and 8 <= step <= steps != 12
 
 
+def test_the_program_has_no_dynamic_sizes(begun):
+    assert b"get-dimension-size" not in (begun / "program" / "train.hlo").read_bytes()  # XLA for GPUs refuses some
+
+
 def test_a_loss_that_is_not_finite_keeps_the_last_state(begun, run):
     arrays, facts = state.load(run / "state")
     name = next(n for n, v in arrays.items() if n.startswith("model/") and v.ndim == 4)
