@@ -17,6 +17,7 @@ _HUB = flags.DEFINE_string("hub", None, "Root of the hub; it is made if need be.
 _VERIFY = flags.DEFINE_bool("verify", True, "--hub: measure each card again, and refuse one with a number that is off.")
 _FORCE = flags.DEFINE_bool("force", False, "--workdir: publish what is unfinished, of another recipe, or worse.")
 _EXAMPLES = flags.DEFINE_integer("examples", None, "--workdir: only so many; needs --force.", lower_bound=2)
+_DRAWS = flags.DEFINE_integer("draws", None, "--workdir: noise draws per example of a bound.", lower_bound=1)
 _DATA_DIR = flags.DEFINE_string("data_dir", None, "TFDS' folder; TFDS' default if not given.")
 flags.mark_flag_as_required("preset")
 flags.mark_flags_as_mutual_exclusive(["workdir", "hub"], required=True)
@@ -29,7 +30,8 @@ def main(argv: list[str]) -> int:
     from flowzoo.cli.main import main as flowzoo
 
     presets = ["--all"] if _PRESET.value == ["all"] else _PRESET.value
-    options = {"workdir": _WORKDIR.value, "hub": _HUB.value, "examples": _EXAMPLES.value, "data-dir": _DATA_DIR.value}
+    options = {"workdir": _WORKDIR.value, "hub": _HUB.value, "data-dir": _DATA_DIR.value}
+    options |= {"examples": _EXAMPLES.value, "draws": _DRAWS.value}
     switches = ["--force"] * _FORCE.value + ["--no-verify"] * (not _VERIFY.value)
     given = [f"--{name}={value}" for name, value in options.items() if value is not None]
     code = flowzoo(["publish", *presets, *given, *switches])

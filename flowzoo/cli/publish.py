@@ -27,6 +27,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--force", action="store_true", help=what)
     what = "--workdir: only so many test examples, at least 2; needs --force"
     parser.add_argument("--examples", type=positive, metavar="N", help=what)
+    what = "--workdir: noise draws per example of a lower bound (1); more give a tighter one"
+    parser.add_argument("--draws", type=positive, metavar="N", help=what)
     add_data_dir(parser)
     add_json(parser, "the new record, or the revisions in the hub")
 
@@ -41,8 +43,8 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _to_hub(args: argparse.Namespace) -> None:
-    if args.force or args.examples:
-        raise ValueError("--force and --examples go with --workdir, got --hub. Leave them out.")
+    if args.force or args.examples or args.draws:
+        raise ValueError("--force, --examples and --draws go with --workdir, got --hub. Leave them out.")
     if bool(args.presets) == args.all:
         raise ValueError(f"expected presets or --all, got {'both' if args.all else 'neither'}. Pass one.")
     from flowzoo.zoo.hub import write_tree
@@ -65,7 +67,8 @@ def _from_training(args: argparse.Namespace) -> None:
     from flowzoo.zoo.card import summary
     from flowzoo.zoo.publish import publish
 
-    options = {"force": args.force, "examples": args.examples, "data_dir": args.data_dir, "progress": True}
+    how = {"draws": args.draws or 1, "examples": args.examples}
+    options = how | {"force": args.force, "data_dir": args.data_dir, "progress": True}
     preset = publish(args.presets[0], args.workdir, **options)
     if args.json:
         print_json(preset.to_dict())

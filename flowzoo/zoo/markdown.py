@@ -76,8 +76,8 @@ def readme_with_table(readme: str, presets: list[Preset]) -> str:
 def _overview(presets: list[Preset], folder: str) -> str:
     rows = []
     for preset in presets:
-        metric, unit = preset.measured, preset.likelihood.unit
-        value = f"{metric['value']:.3f}" if metric else _absent(preset)
+        unit = preset.likelihood.unit
+        value = preset.likelihood.text(preset.measured, _absent(preset)).replace(f" {unit}", "")
         published = next((e for e in preset.published if e["metric"] == preset.likelihood.metric), None)
         size = f"{preset.files['model.weights.h5']['bytes'] / 1e6:.1f}" if preset.trained else ""
         told = f"{published['value']:g}" if published else ""

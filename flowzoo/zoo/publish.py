@@ -36,6 +36,7 @@ def publish(
     workdir: str | Path,
     *,
     force: bool = False,
+    draws: int = 1,
     examples: int | None = None,
     data_dir: str | None = None,
     progress: bool = False,
@@ -50,6 +51,8 @@ def publish(
         workdir: folder of a finished `flowzoo.training.run`.
         force: publish an unfinished run, one of another recipe, one that measured worse than what is published, or one
             that does not invert (`bounds.BOUNDS`).
+        draws: noise draws per example of a likelihood that is a lower bound; more give a tighter bound, the
+            importance-weighted one (Burda et al. 2016), at that many times the cost.
         examples: measure on so many test examples only, for a trial; needs `force`, as the card gets these numbers.
         data_dir: TFDS' folder; TFDS' default if not given.
         progress: show bars, on stderr, if it is a terminal.
@@ -59,8 +62,8 @@ def publish(
 
     Raises:
         PresetError: the run is of another family, config, data set or recipe.
-        CheckpointError: the run is not finished, the published checkpoint is better or was measured on another number
-            of examples, the flow does not invert, or the run's weights don't fit.
+        CheckpointError: the run is not finished, the published checkpoint is better or was measured with other draws
+            or on another number of examples, the flow does not invert, or the run's weights don't fit.
         ValueError: `examples` without `force`.
     """
     if examples is not None and not force:
@@ -85,7 +88,7 @@ def publish(
     load_weights(flow, workdir / "best.weights.h5")
     x, condition = official_test(preset, data_dir)
     test = x[:examples], None if condition is None else condition[:examples]
-    numbers = measured(preset, flow, test, weights=result["best"]["weights"], progress=progress)
+    numbers = measured(preset, flow, test, weights=result["best"]["weights"], draws=draws, progress=progress)
     if not force:
         _require_better(preset, numbers["metrics"])
         _require_invertible(preset, numbers["certificate"])
@@ -99,7 +102,9 @@ def publish(
     return preset
 
 
-def measured(preset: Preset, flow: Flow, test: Examples, weights: str, *, progress: bool = False) -> dict[str, Any]:
+def measured(
+    preset: Preset, flow: Flow, test: Examples, weights: str, *, draws: int = 1, progress: bool = False
+) -> dict[str, Any]:
     """Every number of a card.
 
     Args:
@@ -107,20 +112,24 @@ def measured(preset: Preset, flow: Flow, test: Examples, weights: str, *, progre
         flow: the trained flow.
         test: examples of the official test split.
         weights: which weights these are, "ema" or "raw".
-        progress: as in `publish`.
+        draws, progress: as in `publish`.
 
     Returns:
         The preset's `metrics`, `certificate` and, where there is another data set to compare with, `elsewhere`.
     """
     shipped, metric = shipped_examples(preset), preset.likelihood.metric
-    values = _likelihoods(preset, flow, test, progress)
-    metrics = {metric: _with_protocol(preset, flow, values, "test", weights)}
+    if draws > 1 and flow.kind != "lower_bound":
+        raise ValueError(f"`draws` must be 1, got {draws}: the likelihood of {preset.name} is no lower bound.")
+    values = _likelihoods(preset, flow, test, draws, progress)
+    metrics = {metric: _with_protocol(preset, flow, values, draws, "test", weights)}
     for name, restated_values in restated(preset, flow, *test, values).items():
-        metrics[name] = _with_protocol(preset, flow, restated_values, "test", weights)
+        if draws > 1:
+            raise ValueError(f"`draws` must be 1, got {draws}: the card of {preset.name} has {name}, which is of one.")
+        metrics[name] = _with_protocol(preset, flow, restated_values, draws, "test", weights)
     if shipped is not None:
         split = "the test images shipped with flowzoo"
-        values = _likelihoods(preset, flow, shipped, progress)
-        metrics[f"fixture_{metric}"] = _with_protocol(preset, flow, values, split, weights)
+        values = _likelihoods(preset, flow, shipped, draws, progress)
+        metrics[f"fixture_{metric}"] = _with_protocol(preset, flow, values, draws, split, weights)
     (x, condition), what = inputs(preset, flow)
     error = measure.log_det_error(flow, x[:1], None if condition is None else condition[:1], progress=progress)
     note = f"nats, against log |det| of the autodiff Jacobian, the first of the {what}, float32"
@@ -167,18 +176,20 @@ def recorded(preset: Preset, flow: Flow, folder: Path, numbers: dict, provenance
     )
 
 
-def _likelihoods(preset: Preset, flow: Flow, examples: Examples, progress: bool) -> np.ndarray:
+def _likelihoods(preset: Preset, flow: Flow, examples: Examples, draws: int, progress: bool) -> np.ndarray:
     x, condition = examples
-    return preset.likelihood.sign * losses(flow, x, condition, samples=1, seed=0, progress=progress)
+    return preset.likelihood.sign * losses(flow, x, condition, samples=draws, seed=0, progress=progress)
 
 
-def _with_protocol(preset: Preset, flow: Flow, values: np.ndarray, split: str, weights: str) -> dict[str, Any]:
+def _with_protocol(
+    preset: Preset, flow: Flow, values: np.ndarray, draws: int, split: str, weights: str
+) -> dict[str, Any]:
     value, error = measure.mean_and_error(values)
     return {
         "value": value,
         "standard_error": error,
         "kind": flow.kind,
-        "draws": 1,
+        "draws": draws,
         "seed": 0,
         "split": split,
         "examples": len(values),
@@ -227,11 +238,12 @@ def _require_better(preset: Preset, metrics: dict[str, dict[str, Any]]) -> None:
         return
     stated = preset.likelihood
     before, now = preset.measured, metrics[stated.metric]
-    if before["examples"] != now["examples"]:
-        raise CheckpointError(
-            f"{preset.name} must be compared on the {before['examples']:,} test examples of its card, got "
-            f"{now['examples']:,}. Pass --force to publish without a comparison."
-        )
+    for what, key in (("on the {:,} test examples", "examples"), ("by the {} noise draws per example", "draws")):
+        if before[key] != now[key]:
+            raise CheckpointError(
+                f"{preset.name} must be compared {what.format(before[key])} of its card, got {now[key]:,}. "
+                "Pass --force to publish without a comparison."
+            )
     old, new = before["value"], now["value"]
     if not stated.sign * new <= stated.sign * old:
         raise CheckpointError(

@@ -82,6 +82,7 @@ def test_publish_to_a_hub(cache, capsys, monkeypatch):  # noqa: F811
         (["download", "glow-cifar10-paper"], "it is a recipe only"),
         (["cache", "list", "--all"], "--all and --dry-run go with `clean`, got `list`"),
         (["publish", "glow-mnist", "--hub=hub", "--force"], "go with --workdir, got --hub"),
+        (["publish", "glow-mnist", "--hub=hub", "--draws=2"], "go with --workdir, got --hub"),
         (["publish", "glow-mnist", "--workdir=run", "--no-verify"], "go with --hub, got --workdir"),
         (["publish", "--hub=hub"], "expected presets or --all, got neither"),
         (["publish", "a", "b", "--workdir=run"], "the training of one preset, got 2"),

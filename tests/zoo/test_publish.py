@@ -13,6 +13,7 @@ from flowzoo.training.model import build
 from flowzoo.zoo import publish
 from flowzoo.zoo.bounds import failures
 from flowzoo.zoo.preset import Preset
+from flowzoo.zoo.verify import verify
 from tests.zoo import records, tiny
 
 
@@ -110,6 +111,37 @@ def test_memory_and_start_come_to_the_card(untrained, tmp_path):
     assert "peak_gpu_memory_bytes" not in provenance
     noted = publish._provenance(json.loads((run / "result.json").read_text()) | {"origin": "tiny@1, sha256 ab"})
     assert noted["init_from"] == "tiny@1, sha256 ab"
+
+
+def test_more_draws_are_a_tighter_bound_and_told(altered, tmp_path, monkeypatch):
+    run = tiny.finished_run(tmp_path / "run", Preset.read(altered))
+    publish.publish(altered, run)
+    with pytest.raises(CheckpointError, match="compared by the 1 noise draws per example of its card, got 4"):
+        publish.publish(altered, run, draws=4)
+    preset = publish.publish(altered, run, draws=4, force=True)
+    images, _ = flowzoo.data.fixture("fashion_mnist")
+    bound = flowzoo.load(altered).bits_per_dim(images[:64], samples=4).numpy().mean()
+    np.testing.assert_allclose(preset.metrics["bits_per_dim"]["value"], bound, rtol=1e-6)
+    assert preset.metrics["bits_per_dim"]["draws"] == preset.metrics["fixture_bits_per_dim"]["draws"] == 4
+    assert preset.likelihood.text(preset.measured, "").endswith(" bits/dim (4 draws)")
+    monkeypatch.setattr("flowzoo.zoo.verify.official_test", publish.official_test)
+    [again] = [check for check in verify(altered).checks if check.name == "bits_per_dim"]
+    assert again.ok and "draws 4" in again.protocol
+
+
+def test_more_draws_of_what_is_no_bound_are_refused(altered, tmp_path, monkeypatch):
+    before = altered.read_text()
+    run = tiny.finished_run(tmp_path / "run", Preset.read(altered))
+    with monkeypatch.context() as patched:
+        patched.setattr(publish, "restated", lambda *_: {"log_likelihood_unit": np.zeros(64)})
+        with pytest.raises(ValueError, match="has log_likelihood_unit, which is of one"):
+            publish.publish(altered, run, draws=2, force=True)
+    exact = build(Preset.read(altered))
+    exact.kind = "exact"
+    monkeypatch.setattr(publish, "build", lambda preset: exact)
+    with pytest.raises(ValueError, match=r"`draws` must be 1, got 2: the likelihood of .* is no lower bound"):
+        publish.publish(altered, run, draws=2)
+    assert altered.read_text() == before
 
 
 def test_only_equal_numbers_of_examples_are_compared(altered, tmp_path):
