@@ -77,7 +77,12 @@ def main(argv):
 def _in_its_own_process(mode, depth):
     done = subprocess.run(
         [sys.executable, *sys.argv, f"--child={mode} {depth}"],
-        env={"TF_CPP_MIN_LOG_LEVEL": "3", **os.environ, "TF_CPU_ALLOCATOR_USE_BFC": "1"},
+        env={
+            "TF_CPP_MIN_LOG_LEVEL": "3",
+            **os.environ,
+            "TF_CPU_ALLOCATOR_USE_BFC": "1",
+            "TF_NUM_INTEROP_THREADS": "1",
+        },  # one order of operations
         capture_output=True,
         text=True,
     )

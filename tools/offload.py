@@ -35,7 +35,7 @@ def main(argv):
 
             limits = {"last_step": LAST_STEP.value, "minutes": MINUTES.value, "save_minutes": SAVE_MINUTES.value}
             print(f"state of step {offload.run(WORKDIR.value, RUN.value, **limits)}")
-    except (ValueError, OSError, ArithmeticError, RuntimeError) as error:
+    except (ValueError, OSError, ArithmeticError, RuntimeError, ImportError) as error:
         sys.exit(f"{type(error).__name__}: {error}")
 
 

@@ -40,7 +40,10 @@ def checked(h: tf.Tensor, condition: tf.Tensor | None, condition_features: int) 
             )
         return None
     if condition is None:
-        raise ValueError(f"`condition` must have {condition_features} features per example, got None.")
+        raise ValueError(
+            f"`condition` must have {condition_features} features per example, got None. Where the flow has `classes`, "
+            "pass the labels."
+        )
     condition = tf.cast(condition, h.dtype)
     if condition.shape.rank not in (2, h.shape.rank) or condition.shape[-1] != condition_features:
         raise ValueError(

@@ -68,8 +68,9 @@ def load(
         raise ValueError(f"`flip` must be False for {name!r}, got True: mirrored, its examples aren't valid.")
     if labels and not facts.classes:
         raise ValueError(f"`labels` must be False for {name!r}, got True: the data set has no class labels.")
-    least_side = min(facts.event_shape[:2]) if len(facts.event_shape) == 3 else 1  # only images can be moved
-    _check_integer("shift", shift, 0, least_side - 1)
+    if shift and len(facts.event_shape) != 3:
+        raise ValueError(f"`shift` must be 0 for {name!r}, got {shift!r}: only images can be moved.")
+    _check_integer("shift", shift, 0, min(facts.event_shape[:2]) - 1)
     _check_integer("batch_size", batch_size, 1, optional=True)
     _check_integer("bits", bits, min(facts.bits, 1), facts.bits, optional=True)
     _check_integer("seed", seed, -(2**63), 2**63 - 1)

@@ -12,8 +12,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import tensorflow as tf
-
 PACKAGES = ("tensorflow", "keras", "tensorflow-probability", "numpy")
 
 
@@ -41,9 +39,11 @@ def command(argv: list[str]) -> str:
 
 def peak_memory() -> dict[str, int]:
     """Most memory this process has held so far, in bytes: `memory`, and with a GPU `gpu_memory` of the fullest."""
+    import tensorflow as tf  # here, as `offload` does without
+
     gpus = [f"GPU:{i}" for i in range(len(tf.config.list_logical_devices("GPU")))]
     on_gpus = [tf.config.experimental.get_memory_info(gpu)["peak"] for gpu in gpus]
-    return {"memory": _peak_resident()} | ({"gpu_memory": max(on_gpus)} if on_gpus else {})
+    return {"memory": peak_resident()} | ({"gpu_memory": max(on_gpus)} if on_gpus else {})
 
 
 def versions() -> dict[str, str]:
@@ -59,6 +59,8 @@ def versions() -> dict[str, str]:
 
 def hardware() -> str:
     """Accelerators, CPU model and cores, such as "AMD EPYC, 2 cores"."""
+    import tensorflow as tf
+
     devices = [tf.config.experimental.get_device_details(gpu) for gpu in tf.config.list_physical_devices("GPU")]
     names = [device.get("device_name", "GPU") for device in devices]
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
@@ -79,7 +81,8 @@ def _git(*arguments: str) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=True, timeout=20).stdout.strip()
 
 
-def _peak_resident() -> int:
+def peak_resident() -> int:
+    """Most bytes of the host's memory that this process has held so far; 0 where the system doesn't count."""
     try:
         import resource
     except ImportError:  # no such count on this system

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import inspect
+import json
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -91,6 +92,16 @@ def origin(init_from: str | os.PathLike) -> str:
     return f"{what}, sha256 {sha256(path)}"
 
 
+def _training_of(workdir: Path) -> str:
+    """Of which training a work folder's best weights are; "" if it is none, or is not through."""
+    result = workdir / "result.json"
+    if not result.is_file():
+        return ""
+    facts = json.loads(result.read_text())
+    start = (facts.get("origin") or "new weights").partition(", sha256 ")[0]
+    return f" of {facts['preset']} after {facts['steps']:,} steps from {start}"
+
+
 def _initial(init_from: str | os.PathLike) -> tuple[Path, str]:
     path = Path(init_from)
     path = path / "best.weights.h5" if path.is_dir() and str(init_from) else path
@@ -99,7 +110,7 @@ def _initial(init_from: str | os.PathLike) -> tuple[Path, str]:
             raise CheckpointError(
                 f"`init_from` must be a preset, a weight file or a work folder; no file is at {path}."
             )
-        return path, path.name
+        return path, path.name + _training_of(path.parent)
     from flowzoo.zoo import store
     from flowzoo.zoo.preset import Preset
 

@@ -20,12 +20,13 @@ from absl import logging
 from flowzoo import files
 from flowzoo.training import folder as workfolder
 from flowzoo.training import state
+from flowzoo.training.machine import peak_resident
 from flowzoo.training.progress import Progress, write_history
-from flowzoo.training.recipe import Recipe
+from flowzoo.training.recipe import Recipe, check_limits
 
-FORMAT = 1
+FORMAT = 2
 MANIFEST, EXAMPLES = "program.json", "examples.npz"
-PACE_CALLS = 6  # calls that tell the pace
+PACE_CALLS = 5  # on trial, which tell the pace
 PACE_KEPT = 0.9  # devices slow down as they warm up
 
 
@@ -46,8 +47,9 @@ def run(
         workdir: the work folder, in which the training has begun.
         program: the folder that `program.export` wrote.
         last_step: go no further than this; None for the recipe's end. Steps that are no whole call are left.
-        minutes: change the recipe's `steps`, in preset.json too, to nine tenths of what this device would do in so
-            many minutes by its first calls, and pause when they are over; the compilation is not counted.
+        minutes: pause when so many are over; the compilation is not counted. Before the first step, also change the
+            recipe's `steps`, in preset.json too, to nine tenths of what this device would do by then, by a few
+            calls on trial.
         save_minutes: minutes between states.
 
     Returns:
@@ -55,16 +57,16 @@ def run(
 
     Raises:
         StateError: there is no state, or another process is training there.
-        ValueError: `program` is of another training, or of another version of flowzoo.
+        ValueError: `program` is damaged, of another training, or of another version of flowzoo; a limit is below 0, or
+            `minutes` are too few for the recipe.
         ArithmeticError: the loss or a weight is not finite; the last state is kept.
         FileNotFoundError: there is no such work folder or program.
+        ImportError: there is no JAX.
     """
+    check_limits(last_step=last_step, minutes=minutes, save_minutes=save_minutes)
     workdir, program = Path(workdir), Path(program)
-    manifest, preset = (json.loads(path.read_text()) for path in (program / MANIFEST, workdir / "preset.json"))
-    if manifest["format"] != FORMAT:
-        raise ValueError(f"{program} must have format {FORMAT}, got {manifest['format']}. Export it again.")
-    here, there = ({**what, "training": {**what["training"], "steps": 0}} for what in (preset, manifest["preset"]))
-    if here != there:
+    preset, manifest = json.loads((workdir / "preset.json").read_text()), _manifest(program)
+    if _but_steps(preset) != _but_steps(manifest["preset"]):
         raise ValueError(f"{program} must be exported from the training in {workdir}, got another's. Export it again.")
     with workfolder.alone(workdir):
         training = _Offloaded(workdir, program, manifest, preset)
@@ -72,9 +74,30 @@ def run(
     return training.progress.step
 
 
+def _manifest(program: Path) -> dict[str, Any]:
+    """What is in the folder of a program, once it is known to be whole."""
+    try:
+        manifest = json.loads((program / MANIFEST).read_text())
+    except ValueError as error:
+        raise ValueError(f"{program / MANIFEST} must be JSON, got: {error}. Export it again.") from error
+    if manifest.get("format") != FORMAT:
+        raise ValueError(f"{program} must have format {FORMAT}, got {manifest.get('format')}. Export it again.")
+    for name, expected in manifest["files"].items():
+        if wrong := files.damage(program / name, expected):
+            raise ValueError(f"{program / name} {wrong}. Export it again, and copy the whole folder.")
+    return manifest
+
+
+def _but_steps(preset: dict[str, Any]) -> dict[str, Any]:
+    return {**preset, "training": {**preset.get("training", {}), "steps": 0}}
+
+
 class _Offloaded:
     def __init__(self, workdir: Path, folder: Path, manifest: dict[str, Any], preset: dict[str, Any]):
-        import jax
+        try:
+            import jax
+        except ImportError as error:
+            raise ImportError(f"offloading needs JAX, got: {error}. `pip install flowzoo[offload]`.") from error
 
         jax.config.update("jax_enable_x64", True)  # so that 64-bit inputs stay what they are
         self.workdir, self.manifest, self.preset, self.device = workdir, manifest, preset, jax.devices()[0]
@@ -94,35 +117,47 @@ class _Offloaded:
         self.programs = {name: program.result() for name, program in made.items()}
 
     def run(self, last_step: int | None, minutes: float | None, save_minutes: float) -> None:
-        progress, calls = self.progress, self.manifest["steps_per_call"]
+        progress, steps_per_call = self.progress, self.manifest["steps_per_call"]
         before, begun = progress.seconds, time.monotonic()
         deadline = math.inf if minutes is None else begun + 60 * minutes
-        last_step = math.inf if last_step is None else last_step
-        done, warm, saved = 0, begun, begun
-        while progress.step + calls <= min(self.recipe.steps, last_step) and time.monotonic() < deadline:
+        if minutes is not None and not progress.step:
+            self.fit_in(deadline)
+        last = min(self.recipe.steps, math.inf if last_step is None else last_step)
+        warm, saved = False, begun
+        while progress.step + steps_per_call <= last and time.monotonic() < deadline:
             start = time.monotonic()
             logs = self.train()
-            now, done = time.monotonic(), done + 1
-            progress.note_steps(self.hardware, calls)
+            now = time.monotonic()
+            progress.note_steps(self.hardware, steps_per_call)
             progress.seconds = before + now - begun
-            if done == 1:
-                warm = now
-            else:
+            if warm:
                 progress.step_seconds += now - start
-                progress.timed_steps += calls
-            if minutes is not None and done == PACE_CALLS:
-                pace = (now - warm) / (PACE_CALLS - 1)
-                self.reschedule(progress.step + calls * int(PACE_KEPT * (deadline - now) / pace))
+                progress.timed_steps += steps_per_call
+            warm = True
             if progress.step == self.recipe.steps:
                 progress.finished = "steps"
-            if progress.finished or progress.step % self.recipe.validate_every < calls:
+            if progress.finished or progress.step % self.recipe.validate_every < steps_per_call:
                 self.validate(logs)
             if now - saved >= 60 * save_minutes:
                 saved = now
                 self.save()
         self.save()
 
-    def reschedule(self, steps: int) -> None:
+    def fit_in(self, deadline: float) -> None:
+        """Changes the recipe's steps to what fits until then, as calls on trial say, before there is a step."""
+        import jax
+
+        kept = self.arrays
+        self.arrays, times = {name: jax.numpy.array(value) for name, value in kept.items()}, []  # copies
+        for _ in range(PACE_CALLS + 1):
+            self.train()
+            times.append(time.monotonic())
+        self.arrays, steps_per_call = kept, self.manifest["steps_per_call"]
+        pace = (times[-1] - times[0]) / PACE_CALLS  # the first call is slower
+        steps = steps_per_call * int(PACE_KEPT * (deadline - times[-1]) / pace)
+        least = max(steps_per_call, self.recipe.warmup_steps + 1)
+        if steps < least:
+            raise ValueError(f"`minutes` must be enough for {least} steps, got as many as {max(steps, 0)} take here.")
         logging.info("%d steps instead of %d.", steps, self.recipe.steps)
         self.recipe = dataclasses.replace(self.recipe, steps=steps)
         self.preset["training"] = self.recipe.to_dict()
@@ -135,7 +170,10 @@ class _Offloaded:
         logs = {name: float(value) for name, value in results.items() if name not in self.arrays}
         if not math.isfinite(logs["loss"]):
             step = self.progress.step
-            raise ArithmeticError(f"The loss is {logs['loss']} after step {step}. The last state written is kept.")
+            raise ArithmeticError(
+                f"The loss is {logs['loss']} after step {step}. The last state written is kept; tools/train.py, going "
+                "on from it, names the transform."
+            )
         return logs
 
     def validate(self, logs: dict[str, float]) -> None:
@@ -161,7 +199,7 @@ class _Offloaded:
         if bad := state.not_finite(arrays):
             raise ArithmeticError(f"{bad[:3]} are not finite at step {progress.step}. The last state written is kept.")
         peak = (self.device.memory_stats() or {}).get("peak_bytes_in_use")
-        progress.note_memory({"gpu_memory": peak} if peak else {})
+        progress.note_memory({"memory": peak_resident()} | ({"gpu_memory": peak} if peak else {}))
         arrays |= state.pack("best", progress.best_weights)
         state.save(self.workdir / "state", progress.step, arrays, progress.facts())
 

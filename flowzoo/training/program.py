@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import math
 import os
 import re
 from collections.abc import Callable, Iterator
@@ -56,6 +55,7 @@ def export(workdir: str | os.PathLike, folder: str | os.PathLike, steps_per_call
         raise ValueError(f"`steps_per_call` must be 1 to {epoch_steps}, an epoch's, got {steps_per_call}.")
     flow = compiled(preset, recipe)
     names = _names(flow)
+    (folder / MANIFEST).unlink(missing_ok=True)  # a folder without one is no program
     programs = {
         "train": _program(_training(flow, recipe, steps_per_call), {"decay_steps": np.int32(1)} | given, names, folder),
         "validate": _program(_validation(flow, len(checked["validation/x"])), checked, names, folder),
@@ -69,6 +69,10 @@ def export(workdir: str | os.PathLike, folder: str | os.PathLike, steps_per_call
         "steps_per_call": steps_per_call,
         "programs": programs,
         "averages": _averages(flow, names) if recipe.ema else {},
+        "files": {
+            path.name: {"sha256": files.sha256(path), "bytes": path.stat().st_size}
+            for path in (folder / EXAMPLES, *(folder / made["file"] for made in programs.values()))
+        },
     }
     files.write_atomic(folder / MANIFEST, json.dumps(manifest, indent=1) + "\n")
     return folder / MANIFEST
@@ -79,7 +83,7 @@ def _examples(preset: Preset, split: str, limit: int | None = None) -> dict[str,
     return {f"{split}/x": x} | ({} if labels is None else {f"{split}/labels": labels})
 
 
-def _training(flow: Flow, recipe: Recipe, calls: int) -> Callable:
+def _training(flow: Flow, recipe: Recipe, steps_per_call: int) -> Callable:
     def train(decay_steps, x, *labels):
         size, batch = x.shape[0], recipe.batch_size
         steps = size // batch
@@ -88,18 +92,18 @@ def _training(flow: Flow, recipe: Recipe, calls: int) -> Callable:
         changes = {"flip": recipe.flip, "shift": recipe.shift}
         epochs = [pipeline.epoch_plan(size, recipe.seed, first + k, **changes) for k in (0, 1)]
         plan = [tf.concat([part[: steps * batch] for part in parts], axis=0) for parts in zip(*epochs, strict=True)]
-        places = start % steps * batch + tf.range(calls * batch, dtype=tf.int64)
+        places = start % steps * batch + tf.range(steps_per_call * batch, dtype=tf.int64)
         rows, coins, moves = (tf.gather(part, places) for part in plan)  # a slice would have a dynamic size
         shown = [tf.gather(part, rows) for part in (x, *labels)]
         shown[0] = pipeline.altered(shown[0], coins if recipe.flip else None, moves if recipe.shift else None)
         # All at once: XLA works for minutes on fusing this with a step.
-        shown = [tf.reshape(part, [calls, batch, *part.shape[1:]]) for part in shown]
+        shown = [tf.reshape(part, [steps_per_call, batch, *part.shape[1:]]) for part in shown]
 
         def body(i, logs):
             return i + 1, flow.train_step(tuple(tf.gather(part, i) for part in shown))
 
         with _decaying(flow, decay_steps):
-            _, logs = tf.while_loop(lambda i, _: i < calls, body, (0, flow.get_metrics_result()))
+            _, logs = tf.while_loop(lambda i, _: i < steps_per_call, body, (0, flow.get_metrics_result()))
             return logs | {"learning_rate": tf.convert_to_tensor(flow.optimizer.learning_rate)}
 
     return train
@@ -110,8 +114,9 @@ def _validation(flow: Flow, count: int) -> Callable:
 
     def validate(*examples):
         parts = tuple(tf.reshape(part, [count // rows, rows, *part.shape[1:]]) for part in examples)
-        log_prob = tf.map_fn(lambda part: flow.log_prob(*part), parts, fn_output_signature=flow.compute_dtype)
-        return {"loss": -tf.reduce_mean(log_prob) / (flow.dims * math.log(2.0) if flow.bits else 1.0)}
+        loss = flow.bits_per_dim if flow.bits else lambda *part: -flow.log_prob(*part)
+        losses = tf.map_fn(lambda part: loss(*part), parts, fn_output_signature=flow.compute_dtype)
+        return {"loss": tf.reduce_mean(losses)}
 
     return validate
 
@@ -127,7 +132,11 @@ def _program(function: Callable, arguments: dict[str, np.ndarray], names: dict[i
     outputs = sorted(concrete.structured_outputs)
     updated = re.findall(r"\{(\d+)\}: \((\d+), \{\}", header)  # what replaces which input
     for place, source in updated:
-        assert int(place) == len(outputs), "results come before what is replaced"
+        if int(place) != len(outputs):
+            raise RuntimeError(
+                f"TensorFlow's program must give what it replaces after its {len(outputs)} results, got place {place}. "
+                "Use a version of TensorFlow that setup.py names."
+            )
         outputs.append(inputs[int(source)])
     path = folder / f"{function.__name__}.hlo"
     with files.atomic(path) as file:

@@ -12,6 +12,17 @@ if TYPE_CHECKING:
 OPTIMIZERS = {"adam": "Adam", "adamax": "Adamax", "adamw": "AdamW", "lion": "Lion", "sgd": "SGD"}  # Keras' names
 
 
+def check_limits(**limits: float | None) -> None:
+    """Refuses a limit of steps or minutes that is not None and not at least 0.
+
+    Raises:
+        ValueError: names the limit.
+    """
+    for name, limit in limits.items():
+        if limit is not None and not limit >= 0:  # NaN neither
+            raise ValueError(f"`{name}` must be at least 0, got {limit}.")
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Recipe:
     """How a flow is trained; everything a re-run needs beside the model, the data and the machine.

@@ -24,7 +24,7 @@ from flowzoo.errors import PresetError
 from flowzoo.training import callbacks, evaluation, folder, forensics, launch, machine, pauses, pictures, state
 from flowzoo.training.model import compiled, initial_weights, start_from, untrained
 from flowzoo.training.progress import Progress, write_best, write_history
-from flowzoo.training.recipe import Recipe
+from flowzoo.training.recipe import Recipe, check_limits
 from flowzoo.training.sources import Sources
 from flowzoo.training.strategy import Replicas, connect
 
@@ -107,11 +107,7 @@ def run(
         ChiefError, PeerLost: another process failed, or is gone.
         MissingDataError: the data set isn't prepared here (and it's no smoke run).
     """
-    if max_steps is not None and max_steps < 0:
-        raise ValueError(f"`max_steps` must be at least 0, got {max_steps}.")
-    for name, minutes in (("save_minutes", save_minutes), ("max_minutes", max_minutes)):
-        if minutes is not None and not minutes >= 0:
-            raise ValueError(f"`{name}` must be at least 0, got {minutes}.")
+    check_limits(max_steps=max_steps, save_minutes=save_minutes, max_minutes=max_minutes)
     if init_from is not None and not str(init_from):
         raise ValueError("`init_from` must be a preset or a weight file, got ''. Leave it out to start anew.")
     deadline = time.monotonic() + 60 * max_minutes if max_minutes is not None else math.inf

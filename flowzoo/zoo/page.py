@@ -1,5 +1,7 @@
 """A preset's card as a page of its own: docs/models/<preset>.md."""
 
+import re
+
 from flowzoo.data import specs
 from flowzoo.zoo.architecture import architecture
 from flowzoo.zoo.bounds import BOUNDS, PROMISED, entry_value, failures
@@ -120,7 +122,7 @@ def _recipe(preset: Preset) -> str:
         lines.append(f"python tools/fetch_data.py --dataset={name}")
     if run := preset.provenance:
         what, _, digest = run.get("init_from", "").partition(", sha256 ")
-        if "@" in what:  # a preset; the commit that the training ran at has that revision, whatever came later
+        if re.fullmatch(r"\S+@\d+", what):  # a preset, whose revision the commit has that the training ran at
             path = f"checkpoints/{what.partition('@')[0]}/model.weights.h5"
             lines.append(f"# {what}, sha256 {digest}")
             lines.append(f"git show {run['source_revision']}:{path} > start.weights.h5")

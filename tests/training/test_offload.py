@@ -11,6 +11,8 @@ import pytest
 from flowzoo import training
 from flowzoo.errors import PresetError
 from flowzoo.training import offload, state
+from flowzoo.training.recipe import Recipe, learning_rate
+from flowzoo.zoo.preset import Preset
 from tests.training import toy
 
 pytestmark = pytest.mark.offload
@@ -76,11 +78,35 @@ def test_fit_goes_on_where_the_program_stopped(begun, run):
     equal(run, begun / "whole")
 
 
-def test_minutes_make_the_recipe(begun, run, monkeypatch):
-    monkeypatch.setattr(offload, "PACE_CALLS", 2)
-    step = offload.run(run, begun / "program", minutes=0.02)
-    steps = json.loads((run / "preset.json").read_text())["training"]["steps"]
-    assert steps % CALLS == 0 and 8 <= step <= steps != 12
+def steps_of(folder):
+    return json.loads((folder / "preset.json").read_text())["training"]["steps"]
+
+
+def test_minutes_make_the_recipe_before_the_first_step(begun, run):
+    step = offload.run(run, begun / "program", minutes=0.05, last_step=CALLS)
+    steps = steps_of(run)
+    assert steps % CALLS == 0 and step == CALLS < steps != 12
+    rates = [row["learning_rate"] for row in state.load(run / "state")[1]["rows"]]
+    assert offload.run(run, begun / "program", minutes=0.0) == CALLS and steps_of(run) == steps
+    result = training.run(Preset.read(run / "preset.json"), run, max_steps=2 * CALLS)
+    recipe = Recipe.from_dict(json.loads((run / "preset.json").read_text())["training"])
+    rates += [row["learning_rate"] for row in result.history[1:]]
+    np.testing.assert_allclose(rates, [float(learning_rate(recipe)(n)) for n in (CALLS, 2 * CALLS)], rtol=1e-6)
+
+
+def test_too_few_minutes_change_nothing(begun, run):
+    with pytest.raises(ValueError, match="`minutes` must be enough for 4 steps, got as many as 0 take here"):
+        offload.run(run, begun / "program", minutes=1e-4)
+    assert steps_of(run) == 12 and state.load(run / "state")[1]["step"] == 0
+
+
+@pytest.mark.parametrize(
+    "limit", [{"minutes": -1.0}, {"minutes": float("nan")}, {"last_step": -5}, {"save_minutes": -1}]
+)
+def test_limits_are_at_least_0(begun, run, limit):
+    [name] = limit
+    with pytest.raises(ValueError, match=f"`{name}` must be at least 0, got"):
+        offload.run(run, begun / "program", **limit)
 
 
 def test_the_program_has_no_dynamic_sizes(begun):
@@ -107,8 +133,37 @@ def test_what_does_not_fit_is_refused(begun, run, tmp_path):
     old = shutil.copytree(begun / "program", tmp_path / "old")
     manifest = json.loads((old / "program.json").read_text())
     (old / "program.json").write_text(json.dumps(manifest | {"format": 0}))
-    with pytest.raises(ValueError, match="must have format 1, got 0"):
+    with pytest.raises(ValueError, match="must have format 2, got 0"):
         offload.run(run, old)
+    for text, wrong in (("{}", "must have format 2, got None"), ('{"format": 2', "must be JSON, got")):
+        (old / "program.json").write_text(text)
+        with pytest.raises(ValueError, match=f"{wrong}.*Export it again"):
+            offload.run(run, old)
+
+
+@pytest.mark.parametrize("name", ["train.hlo", "validate.hlo", "examples.npz"])
+def test_a_program_that_is_not_whole_is_refused(begun, run, tmp_path, name):
+    torn = shutil.copytree(begun / "program", tmp_path / "torn")
+    (torn / name).write_bytes((torn / name).read_bytes()[:-1])
+    with pytest.raises(ValueError, match=rf"{name} must have \d+ bytes, got \d+\. Export it again"):
+        offload.run(run, torn)
+
+
+def test_an_export_that_breaks_off_leaves_no_program(begun, tmp_path, monkeypatch):
+    from flowzoo.training import program
+
+    torn = shutil.copytree(begun / "program", tmp_path / "torn")
+    monkeypatch.setattr(program, "_validation", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        program.export(begun / "run", torn, CALLS)
+    with pytest.raises(FileNotFoundError, match=r"program\.json"):
+        offload.run(begun / "run", torn)
+
+
+def test_without_jax_the_extra_is_named(begun, run, monkeypatch):
+    monkeypatch.setitem(sys.modules, "jax", None)
+    with pytest.raises(ImportError, match=r"needs JAX, got: .*pip install flowzoo\[offload\]"):
+        offload.run(run, begun / "program")
 
 
 def test_a_folder_without_a_state_is_refused(begun, run):

@@ -182,7 +182,8 @@ def test_init_from_takes_weights_and_a_fresh_optimizer(circle, tmp_path):
     again = training.run(toy.preset(toy.CIRCLE), tmp_path / "again", init_from=tmp_path / "first", max_steps=1)
     start = json.loads((tmp_path / "again" / "start.json").read_text())
     assert again.step == 1 and start["init_from"].endswith("first")
-    assert start["origin"] == f"best.weights.h5, sha256 {sha256(weights)}"
+    told = f"best.weights.h5 of {toy.preset(toy.CIRCLE).name} after {first.step} steps from new weights"
+    assert start["origin"] == f"{told}, sha256 {sha256(weights)}"
     deeper = {**toy.CIRCLE, "config": toy.CIRCLE["config"] | {"depth": 1}}
     with pytest.raises(ValueError, match="extra"):
         training.run(toy.preset(deeper), tmp_path / "third", init_from=weights)
