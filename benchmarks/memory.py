@@ -75,14 +75,11 @@ def main(argv):
 
 
 def _in_its_own_process(mode, depth):
+    # Where one thread runs all operations, it updates the weights last and holds all gradients until then.
+    settings = {"TF_CPU_ALLOCATOR_USE_BFC": "1", "TF_NUM_INTEROP_THREADS": "2"}
     done = subprocess.run(
         [sys.executable, *sys.argv, f"--child={mode} {depth}"],
-        env={
-            "TF_CPP_MIN_LOG_LEVEL": "3",
-            **os.environ,
-            "TF_CPU_ALLOCATOR_USE_BFC": "1",
-            "TF_NUM_INTEROP_THREADS": "1",
-        },  # one order of operations
+        env={"TF_CPP_MIN_LOG_LEVEL": "3", **os.environ, **settings},
         capture_output=True,
         text=True,
     )
