@@ -71,11 +71,8 @@ class Count(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch, logs=None):
         now, progress = time.monotonic(), self.progress
-        progress.note_steps(self.hardware)
+        progress.note_steps(self.hardware, now - self.begin if self.warm else None)
         progress.seconds = now - self.before
-        if self.warm:
-            progress.step_seconds += now - self.begin
-            progress.timed_steps += 1
         self.warm = True
 
 

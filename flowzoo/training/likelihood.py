@@ -21,12 +21,12 @@ class Likelihood:
     sign: int
     tolerance: float
 
-    def text(self, metric: dict | None, absent: str) -> str:
+    def text(self, metric: dict | None, absent: str, unit: bool = True) -> str:
         """The value of a card's metric in a table, as "3.141 bits/dim"; `absent` if there is none."""
         if not metric:
             return absent
         draws = f" ({metric['draws']} draws)" if metric["draws"] > 1 else ""
-        return f"{metric['value']:.3f} {self.unit}{draws}"
+        return f"{metric['value']:.3f}" + (f" {self.unit}" if unit else "") + draws
 
 
 _DISCRETE = Likelihood(loss="bits_per_dim", metric="bits_per_dim", unit="bits/dim", sign=1, tolerance=1e-3)

@@ -93,7 +93,7 @@ def origin(init_from: str | os.PathLike) -> str:
 
 
 def _training_of(workdir: Path) -> str:
-    """Of which training a work folder's best weights are; "" if it is none, or is not through."""
+    """Of which training a work folder's best weights are; "" if it is no work folder."""
     result = workdir / "result.json"
     if not result.is_file():
         return ""

@@ -128,12 +128,8 @@ class _Offloaded:
             start = time.monotonic()
             logs = self.train()
             now = time.monotonic()
-            progress.note_steps(self.hardware, steps_per_call)
-            progress.seconds = before + now - begun
-            if warm:
-                progress.step_seconds += now - start
-                progress.timed_steps += steps_per_call
-            warm = True
+            progress.note_steps(self.hardware, now - start if warm else None, steps_per_call)
+            progress.seconds, warm = before + now - begun, True
             if progress.step == self.recipe.steps:
                 progress.finished = "steps"
             if progress.finished or progress.step % self.recipe.validate_every < steps_per_call:

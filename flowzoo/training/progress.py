@@ -63,10 +63,13 @@ class Progress:
         known = {field.name for field in dataclasses.fields(cls)}
         return cls(best_weights=best_weights, **{key: value for key, value in facts.items() if key in known})
 
-    def note_steps(self, hardware: str, count: int = 1) -> None:
-        """Counts steps that were done on the machine of this name."""
+    def note_steps(self, hardware: str, seconds: float | None, count: int = 1) -> None:
+        """Counts steps that were done on the machine of this name, and their time; None where they compiled."""
         self.step += count
         self.hardware[hardware] = self.hardware.get(hardware, 0) + count
+        if seconds is not None:
+            self.step_seconds += seconds
+            self.timed_steps += count
 
     def note_memory(self, peaks: Mapping[str, int]) -> None:
         """Brings `peaks` up to date with what `machine.peak_memory` says."""

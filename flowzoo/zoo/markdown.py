@@ -77,7 +77,7 @@ def _overview(presets: list[Preset], folder: str) -> str:
     rows = []
     for preset in presets:
         unit = preset.likelihood.unit
-        value = preset.likelihood.text(preset.measured, _absent(preset)).replace(f" {unit}", "")
+        value = preset.likelihood.text(preset.measured, _absent(preset), unit=False)
         published = next((e for e in preset.published if e["metric"] == preset.likelihood.metric), None)
         size = f"{preset.files['model.weights.h5']['bytes'] / 1e6:.1f}" if preset.trained else ""
         told = f"{published['value']:g}" if published else ""

@@ -64,7 +64,7 @@ def publish(
         PresetError: the run is of another family, config, data set or recipe.
         CheckpointError: the run is not finished, the published checkpoint is better or was measured with other draws
             or on another number of examples, the flow does not invert, or the run's weights don't fit.
-        ValueError: `examples` without `force`.
+        ValueError: `examples` without `force`, or `draws` above 1 of what is no lower bound or is told by one draw.
     """
     if examples is not None and not force:
         raise ValueError(

@@ -79,7 +79,7 @@ def test_fit_goes_on_where_the_program_stopped(begun, run):
 
 
 def steps_of(folder):
-    return json.loads((folder / "preset.json").read_text())["training"]["steps"]
+    return Preset.read(folder / "preset.json").training["steps"]
 
 
 def test_minutes_make_the_recipe_before_the_first_step(begun, run):
@@ -88,8 +88,8 @@ def test_minutes_make_the_recipe_before_the_first_step(begun, run):
     assert steps % CALLS == 0 and step == CALLS < steps != 12
     rates = [row["learning_rate"] for row in state.load(run / "state")[1]["rows"]]
     assert offload.run(run, begun / "program", minutes=0.0) == CALLS and steps_of(run) == steps
-    result = training.run(Preset.read(run / "preset.json"), run, max_steps=2 * CALLS)
-    recipe = Recipe.from_dict(json.loads((run / "preset.json").read_text())["training"])
+    changed = Preset.read(run / "preset.json")
+    result, recipe = training.run(changed, run, max_steps=2 * CALLS), Recipe.from_dict(changed.training)
     rates += [row["learning_rate"] for row in result.history[1:]]
     np.testing.assert_allclose(rates, [float(learning_rate(recipe)(n)) for n in (CALLS, 2 * CALLS)], rtol=1e-6)
 
