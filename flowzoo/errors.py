@@ -16,6 +16,10 @@ class HubError(CheckpointError):
     """A hub that does not answer, or that gives what it must not."""
 
 
+class NonFiniteError(ArithmeticError):
+    """The loss or a gradient is not a finite number; the step that met it has changed nothing."""
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """The fix for an unknown name: the closest known one, or all of them."""
     known = sorted(known)

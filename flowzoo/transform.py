@@ -148,6 +148,15 @@ def sum_event(values: tf.Tensor) -> tf.Tensor:
     return tf.reduce_sum(values, axis=list(range(1, values.shape.rank)))
 
 
+def add_log_dets(log_dets: Sequence[tf.Tensor]) -> tf.Tensor:
+    """The sum of the log_dets of a composition, each (batch,), in their order: -> (batch,).
+
+    By one operation: along a chain of additions TensorFlow's constant folding moves a constant, such as that of
+    dequantization, one link per pass over the whole graph, which took most of the first step of a deep flow.
+    """
+    return log_dets[0] if len(log_dets) == 1 else tf.add_n(log_dets)
+
+
 def constant_log_det(value, like: tf.Tensor) -> tf.Tensor:
     """Repeats a scalar log_det for each row of `like`: -> (batch,)."""
     value = tf.cast(value, like.dtype) if tf.is_tensor(value) else tf.constant(value, like.dtype)

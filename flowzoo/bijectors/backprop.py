@@ -17,7 +17,7 @@ from collections.abc import Iterator, Sequence
 
 import tensorflow as tf
 
-from flowzoo.transform import Transform
+from flowzoo.transform import Transform, add_log_dets
 
 MODES = ("store", "remat", "reversible")
 ANCHOR = 8  # "reversible" keeps the input of each so many steps, lest rounding errors grow from inverse to inverse
@@ -90,12 +90,12 @@ class Run:
         return tf.custom_gradient(self._encode)(x, *([] if condition is None else [tf.convert_to_tensor(condition)]))
 
     def _encode(self, x, *condition):
-        kept, total = [], tf.zeros(tf.shape(x)[:1], x.dtype)
+        kept, log_dets = [], []
         for step in self.steps:
             found_later = self.invert and step[0].reversible and (not kept or len(kept) % ANCHOR)
             kept.append(None if found_later else x)
             x, log_det = _encoded(step, x, *condition)
-            total += log_det
+            log_dets.append(log_det)
         end = x
 
         def gradient(dz, dlog_det, variables=()):
@@ -117,15 +117,15 @@ class Run:
             inputs = [dz, *of_condition]
             return (inputs, [of_weights.get(weight.ref()) for weight in variables]) if variables else inputs
 
-        return (end, total), gradient
+        return (end, add_log_dets(log_dets)), gradient
 
 
 def _encoded(step, x, *condition):
-    total = 0.0
+    log_dets = []
     for transform in step:
         x, log_det = transform.encode(x, *condition)
-        total += log_det
-    return x, total
+        log_dets.append(log_det)
+    return x, add_log_dets(log_dets)
 
 
 def _decoded(step, z, *condition):

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from flowzoo import random
 from flowzoo.bijectors import backprop
-from flowzoo.transform import Bijector, Transform, constant_log_det, weakest_kind
+from flowzoo.transform import Bijector, Transform, add_log_dets, constant_log_det, weakest_kind
 
 
 class Chain(Transform):
@@ -47,18 +47,18 @@ class Chain(Transform):
         return self.transforms[0].takes_integers
 
     def _encode(self, x, condition, seed=None):
-        total = None
+        log_dets = []
         for i, transform in backprop.parts(self.transforms):
             x, log_det = transform.encode(x, condition, _seed_of(transform, seed, i))
-            total = log_det if total is None else total + log_det
-        return x, total
+            log_dets.append(log_det)
+        return x, add_log_dets(log_dets)
 
     def _decode(self, z, condition, seed=None):
-        total = None
+        log_dets = []
         for i, transform in reversed(list(enumerate(self.transforms))):
             z, log_det = transform.decode(z, condition, _seed_of(transform, seed, i))
-            total = log_det if total is None else total + log_det
-        return z, total
+            log_dets.append(log_det)
+        return z, add_log_dets(log_dets)
 
     def adapt(self, x: tf.Tensor, condition: tf.Tensor | None = None, seed: tf.Tensor | None = None) -> tf.Tensor:
         for i, transform in enumerate(self.transforms):

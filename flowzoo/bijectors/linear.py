@@ -47,7 +47,7 @@ class InvertibleLinear(Bijector):
         self.sign = self._weight(start["sign"], "sign", trainable=False)
         self.permutation = self._weight(start["permutation"], "permutation", trainable=False)
         self.positions = math.prod(self.event_shape[:-1])
-        self.strict = np.tril(np.ones((channels, channels)), -1)
+        self.below = np.tril(np.ones((channels, channels)), -1)  # the entries of L that are free
 
     def _start(self, channels, numbers, permute):
         if permute:
@@ -57,23 +57,24 @@ class InvertibleLinear(Bijector):
         return q * np.sign(np.diag(r))
 
     def _factors(self):
-        below = tf.constant(self.strict, self.compute_dtype)
-        unit = tf.eye(self.event_shape[-1], dtype=self.compute_dtype)
-        diagonal = tf.convert_to_tensor(self.sign) * tf.exp(tf.convert_to_tensor(self.log_scale))
-        return self.lower * below + unit, self.upper * tf.transpose(below) + tf.linalg.diag(diagonal), unit
+        below, above = (tf.constant(part, self.compute_dtype) for part in (self.below, self.below.T))
+        unit = tf.constant(np.eye(self.event_shape[-1]), self.compute_dtype)
+        log_scale = tf.convert_to_tensor(self.log_scale)
+        diagonal = tf.convert_to_tensor(self.sign) * tf.exp(log_scale)
+        return self.lower * below + unit, self.upper * above + unit * diagonal, unit, tf.reduce_sum(log_scale)
 
     def _encode(self, x, condition):
-        lower, upper, _ = self._factors()
+        lower, upper, _, log_volume = self._factors()
         weight = tf.matmul(self.permutation, tf.matmul(lower, upper))
-        return self._apply(x, weight), constant_log_det(self.positions * tf.reduce_sum(self.log_scale), x)
+        return self._apply(x, weight), constant_log_det(self.positions * log_volume, x)
 
     def _decode(self, z, condition):
-        lower, upper, unit = self._factors()
+        lower, upper, unit, log_volume = self._factors()
         # Inverting once and multiplying is folded to a constant on export; a solve per batch converts to no runtime.
         inverse_lower = tf.linalg.triangular_solve(lower, unit, lower=True)
         inverse_upper = tf.linalg.triangular_solve(upper, unit, lower=False)
         inverse = tf.matmul(tf.matmul(inverse_upper, inverse_lower), self.permutation, transpose_b=True)
-        return self._apply(z, inverse), constant_log_det(-self.positions * tf.reduce_sum(self.log_scale), z)
+        return self._apply(z, inverse), constant_log_det(-self.positions * log_volume, z)
 
     def _apply(self, x, matrix):
         channels = self.event_shape[-1]

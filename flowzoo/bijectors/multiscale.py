@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from flowzoo.bijectors.chain import common_dtype
 from flowzoo.bijectors.splits import ChannelSplit
-from flowzoo.transform import Bijector, Transform
+from flowzoo.transform import Bijector, Transform, add_log_dets
 
 
 class Multiscale(Bijector):
@@ -49,24 +49,24 @@ class Multiscale(Bijector):
         self.leaving_shapes = [split.free_shape for split in splits] + [levels[-1].latent_shape]
 
     def _encode(self, x, condition):
-        leaving, total = [], None
+        leaving, log_dets = [], []
         for i, level in enumerate(self.levels):
             x, log_det = level.encode(x, condition)
-            total = log_det if total is None else total + log_det
+            log_dets.append(log_det)
             if i < len(self.splits):
                 x, free = self.splits[i].split(x)
                 leaving.append(free)
-        return self._pack([*leaving, x]), total
+        return self._pack([*leaving, x]), add_log_dets(log_dets)
 
     def _decode(self, z, condition):
         *leaving, z = self._unpack(z)
-        total = None
+        log_dets = []
         for i, level in reversed(list(enumerate(self.levels))):
             if i < len(self.splits):
                 z = self.splits[i].merge(z, leaving[i])
             z, log_det = level.decode(z, condition)
-            total = log_det if total is None else total + log_det
-        return z, total
+            log_dets.append(log_det)
+        return z, add_log_dets(log_dets)
 
     def adapt(self, x: tf.Tensor, condition: tf.Tensor | None = None, seed: tf.Tensor | None = None) -> tf.Tensor:
         leaving = []

@@ -103,8 +103,8 @@ class GlowConvNet(ImageConditioner):
         self.head = self._conv(channels, 3, self.hidden, zero=True)
 
     def _parameters(self, h, one_hot=None):
-        h = tf.nn.relu(self._placed(self.first(h), one_hot))
-        return self.head(tf.nn.relu(self.middle(h)))
+        h = tf.nn.relu(self._placed(_convolved(self.first, h), one_hot))
+        return _convolved(self.head, tf.nn.relu(_convolved(self.middle, h)))
 
 
 class ResidualConvNet(ImageConditioner):
@@ -150,7 +150,12 @@ class ResidualConvNet(ImageConditioner):
         self.head = self._conv(channels, 1, self.hidden, zero=True)
 
     def _parameters(self, h, one_hot=None):
-        h = self._placed(self.first(h), one_hot)
+        h = self._placed(_convolved(self.first, h), one_hot)
         for inner, outer in zip(self.inner, self.outer, strict=True):
-            h = h + outer(tf.nn.relu(inner(tf.nn.relu(h))))
-        return self.head(tf.nn.relu(h))
+            h = h + _convolved(outer, tf.nn.relu(_convolved(inner, tf.nn.relu(h))))
+        return _convolved(self.head, tf.nn.relu(h))
+
+
+def _convolved(layer, h):
+    """layer(h), without the two reshapes of the bias and their gradients that Keras puts into the graph."""
+    return tf.nn.bias_add(tf.nn.conv2d(h, layer.kernel, strides=1, padding="SAME"), layer.bias)

@@ -11,7 +11,9 @@ import tensorflow as tf
 
 from flowzoo.bijectors import ActNorm
 from flowzoo.checks import check_count
+from flowzoo.flows import finite
 from flowzoo.flows.accumulation import in_parts
+from flowzoo.flows.fused_update import fuse
 from flowzoo.flows.loss import BitsPerDim, NegativeLogLikelihood
 from flowzoo.flows.switch import Switch
 from flowzoo.flows.weights import flow_layout
@@ -40,6 +42,8 @@ class LikelihoodModel(keras.Model):
             jit_compile=False,
             **kwargs,
         )
+        if self.optimizer is not None:
+            fuse(self.optimizer)
         # Under tf.distribute Keras would build these by calling the model with neither condition nor target.
         rows = tf.zeros([1])
         for part in (self._compile_loss, self._compile_metrics):
@@ -55,8 +59,11 @@ class LikelihoodModel(keras.Model):
 
         Raises:
           TypeError, ValueError: arrays x and y are refused as by `log_prob`. Data sets are not looked through first.
+          NonFiniteError: a step met a loss or gradient that is not finite; weights, slots and `iterations` are as
+            before that step. It says which rows of the batch, or which weights, are the cause.
         """
         self._begin(x, y, kwargs)
+        self._build_optimizer()
         adapted = int(tf.convert_to_tensor(self.adapted))  # int() of a variable fails under tf.distribute
         if not adapted and any(isinstance(layer, ActNorm) for layer in self._flatten_layers()):
             warnings.warn(
@@ -64,12 +71,40 @@ class LikelihoodModel(keras.Model):
                 "Call `flow.adapt(x)` with some hundred examples before `fit`.",
                 stacklevel=2,
             )
-        return super().fit(x, y, *args, **kwargs)
+        with self._explained_step():
+            return super().fit(x, y, *args, **kwargs)
+
+    def train_on_batch(self, x, y=None, *args, **kwargs):
+        """One step of `fit`; refuses what it refuses."""
+        self._begin(x, y, kwargs)
+        self._build_optimizer()
+        with self._explained_step():
+            return super().train_on_batch(x, y, *args, **kwargs)
 
     def evaluate(self, x=None, y=None, *args, **kwargs):
-        """As Keras' own, with the condition as y; refuses what `fit` refuses."""
+        """As Keras' own, with the condition as y; refuses what `fit` refuses.
+
+        Raises:
+          NonFiniteError: the loss of a batch is not finite; it says in which rows.
+        """
         self._begin(x, y, kwargs)
-        return super().evaluate(x, y, *args, **kwargs)
+        with finite.explained(self, lambda: "The evaluation was stopped"):
+            return super().evaluate(x, y, *args, **kwargs)
+
+    def test_on_batch(self, x, y=None, *args, **kwargs):
+        """One batch of `evaluate`; refuses what it refuses."""
+        self._begin(x, y, kwargs)
+        with finite.explained(self, lambda: "The evaluation was stopped"):
+            return super().test_on_batch(x, y, *args, **kwargs)
+
+    def predict(self, x, *args, **kwargs) -> np.ndarray:
+        """As Keras' own: log p(x), (n,); x and condition come as one data set. Warns of rows that are NaN."""
+        log_prob = super().predict(x, *args, **kwargs)
+        rows = np.flatnonzero(np.isnan(log_prob))
+        if rows.size:
+            shown = ", ".join(map(str, rows[:10])) + (", ..." if rows.size > 10 else "")
+            warnings.warn(f"log p(x) is NaN for {rows.size} of {len(log_prob)} rows: {shown}.", stacklevel=2)
+        return log_prob
 
     def train_step(self, data) -> dict:
         x, condition, weight = keras.utils.unpack_x_y_sample_weight(data)
@@ -84,15 +119,18 @@ class LikelihoodModel(keras.Model):
 
         batch = (x, condition, weight)
         log_prob, loss, gradients = in_parts(gradients, batch, self.accumulate, weights, self.compute_dtype)
-        self._track(loss, x)
-        self.optimizer.apply_gradients(zip(gradients, weights, strict=True))
-        return self.compute_metrics(x, log_prob, log_prob, sample_weight=weight)
+        with tf.control_dependencies([self._require_finite(batch, log_prob, loss, gradients)]):
+            self._track(loss, x)
+            self.optimizer.apply_gradients(zip(gradients, weights, strict=True))
+            return self.compute_metrics(x, log_prob, log_prob, sample_weight=weight)
 
     def test_step(self, data) -> dict:
         x, condition, weight = keras.utils.unpack_x_y_sample_weight(data)
         log_prob = self(x, condition, training=False)
-        self._track(self.compute_loss(x, log_prob, log_prob, weight, training=False), x)
-        return self.compute_metrics(x, log_prob, log_prob, sample_weight=weight)
+        loss = self.compute_loss(x, log_prob, log_prob, weight, training=False)
+        with tf.control_dependencies([finite.require(self, (x, condition, weight), log_prob, loss)]):
+            self._track(loss, x)
+            return self.compute_metrics(x, log_prob, log_prob, sample_weight=weight)
 
     def predict_step(self, data) -> tf.Tensor:
         x, condition, _ = keras.utils.unpack_x_y_sample_weight(data)
@@ -135,6 +173,22 @@ class LikelihoodModel(keras.Model):
             )
         if isinstance(x, np.ndarray) or tf.is_tensor(x):
             self._checked(x, y)
+
+    def _build_optimizer(self):
+        """Slots that the first step made would cost a second trace of it."""
+        with self.distribute_strategy.scope():
+            self.optimizer.build(self.trainable_variables)
+
+    def _explained_step(self):
+        def stopped():
+            step = int(tf.convert_to_tensor(self.optimizer.iterations)) + 1  # int() of one fails under tf.distribute
+            return f"Step {step} was stopped before it changed anything"
+
+        return finite.explained(self, stopped)
+
+    def _require_finite(self, batch, log_prob, loss, gradients):
+        scaled = isinstance(self.optimizer, keras.optimizers.LossScaleOptimizer)  # it leaves such updates out itself
+        return finite.require(self, batch, log_prob, loss, () if scaled else gradients)
 
     def _track(self, loss, x):
         replicas = tf.distribute.get_strategy().num_replicas_in_sync

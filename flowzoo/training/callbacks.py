@@ -20,13 +20,14 @@ import tensorflow as tf
 from absl import logging
 from PIL import Image
 
+from flowzoo.errors import NonFiniteError
 from flowzoo.flows import Flow
 from flowzoo.training import evaluation, machine, state
 from flowzoo.training.progress import Progress, write_best, write_history
 from flowzoo.training.recipe import Recipe
 
 
-class NonFiniteLoss(ArithmeticError):
+class NonFiniteLoss(NonFiniteError):
     """The loss, a gradient or a weight is not a finite number.
 
     Args:
@@ -79,7 +80,7 @@ class Count(keras.callbacks.Callback):
 class StopOnNonFinite(keras.callbacks.Callback):
     """Raises `NonFiniteLoss` at the first step whose loss is NaN or infinite: the logged mean keeps either.
 
-    Where `forensics.stopping` works, it comes first.
+    Where the check in the graph works, it comes first.
     """
 
     def __init__(self, progress: Progress):

@@ -21,6 +21,7 @@ import numpy as np
 import tensorflow as tf
 
 from flowzoo import files
+from flowzoo.errors import NonFiniteError
 from flowzoo.flows import Flow
 from flowzoo.flows.layers import layers, wrapped
 from flowzoo.training.callbacks import NonFiniteLoss
@@ -28,29 +29,8 @@ from flowzoo.training.progress import Progress
 from flowzoo.training.sources import Sources
 from flowzoo.transform import Transform
 
-MARK = "flowzoo: the loss or a gradient is not finite"
 FOLDER = "nonfinite"
 ROWS = 8  # examined at once: the training may have needed all memory for its batch, and saved some of it
-
-
-def stopping(kind: type[keras.optimizers.Optimizer]) -> type[keras.optimizers.Optimizer]:
-    """A class of optimizers that raise `InvalidArgumentError` with `MARK`, before any update, if a loss or gradient is
-    not finite. (Where a whole step is compiled by XLA, as on a TPU, the check is dropped.)"""
-
-    class Stopping(kind):
-        def scale_loss(self, loss):
-            loss = super().scale_loss(loss)
-            spoil = tf.where(tf.math.is_finite(loss), tf.ones_like(loss), np.nan)
-            return loss * tf.stop_gradient(spoil)  # the gradients of a loss that is not finite are NaN
-
-        def apply(self, grads, trainable_variables=None):
-            norm = tf.debugging.check_numerics(tf.linalg.global_norm(grads), MARK)
-            with tf.control_dependencies([norm]):
-                grads = [g if g is None else tf.identity(g) for g in grads]
-            return super().apply(grads, trainable_variables)
-
-    Stopping.__name__ = Stopping.__qualname__ = kind.__name__
-    return Stopping
 
 
 @dataclasses.dataclass(frozen=True)
@@ -105,12 +85,12 @@ def examine(flow: Flow, x: Any, condition: Any, step: int) -> Finding:
 
 @contextlib.contextmanager
 def explaining(flow: Flow, sources: Sources, progress: Progress, workdir: Path, chief: bool) -> Iterator[None]:
-    """Around `fit`: raises `NonFiniteLoss` with a `report` by the chief where a `stopping` optimizer has stopped."""
+    """Around `fit`: raises `NonFiniteLoss` with a `report` by the chief where `fit` has stopped."""
     try:
         yield
-    except tf.errors.InvalidArgumentError as error:
-        if MARK not in str(error):
-            raise
+    except NonFiniteLoss:
+        raise
+    except NonFiniteError:
         step, what, found = progress.step + 1, "The loss or a gradient is not finite", ""
         if chief:
             batch = next(iter(sources.batches(progress.step)))

@@ -58,7 +58,7 @@ def compiled(preset: Preset, recipe: Recipe) -> flows.Flow:
     flow = untrained(preset, recipe)
     flow.noise_seed = recipe.seed
     flow.compile(optimizer=optimizer(recipe))
-    flow.optimizer.build(flow.trainable_variables)
+    flow.optimizer.build(flow.trainable_variables)  # a saved state needs the slots
     return flow
 
 

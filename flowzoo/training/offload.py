@@ -18,13 +18,14 @@ import numpy as np
 from absl import logging
 
 from flowzoo import files
+from flowzoo.errors import NonFiniteError
 from flowzoo.training import folder as workfolder
 from flowzoo.training import state
 from flowzoo.training.machine import peak_resident
 from flowzoo.training.progress import Progress, write_history
 from flowzoo.training.recipe import Recipe, check_limits
 
-FORMAT = 2
+FORMAT = 3
 MANIFEST, EXAMPLES = "program.json", "examples.npz"
 PACE_CALLS = 5  # on trial, which tell the pace
 PACE_KEPT = 0.9  # devices slow down as they warm up
@@ -164,11 +165,11 @@ class _Offloaded:
         results = self.programs["train"](self.arrays | {"decay_steps": np.int32(self.recipe.decay_steps)})
         self.arrays |= {name: value for name, value in results.items() if name in self.arrays}
         logs = {name: float(value) for name, value in results.items() if name not in self.arrays}
-        if not math.isfinite(logs["loss"]):
-            step = self.progress.step
-            raise ArithmeticError(
-                f"The loss is {logs['loss']} after step {step}. The last state written is kept; tools/train.py, going "
-                "on from it, names the transform."
+        if not logs.pop("finite"):
+            raise NonFiniteError(
+                f"The loss or a gradient is not finite within {self.manifest['steps_per_call']} steps after step "
+                f"{self.progress.step}; the step that met it changed nothing. The last state written is kept; "
+                "tools/train.py, resuming from it, names the transform."
             )
         return logs
 

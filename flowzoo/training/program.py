@@ -20,6 +20,7 @@ from flowzoo import files
 from flowzoo.data import pipeline
 from flowzoo.errors import PresetError
 from flowzoo.flows import Flow
+from flowzoo.flows.layers import wrapped
 from flowzoo.training import evaluation
 from flowzoo.training.model import compiled
 from flowzoo.training.offload import EXAMPLES, FORMAT, MANIFEST
@@ -99,14 +100,32 @@ def _training(flow: Flow, recipe: Recipe, steps_per_call: int) -> Callable:
         # All at once: XLA works for minutes on fusing this with a step.
         shown = [tf.reshape(part, [steps_per_call, batch, *part.shape[1:]]) for part in shown]
 
-        def body(i, logs):
-            return i + 1, flow.train_step(tuple(tf.gather(part, i) for part in shown))
+        def body(i, finite, logs):
+            now, new = _masked_step(flow, tuple(tf.gather(part, i) for part in shown))
+            return i + 1, finite & now, {name: tf.where(now, new[name], logs[name]) for name in logs}
 
         with _decaying(flow, decay_steps):
-            _, logs = tf.while_loop(lambda i, _: i < steps_per_call, body, (0, flow.get_metrics_result()))
-            return logs | {"learning_rate": tf.convert_to_tensor(flow.optimizer.learning_rate)}
+            start = (0, tf.constant(True), flow.get_metrics_result())
+            _, finite, logs = tf.while_loop(lambda i, finite, _: (i < steps_per_call) & finite, body, start)
+            rate = tf.convert_to_tensor(flow.optimizer.learning_rate)
+            return logs | {"learning_rate": rate, "finite": tf.cast(finite, tf.float32)}
 
     return train
+
+
+def _masked_step(flow: Flow, batch: tuple) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
+    """Whether a step is finite, and its logs; if it is not it changes nothing. XLA has no way to stop it."""
+    variables = [v.value for v in (*flow.weights, *flow.optimizer.variables, *flow.metrics_variables)]
+    before, found = [tf.identity(variable) for variable in variables], []
+
+    def note(require):
+        return lambda *arguments: found.append(require(*arguments)) or found[-1]
+
+    with wrapped([(flow, "_require_finite", note)]):
+        logs = flow.train_step(batch)
+    for variable, value in zip(variables, before, strict=True):
+        variable.assign(tf.where(found[0], variable, value))
+    return found[0], logs
 
 
 def _validation(flow: Flow, count: int) -> Callable:

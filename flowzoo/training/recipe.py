@@ -135,19 +135,18 @@ def learning_rate(recipe: Recipe) -> keras.optimizers.schedules.LearningRateSche
 
 
 def optimizer(recipe: Recipe) -> keras.optimizers.Optimizer:
-    """The optimizer with schedule, clipping and moving average; it stops before a step that is not finite.
+    """The optimizer with schedule, clipping and moving average.
 
     To be called in the scope of the strategy.
     """
     import keras
     import tensorflow as tf
 
-    from flowzoo.training.forensics import stopping
     from flowzoo.training.strategy import summed_first
 
-    kind = _averaging(stopping(getattr(keras.optimizers, OPTIMIZERS[recipe.optimizer])))
+    kind = _averaging(getattr(keras.optimizers, OPTIMIZERS[recipe.optimizer]))
     if tf.distribute.get_strategy().num_replicas_in_sync > 1:
-        kind = summed_first(kind)  # outermost: so all replicas stop together
+        kind = summed_first(kind)
     average = {"use_ema": True, "ema_momentum": recipe.ema} if recipe.ema else {}
     return kind(learning_rate(recipe), global_clipnorm=recipe.clip_norm or None, **average)
 

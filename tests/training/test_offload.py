@@ -118,9 +118,26 @@ def test_a_loss_that_is_not_finite_keeps_the_last_state(begun, run):
     name = next(n for n, v in arrays.items() if n.startswith("model/") and v.ndim == 4)
     arrays[name] = np.full_like(arrays[name], np.nan)
     state.save(run / "state", facts.pop("step"), arrays, facts)
-    with pytest.raises(ArithmeticError, match="The loss is nan after step 0"):
+    with pytest.raises(ArithmeticError, match="not finite within 4 steps after step 0; the step that met it changed nothing"):
         offload.run(run, begun / "program")
     assert state.load(run / "state")[1]["step"] == 0
+
+
+def test_a_step_of_the_program_that_is_not_finite_changes_nothing():
+    import tensorflow as tf
+
+    from flowzoo.training import program
+    from flowzoo.training.model import compiled
+
+    flow = compiled(toy.preset(toy.CIRCLE), Recipe.from_dict(toy.TRAINING))
+    step = tf.function(lambda x: program._masked_step(flow, (x,)), jit_compile=True, autograph=False)
+    values = lambda: [v.numpy() for v in (*flow.weights, *flow.optimizer.variables, *flow.metrics_variables)]  # noqa: E731
+    for scale, finite in ((1.0, True), (np.nan, False), (1e30, False), (1.0, True)):
+        before = values()
+        assert bool(step(scale * tf.ones([8, 2]))[0]) is finite
+        same = [np.array_equal(old, new) for old, new in zip(before, values(), strict=True)]
+        assert not all(same) if finite else all(same)
+    assert flow.optimizer.iterations == 2
 
 
 def test_what_does_not_fit_is_refused(begun, run, tmp_path):
@@ -133,9 +150,9 @@ def test_what_does_not_fit_is_refused(begun, run, tmp_path):
     old = shutil.copytree(begun / "program", tmp_path / "old")
     manifest = json.loads((old / "program.json").read_text())
     (old / "program.json").write_text(json.dumps(manifest | {"format": 0}))
-    with pytest.raises(ValueError, match="must have format 2, got 0"):
+    with pytest.raises(ValueError, match="must have format 3, got 0"):
         offload.run(run, old)
-    for text, wrong in (("{}", "must have format 2, got None"), ('{"format": 2', "must be JSON, got")):
+    for text, wrong in (("{}", "must have format 3, got None"), ('{"format": 3', "must be JSON, got")):
         (old / "program.json").write_text(text)
         with pytest.raises(ValueError, match=f"{wrong}.*Export it again"):
             offload.run(run, old)

@@ -1,0 +1,145 @@
+"""A step whose loss or gradient is not finite: stopped in the graph before it changes anything, and named in words."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Callable, Iterator, Sequence
+
+import keras
+import tensorflow as tf
+
+from flowzoo.errors import NonFiniteError
+
+MARK = "flowzoo: the loss or a gradient is not finite"
+ROWS = 5  # of each cause that the error names
+CAUSES = ("x", "condition", "weight", "log_prob", "gradient")
+
+
+def require(model: keras.Model, batch: Sequence, log_prob: tf.Tensor, loss: tf.Tensor, gradients: Sequence = ()):
+    """Stops a step with `MARK` and its causes unless loss and gradients are finite in all replicas.
+
+    Whatever the step changes must depend on the result. XLA drops the stop, where a whole step is compiled by it, but
+    not the result.
+
+    Args:
+      model: a flow.
+      batch: x, condition or None, sample weight or None.
+      log_prob: (batch,).
+      loss: a scalar.
+      gradients: of the loss; None where a weight has none.
+
+    Returns:
+      A scalar bool, True.
+
+    Raises:
+      tf.errors.InvalidArgumentError: in the graph; `explained` puts it into words.
+    """
+    values = [g.values if isinstance(g, tf.IndexedSlices) else g for g in gradients if g is not None]
+    squares = tf.stack([tf.zeros([]), *(tf.cast(tf.nn.l2_loss(g), tf.float32) for g in values)])[1:]
+    finite = tf.math.is_finite(tf.cast(loss, tf.float32)) & tf.math.is_finite(tf.reduce_sum(squares))
+    elsewhere = tf.zeros([len(CAUSES)], tf.int32)
+    if tf.distribute.get_strategy().num_replicas_in_sync > 1:  # all stop, lest one waits for another's gradient
+        bad = _bad(model, batch, log_prob, squares)
+        counts = tf.stack([tf.reduce_sum(tf.cast(mask, tf.int32)) for mask in bad])
+        wrong, elsewhere = tf.distribute.get_replica_context().all_reduce(
+            "sum", [tf.cast(~finite, tf.int32), counts]
+        )
+        finite = wrong == 0
+
+    def stop():
+        rows = [tf.where(mask)[:, 0] for mask in _bad(model, batch, log_prob, squares)]
+        told = [part for pair in zip(CAUSES, rows, strict=True) for part in pair]
+        tf.raw_ops.Assert(condition=False, data=[MARK, *told, elsewhere, loss], summarize=ROWS)
+        return tf.constant(False)
+
+    return tf.cond(finite, lambda: tf.constant(True), stop)
+
+
+@contextlib.contextmanager
+def explained(model: keras.Model, what: Callable[[], str]) -> Iterator[None]:
+    """Raises `NonFiniteError` for what `require` stopped within.
+
+    Args:
+      model: the flow.
+      what: gives the start of the sentence: what was stopped.
+    """
+    try:
+        yield
+    except tf.errors.InvalidArgumentError as error:
+        if MARK not in str(error):
+            raise
+        raise NonFiniteError(f"{what()}: {_cause(model, str(error))}") from None
+
+
+def _bad(model, batch, log_prob, squares):
+    """For each of `CAUSES` which rows, or gradients, are bad."""
+    x, condition, weight = batch
+    return [
+        _not_whole(x, 2**model.bits) if model.bits else _not_finite(x),
+        _nothing() if condition is None else _bad_condition(model, condition),
+        _nothing() if weight is None else _not_finite(weight),
+        _not_finite(log_prob),
+        ~tf.math.is_finite(squares),
+    ]
+
+
+def _bad_condition(model, condition):
+    return _not_whole(condition, model.classes) if model.classes else _not_finite(condition)
+
+
+def _not_whole(values, count):
+    return _any(_apart((values < tf.zeros([], values.dtype)) | (tf.cast(values, tf.int64) >= count)))
+
+
+def _not_finite(values):
+    if not values.dtype.is_floating:
+        return tf.zeros(tf.shape(values)[:1], tf.bool)
+    return _any(_apart(~tf.math.is_finite(values)))
+
+
+def _apart(flags):
+    return tf.reshape(flags, [tf.shape(flags)[0], -1])
+
+
+def _any(flags):
+    return tf.reduce_any(flags, axis=1)
+
+
+def _nothing():
+    return tf.zeros([0], tf.bool)
+
+
+def _cause(model, message):
+    told = message[message.index(MARK) :]
+    rows = {cause: _numbers(re.search(rf"\[{cause}\] \[([^\]]*)\]", told)) for cause in CAUSES}
+    others = _numbers(re.search(rf"\[{CAUSES[-1]}\] \[[^\]]*\] \[([^\]]*)\]", told))
+    causes = {cause: rows[cause] for cause, count in zip(CAUSES, others, strict=True) if rows[cause] or count}
+    for cause, sentence in _sentences(model).items():
+        if cause in causes:
+            where = f"rows {causes[cause]}" if causes[cause] else "rows of another replica"
+            return sentence.format(where=f"{where} of the batch")
+    names = [weight.path for weight in model.trainable_weights]
+    which = ", ".join(names[i] for i in causes.get("gradient", ())[:3] if i < len(names)) or "the loss"
+    return (
+        f"a gradient is not finite though the loss is, first of {which}. Lower the learning rate or clip gradients "
+        "(`global_clipnorm` of the optimizer)."
+    )
+
+
+def _numbers(found):
+    return [int(word) for word in found[1].split() if word.isdigit()] if found else []
+
+
+def _sentences(model):
+    """In the order in which one explains the next."""
+    data = f"integers outside 0 ... {2**model.bits - 1}" if model.bits else "NaN or infinity"
+    label = f"labels outside 0 ... {model.classes - 1}" if model.classes else "NaN or infinity"
+    return {
+        "x": f"`x` holds {data} in {{where}}. Remove or repair these rows.",
+        "condition": f"the condition holds {label} in {{where}}. Remove or repair these rows.",
+        "weight": "`sample_weight` is NaN or infinite in {where}. Give each row a finite weight of at least 0.",
+        "log_prob": "log p(x) is not finite in {where}, though x is: values outside the flow's support, or too large "
+        "for its dtype, or weights that have diverged. Look at these rows; standardise the data, lower the learning "
+        "rate, or clip gradients (`global_clipnorm` of the optimizer).",
+    }
