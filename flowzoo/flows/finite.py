@@ -38,19 +38,17 @@ def require(model: keras.Model, batch: Sequence, log_prob: tf.Tensor, loss: tf.T
     values = [g.values if isinstance(g, tf.IndexedSlices) else g for g in gradients if g is not None]
     squares = tf.stack([tf.zeros([]), *(tf.cast(tf.nn.l2_loss(g), tf.float32) for g in values)])[1:]
     finite = tf.math.is_finite(tf.cast(loss, tf.float32)) & tf.math.is_finite(tf.reduce_sum(squares))
-    elsewhere = tf.zeros([len(CAUSES)], tf.int32)
+    counts = tf.zeros([len(CAUSES)])  # of each cause, in all replicas
     if tf.distribute.get_strategy().num_replicas_in_sync > 1:  # all stop, lest one waits for another's gradient
-        bad = _bad(model, batch, log_prob, squares)
-        counts = tf.stack([tf.reduce_sum(tf.cast(mask, tf.int32)) for mask in bad])
-        wrong, elsewhere = tf.distribute.get_replica_context().all_reduce(
-            "sum", [tf.cast(~finite, tf.int32), counts]
-        )
-        finite = wrong == 0
+        bad = [tf.cast(~finite, tf.float32)[None], *_bad(model, batch, log_prob, squares)]
+        here = tf.stack([tf.reduce_sum(tf.cast(mask, tf.float32)) for mask in bad])
+        wrong, counts = tf.split(tf.distribute.get_replica_context().all_reduce("sum", here), [1, len(CAUSES)])
+        finite = wrong[0] == 0
 
     def stop():
         rows = [tf.where(mask)[:, 0] for mask in _bad(model, batch, log_prob, squares)]
         told = [part for pair in zip(CAUSES, rows, strict=True) for part in pair]
-        tf.raw_ops.Assert(condition=False, data=[MARK, *told, elsewhere, loss], summarize=ROWS)
+        tf.raw_ops.Assert(condition=False, data=[MARK, *told, tf.cast(counts, tf.int32)], summarize=ROWS)
         return tf.constant(False)
 
     return tf.cond(finite, lambda: tf.constant(True), stop)

@@ -39,7 +39,12 @@ def _update_all(optimizer, gradients, variables, learning_rate):
     dtype = max((variable.dtype for variable in variables), key=lambda name: tf.as_dtype(name).size)
     betas = [tf.constant(beta, dtype) for beta in (optimizer.beta_1, optimizer.beta_2)]
     step = tf.cast(optimizer.iterations + 1, dtype)
-    shared = (tf.cast(learning_rate, dtype), *(tf.pow(beta, step) for beta in betas), *betas, tf.constant(optimizer.epsilon, dtype))
+    shared = (
+        tf.cast(learning_rate, dtype),
+        *(tf.pow(beta, step) for beta in betas),
+        *betas,
+        tf.constant(optimizer.epsilon, dtype),
+    )
     type(optimizer)._backend_update_step(optimizer, gradients, variables, shared)
 
 

@@ -118,7 +118,9 @@ def test_a_loss_that_is_not_finite_keeps_the_last_state(begun, run):
     name = next(n for n, v in arrays.items() if n.startswith("model/") and v.ndim == 4)
     arrays[name] = np.full_like(arrays[name], np.nan)
     state.save(run / "state", facts.pop("step"), arrays, facts)
-    with pytest.raises(ArithmeticError, match="not finite within 4 steps after step 0; the step that met it changed nothing"):
+    with pytest.raises(
+        ArithmeticError, match="not finite within 4 steps after step 0; the step that met it changed nothing"
+    ):
         offload.run(run, begun / "program")
     assert state.load(run / "state")[1]["step"] == 0
 
