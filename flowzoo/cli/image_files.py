@@ -15,7 +15,7 @@ SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", "
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")  # Pillow's decoders that are used
 GRAY, COLOURS = ("1", "L"), ("P", "RGB")
 DEEP = ("I", "I;16", "I;16B", "I;16L", "I;16N")  # gray of more than 8 bits
-BITS_PER_SAMPLE = 258  # a tag of TIFF
+BITS_PER_SAMPLE, ORIENTATION = 258, 274  # tags of TIFF
 
 
 def images_in(folder: str | Path) -> list[Path]:
@@ -73,6 +73,8 @@ def _wrong(image: Image.Image, shape: tuple[int, int, int], bits: int) -> str:
         return wrong
     if getattr(image, "is_animated", False):
         return f"expected one image, got {image.n_frames} frames or pages. Save each as a file."
+    if image.format == "TIFF" and image.tag_v2.get(ORIENTATION, 1) > 4:  # Pillow mixes their pixels up
+        return "expected an upright TIFF, got one to be turned by 90 degrees. Save it turned."
     if image.mode.endswith(("A", "a")) or "transparency" in image.info:
         return "expected an image without transparency, got one with. Save it without."
     depth = _depth(image)

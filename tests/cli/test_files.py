@@ -3,6 +3,7 @@
 import os
 import struct
 import sys
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -192,7 +193,7 @@ def test_a_folder_of_pictures_in_the_order_of_paths():
     (Path("all") / "b").mkdir(parents=True)
     Image.fromarray(np.full((2, 2), 40, np.uint8)).save("all/b/1.PNG")
     Image.fromarray(np.full((2, 2), 80, np.uint8)).save("all/a.png")
-    Path("all/notes.txt").write_text("no picture")
+    Path("all/notes.txt").write_text("no image")
     rows, files = read(["all"], PICTURE)
     assert rows[:, 0, 0, 0].tolist() == [80, 40] and files.tolist() == ["all/a.png", "all/b/1.PNG"]
     assert read(["all"], Form((2, 2, 1), "uint8", bits=5))[0].max() == 80 >> 3
@@ -247,6 +248,65 @@ def test_what_could_not_be_written_is_refused_before_the_work(out, message):
         check_out(out, (".npy", ".csv", ".parquet"))
     check_out("new/folder/x.npy", (".npy", ".csv", ".parquet"))
     write_rows("x" * 250 + ".csv", POINTS, "x")  # the longest name that there may be
+
+
+def test_an_input_is_never_the_output():
+    Path("folder").mkdir()
+    for name in ("x.csv", "folder/a.png", "folder/latents.npy"):
+        Path(name).touch()
+    os.link("x.csv", "hard.csv")
+    os.symlink("x.csv", "soft.csv")
+    for out, inputs in (
+        ("x.csv", ["x.csv"]),
+        ("./x.csv", ["other.csv", "x.csv"]),
+        ("x.csv", ["hard.csv"]),
+        ("soft.csv", ["x.csv"]),
+        ("x.csv", ["soft.csv"]),
+        ("folder/a.png", ["folder"]),
+    ):
+        with pytest.raises(
+            ValueError, match=f"--out must not replace an input, got '{out}', which '{inputs[-1]}' reads"
+        ):
+            check_out(out, (".csv", ".png"), inputs)
+    check_out("new.csv", (".csv",), ["x.csv", ""])
+    check_out("folder/latents.npy", (".npy",), ["folder"])  # which is no image of it
+
+
+def test_arrays_of_any_integers_in_range():
+    for dtype in ("uint8", "uint16", "int64", ">i4"):
+        np.save("x.npy", np.full((3, 2, 2, 1), 200, dtype))
+        rows, _ = read(["x.npy"], PICTURE)
+        assert rows.dtype == np.uint8 and (rows == 200).all() and not isinstance(rows, np.memmap)
+    for array, message in (
+        (np.full((1, 2, 2, 1), -1, np.int64), "must be integers 0 to 255, got -1 to -1"),
+        (np.full((1, 2, 2, 1), 256, np.uint16), "must be integers 0 to 255, got 256 to 256"),
+        (np.zeros((1, 2, 2, 1)), "must be uint8, got float64"),
+        (np.zeros((1, 2, 2, 1), bool), "must be uint8, got bool"),
+        (np.zeros((1, 2, 2, 1), complex), "must be uint8, got complex128"),
+        (np.zeros((1, 2, 2, 1), object), "written by numpy.save, got"),  # a pickle, which is never opened
+    ):
+        np.save("x.npy", array)
+        with pytest.raises(ValueError, match=rf"^x\.npy: .*{message}"):
+            read(["x.npy"], PICTURE)
+    np.savez("x.npz", a=POINTS, b=POINTS)
+    with pytest.raises(ValueError, match=r"^x\.npz: expected .* got an \.npz archive of a, b\. Save the array alone"):
+        read(["x.npz"], PLANE)
+
+
+def test_a_large_array_is_there_once():
+    np.save("x.npy", np.ones((300_000, 2), np.float64))  # 4.8 MB, 2.4 as float32
+    tracemalloc.start()
+    try:
+        rows, _ = read(["x.npy"], PLANE)
+        assert tracemalloc.get_traced_memory()[1] < 6e6 and rows.dtype == np.float32  # with the names of the files
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_pipe_is_refused():
+    os.mkfifo("x.csv")
+    with pytest.raises(ValueError, match=r"^x\.csv: expected .*, got a device or a pipe\. Write it to a file first"):
+        read(["x.csv"], PLANE)
 
 
 def test_a_table_that_fails_leaves_the_former_one(monkeypatch):
