@@ -45,7 +45,8 @@ class Form:
 
 def data(flow: Flow) -> Form:
     """The form of what `flow` encodes."""
-    return Form(tuple(flow.event_shape), flow.data_dtype, flow.bits)
+    names = getattr(flow, "columns", None) or ()  # of the frames that it was fitted on
+    return Form(tuple(flow.event_shape), flow.data_dtype, flow.bits, names=tuple(names))
 
 
 def latents(flow: Flow) -> Form:

@@ -4,6 +4,7 @@ import os
 import struct
 import sys
 import tracemalloc
+import types
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from PIL import Image
 from pyarrow import parquet
 
 from flowzoo.cli.batches import in_batches
-from flowzoo.cli.reading import Form, read, read_each
+from flowzoo.cli.reading import Form, data, read, read_each
 from flowzoo.cli.tables import read_table, write_table
 from flowzoo.cli.writing import check_out, print_json, write_rows
 from flowzoo.columns import Columns
@@ -52,7 +53,8 @@ def rows_of(*texts, form=PLANE, columns=None):
 
 def test_columns_are_taken_by_name(capsys):
     assert rows_of("x1,x0\n2,1\n", "x0,line,x1\n1,9,2\n") == [[[1, 2]], [[1, 2]]]  # as flowzoo writes them
-    knowing = Form((2,), "float32", names=("a", "b"))
+    fitted = types.SimpleNamespace(event_shape=(2,), data_dtype="float32", bits=0, columns=["a", "b"])  # on a frame
+    knowing = data(fitted)
     assert rows_of("b,a\n2,1\n", "a,c,b\n1,9,2\n", form=knowing) == [[[1, 2]], [[1, 2]]]
     assert rows_of("b,a\n2,1\n", form=knowing, columns=["b", "a"]) == [[[1, 2]]]
     assert rows_of("d,c\n2,1\n", form=knowing, columns=["c", "d"]) == [[[1, 2]]]  # renamed, and said so
