@@ -10,6 +10,7 @@ import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from flowzoo.beam import BAD, Encode, Range, ReadRecords, Sample, Score, WriteRecords
+from flowzoo.beam.files import shards_among
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -25,6 +26,13 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--seed", type=int, default=0, help="of samples (0)")
     parser.add_argument("--temperature", type=float, default=1.0, help="of samples (1.0)")
     args, others = parser.parse_known_args(arguments)
+    if args.out == args.bad:
+        parser.error(f"--bad must be another file than that of the results, got {args.bad!r} for both")
+    if args.what != "sample":
+        for out in (args.out, args.bad):
+            replaced = shards_among(args.source, out)
+            if replaced:
+                parser.error(f"{out!r} must not replace an input, got {replaced[0]!r} as one. Name another file")
     with beam.Pipeline(options=PipelineOptions(others)) as pipeline:
         if args.what == "sample":
             work = Sample(args.model, seed=args.seed, temperature=args.temperature)

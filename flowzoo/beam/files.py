@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import apache_beam as beam
 from apache_beam.io import fileio
+from apache_beam.io.filesystems import FileSystems
 
 from flowzoo.beam import rows
 
@@ -24,7 +26,8 @@ class ReadRecords(beam.PTransform):
 
     Args:
       pattern: of files, as "gs://bucket/points-*.csv".
-      columns: names of those that make x, in this order; all but the condition's if not given ("x" of an Example).
+      columns: names of those that make x, in this order. If not given, all but the condition's, by number if they are
+        called x0, x1, ..., else as they stand in each file ("x" of an Example): name them if files may differ in that.
       condition: names of those that make the condition.
     """
 
@@ -91,6 +94,14 @@ class WriteRecords(beam.PTransform):
     def _tfrecord(self, records):
         examples = records | beam.Map(_example, self._columns)
         return examples | beam.io.WriteToTFRecord(self._prefix, **self._options)
+
+
+def shards_among(pattern: str, path: str) -> list[str]:
+    """The files of a pattern that `WriteRecords(path, ...)` may replace: its shards by their names."""
+    prefix, dot, suffix = path.rpartition(".")
+    shard = re.compile(re.escape(prefix) + r"-\d+-of-\d+" + re.escape(dot + suffix))
+    found = FileSystems.match([pattern])[0].metadata_list
+    return [file.path for file in found if shard.fullmatch(file.path)]
 
 
 def _read(file, columns, condition):

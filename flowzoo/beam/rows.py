@@ -7,6 +7,8 @@ import io
 from collections.abc import Iterator, Sequence
 from typing import IO, Any
 
+from flowzoo.columns import header, number, require_each_once
+
 Record = dict[str, Any]
 SUFFIXES = (".csv", ".parquet", ".tfrecord")
 
@@ -17,7 +19,8 @@ def read(file: IO[bytes], path: str, columns: Sequence[str] | None, condition: S
     Args:
       file: its content.
       path: its name, whose suffix says what it is.
-      columns: names of those that make x; all but the condition's if not given.
+      columns: names of those that make x; if not given all but the condition's, as they stand in the file, or by number
+        if they are called x0, x1, ...
       condition: names of those that make the condition: one of labels, or several of numbers.
     """
     format_rows = {".csv": _csv, ".parquet": _parquet, ".tfrecord": _tfrecord}
@@ -34,38 +37,71 @@ def read(file: IO[bytes], path: str, columns: Sequence[str] | None, condition: S
 
 
 def _csv(file, columns, condition):
-    names = None
-    for line in io.TextIOWrapper(file, "utf-8-sig", errors="replace"):
-        try:
-            cells = next(csv.reader([line]), [])  # line by line, so that an open quote can't swallow the lines after it
+    places, width, gap = None, None, 0
+    for count, line in enumerate(io.TextIOWrapper(file, "utf-8-sig", errors="replace"), 1):
+        try:  # line by line, so that an open quote can't swallow the lines after it
+            cells = next(csv.reader([line], strict=True), [])
         except csv.Error as error:
+            if places is None:
+                raise ValueError(f"line {count}: {error}") from error
             yield {"reason": f"expected cells, got {len(line)} characters: {error}"}
             continue
-        if not cells:
+        if not cells or (len(cells) == 1 and cells[0].isspace()):
+            gap += 1
             continue
-        if names is None:
-            numbered = all(_number(cell) is not None for cell in cells)
-            names = [f"x{i}" for i in range(len(cells))] if numbered else cells
-            if not numbered:
+        if places is None:
+            names, width = _header(cells, count), len(cells)
+            places = _places(names or [f"x{i}" for i in range(width)], columns, condition)
+            if names:
+                gap = 0
                 continue
-        if len(cells) != len(names):
-            yield {"reason": f"expected {len(names)} cells, got {len(cells)}"}
+        for _ in range(gap if width == 1 else 0):  # there it may be a missing value; more cells than one can't be
+            yield {"reason": "expected 1 cells, got an empty line"}
+        gap = 0
+        if len(cells) != width:
+            yield {"reason": f"expected {width} cells, got {len(cells)}"}
         else:
-            yield _picked(dict(zip(names, cells, strict=True)), columns, condition)
+            yield _picked(cells, *places)
+
+
+def _header(cells, count):
+    if any(set(cell) & {"\0", "\ufffd"} for cell in cells):
+        raise ValueError(f"line {count}: expected text in UTF-8, got something else")
+    try:
+        return header(cells)
+    except ValueError as error:
+        raise ValueError(f"line {count}: {error}") from error
 
 
 def _parquet(file, columns, condition):
     import pyarrow.parquet
 
-    for batch in pyarrow.parquet.ParquetFile(file).iter_batches():
-        for row in batch.to_pylist():
-            yield _picked(row, columns, condition)
+    table = pyarrow.parquet.ParquetFile(file)
+    places = _places(table.schema_arrow.names, columns, condition)
+    for batch in table.iter_batches():
+        for row in zip(*(column.to_pylist() for column in batch.columns), strict=True):
+            yield _picked(row, *places)
+
+
+def _places(names, columns, condition):
+    """(name, place) of those that make x, and of those that make the condition."""
+    if not columns:
+        columns = [name for name in names if name not in condition]
+        usual = [f"x{i}" for i in range(len(columns))]  # flowzoo's own names, which say their order
+        columns = usual if set(usual) == set(columns) else columns
+    missing = [name for name in (*columns, *condition) if name not in names]
+    if missing:
+        raise ValueError(f"expected the columns {missing}, got only {sorted(names)}")
+    taken = {*columns, *condition}
+    require_each_once([name for name in names if name in taken], "columns")
+    return [[(name, names.index(name)) for name in some] for some in (columns, condition)]
 
 
 def _tfrecord(file, columns, condition):
     import tensorflow as tf
     from apache_beam.io.tfrecordio import _TFRecordUtil  # checks the checksums; Beam has no public one with positions
 
+    columns = columns or ["x"]
     while (content := _TFRecordUtil.read_record(file)) is not None:
         try:
             features = tf.train.Example.FromString(content).features.feature
@@ -73,7 +109,11 @@ def _tfrecord(file, columns, condition):
         except Exception as error:
             yield {"reason": f"expected a tf.train.Example, got {len(content)} bytes of something else ({error})"}
             continue
-        yield _picked(row, columns or ["x"], condition)
+        missing = [name for name in (*columns, *condition) if name not in row]
+        if missing:
+            yield {"reason": f"expected {missing}, got only {sorted(row)}"}
+        else:
+            yield _picked(row, *([(name, name) for name in some] for some in (columns, condition)))
 
 
 def _values(feature):
@@ -82,13 +122,9 @@ def _values(feature):
     return list(values[0]) if kind == "bytes_list" else values  # bytes are uint8 numbers
 
 
-def _picked(row, columns, condition):
-    columns = columns or [name for name in row if name not in condition]
-    missing = [name for name in (*columns, *condition) if name not in row]
-    if missing:
-        return {"reason": f"expected {missing}, got only {sorted(row)}"}
+def _picked(row, x, condition):
     try:
-        record = {"x": _numbers(row, columns)}
+        record = {"x": _numbers(row, x)}
         if condition:
             record["condition"] = _numbers(row, condition)
     except ValueError as error:
@@ -96,22 +132,23 @@ def _picked(row, columns, condition):
     return record
 
 
-def _numbers(row, names):
+def _numbers(row, places):
     found = []
-    for name in names:
-        values = row[name] if isinstance(row[name], list) else [row[name]]
+    for name, place in places:
+        values = row[place] if isinstance(row[place], list) else [row[place]]
         for value in values:
-            number = _number(value)
-            if number is None:
+            found.append(_number(value))
+            if found[-1] is None:
                 raise ValueError(f"expected a number in {name!r}, got {value!r}")
-            found.append(number)
     return found
 
 
 def _number(value):
+    if isinstance(value, bool):
+        return None
     if isinstance(value, int | float):
         return value
-    if isinstance(value, str) and "_" in value:  # Python's own way to write numbers
+    if isinstance(value, str) and number(value) is None:
         return None
     for kind in (int, float) if isinstance(value, str) else (float,):  # int would cut a decimal to a whole number
         try:

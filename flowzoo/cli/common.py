@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -19,6 +20,11 @@ def one_line(error: Exception) -> str:
     """What an error says, in one line, without what a terminal would obey: hubs and files have their part in it."""
     text = " ".join(str(error).split()) or type(error).__name__
     return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
+
+
+def note(text: str) -> None:
+    """Says on stderr what was assumed, so that results on stdout stay what they are."""
+    print(f"flowzoo: note: {text}", file=sys.stderr, flush=True)
 
 
 def add_preset(parser: argparse.ArgumentParser, nargs: str | None = None) -> None:

@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Examine and report; 1 where a layer gives what is not finite."""
-    check_out(args.plot, (".png",), option="--plot")
+    check_out(args.plot, (".png",), args.files, option="--plot")
     import flowzoo
     from flowzoo.cli import reading
     from flowzoo.zoo.examples import inputs

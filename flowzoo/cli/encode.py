@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Read, encode, write, and say where."""
-    check_out(args.out, args.suffixes)
+    check_out(args.out, args.suffixes, args.files)
     import flowzoo
     from flowzoo.cli import reading
     from flowzoo.cli.batches import in_batches

@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Read both, interpolate, write, and say where."""
-    check_out(args.out, args.suffixes)
+    check_out(args.out, args.suffixes, (args.start, args.end))
     import numpy as np
 
     import flowzoo
@@ -37,7 +37,7 @@ def run(args: argparse.Namespace) -> int:
 
     flow = flowzoo.load(args.preset)
     check_picture(args.out, flow)
-    start, end = (reading.read([path], reading.data(flow), args.columns)[0] for path in (args.start, args.end))
+    (start, _), (end, _) = reading.read_each([[args.start], [args.end]], reading.data(flow), args.columns)
     if len(start) != len(end):
         raise ValueError(f"FROM and TO must hold as many examples, got {len(start)} and {len(end)}.")
     condition = labels(flow, args.label, len(start))

@@ -1,25 +1,25 @@
-"""Examples or latents from arrays, tables, pictures and folders of pictures."""
+"""Examples or latents from arrays, tables, images and folders of images."""
 
 from __future__ import annotations
 
 import dataclasses
 import math
-import warnings
+import stat
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from flowzoo.cli.tables import SUFFIXES, read_table
+from flowzoo.cli import image_files, tables
+from flowzoo.cli.common import note
+from flowzoo.columns import Columns, listed
 
 if TYPE_CHECKING:
-    from PIL import Image
-
     from flowzoo.flows import Flow
 
-PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm")  # looked for in folders
-KNOWN = "a .npy, .csv or .parquet file, a picture such as PNG, or a folder of pictures"
+KNOWN = "a .npy, .csv or .parquet file, an image such as PNG, or a folder of images"
+FLAT = "a .npy, .csv or .parquet file"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,22 +31,27 @@ class Form:
         dtype: its numbers; in what integers may be stored does not matter.
         bits: they are integers 0 ... 2^bits - 1; 0 for finite floating-point numbers.
         what: they are called in messages.
+        names: of the columns that the flow was fitted on; () if it knows none.
+        usual: what its columns are called by number, as in x0, x1, ...: those of flowzoo's own tables.
     """
 
     shape: tuple[int, ...]
     dtype: str
     bits: int = 0
     what: str = "examples"
+    names: tuple[str, ...] = ()
+    usual: str = "x"
 
 
 def data(flow: Flow) -> Form:
     """The form of what `flow` encodes."""
-    return Form(tuple(flow.event_shape), flow.data_dtype, flow.bits)
+    names = getattr(flow, "columns", None) or ()  # of the frames that it was fitted on
+    return Form(tuple(flow.event_shape), flow.data_dtype, flow.bits, names=tuple(names))
 
 
 def latents(flow: Flow) -> Form:
     """The form of what `flow` decodes."""
-    return Form(tuple(flow.latent_shape), flow.compute_dtype, what="latents")
+    return Form(tuple(flow.latent_shape), flow.compute_dtype, what="latents", usual="z")
 
 
 def read(paths: Sequence[str], form: Form, columns: Sequence[str] | None = None) -> tuple[np.ndarray, np.ndarray]:
@@ -54,43 +59,66 @@ def read(paths: Sequence[str], form: Form, columns: Sequence[str] | None = None)
 
     Args:
         paths: `.npy` files of (n, *shape) or of one example; `.csv` and `.parquet` tables of an example in each row,
-            flattened; pictures of 8 bits, from which the lowest are dropped if the form has fewer; folders, whose
-            pictures are taken in the order of their paths.
+            flattened; images (`image_files.read_image`); folders, whose images are taken in the order of their paths,
+            without hidden files.
         form: what is wanted.
-        columns: of the tables; all if not given.
+        columns: of the tables, in this order. If not given, those that the flow was fitted on or those called x0, x1,
+            ... by their names; else all in the order of the first table, which stderr says.
 
     Returns:
         (n, *form.shape) of form.dtype, and (n,) the file that each row came from.
 
     Raises:
-        ValueError: a file is of no such kind, its shape or numbers are not those of the form, or it holds no rows.
+        ValueError: a file is of no such kind, its shape, names or numbers are not those of the form, or it has no rows.
         OSError: it can't be read.
     """
+    return read_each([paths], form, columns)[0]
+
+
+def read_each(
+    groups: Sequence[Sequence[str]], form: Form, columns: Sequence[str] | None = None
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """What `read` gives for each of some groups of paths, with the columns of all tables in one order."""
+    taken = Columns(columns, form.names, [f"{form.usual}{i}" for i in range(math.prod(form.shape))])
+    found = [_group(paths, form, taken) for paths in groups]
+    if taken.assumed:
+        note(taken.assumed)
+    return found
+
+
+def _group(paths: Sequence[str], form: Form, columns: Columns) -> tuple[np.ndarray, np.ndarray]:
     if "" in paths:  # which is the folder here to `Path`
         raise ValueError("a file must have a name, got ''. Is a variable of the shell empty?")
     files = [file for path in paths for file in _files(Path(path))]
     arrays = [_conform(file, _read(file, form, columns), form) for file in files]
     texts = (str(file).encode(errors="backslashreplace").decode() for file in files)  # names need not be Unicode
     names = np.array(list(texts), object)  # each text once, however many rows
-    return np.concatenate(arrays), np.repeat(names, [len(array) for array in arrays])
+    rows = np.concatenate(arrays) if len(arrays) > 1 else arrays[0]  # which need not be there twice
+    return rows, np.repeat(names, [len(array) for array in arrays])
 
 
 def _files(path: Path) -> list[Path]:
     if not path.is_dir():
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise ValueError(f"{path}: expected {KNOWN}, got a device or a pipe. Write it to a file first.")
         return [path]
-    pictures = sorted(file for file in path.rglob("*") if file.suffix.lower() in PICTURES and file.is_file())
-    if not pictures:
-        raise ValueError(f"{path}: expected a folder with pictures ({', '.join(PICTURES)}), found none in it.")
-    return pictures
+    images = image_files.images_in(path)
+    if not images:
+        raise ValueError(
+            f"{path}: expected a folder with images ({', '.join(image_files.SUFFIXES)}), found none in it."
+        )
+    return images
 
 
-def _read(path: Path, form: Form, columns: Sequence[str] | None) -> np.ndarray:
-    if path.suffix == ".npy":
-        return _array(path, form)
-    if path.suffix in SUFFIXES:
+def _read(path: Path, form: Form, columns: Columns) -> np.ndarray:
+    suffix = path.suffix.lower()
+    if suffix in (".npy", ".npz"):
+        return _array(path)
+    if suffix in tables.SUFFIXES:
         return _table(path, form, columns)
-    array = _picture(path, "L" if form.shape[-1] == 1 else "RGB")
-    return array >> (8 - form.bits) if 0 < form.bits < 8 else array
+    if len(form.shape) != 3 or form.shape[-1] not in (1, 3):
+        raise ValueError(f"{path}: {form.what} of shape {form.shape} are read from {FLAT}, got another file.")
+    return image_files.read_image(path, form.shape, form.bits, KNOWN)
 
 
 def _conform(path: Path, array: np.ndarray, form: Form) -> np.ndarray:
@@ -106,7 +134,7 @@ def _conform(path: Path, array: np.ndarray, form: Form) -> np.ndarray:
         found = f"{array.min()} to {array.max()}"
         raise ValueError(f"{path}: {form.what} must be integers 0 to {2**form.bits - 1}, got {found}.")
     with np.errstate(over="ignore"):
-        array = array.astype(form.dtype)
+        array = np.array(array, form.dtype)
     bad = bad_rows(array)
     if len(bad):
         raise ValueError(
@@ -121,21 +149,24 @@ def bad_rows(array: np.ndarray) -> np.ndarray:
     return np.flatnonzero(~np.isfinite(array.reshape(len(array), -1)).all(axis=1))
 
 
-def _array(path: Path, form: Form) -> np.ndarray:
+def _array(path: Path) -> np.ndarray:
     try:
-        array = np.load(path, allow_pickle=False)
+        array = np.load(path, mmap_mode="r", allow_pickle=False)  # mapped: read once, into the dtype of the form
     except OSError:
         raise
     except Exception as error:  # NumPy parses the header as Python, so that a broken one raises nearly anything
-        raise ValueError(f"{path}: expected an array written by numpy.save, got: {error}.") from error
+        raise ValueError(f"{path}: expected an array written by numpy.save, got: {str(error).rstrip('.')}.") from error
     if not isinstance(array, np.ndarray):
+        names = listed(array.files)
         array.close()
-        raise ValueError(f"{path}: expected an array written by numpy.save, got an .npz archive. Save the array alone.")
+        raise ValueError(
+            f"{path}: expected an array written by numpy.save, got an .npz archive of {names}. Save the array alone."
+        )
     return array
 
 
-def _table(path: Path, form: Form, columns: Sequence[str] | None) -> np.ndarray:
-    rows = read_table(path, columns)
+def _table(path: Path, form: Form, columns: Columns) -> np.ndarray:
+    rows = tables.read_table(path, columns)
     width = math.prod(form.shape)
     if rows.shape[1] != width:
         raise ValueError(
@@ -151,33 +182,3 @@ def _table(path: Path, form: Form, columns: Sequence[str] | None) -> np.ndarray:
             )
         rows = np.clip(rows, -(2.0**53), 2.0**53).astype(np.int64)  # what is larger is refused for its range
     return rows.reshape(len(rows), *form.shape)
-
-
-def _picture(path: Path, mode: str) -> np.ndarray:
-    from PIL import Image, UnidentifiedImageError
-
-    try:
-        with warnings.catch_warnings(), Image.open(path) as picture:
-            warnings.simplefilter("ignore")  # of what is read all the same
-            picture.load()
-    except UnidentifiedImageError as error:
-        raise ValueError(f"{path}: expected {KNOWN}, got something else.") from error
-    except Exception as error:  # each format has its own, and one for sizes that would fill the memory
-        if isinstance(error, OSError) and error.filename:
-            raise
-        raise ValueError(f"{path}: expected a readable picture, got: {error}.") from error
-    return _pixels(path, picture, mode)
-
-
-def _pixels(path: Path, picture: Image.Image, mode: str) -> np.ndarray:
-    if picture.mode.startswith(("I", "F")) or _png_depth(path) > 8:
-        raise ValueError(f"{path}: expected a picture of 8 bits per channel, got more. Save it with 8 bits.")
-    if picture.mode.endswith(("A", "a")) or "transparency" in picture.info:
-        raise ValueError(f"{path}: expected a picture without transparency, got one with. Save it without.")
-    return np.asarray(picture.convert(mode)).reshape(1, *picture.size[::-1], -1)
-
-
-def _png_depth(path: Path) -> int:  # Pillow cuts colours of 16 bits to 8 without a word
-    with open(path, "rb") as file:
-        head = file.read(25)
-    return head[24] if head.startswith(b"\x89PNG") and len(head) == 25 else 8

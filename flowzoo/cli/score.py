@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Score, print mean and spread, write the values if asked to."""
-    check_out(args.out, args.suffixes)
+    check_out(args.out, args.suffixes, args.files)
     import numpy as np
 
     import flowzoo

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
-import warnings
+from array import array
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from flowzoo.errors import nearest
+from flowzoo.columns import HINT, Columns, header, number
 from flowzoo.files import atomic, write_atomic
 
 if TYPE_CHECKING:
@@ -20,17 +20,18 @@ if TYPE_CHECKING:
 SUFFIXES = (".csv", ".parquet")
 
 
-def read_table(path: Path, columns: Sequence[str] | None = None) -> np.ndarray:
+def read_table(path: Path, columns: Columns | None = None) -> np.ndarray:
     """The numbers of a table, (rows, columns) float64; what is empty is NaN.
 
     Args:
         path: a `.csv`, whose first line may name the columns, or a `.parquet`.
-        columns: which, in this order; all of them if not given.
+        columns: which, in which order; all of them if not given.
 
     Raises:
         ValueError: it is no such table, a column is missing or holds no numbers, or Parquet needs pyarrow.
     """
-    return _read_csv(path, columns) if path.suffix == ".csv" else _read_parquet(path, columns)
+    read = _read_csv if path.suffix.lower() == ".csv" else _read_parquet
+    return read(path, columns or Columns(None))
 
 
 def write_table(path: Path, columns: Mapping[str, np.ndarray]) -> None:
@@ -61,64 +62,64 @@ def _text(column: np.ndarray) -> np.ndarray:
     return column if column.dtype == object else column.astype(str)  # with the fewest digits that tell it
 
 
-def _read_csv(path: Path, columns: Sequence[str] | None) -> np.ndarray:
-    try:
-        with open(path, newline="", encoding="utf-8-sig") as file:
-            lines = csv.reader(file)
-            first = next(lines, [])
-            second = next(filter(None, lines), first)
-    except (ValueError, csv.Error) as error:
-        raise ValueError(f"{path}: expected a table in UTF-8, got: {error}.") from error
-    names = None if all(map(_is_number, first)) else first
-    if names and len(second) != len(names):
-        raise ValueError(f"{path}: the first line must name all {len(second)} columns, got {len(names)} names.")
-    if columns and names is None:
-        raise ValueError(f"{path}: the first line must name the columns for --columns, got {','.join(first)!r}.")
-    how = {"delimiter": ",", "quotechar": '"', "comments": None, "ndmin": 2, "encoding": "utf-8-sig"}
-    how |= {"skiprows": int(names is not None), "usecols": _picked(path, names, columns)}
-    how["converters"] = lambda cell: float(cell) if cell.strip() else np.nan
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # of a table without rows
-            rows = np.loadtxt(path, **how)
-    except ValueError as error:
-        reason = str(error).partition(";")[0].rstrip(".")
-        raise ValueError(f"{path}: expected a number in every cell, got: {reason} (rows counted from 0).") from error
-    return rows if rows.size else rows.reshape(0, len(columns or first))
+def _read_csv(path: Path, columns: Columns) -> np.ndarray:
+    numbers, width, places, gap = array("d"), None, None, 0
+    with open(path, newline="", encoding="utf-8-sig") as file:
+        lines = csv.reader(file, strict=True)
+        try:
+            for cells in lines:
+                if not cells or (len(cells) == 1 and cells[0].isspace()):
+                    gap = lines.line_num
+                    continue
+                if width is None:
+                    width, names = len(cells), header(cells)
+                    places = columns.places(names, str(path))
+                    if names:
+                        gap = 0
+                        continue
+                if len(cells) != width:
+                    raise ValueError(f"expected {width} cells, as in the first line, got {len(cells)}. {HINT}")
+                if gap and width == 1:  # there it may be a missing value; more cells than one can't be
+                    raise ValueError(f"expected a number in each line of one column, got an empty line {gap}.")
+                for place in range(width) if places is None else places:
+                    numbers.append(_number(cells, place))
+        except UnicodeError as error:
+            raise ValueError(f"{path}: expected a table in UTF-8, got: {error}.") from error
+        except (ValueError, csv.Error) as error:
+            raise ValueError(f"{path}: line {lines.line_num}: {error}") from error
+    found = len(places) if places else width or 0
+    return np.asarray(numbers).reshape(-1, found) if found else np.zeros((0, 0))
 
 
-def _is_number(cell: str) -> bool:
-    try:
-        float(cell)
-    except ValueError:
-        return not cell.strip()
-    return True
+def _number(cells: Sequence[str], place: int) -> float:
+    text = cells[place].strip()
+    value = number(text) if text else np.nan
+    if value is None:
+        raise ValueError(f"cell {place + 1}: expected a number, got {cells[place]!r}. {HINT}")
+    return value
 
 
-def _picked(path: Path, names: Sequence[str] | None, columns: Sequence[str] | None) -> list[int] | None:
-    if not columns:
-        return None
-    for column in columns:
-        if column not in names:
-            raise ValueError(f"{path}: no column {column!r}. {nearest(column, names)}")
-        if names.count(column) > 1:
-            raise ValueError(f"{path}: one column must be called {column!r}, got {names.count(column)}. Rename them.")
-    return [names.index(column) for column in columns]
-
-
-def _read_parquet(path: Path, columns: Sequence[str] | None) -> np.ndarray:
+def _read_parquet(path: Path, columns: Columns) -> np.ndarray:
     pyarrow = require_pyarrow(path)
     path.stat()  # the usual error for a file that is not there
     try:
         with pyarrow.parquet.ParquetFile(path) as file:
             names = file.schema_arrow.names
-            _picked(path, names, columns)
-            table = file.read(columns=columns)
+            places = _places(path, columns, names)
+            table = file.read(columns=None if len(places) == len(names) else [names[place] for place in places])
     except (pyarrow.ArrowException, OSError) as error:
         raise ValueError(f"{path}: expected a Parquet file, got: {error}") from error
-    table = table.select(columns) if columns else table  # in this order
+    table = table.select([names[place] for place in places])  # in this order
+    kinds = pyarrow.types
     for field in table.schema:
-        if not (pyarrow.types.is_integer(field.type) or pyarrow.types.is_floating(field.type)):
+        if not any(is_kind(field.type) for is_kind in (kinds.is_integer, kinds.is_floating, kinds.is_decimal)):
             raise ValueError(f"{path}: column {field.name!r} must hold numbers, got {field.type}. Choose by --columns.")
     parts = [column.cast(pyarrow.float64(), safe=False).to_numpy() for column in table.columns]
     return np.stack(parts, axis=1) if parts else np.zeros((table.num_rows, 0))
+
+
+def _places(path: Path, columns: Columns, names: Sequence[str]) -> list[int]:
+    try:
+        return columns.places(names, str(path))
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error

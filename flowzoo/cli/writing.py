@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,11 +31,17 @@ def add_json(parser: argparse.ArgumentParser, what: str) -> None:
     parser.add_argument("--json", action="store_true", help=f"print {what} as JSON")
 
 
-def check_out(out: str | None, suffixes: tuple[str, ...], option: str = "--out") -> None:
-    """Refuses early what could not be written at the end; None is nothing to write.
+def check_out(out: str | None, suffixes: tuple[str, ...], inputs: Sequence[str] = (), option: str = "--out") -> None:
+    """Refuses early what could not be written at the end, or would replace what is read; None is nothing to write.
+
+    Args:
+        out: the file.
+        suffixes: of which it must have one.
+        inputs: files and folders that are read.
+        option: by which it was given.
 
     Raises:
-        ValueError: another suffix, a folder, a place where nothing can be made, or Parquet without pyarrow.
+        ValueError: another suffix, a folder, an input, a place where nothing can be made, or Parquet without pyarrow.
     """
     if out is None:
         return
@@ -45,6 +52,9 @@ def check_out(out: str | None, suffixes: tuple[str, ...], option: str = "--out")
         raise ValueError(f"{option} must end in {_ends(suffixes)}, got {out!r}.")
     if path.is_dir():
         raise ValueError(f"{option} must be a file, got {out!r}, which is a folder. Name a file in it.")
+    for source in inputs:
+        if _is_read(path, source):
+            raise ValueError(f"{option} must not replace an input, got {out!r}, which {source!r} reads. Name another.")
     if wrong := unwritable(path.parent):
         raise ValueError(f"{option} {out!r} {wrong}.")
     if path.suffix == ".parquet":
@@ -107,6 +117,17 @@ def tell(args: argparse.Namespace, line: str, bad: Sequence[int] = (), **facts: 
         print(line)
         if len(bad):
             print(f"{len(bad)} of them hold NaN or infinity, first index {bad[0]}")
+
+
+def _is_read(out: Path, source: str) -> bool:
+    """Whether a file to be written is there and is an input, or one of a folder, by whatever links."""
+    if not out.exists() or not os.path.exists(source):
+        return False
+    if not os.path.isdir(source):
+        return out.samefile(source)
+    from flowzoo.cli.image_files import images_in
+
+    return any(out.samefile(file) for file in images_in(source))
 
 
 def _ends(suffixes: tuple[str, ...]) -> str:

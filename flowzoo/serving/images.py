@@ -8,6 +8,14 @@ from flowzoo.serving.checks import LARGEST, require
 
 PNG, JPEG = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
 HEAD = 25  # bytes of a PNG up to its bit depth
+EXIF_END = 2**17  # an EXIF segment stands at the front and has at most 2^16 bytes
+EXIF = (  # its first entry of the tag 0x0112, a short of 1 ... 8, in one byte order or the other
+    r"\C*?(?:Exif\x00\x00|eXIf)"
+    r"(?:II\C*?\x12\x01\x03\x00\x01\x00\x00\x00|MM\C*?\x01\x12\x00\x03\x00\x00\x00\x01\x00)([\x01-\x08])\C*"
+)
+ANIMATED = r"\C*\x00\x00\x00\x08acTL\C*"
+TRANSPARENT = r"\C*\x00\x00[\x00\x01]\CtRNS\C*"
+PLAIN = "gray or RGB without transparency"
 WHOLE = "expected_a_whole_PNG_or_JPEG_file"  # a decoder refuses in its own words, and with the name of its node
 
 
@@ -16,34 +24,41 @@ def takes_pictures(event_shape: tuple[int, ...], bits: int) -> bool:
     return len(event_shape) == 3 and event_shape[2] in (1, 3) and 0 < bits <= 8
 
 
-def decode_pictures(encoded: tf.Tensor, event_shape: tuple[int, ...], bits: int) -> tf.Tensor:
+def decode_pictures(encoded: tf.Tensor, event_shape: tuple[int, ...], bits: int, most: int | None = None) -> tf.Tensor:
     """PNG and JPEG files to native pixels.
 
-    A picture of another size is cut to its largest centred part of the right proportions, then resized (bilinear,
-    widened for antialiasing, rounded). Colours become gray by the weights of ITU-R 601, as Pillow does it; the lowest
-    bits of 8 are dropped for a model of fewer. The graph refuses what is no PNG or JPEG, truncated, deeper than 8
-    bits, transparent, or of more than 2^24 pixels, by INVALID_ARGUMENT.
+    A picture is turned as its EXIF orientation says. One of another size is cut to its largest centred part of the
+    right proportions, then resized (bilinear, widened for antialiasing, rounded). Colours become gray by the weights of
+    ITU-R 601, as Pillow does it; the lowest bits of 8 are dropped for a model of fewer. By INVALID_ARGUMENT, before any
+    picture is decoded, the graph refuses what is no PNG or JPEG, truncated, deeper than 8 bits, transparent, CMYK,
+    animated, or of more than 2^24 pixels.
 
     Args:
       encoded: (batch,) strings.
       event_shape: (height, width, 1 or 3).
       bits: of a pixel, 1 ... 8.
+      most: pixels of all pictures together; None if there is no limit but that of each.
 
     Returns:
       (batch, *event_shape) uint8.
     """
 
     def one(picture):
-        pixels = _resized(_decoded(picture, event_shape[2]), event_shape)
+        pixels = _resized(_turned(_decoded(picture, event_shape[2]), _orientation(picture)), event_shape)
         return tf.bitwise.right_shift(pixels, tf.constant(8 - bits, tf.uint8))
 
+    total = tf.reduce_sum(tf.map_fn(_pixels, encoded, fn_output_signature=tf.TensorSpec([], tf.int64)))
+    expected = f"pictures of at most {most} pixels in one request"
+    with tf.control_dependencies([total]):
+        encoded = tf.identity(encoded) if most is None else require(encoded, total <= most, expected, "{}", total)
     return tf.map_fn(one, encoded, fn_output_signature=tf.TensorSpec(event_shape, tf.uint8))
 
 
-def _decoded(picture, channels):
+def _pixels(picture):
+    """How many pixels a picture has by its header, once that is one of those that are taken."""
     size = tf.strings.length(picture)
     head = tf.strings.substr(tf.strings.join([picture, tf.constant(bytes(HEAD))]), 0, HEAD)
-    is_png = tf.equal(tf.strings.substr(head, 0, len(PNG)), PNG)
+    is_png = _is_png(picture)
     is_jpeg = tf.equal(tf.strings.substr(head, 0, len(JPEG)), JPEG)
     picture = require(picture, is_png | is_jpeg, "a PNG or JPEG file", "something else of {} bytes", size)
     numbers = tf.cast(tf.io.decode_raw(head, tf.uint8), tf.int64)
@@ -51,22 +66,54 @@ def _decoded(picture, channels):
     picture = require(picture, whole, "a whole PNG or JPEG file", "a truncated one of {} bytes", size)
     depth = tf.where(is_png, numbers[24], 8)
     picture = require(picture, depth <= 8, "a picture of 8 bits per channel", "{}", depth)
-    height, width = tf.unstack(tf.cond(is_png, lambda: _png_size(numbers), lambda: _jpeg_size(picture)))
+    before = tf.strings.regex_replace(picture, r"IDAT\C*", "")  # the chunks of a PNG before its pixels
+    moves = is_png & tf.strings.regex_full_match(before, ANIMATED)
+    picture = require(picture, ~moves, "one picture", "an animated PNG of {} bytes", size)
+    clear = is_png & tf.strings.regex_full_match(before, TRANSPARENT)  # which decode_png drops from gray
+    picture = require(picture, ~clear, PLAIN, "a transparent PNG of {} bytes", size)
+    height, width, found = tf.unstack(tf.cond(is_png, lambda: _png_shape(numbers), lambda: _jpeg_shape(picture)))
+    picture = require(picture, found <= 3, PLAIN, "{} channels", found)  # CMYK, too, has 4
     fits = (height > 0) & (width > 0) & (height <= LARGEST) & (width <= LARGEST)
     fits &= height * width <= LARGEST
-    picture = require(picture, fits, f"a picture of 1 ... {LARGEST} pixels", "{} x {}", height, width)
+    with tf.control_dependencies([picture]):
+        return require(height * width, fits, f"a picture of 1 ... {LARGEST} pixels", "{} x {}", height, width)
+
+
+def _is_png(picture):
+    return tf.equal(tf.strings.substr(picture, 0, len(PNG)), PNG)
+
+
+def _decoded(picture, channels):
     pixels = tf.cond(
-        is_png,
+        _is_png(picture),
         lambda: tf.io.decode_png(picture, name=WHOLE),
         lambda: tf.io.decode_jpeg(picture, dct_method="INTEGER_ACCURATE", name=WHOLE),
     )
     found = tf.shape(pixels)[2]
-    pixels = require(
-        pixels, tf.equal(found, 1) | tf.equal(found, 3), "gray or RGB without transparency", "{} channels", found
-    )
+    pixels = require(pixels, tf.equal(found, 1) | tf.equal(found, 3), PLAIN, "{} channels", found)
     if channels == 3:
         return tf.tile(pixels, [1, 1, 3 // found])
     return tf.cond(tf.equal(found, 1), lambda: pixels, lambda: _gray(pixels))
+
+
+def _orientation(picture):
+    """EXIF's, 1 ... 8; 1, which is upright, if there is none."""
+    head = tf.strings.substr(picture, 0, tf.minimum(tf.strings.length(picture), EXIF_END))
+    found = tf.where(tf.strings.regex_full_match(head, EXIF), tf.strings.regex_replace(head, EXIF, r"\1"), "\1")
+    return tf.cast(tf.io.decode_raw(found, tf.uint8)[0], tf.int32)
+
+
+def _turned(pixels, orientation):
+    def turn():
+        turned = tf.cond(orientation > 4, lambda: tf.transpose(pixels, [1, 0, 2]), lambda: pixels)
+        turned = tf.cond(_among(orientation, 3, 4, 7, 8), lambda: tf.reverse(turned, [0]), lambda: turned)
+        return tf.cond(_among(orientation, 2, 3, 6, 7), lambda: tf.reverse(turned, [1]), lambda: turned)
+
+    return tf.cond(orientation > 1, turn, lambda: pixels)
+
+
+def _among(number, *numbers):
+    return tf.reduce_any(tf.equal(number, numbers))
 
 
 def _ends(jpeg):
@@ -74,12 +121,13 @@ def _ends(jpeg):
     return tf.reduce_any(tf.equal(numbers[:-1], 0xFF) & tf.equal(numbers[1:], 0xD9))
 
 
-def _png_size(numbers):
-    return tf.linalg.matvec(tf.reshape(numbers[16:24], [2, 4]), tf.constant([2**24, 2**16, 2**8, 1], tf.int64))[::-1]
+def _png_shape(numbers):
+    sizes = tf.linalg.matvec(tf.reshape(numbers[16:24], [2, 4]), tf.constant([2**24, 2**16, 2**8, 1], tf.int64))
+    return tf.concat([sizes[::-1], [1]], 0)  # its channels are counted where it is decoded: a palette may have alpha
 
 
-def _jpeg_size(picture):
-    return tf.cast(tf.image.extract_jpeg_shape(picture, name=WHOLE)[:2], tf.int64)
+def _jpeg_shape(picture):
+    return tf.cast(tf.image.extract_jpeg_shape(picture, name=WHOLE), tf.int64)
 
 
 def _gray(pixels):

@@ -138,15 +138,59 @@ def test_rows_that_cannot_be_read_are_bad():
 
     assert reasons(b"1,2\n3,4\n", "points.csv") == ["", ""] and reasons(b"", "points.csv") == []
     assert "must end in .csv" in reasons(b"", "points.txt")[0]
-    assert reasons(b"a,b\n1,2\n", "points.csv", ["c"]) == ["expected ['c'], got only ['a', 'b']"]
+    whole = "the file can't be read from here on: "
+    missing = f"{whole}expected the columns ['c'], got only ['a', 'b']"
+    assert reasons(b"a,b\n1,2\n", "points.csv", ["c"]) == [missing]
+    for content, reason in (
+        (b"NA,1\n2,3\n", "line 1: cell 1: expected a number, or names and no numbers in the line, got 'NA'. "),
+        (b"1.5x,1\n2,3\n", "line 1: cell 1: expected a number, or names and no numbers in the line, got '1.5x'. "),
+        (b"a,a\n1,2\n", "columns must have names of their own, got more than one 'a'."),
+        (b"\xff\xfe1\0", "line 1: expected text in UTF-8, got something else"),
+        (b'"a,b\n1,2\n', "line 1: unexpected end of data"),
+    ):
+        assert [text.startswith(whole + reason) for text in reasons(content, "points.csv")] == [True], content
+    assert reasons(b"x\n1\n\n2\n\n", "points.csv") == ["", "expected 1 cells, got an empty line", ""]
     assert "can't be read" in reasons(b"nothing", "points.parquet")[0]
     record = next(rows.read(io.BytesIO(b"a,b,label\n1,2.5,1\n"), "points.csv", None, ["label"]))
     assert record == {"id": "points.csv:0", "x": [1, 2.5], "condition": [1]}
+    named = rows.read(io.BytesIO(b"x1,x0,y\n2,1,3\n"), "points.csv", None, ["y"])
+    assert [record["x"] for record in named] == [[1, 2]]  # x0, x1, ... say their order
     huge = b"1" * 2**18  # more than Python's csv takes: only of its line
     assert [bool(reason) for reason in reasons(b"1,2\n1_0,2\n%b,2\n3,4\n" % huge, "points.csv")] == [0, 1, 1, 0]
     table = io.BytesIO()
     parquet.write_table(pyarrow.table({"a": [decimal.Decimal("1.50")]}), table)
     assert next(rows.read(table, "points.parquet", None, []))["x"] == [1.5]
+    for names, values, reason in (
+        (["a", "a"], [[1], [2]], "columns must have names of their own, got more than one 'a'"),
+        (["a", "b"], [[True], [1]], "expected a number in 'a', got True"),
+        (["a", "b"], [[None], [1]], "expected a number in 'a', got None"),
+    ):
+        table = io.BytesIO()
+        parquet.write_table(pyarrow.table(values, names=names), table)
+        assert reason in reasons(table.getvalue(), "points.parquet")[0]
+
+
+def test_a_cut_tfrecord_gives_its_whole_records_and_a_bad_one(tmp_path):
+    example = tf.train.Example()
+    example.features.feature["x"].float_list.value.extend([1.0, 2.0])
+    with tf.io.TFRecordWriter(str(tmp_path / "x.tfrecord")) as file:
+        for _ in range(2):
+            file.write(example.SerializeToString())
+    content = (tmp_path / "x.tfrecord").read_bytes()
+    for cut in (1, len(content) // 2 - 1, len(content) // 2 - 5):  # in the checksum, in the length, in its checksum
+        first, *others = rows.read(io.BytesIO(content[:-cut]), "x.tfrecord", None, [])
+        assert first["x"] == [1, 2] and len(others) == 1 and "can't be read from here on" in others[0]["reason"]
+
+
+def test_no_input_is_replaced(model, tmp_path, capsys):
+    shard = tmp_path / "points-00000-of-00001.csv"
+    shard.write_text("1,2\n")
+    for out, bad in (("points.csv", "bad.jsonl"), ("scores.csv", "points.csv"), ("scores.csv", "scores.csv")):
+        with pytest.raises(SystemExit):
+            main(["score", str(model), f"{tmp_path}/points-*.csv", f"{tmp_path}/{out}", f"--bad={tmp_path}/{bad}"])
+        error = capsys.readouterr().err
+        assert "must not replace an input" in error or "must be another file" in error
+    assert shard.read_text() == "1,2\n" and list(tmp_path.iterdir()) == [shard]
 
 
 def test_no_file_is_no_empty_result(tmp_path):

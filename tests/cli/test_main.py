@@ -298,7 +298,7 @@ def test_pictures_that_would_lose_something_are_refused(published, capsys):
 def test_no_picture_is_refused(published, capsys):
     Path("x.png").write_text("no picture")
     assert main(["score", str(published), "x.png"]) == BAD_INPUT
-    assert "x.png: expected a .npy, .csv or .parquet file, a picture such as PNG, or a" in capsys.readouterr().err
+    assert "x.png: expected a .npy, .csv or .parquet file, an image such as PNG, or a" in capsys.readouterr().err
 
 
 def test_verify(published, altered, capsys):

@@ -87,6 +87,12 @@ def _bad():
     picture, nan = png(np.zeros((40, 40), np.uint8)), float("nan")
     deep, clear = np.zeros((4, 4), np.uint16), np.zeros((4, 4, 4), np.uint8)
     huge = picture[:16] + (2**16).to_bytes(4, "big") * 2 + picture[24:]
+    half = picture[:16] + (2900).to_bytes(4, "big") * 2 + picture[24:]  # decoded, it would be invalid
+    moving, still = io.BytesIO(), Image.fromarray(np.zeros((4, 4), np.uint8))
+    still.save(moving, "PNG", save_all=True, append_images=[Image.fromarray(np.ones((4, 4), np.uint8))])
+    key, inks = io.BytesIO(), io.BytesIO()
+    still.save(key, "PNG", transparency=0)
+    still.convert("CMYK").save(inks, "JPEG")
     broken = picture[:-30] + bytes(10) + picture[-20:]
     cut = b"\xff\xd8\xff\xfe\0\4\xff\xd9" + png(np.zeros((40, 40), np.uint8), "JPEG")[2:-4]  # an end in its comment
     one = {"x": [[0.0, 0.0]]}
@@ -132,6 +138,31 @@ def _bad():
             "serving_bytes",
             {"image_bytes": [huge]},
             "expected a picture of 1 ... 16777216 pixels, got.*65536",
+        ),
+        "bomb": (
+            IMAGES,
+            "serving_bytes",
+            {"image_bytes": [half, half]},
+            "expected pictures of at most 16777216 pixels in one request, got.*16820000",
+        ),
+        "animated": (
+            IMAGES,
+            "serving_bytes",
+            {"image_bytes": [moving.getvalue()]},
+            "expected one picture, got an animat",
+        ),
+        "key": (IMAGES, "serving_bytes", {"image_bytes": [key.getvalue()]}, "transparency, got a transparent PNG"),
+        "inks": (
+            IMAGES,
+            "serving_bytes",
+            {"image_bytes": [inks.getvalue()]},
+            "expected gray or RGB without.*4.*channels",
+        ),
+        "nothing": (
+            IMAGES,
+            "serving_bytes",
+            {"image_bytes": [b""]},
+            "expected a PNG or JPEG file, got something else of",
         ),
     }
 

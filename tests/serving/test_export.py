@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
-from PIL import Image
+from PIL import Image, ImageOps
 from tensorflow.core.protobuf import saved_model_pb2
 
 from flowzoo import random
@@ -242,6 +242,22 @@ def test_pictures_are_those_of_pillow():
     half = Image.fromarray(gray).resize((3, 4), Image.Resampling.BILINEAR)
     found = decode_pictures(encoded[:1], (4, 3, 1), 8)[0, ..., 0]
     assert np.abs(found.numpy().astype(int) - np.asarray(half).astype(int)).max() <= 1
+
+
+def test_pictures_are_turned_as_exif_says():
+    pixels, files, wanted = Image.fromarray(np.arange(24, dtype=np.uint8).reshape(4, 6) * 10), [], []
+    for orientation in range(1, 9):
+        exif, file = Image.Exif(), io.BytesIO()
+        exif.endian = "<>"[orientation % 2]
+        exif[0x010E], exif[0x0112] = "other tags, too", orientation
+        pixels.save(file, ("PNG", "JPEG")[orientation // 2 % 2], exif=exif.tobytes())
+        turned = np.asarray(ImageOps.exif_transpose(Image.open(file)))
+        files.append(file.getvalue())
+        wanted.append(turned)
+    for upright, shape in ((True, (4, 6, 1)), (False, (6, 4, 1))):
+        some = [i for i, turned in enumerate(wanted) if (turned.shape == (4, 6)) == upright]
+        found = decode_pictures(tf.constant([files[i] for i in some]), shape, 8)
+        np.testing.assert_array_equal(found[..., 0], np.stack([wanted[i] for i in some]))
 
 
 def test_the_docs_name_the_versions_that_their_commands_write():
