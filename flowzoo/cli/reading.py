@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from flowzoo.cli.tables import SUFFIXES, read_table
+from flowzoo.files import irregular
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -77,6 +78,8 @@ def read(paths: Sequence[str], form: Form, columns: Sequence[str] | None = None)
 
 def _files(path: Path) -> list[Path]:
     if not path.is_dir():
+        if wrong := irregular(path):
+            raise ValueError(f"{path} {wrong}. Save what comes from it to a file first.")
         return [path]
     pictures = sorted(file for file in path.rglob("*") if file.suffix.lower() in PICTURES and file.is_file())
     if not pictures:

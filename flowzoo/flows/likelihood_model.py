@@ -14,8 +14,7 @@ from flowzoo.checks import check_count
 from flowzoo.flows.accumulation import in_parts
 from flowzoo.flows.loss import BitsPerDim, NegativeLogLikelihood
 from flowzoo.flows.switch import Switch
-from flowzoo.flows.weights import flow_layout
-from flowzoo.layout import require_readable
+from flowzoo.flows.weights import load_weights
 
 
 class LikelihoodModel(keras.Model):
@@ -109,11 +108,13 @@ class LikelihoodModel(keras.Model):
         """As Keras' own, but a `.weights.h5` that is not exactly this flow's is refused, not loaded in part.
 
         Raises:
-          CheckpointError: the file is damaged, or a variable is missing, extra or of another shape; it names them.
+          CheckpointError: the file is damaged, or a variable is missing, extra, of another shape or not of finite
+            numbers; it names them.
         """
-        if str(filepath).endswith(".weights.h5") and not skip_mismatch:
-            require_readable(filepath, flow_layout(self))
-        super().load_weights(filepath, skip_mismatch=skip_mismatch, **kwargs)
+        if str(filepath).endswith(".weights.h5") and not skip_mismatch and not kwargs:
+            load_weights(self, filepath)
+        else:
+            super().load_weights(filepath, skip_mismatch=skip_mismatch, **kwargs)
 
     def _maybe_symbolic_build(self, iterator=None, data_batch=None) -> None:
         """As Keras' own, unless that fails: it averages the first batch over the replicas.

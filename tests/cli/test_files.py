@@ -40,6 +40,13 @@ def test_csv_with_and_without_names(text):
     np.testing.assert_array_equal(read_table(Path("x.csv"), columns), [[1, 2], [3, 4]])
 
 
+@pytest.mark.parametrize("name", ["x.csv", "x.npy", "x.parquet", "x.png"])
+def test_a_named_pipe_is_refused_and_not_waited_for(name):
+    os.mkfifo(name)
+    with pytest.raises(ValueError, match=f"{name} is not a regular file, but a named pipe. Save"):
+        read([name], PLANE)
+
+
 def test_names_with_commas_and_quotes_survive():
     files = np.array(['a,"b".png', "c.png"])
     for name in ("x.csv", "x.parquet"):
