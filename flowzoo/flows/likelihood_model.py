@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from flowzoo.bijectors import ActNorm
 from flowzoo.checks import check_count
+from flowzoo.flows import forked
 from flowzoo.flows.accumulation import in_parts
 from flowzoo.flows.loss import BitsPerDim, NegativeLogLikelihood
 from flowzoo.flows.switch import Switch
@@ -70,6 +71,11 @@ class LikelihoodModel(keras.Model):
         self._begin(x, y, kwargs)
         return super().evaluate(x, y, *args, **kwargs)
 
+    def predict(self, x, *args, **kwargs) -> np.ndarray:
+        """As Keras' own."""
+        forked.refuse()
+        return super().predict(x, *args, **kwargs)
+
     def train_step(self, data) -> dict:
         x, condition, weight = keras.utils.unpack_x_y_sample_weight(data)
         weights, share = self.trainable_weights, self._share(x)
@@ -127,6 +133,7 @@ class LikelihoodModel(keras.Model):
             super()._maybe_symbolic_build(iterator=iterator, data_batch=data_batch)
 
     def _begin(self, x, y, options):
+        forked.refuse()
         if not self.compiled:
             self.compile()
         if options.get("sample_weight") is not None and y is None:

@@ -176,9 +176,7 @@ def test_a_cut_file_of_the_folder_is_named(circle, tmp_path, name, content):
     training.run(toy.preset(toy.CIRCLE), tmp_path, max_steps=0)
     whole = (tmp_path / name).read_text()
     (tmp_path / name).write_text(content)
-    with pytest.raises(
-        training.StateError, match=rf"{name}: expected a JSON object .* Copy it again .* remove it"
-    ):
+    with pytest.raises(training.StateError, match=rf"{name}: expected a JSON object .* Copy it again .* remove it"):
         training.run(toy.preset(toy.CIRCLE), tmp_path, max_steps=0)
     (tmp_path / name).unlink()
     training.run(toy.preset(toy.CIRCLE), tmp_path, max_steps=0)
