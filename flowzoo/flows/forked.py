@@ -1,4 +1,4 @@
-"""The refusal to compute in a forked process, which has none of TensorFlow's threads and would wait for them for ever."""
+"""The refusal to compute in a forked process, which lacks TensorFlow's threads and would wait for them for ever."""
 
 import functools
 import os
