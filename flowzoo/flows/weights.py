@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import keras
+import tensorflow as tf
 
 from flowzoo.conditioners import MADE
 from flowzoo.errors import CheckpointError
@@ -113,12 +114,17 @@ def save_weights(flow: keras.Model, path: str | os.PathLike) -> None:
 
     Args:
         flow: any flow, compiled or not.
-        path: where to; it ends in `.weights.h5`, by which Keras knows such files.
+        path: where to, also a URL that TensorFlow knows; it ends in `.weights.h5`, by which Keras knows such files.
     """
     if not str(path).endswith(".weights.h5"):
         raise ValueError(f"`path` must end in .weights.h5, as in 'name.weights.h5', got {str(path)!r}.")
     memory = _written(flow)
-    write_atomic(path, packed(read_numbers(memory, file_layout(memory))))
+    content = packed(read_numbers(memory, file_layout(memory)))
+    if "://" not in str(path):
+        write_atomic(path, content)
+        return
+    with tf.io.gfile.GFile(str(path), "wb") as file:  # a bucket, where a file appears whole
+        file.write(content)
 
 
 def _written(flow: keras.Model) -> _Memory:

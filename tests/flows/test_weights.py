@@ -44,6 +44,9 @@ def test_any_flow_saves_weights_only_and_the_same_bytes_each_time(tmp_path):
     load_weights(again, paths[1])
     for got, expected in zip(again.get_weights(), before, strict=True):
         np.testing.assert_array_equal(got, expected)
+    save_weights(flow, "ram://folder/x.weights.h5")
+    with tf.io.gfile.GFile("ram://folder/x.weights.h5", "rb") as file:
+        assert file.read() == paths[0].read_bytes()
     with pytest.raises(ValueError, match=r"must end in \.weights\.h5.* got 'flow\.h5'"):
         save_weights(flow, "flow.h5")
 
