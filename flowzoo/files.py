@@ -4,33 +4,43 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 import os
+import re
+import stat
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
+
+try:
+    import fcntl
+except ImportError:  # no such locks on this system
+    fcntl = None
 
 if TYPE_CHECKING:
     import numpy as np
     from matplotlib.figure import Figure
 
 
+LEFT = re.compile(r"\..{1,40}\.[a-z0-9_]{8}\.(tmp|weights\.h5)")  # the temporary files of `atomic`, now and once
+
+
 @contextlib.contextmanager
-def atomic(path: str | os.PathLike, suffix: str = ".tmp") -> Iterator[IO[bytes]]:
+def atomic(path: str | os.PathLike) -> Iterator[IO[bytes]]:
     """A binary file that appears at `path` whole when the block ends, or not at all.
 
-    Temporary file in the same folder, fsync, rename, fsync of the folder.
+    Temporary file in the same folder, fsync, rename, fsync of the folder. What a killed process leaves of it
+    `remove_leftovers` removes.
 
     Args:
         path: where the file shall be; its folder is made if need be.
-        suffix: of the temporary file, for writers that look at it.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}.", suffix=suffix)
+    handle, temporary = _new(path)
     try:
-        os.close(handle)
-        with open(temporary, "r+b") as file:  # reopened, so that `file.name` is its path
+        with open(temporary, "r+b") as file:
             yield file
         move_into_place(temporary, path)
     except BaseException as error:
@@ -39,6 +49,36 @@ def atomic(path: str | os.PathLike, suffix: str = ".tmp") -> Iterator[IO[bytes]]
         if isinstance(error, OSError) and error.errno and not error.filename:  # such as of a full disk
             error.filename = os.fspath(path)
         raise
+    finally:
+        if handle is not None:
+            os.close(handle)
+
+
+def remove_leftovers(folder: str | os.PathLike) -> None:
+    """Removes the temporary files in a folder, and in those below, that killed processes left; never a live one's."""
+    if fcntl is None:
+        return
+    for where, _, names in os.walk(folder):
+        for path in (os.path.join(where, name) for name in names if LEFT.fullmatch(name)):
+            if irregular(path):
+                continue
+            with contextlib.suppress(OSError), open(path, "r+b") as file:  # gone, or locked: its process is alive
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                os.unlink(path)
+
+
+def _new(path: Path) -> tuple[int | None, str]:
+    """A temporary file for `path`, and what holds its lock until it is closed, or the process ends; None if nothing."""
+    while True:
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}.", suffix=".tmp")
+        if fcntl is None:  # Windows, where an open file can't be renamed
+            os.close(handle)
+            return None, temporary
+        with contextlib.suppress(OSError):  # a file system without locks
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        if os.path.exists(temporary):  # else it was taken for a leftover before it was locked
+            return handle, temporary
+        os.close(handle)
 
 
 def move_into_place(temporary: str | os.PathLike, path: str | os.PathLike) -> None:
@@ -58,10 +98,50 @@ def unwritable(path: str | os.PathLike) -> str:
     return "" if fine else f"can't be written: {there} is no folder that you may write to"
 
 
+def irregular(path: str | os.PathLike) -> str:
+    """Why what lies at a path is not read as a file, where a named pipe would wait for ever; "" if it is or is missing.
+
+    Links are followed.
+    """
+    try:
+        mode = os.stat(path).st_mode
+    except OSError:  # whoever opens it says why
+        return ""
+    kinds = {stat.S_IFDIR: "folder", stat.S_IFIFO: "named pipe", stat.S_IFSOCK: "socket"}
+    return "" if stat.S_ISREG(mode) else f"is not a regular file, but a {kinds.get(stat.S_IFMT(mode), 'device')}"
+
+
 def write_atomic(path: str | os.PathLike, content: bytes | str) -> None:
     """Writes bytes, or text as UTF-8, all or nothing."""
     with atomic(path) as file:
         file.write(content.encode() if isinstance(content, str) else content)
+
+
+def read_json(path: str | os.PathLike, *keys: str) -> dict[str, Any]:
+    """The object in a JSON file.
+
+    Args:
+        path: the file.
+        keys: that it must have.
+
+    Raises:
+        ValueError: it is cut, empty or no such object; the message has the path.
+        OSError: it can't be read.
+    """
+    expected = "a JSON object" + (f" with the keys {', '.join(keys)}" if keys else "")
+    if wrong := irregular(path):
+        raise ValueError(f"{path}: expected {expected}, it {wrong}.")
+    content = Path(path).read_bytes()
+    try:
+        value = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        found = f"one that breaks off or is damaged ({error})" if content.strip() else "an empty file"
+        raise ValueError(f"{path}: expected {expected}, got {found}.") from error
+    if not isinstance(value, dict):
+        raise ValueError(f"{path}: expected {expected}, got a {type(value).__name__}.")
+    if missing := [key for key in keys if key not in value]:
+        raise ValueError(f"{path}: expected {expected}, got one without {', '.join(missing)}.")
+    return value
 
 
 def write_array(path: str | os.PathLike, array: np.ndarray) -> None:
@@ -91,6 +171,8 @@ def damage(path: str | os.PathLike, expected: Mapping[str, Any]) -> str:
         path: the file.
         expected: its "bytes" and "sha256".
     """
+    if wrong := irregular(path):
+        return wrong
     if not os.path.isfile(path):
         return "is missing"
     try:

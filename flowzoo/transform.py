@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, Protocol
 
-import keras
 import numpy as np
 import tensorflow as tf
 
 from flowzoo.checks import check_shape
+from flowzoo.limits import Counted
 
 KINDS = ("exact", "estimate", "lower_bound")  # ordered: a composition is as weak as its weakest part
 
 
-class Transform(keras.layers.Layer):
+class Transform(Counted):
     """A map between data x and latent z that reports its contribution to log p(x).
 
     Subclasses implement `_encode(x, condition)` and `_decode(z, condition)`; both return the value and

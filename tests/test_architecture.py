@@ -7,7 +7,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1] / "flowzoo"
 LEVELS = [  # each may import what stands before it, and itself
-    {"transform", "checks", "random", "errors", "files", "layout", "progress", "columns"},
+    {"transform", "checks", "limits", "random", "errors", "files", "layout", "progress", "columns"},
     {"ode"},
     {"bijectors", "conditioners", "bases"},
     {"flows"},

@@ -2,16 +2,18 @@
 process, since HDF5 itself may hang or crash on them."""
 
 import collections
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import h5py
+import ml_dtypes
 import numpy as np
 import pytest
 
 from flowzoo.errors import CheckpointError
-from flowzoo.layout import file_layout, require_readable
+from flowzoo.layout import file_layout, packed, read_numbers, require_readable
 
 ROOT = Path(__file__).parents[1]
 SHAPES = {f"layers/{name}/vars/{index}": (3, index + 1) for name in ("first", "second") for index in range(4)}
@@ -55,8 +57,22 @@ def weights(tmp_path):
 
 
 def test_a_good_file_is_read(weights):
-    require_readable(weights, SHAPES)
-    assert file_layout(weights) == SHAPES
+    numbers = require_readable(weights, SHAPES)
+    assert file_layout(weights) == SHAPES == {name: value.shape for name, value in numbers.items()}
+    assert all((value == 1).all() for value in numbers.values())
+
+
+def test_what_is_packed_is_read_and_has_the_same_bytes_each_time(tmp_path):
+    numbers = {f"{i}/vars/0": np.full((2, i), 1.5, kind) for i, kind in enumerate(("float32", "int32", "float64"))}
+    numbers["b/vars/0"] = np.full(3, 1.5, ml_dtypes.bfloat16)  # HDF5 has no such type
+    content = packed(numbers)
+    assert content == packed(dict(reversed(numbers.items())))
+    path = tmp_path / "x.weights.h5"
+    path.write_bytes(content)
+    again = read_numbers(path, file_layout(path))
+    assert again.keys() == numbers.keys()
+    for name, value in numbers.items():
+        assert again[name].dtype == value.dtype and (again[name] == value).all()
 
 
 @pytest.mark.parametrize("count", [40, pytest.param(3000, marks=pytest.mark.slow)])
@@ -89,5 +105,54 @@ def test_numbers_of_another_file_are_refused(weights, tmp_path):
     with h5py.File(weights, "r+") as file:
         del file[name]
         file[name] = h5py.ExternalLink(str(secret), "/x")
-    with pytest.raises(CheckpointError, match=f"missing {name}"):
+    with pytest.raises(CheckpointError, match=f"{name} is a link to somewhere else"):
         require_readable(weights, SHAPES)
+
+
+NAME = list(SHAPES)[-1]
+PAIR = np.dtype([("a", "f4"), ("b", "f4")])
+
+
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [
+        (PAIR, f"{NAME} must hold real numbers, got"),
+        (h5py.vlen_dtype(np.float32), f"{NAME} must hold real numbers, got object"),
+        (h5py.string_dtype(), f"{NAME} must hold real numbers, got object"),
+        (h5py.ref_dtype, f"{NAME} must hold real numbers, got object"),
+        (np.dtype("S3"), f"{NAME} must hold real numbers"),
+        (np.dtype("V2"), f"{NAME} must hold real numbers"),
+        (np.complex64, f"{NAME} must hold real numbers, got complex64"),
+        (bool, f"{NAME} must hold real numbers, got bool"),
+        (np.nan, f"expected finite numbers, got NaN or infinity in {NAME}"),
+        (-np.inf, f"expected finite numbers, got NaN or infinity in {NAME}"),
+        (1e300, f"expected finite numbers, got NaN or infinity in {NAME}"),  # float32 has no such number
+        (h5py.SoftLink("/optimizer/vars/0"), f"{NAME} is a link to somewhere else"),
+        (h5py.Empty("f4"), f"{NAME} must hold real numbers, got nothing"),
+    ],
+)
+def test_what_is_no_finite_number_is_refused_by_name(weights, kind, message):
+    with h5py.File(weights, "r+") as file:
+        del file[NAME]
+        if isinstance(kind, float):
+            file[NAME] = np.full(SHAPES[NAME], kind)
+        elif isinstance(kind, h5py.SoftLink | h5py.Empty):
+            file[NAME] = kind
+        else:
+            file.create_dataset(NAME, SHAPES[NAME], kind)
+    with pytest.raises(CheckpointError, match=message):
+        require_readable(weights, SHAPES)
+
+
+def test_a_second_name_of_a_variable_is_an_extra_one(weights):
+    with h5py.File(weights, "r+") as file:
+        file["again"] = file[NAME]
+    with pytest.raises(CheckpointError, match="extra again"):
+        require_readable(weights, SHAPES)
+
+
+def test_a_named_pipe_is_refused_and_not_waited_for(tmp_path):
+    path = tmp_path / "x.weights.h5"
+    os.mkfifo(path)
+    with pytest.raises(CheckpointError, match="it is not a regular file, but a named pipe"):
+        require_readable(path, SHAPES)

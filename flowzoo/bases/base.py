@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-import keras
 import tensorflow as tf
 
+from flowzoo.limits import Counted
 
-class Base(keras.layers.Layer):
+
+class Base(Counted):
     """A distribution of the latent z, with its weights, if any, built by the constructor.
 
     Subclasses implement `log_prob` and `sample`. Both work row by row, so that no row affects another, and use nothing

@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from flowzoo.checks import check_flag
+from flowzoo.limits import require
 from flowzoo.transform import Bijector, constant_log_det
 
 
@@ -40,6 +41,7 @@ class InvertibleLinear(Bijector):
     ):
         super().__init__(event_shape, dtype=dtype, name=name)
         channels, numbers = self.event_shape[-1], np.random.default_rng(seed)
+        require((3, channels, channels))  # before there are arrays of this size
         start = _parts(self._start(channels, numbers, check_flag(permute, "permute")))
         self.lower = self._weight(start["lower"], "lower")
         self.upper = self._weight(start["upper"], "upper")

@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from flowzoo.checks import check_count
+from flowzoo.limits import require
 from flowzoo.transform import Bijector, constant_log_det
 
 
@@ -29,6 +30,7 @@ class Orthogonal(Bijector):
         return tf.reshape(tf.matmul(tf.reshape(x, [-1, self.event_shape[-1]]), matrix), [-1, *self.event_shape])
 
     def _random_weight(self, shape, seed, name):
+        require(shape)  # before there is an array of this size
         return self._weight(np.random.default_rng(seed).normal(size=shape), name)
 
 

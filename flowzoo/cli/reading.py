@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import stat
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +13,7 @@ import numpy as np
 from flowzoo.cli import image_files, tables
 from flowzoo.cli.common import note
 from flowzoo.columns import Columns, listed
+from flowzoo.files import irregular
 
 if TYPE_CHECKING:
     from flowzoo.flows import Flow
@@ -99,8 +99,8 @@ def _group(paths: Sequence[str], form: Form, columns: Columns) -> tuple[np.ndarr
 
 def _files(path: Path) -> list[Path]:
     if not path.is_dir():
-        if not stat.S_ISREG(path.stat().st_mode):
-            raise ValueError(f"{path}: expected {KNOWN}, got a device or a pipe. Write it to a file first.")
+        if wrong := irregular(path):
+            raise ValueError(f"{path} {wrong}. Save what comes from it to a file first.")
         return [path]
     images = image_files.images_in(path)
     if not images:

@@ -9,9 +9,10 @@ import keras
 import tensorflow as tf
 
 from flowzoo.conditioners.condition import join
+from flowzoo.limits import Counted, count
 
 
-class Conditioner(keras.layers.Layer):
+class Conditioner(Counted):
     """A Keras layer (h, condition) -> parameters whose last layer starts at zero, built by its constructor.
 
     Args:
@@ -47,8 +48,18 @@ class Conditioner(keras.layers.Layer):
 
     def _made(self, layer, input_event_shape):
         """Builds `layer` now: a net that is built on first call comes back untrained from a `.keras` file."""
+        for weight in _shapes(layer, input_event_shape[-1]):
+            count(weight)
         layer.build((None, *input_event_shape))
         return layer
+
+
+def _shapes(layer: keras.layers.Layer, width: int) -> list[tuple[int, ...]]:
+    """Of the weights that one of Keras' layers will have; flowzoo's own count them themselves."""
+    if isinstance(layer, Counted):
+        return []
+    units = layer.filters if isinstance(layer, keras.layers.Conv2D) else layer.units
+    return [(*getattr(layer, "kernel_size", ()), width, units), *([(units,)] if layer.use_bias else [])]
 
 
 def nan_where_not_finite(parameters: tf.Tensor, condition: tf.Tensor) -> tf.Tensor:

@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from flowzoo.conditioners.base import Conditioner, seed_source
 from flowzoo.conditioners.condition import join
+from flowzoo.limits import Counted, require
 
 State = list[tf.Tensor]  # features and condition, then each layer's units after the activation: (units + 1, batch)
 Tables = dict[str, Any]
@@ -77,10 +78,12 @@ class MADE(Conditioner):
         degrees = np.concatenate([np.argsort(self.order) + 1, np.zeros(condition_features, int)])  # of the inputs
         new_seed, self.layers, self._slots = seed_source(seed), [], []
         for width in hidden:
+            require((len(degrees), width))  # before there are masks of this size
             units = lowest + np.arange(width) * (highest - lowest + 1) // width  # sorted
             self.layers.append(self._masked(units[None] >= degrees[:, None], new_seed(), (len(degrees),)))
             self._slots.append(_slots(units, features))
             degrees = units
+        require((len(degrees), outputs_per_entry * features))
         outputs = np.tile(np.argsort(self.order) + 1, outputs_per_entry)
         self.head = self._masked(outputs[None] > degrees[:, None], None, (len(degrees),))
 
@@ -147,7 +150,7 @@ class MADE(Conditioner):
         return tf.reshape(outputs + tables["not finite"], [-1]), state
 
 
-class MaskedDense(keras.layers.Layer):
+class MaskedDense(Counted):
     """x -> x (mask * kernel) + bias.
 
     Args:

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from flowzoo.conditioners.base import Conditioner, nan_where_not_finite, seed_source
 from flowzoo.conditioners.condition import join
+from flowzoo.limits import Counted
 
 
 def _tanh(h):
@@ -102,7 +103,7 @@ class Velocity(Conditioner):
         return tf.concat([value[None], rest], axis=0)
 
 
-class ConcatSquash(keras.layers.Layer):
+class ConcatSquash(Counted):
     """One layer of a `Velocity`, dense or a 3x3 convolution.
 
     Args:

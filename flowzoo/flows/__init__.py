@@ -16,6 +16,7 @@ from flowzoo.flows.nsf_coupling import NSFCoupling
 from flowzoo.flows.planar import PlanarFlow
 from flowzoo.flows.radial import RadialFlow
 from flowzoo.flows.realnvp import RealNVP
+from flowzoo.limits import counting
 
 FAMILIES = {
     "cnf": CNF,
@@ -37,7 +38,7 @@ def create(family: str, **config) -> Flow:
     """A new, untrained flow of a family by its name, e.g. create("realnvp", event_shape=(2,)).
 
     Raises:
-      ValueError: there is no such family.
+      ValueError: there is no such family, an option is wrong, or the flow would have too many weights.
       TypeError: the family takes no such keyword.
     """
     if family not in FAMILIES:
@@ -47,7 +48,8 @@ def create(family: str, **config) -> Flow:
     known = inspect.signature(FAMILIES[family]).parameters
     for key in config.keys() - known.keys():
         raise TypeError(f"The family {family!r} takes no {key!r}. {nearest(key, known)}")
-    return FAMILIES[family](**config)
+    with counting():
+        return FAMILIES[family](**config)
 
 
 __all__ = ["FAMILIES", "Flow", "create", *sorted(family.__name__ for family in FAMILIES.values())]

@@ -14,7 +14,7 @@ import tensorflow as tf
 from flowzoo.bases import StandardNormal
 from flowzoo.bijectors.backprop import check_mode
 from flowzoo.checks import check_count, check_flag
-from flowzoo.flows import door
+from flowzoo.flows import door, forked
 from flowzoo.flows.computations import Computations
 from flowzoo.flows.switch import Switch
 from flowzoo.transform import Transform
@@ -53,6 +53,7 @@ class Flow(Computations):
         if not isinstance(transform, Transform):
             raise TypeError(f"`transform` must be a flowzoo Transform, got {type(transform).__name__}.")
         super().__init__(dtype=transform.compute_dtype, name=name)
+        forked.watch()
         if classes and condition_features:
             raise ValueError("Give `classes` or `condition_features`, not both.")
         base = base or StandardNormal(transform.latent_shape, dtype=transform.compute_dtype)
@@ -244,6 +245,7 @@ class Flow(Computations):
         return x, self._checked_condition(condition, x.shape[0])
 
     def _checked_condition(self, condition, rows):
+        forked.refuse()
         options = {"features": self.condition_features, "images": self._condition_images, "dtype": self.compute_dtype}
         return door.check_condition(condition, rows, classes=self.classes, **options)
 

@@ -14,6 +14,7 @@ import tensorflow as tf
 from flowzoo import bases
 from flowzoo.checks import check_count, check_flag, check_number, check_shape
 from flowzoo.flows.base import Flow
+from flowzoo.limits import counting
 from flowzoo.transform import Transform
 
 
@@ -32,6 +33,12 @@ class Family(Flow):
         base = bases.named(config["base"], transform.latent_shape, classes=config["classes"], dtype=dtype)
         super().__init__(transform, base, **condition, name=name)
         self.config = config
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Family:
+        """As Keras' own; a flow of too many weights is refused, as by `flows.create`."""
+        with counting():
+            return super().from_config(config, custom_objects)
 
     def get_config(self) -> dict[str, Any]:
         return {**self.config, "name": self.name}

@@ -11,13 +11,12 @@ import tensorflow as tf
 
 from flowzoo.bijectors import ActNorm
 from flowzoo.checks import check_count
-from flowzoo.flows import finite
+from flowzoo.flows import finite, forked
 from flowzoo.flows.accumulation import in_parts
 from flowzoo.flows.fused_update import fuse
 from flowzoo.flows.loss import BitsPerDim, NegativeLogLikelihood
 from flowzoo.flows.switch import Switch
-from flowzoo.flows.weights import flow_layout
-from flowzoo.layout import require_readable
+from flowzoo.flows.weights import load_weights
 
 
 class LikelihoodModel(keras.Model):
@@ -99,6 +98,7 @@ class LikelihoodModel(keras.Model):
 
     def predict(self, x, *args, **kwargs) -> np.ndarray:
         """As Keras' own: log p(x), (n,); x and condition come as one data set. Warns of rows that are NaN."""
+        forked.refuse()
         log_prob = super().predict(x, *args, **kwargs)
         rows = np.flatnonzero(np.isnan(log_prob))
         if rows.size:
@@ -147,11 +147,13 @@ class LikelihoodModel(keras.Model):
         """As Keras' own, but a `.weights.h5` that is not exactly this flow's is refused, not loaded in part.
 
         Raises:
-          CheckpointError: the file is damaged, or a variable is missing, extra or of another shape; it names them.
+          CheckpointError: the file is damaged, or a variable is missing, extra, of another shape or not of finite
+            numbers; it names them.
         """
-        if str(filepath).endswith(".weights.h5") and not skip_mismatch:
-            require_readable(filepath, flow_layout(self))
-        super().load_weights(filepath, skip_mismatch=skip_mismatch, **kwargs)
+        if str(filepath).endswith(".weights.h5") and not skip_mismatch and not kwargs:
+            load_weights(self, filepath)
+        else:
+            super().load_weights(filepath, skip_mismatch=skip_mismatch, **kwargs)
 
     def _maybe_symbolic_build(self, iterator=None, data_batch=None) -> None:
         """As Keras' own, unless that fails: it averages the first batch over the replicas.
@@ -164,6 +166,7 @@ class LikelihoodModel(keras.Model):
             super()._maybe_symbolic_build(iterator=iterator, data_batch=data_batch)
 
     def _begin(self, x, y, options):
+        forked.refuse()
         if not self.compiled:
             self.compile()
         if options.get("sample_weight") is not None and y is None:

@@ -4,49 +4,50 @@ Keras loads a deeper checkpoint into a shallower flow without a word, so the lay
 of the flow first. The layout comes from attribute names, class names and list order, never from Keras' counters.
 """
 
+import io
 import itertools
 import os
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
-import h5py
 import keras
-import numpy as np
+import tensorflow as tf
 
 from flowzoo.conditioners import MADE
 from flowzoo.errors import CheckpointError
 from flowzoo.files import write_atomic
-from flowzoo.layout import Layout, file_layout, require_readable, require_size
+from flowzoo.layout import Layout, Numbers, file_layout, packed, read_numbers, require_readable, require_size
 
 NOISE = "/variational_dequantization/"  # in the names of the weights of the noise flow
 
 
+class _Memory(io.BytesIO):
+    """A file in memory, which Keras takes for one on disk by its name: HDF5 crashes where a real one fills the disk."""
+
+    def __str__(self) -> str:
+        return "memory.weights.h5"
+
+
 def flow_layout(flow: keras.Model) -> Layout:
     """The layout that `flow` has on disk, independent of other models of this process."""
-    with tempfile.TemporaryDirectory() as scratch:
-        path = os.path.join(scratch, "layout.weights.h5")
-        flow.save_weights(path)
-        return file_layout(path)
+    return file_layout(_written(flow))
 
 
-def load_weights(flow: keras.Model, path: str | Path) -> None:
+def load_weights(flow: keras.Model, path: str | os.PathLike) -> None:
     """Load a `.weights.h5` file, refusing one that is not exactly this flow's.
 
     Args:
-        flow: the flow to load into; unchanged when the file is refused.
+        flow: the flow to load into; unchanged when the file is refused. An optimizer's state stays as it is.
         path: a file by `save_weights`, flowzoo's or Keras'.
 
     Raises:
-        CheckpointError: the file is damaged, or a variable is missing, extra, or of another shape; all that differ are
-            counted and the first ones named.
+        CheckpointError: the file is damaged, a variable is missing, extra, or of another shape, or a number is not
+            finite; all that differ are counted and the first ones named.
     """
-    require_readable(path, flow_layout(flow))
-    keras.Model.load_weights(flow, path)
+    _assign(flow, require_readable(path, flow_layout(flow)))
 
 
-def load_simpler(flow: keras.Model, path: str | Path) -> None:
+def load_simpler(flow: keras.Model, path: str | os.PathLike) -> None:
     """Start a family's flow from weights of a simpler one, so that a new one begins with the same densities.
 
     The simpler flow has the same config without the condition (and a base for it) or the splines, or with fewer hidden
@@ -62,22 +63,19 @@ def load_simpler(flow: keras.Model, path: str | Path) -> None:
     Raises:
         CheckpointError: the file is damaged, or of no such flow.
     """
-    own = flow_layout(flow)
+    memory = _written(flow)
+    own = file_layout(memory)
     require_size(path, own)
     layout = file_layout(path)
     if not any(layout == flow_layout(simpler) for simpler in _simpler(flow, own, layout)):
         raise CheckpointError(f"{path} holds the weights of another config. Build the flow with that config.")
-    with tempfile.TemporaryDirectory() as scratch:
-        widened = os.path.join(scratch, "widened.weights.h5")
-        keras.Model.save_weights(flow, widened)
-        with h5py.File(path, "r") as old, h5py.File(widened, "r+") as new:
-            for name, shape in layout.items():
-                value = np.array(new[name])
-                if len(shape) > 1:
-                    value[..., shape[-2] :, : shape[-1]] = 0.0  # from new inputs to old outputs
-                value[tuple(slice(size) for size in shape)] = old[name][()]
-                new[name][()] = value
-        keras.Model.load_weights(flow, widened)
+    widened = read_numbers(memory, own)
+    for name, old in require_readable(path, layout).items():
+        value, shape = widened[name], old.shape
+        if len(shape) > 1:
+            value[..., shape[-2] :, : shape[-1]] = 0.0  # from new inputs to old outputs
+        value[tuple(slice(size) for size in shape)] = old
+    _assign(flow, widened)
 
 
 def _simpler(flow: keras.Model, own: Layout, layout: Layout) -> Iterator[keras.Model]:
@@ -111,19 +109,32 @@ def _narrower(wide: int | None, own: Layout, layout: Layout) -> list[dict[str, i
     return [{"hidden": width} for width in sorted(widths)]
 
 
-def save_weights(flow: keras.Model, path: str | Path) -> None:
-    """Write the weights of a family's flow, all or nothing: no optimizer slots, and the same bytes each time."""
-    clone = type(flow).from_config(flow.get_config())  # not compiled, so without slots
-    clone.set_weights(flow.get_weights())
-    with tempfile.TemporaryDirectory() as scratch:
-        written, plain = os.path.join(scratch, "keras.weights.h5"), os.path.join(scratch, "plain.h5")
-        clone.save_weights(written)
-        _copy_variables(written, plain)
-        write_atomic(path, Path(plain).read_bytes())
+def save_weights(flow: keras.Model, path: str | os.PathLike) -> None:
+    """Write the weights of a flow, all or nothing: no optimizer slots, and the same bytes each time.
+
+    Args:
+        flow: any flow, compiled or not.
+        path: where to, also a URL that TensorFlow knows; it ends in `.weights.h5`, by which Keras knows such files.
+    """
+    if not str(path).endswith(".weights.h5"):
+        raise ValueError(f"`path` must end in .weights.h5, as in 'name.weights.h5', got {str(path)!r}.")
+    memory = _written(flow)
+    content = packed(read_numbers(memory, file_layout(memory)))
+    if "://" not in str(path):
+        write_atomic(path, content)
+        return
+    with tf.io.gfile.GFile(str(path), "wb") as file:  # a bucket, where a file appears whole
+        file.write(content)
 
 
-def _copy_variables(source: str, target: str) -> None:
-    """Copy the variables only: Keras also notes layer names, whose counters differ from process to process."""
-    with h5py.File(source, "r") as old, h5py.File(target, "w") as new:
-        for name in sorted(file_layout(source)):
-            new.create_dataset(name, data=old[name][()])
+def _written(flow: keras.Model) -> _Memory:
+    """The flow's variables as Keras writes them, under the paths that it gives them."""
+    memory = _Memory()
+    keras.saving.save_weights(flow, memory, objects_to_skip=[getattr(flow, "optimizer", None)])
+    return memory
+
+
+def _assign(flow: keras.Model, numbers: Numbers) -> None:
+    """Sets all variables of the flow; `numbers` are known to fit, as Keras would stop amid the others."""
+    skipped = [getattr(flow, "optimizer", None)]
+    keras.saving.load_weights(flow, _Memory(packed(numbers)), objects_to_skip=skipped)

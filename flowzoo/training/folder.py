@@ -33,19 +33,33 @@ def alone(workdir: Path) -> Iterator[None]:
         yield
 
 
+def read(path: Path, *keys: str) -> dict[str, Any]:
+    """The object in a JSON file of a work folder, with these keys; raises `StateError` if it is cut or damaged."""
+    try:
+        return files.read_json(path, *keys)
+    except ValueError as error:
+        raise state.StateError(
+            f"{error} Copy it again if this folder is a copy; else remove it, and training on with the same command "
+            "writes it anew."
+        ) from error
+
+
 def require_same(workdir: Path, preset: Preset, recipe: Recipe, init_from: str | os.PathLike | None) -> None:
     """Refuses a folder that holds another training; the arguments are those of `claim`.
 
     Raises:
-        StateError: the folder holds another training; the message lists what differs.
+        StateError: the folder holds another training, and the message lists what differs; or a file there is damaged.
     """
     path, first = workdir / "preset.json", workdir / "start.json"
     if not path.exists():
         return
     asked, start = _record(preset, recipe), _start(init_from)
-    here = json.loads(path.read_text())
-    here["training"] = Recipe.from_dict(here["training"]).to_dict()  # keys that are new since then, as they were
-    wrong, before = [], json.loads(first.read_text()) if first.exists() else start
+    here = read(path, "family", "config", "dataset", "training")
+    try:
+        here["training"] = Recipe.from_dict(here["training"]).to_dict()  # keys that are new since then, as they were
+    except (TypeError, ValueError) as error:
+        raise state.StateError(f"{path}: {error} Was it edited? Pass another --workdir.") from error
+    wrong, before = [], read(first, "init_from") if first.exists() else start
     if before["init_from"] != start["init_from"]:
         raise state.StateError(
             f"{workdir} holds a training that began from {before['init_from'] or 'new weights'}, got --init_from="
@@ -80,7 +94,7 @@ def claim(workdir: Path, preset: Preset, recipe: Recipe, init_from: str | os.Pat
 def start(workdir: Path) -> dict[str, str | None]:
     """What a claimed folder's training began from: `init_from`, None for new weights, and its `model.origin`."""
     path = workdir / "start.json"
-    return json.loads(path.read_text()) if path.exists() else _start(None)
+    return read(path, "init_from") if path.exists() else _start(None)
 
 
 def _record(preset: Preset, recipe: Recipe) -> dict[str, Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import inspect
-import json
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +12,7 @@ from absl import logging
 
 from flowzoo import data, flows
 from flowzoo.errors import CheckpointError, PresetError, nearest
-from flowzoo.files import sha256
+from flowzoo.files import irregular, read_json, sha256
 from flowzoo.flows.weights import load_simpler, load_weights
 from flowzoo.training.recipe import Recipe, optimizer
 
@@ -97,7 +96,10 @@ def _training_of(workdir: Path) -> str:
     result = workdir / "result.json"
     if not result.is_file():
         return ""
-    facts = json.loads(result.read_text())
+    try:
+        facts = read_json(result, "preset", "steps")
+    except ValueError as error:
+        raise CheckpointError(f"{error} Copy it again, or remove it; `init_from` needs the weights only.") from error
     start = (facts.get("origin") or "new weights").partition(", sha256 ")[0]
     return f" of {facts['preset']} after {facts['steps']:,} steps from {start}"
 
@@ -106,6 +108,8 @@ def _initial(init_from: str | os.PathLike) -> tuple[Path, str]:
     path = Path(init_from)
     path = path / "best.weights.h5" if path.is_dir() and str(init_from) else path
     if path.suffix == ".h5":
+        if wrong := irregular(path):
+            raise CheckpointError(f"`init_from` must be a preset, a weight file or a work folder; {path} {wrong}.")
         if not path.is_file():
             raise CheckpointError(
                 f"`init_from` must be a preset, a weight file or a work folder; no file is at {path}."

@@ -57,7 +57,7 @@ def run(
         The step of the last state.
 
     Raises:
-        StateError: there is no state, or another process is training there.
+        StateError: there is no state, its preset.json is damaged, or another process is training there.
         ValueError: `program` is damaged, of another training, or of another version of flowzoo; a limit is below 0, or
             `minutes` are too few for the recipe.
         ArithmeticError: the loss or a weight is not finite; the last state is kept.
@@ -66,10 +66,11 @@ def run(
     """
     check_limits(last_step=last_step, minutes=minutes, save_minutes=save_minutes)
     workdir, program = Path(workdir), Path(program)
-    preset, manifest = json.loads((workdir / "preset.json").read_text()), _manifest(program)
+    preset, manifest = workfolder.read(workdir / "preset.json", "training"), _manifest(program)
     if _but_steps(preset) != _but_steps(manifest["preset"]):
         raise ValueError(f"{program} must be exported from the training in {workdir}, got another's. Export it again.")
     with workfolder.alone(workdir):
+        files.remove_leftovers(workdir)
         training = _Offloaded(workdir, program, manifest, preset)
         training.run(last_step, minutes, save_minutes)
     return training.progress.step
@@ -78,11 +79,11 @@ def run(
 def _manifest(program: Path) -> dict[str, Any]:
     """What is in the folder of a program, once it is known to be whole."""
     try:
-        manifest = json.loads((program / MANIFEST).read_text())
+        manifest = files.read_json(program / MANIFEST, "format")
     except ValueError as error:
-        raise ValueError(f"{program / MANIFEST} must be JSON, got: {error}. Export it again.") from error
-    if manifest.get("format") != FORMAT:
-        raise ValueError(f"{program} must have format {FORMAT}, got {manifest.get('format')}. Export it again.")
+        raise ValueError(f"{error} Export it again.") from error
+    if manifest["format"] != FORMAT:
+        raise ValueError(f"{program} must have format {FORMAT}, got {manifest['format']}. Export it again.")
     for name, expected in manifest["files"].items():
         if wrong := files.damage(program / name, expected):
             raise ValueError(f"{program / name} {wrong}. Export it again, and copy the whole folder.")

@@ -65,7 +65,7 @@ def export(workdir: str | os.PathLike, folder: str | os.PathLike, steps_per_call
         np.savez(file, **given, **checked)
     manifest = {
         "format": FORMAT,
-        "preset": json.loads((Path(workdir) / "preset.json").read_text()),
+        "preset": files.read_json(Path(workdir) / "preset.json"),
         "metric": evaluation.unit(flow),
         "steps_per_call": steps_per_call,
         "programs": programs,

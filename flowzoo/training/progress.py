@@ -129,10 +129,11 @@ def write_best(workdir: Path, flow: Flow, progress: Progress) -> None:
 
     Args:
         workdir: the work folder.
-        flow: an uncompiled flow (a compiled one would add its optimizer to the file); holds the best weights after.
+        flow: holds the best weights after.
         progress: has the best weights.
     """
+    from flowzoo.flows.weights import save_weights  # imports TensorFlow, which `offload` does without
+
     state.assign("best weights", flow.weights, progress.best_weights)
-    with files.atomic(workdir / "best.weights.h5", suffix=".weights.h5") as file:
-        flow.save_weights(file.name)
+    save_weights(flow, workdir / "best.weights.h5")
     files.write_atomic(workdir / "best.json", json.dumps(progress.best, indent=2) + "\n")

@@ -15,7 +15,7 @@ from typing import IO, Any
 import numpy as np
 from absl import logging
 
-from flowzoo.files import atomic
+from flowzoo.files import atomic, remove_leftovers
 
 FORMAT = 1
 KEEP = 2
@@ -44,8 +44,7 @@ def save(folder: str | os.PathLike, step: int, arrays: dict[str, np.ndarray], fa
         write(file, arrays, {"format": FORMAT, "step": step, **facts})
     for old in _files(folder)[KEEP:]:
         old.unlink(missing_ok=True)
-    for stray in Path(folder).glob(".state-*.tmp"):  # of a process that was killed while it wrote
-        stray.unlink(missing_ok=True)
+    remove_leftovers(folder)
     return path
 
 

@@ -131,6 +131,7 @@ def run(
             workdir.mkdir(parents=True, exist_ok=True)
             lock.enter_context(folder.alone(workdir))
             folder.require_same(workdir, preset, recipe, init_from)  # another process may have come first
+            files.remove_leftovers(workdir)
             start = training.begin(init_from)
             folder.claim(workdir, preset, recipe, init_from)
             return start

@@ -8,7 +8,7 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from flowzoo.files import write_figure
+from flowzoo.files import irregular, write_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -28,6 +28,8 @@ def read_history(path: str | os.PathLike) -> History:
     Raises:
         ValueError: it is no such file, or it has no validation yet.
     """
+    if wrong := irregular(path):
+        raise ValueError(f"{path}: expected a history.csv of a training, it {wrong}.")
     with open(path, encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     if not rows:

@@ -45,7 +45,19 @@ def hubs() -> tuple[str, ...]:
 
 def shown(text: str) -> str:
     """What may be printed or logged of a text with URLs: all but the passwords in them."""
-    return re.sub(r"(://[^/@:\s]*):[^/@\s]*@", r"\1:****@", text)
+    return re.sub(r"[a-zA-Z][a-zA-Z0-9+.-]*://\S*", lambda url: _masked(url[0]), text)
+
+
+def _masked(url: str) -> str:
+    """A URL, or what was taken for one, without its password, which may have any character: all up to the last @."""
+    scheme, mark, rest = url.partition("://")
+    if not mark:
+        scheme, rest = "", url
+    before, at, after = rest.rpartition("@")
+    user, colon, _ = before.partition(":")
+    if colon:
+        return f"{scheme}{mark}{user}:****@{after}"
+    return f"{scheme}{mark}****@{after}" if at and "/" not in before else url  # a user's name may be a token
 
 
 def download(expected: Mapping[str, Any], part: Path) -> None:
@@ -128,9 +140,15 @@ def _checked(url: str) -> str:
     parts = re.fullmatch(r"([a-zA-Z][a-zA-Z0-9+.-]*)(://[^\s\x00-\x1f\[\]]*)", url) if isinstance(url, str) else None
     if not parts:
         raise ValueError(
-            f"a hub must be a URL, such as https://example.org/zoo or file:///srv/zoo, got {shown(repr(url))}."
+            f"a hub must be a URL, such as https://example.org/zoo or file:///srv/zoo, got {_masked(repr(url))}."
         )
     url = parts[1].lower() + parts[2]  # as RFC 3986 has it
     if url.startswith("file://") and not url.startswith("file:///"):
-        raise ValueError(f"a file:// hub must be an absolute path, such as file:///srv/zoo, got {url!r}.")
+        raise ValueError(f"a file:// hub must be an absolute path, such as file:///srv/zoo, got {_masked(url)!r}.")
+    authority = re.split("[/?#]", parts[2][3:], maxsplit=1)[0]
+    if "@" in parts[2] and "@" not in authority and not re.fullmatch(r"[^:]*(:\d*)?", authority):
+        raise ValueError(
+            "the password in a hub's URL must have %2F for /, %3F for ? and %23 for #, or it ends there; got "
+            f"{_masked(url)!r}."
+        )
     return url.rstrip("/")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from flowzoo.errors import PresetError, closest, nearest
-from flowzoo.files import write_atomic
+from flowzoo.files import irregular, write_atomic
 from flowzoo.training.likelihood import Likelihood, stated
 from flowzoo.zoo import store
 from flowzoo.zoo.schema import LIMIT, check_preset, parse_json, to_json
@@ -62,6 +62,8 @@ class Preset:
         """
         if str(name_or_path).endswith(".json"):
             path = json_path(name_or_path)
+            if wrong := irregular(path):
+                raise PresetError(f"{path} {wrong}. Pass the path of a .json file or the name of a preset.")
             if not path.is_file():
                 raise PresetError(f"no preset file at {path}. Pass the path of a .json file or the name of a preset.")
         elif "@" in str(name_or_path):

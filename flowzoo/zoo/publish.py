@@ -1,7 +1,6 @@
 """A finished training run becomes a published checkpoint: weights, pictures, measured numbers, provenance."""
 
 import dataclasses
-import json
 import re
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ import numpy as np
 
 from flowzoo import data, random
 from flowzoo.errors import CheckpointError, PresetError
-from flowzoo.files import sha256, write_atomic
+from flowzoo.files import read_json, sha256, write_atomic
 from flowzoo.flows import Flow
 from flowzoo.flows.weights import load_weights, save_weights
 from flowzoo.layout import file_layout, fingerprint
@@ -76,7 +75,7 @@ def publish(
     if "@" in str(name) and not str(name).endswith(".json"):
         raise PresetError(f"a preset is published by its name alone, got {name!r}: the next revision follows.")
     workdir, preset = Path(workdir), Preset.read(name)
-    run, result = Preset.read(workdir / "preset.json"), json.loads((workdir / "result.json").read_text())
+    run, result = Preset.read(workdir / "preset.json"), _result(workdir)
     _require_same(preset, run, ("family", "config", "dataset"))
     if not force:
         _require_same(preset, run, ("training",))
@@ -197,6 +196,14 @@ def _with_protocol(
         "temperature": 1.0,
         "weights": weights,
     }
+
+
+def _result(workdir: Path) -> dict[str, Any]:
+    """What a training came to, by its result.json."""
+    try:
+        return read_json(workdir / "result.json", "best", "finished", "fixture", "stopped", "steps")
+    except ValueError as error:
+        raise CheckpointError(f"{error} Copy it again, or train on: the end of a training writes it anew.") from error
 
 
 def _provenance(result: dict[str, Any]) -> dict[str, Any]:

@@ -1,5 +1,7 @@
 """Where the weights lie in a checkpoint."""
 
+import h5py
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -7,12 +9,75 @@ import tensorflow as tf
 from flowzoo import bijectors
 from flowzoo.errors import CheckpointError
 from flowzoo.flows import Flow, create
-from flowzoo.flows.weights import flow_layout, load_simpler
+from flowzoo.flows.weights import flow_layout, load_simpler, load_weights, save_weights
+from flowzoo.layout import file_layout
+from tests import cases
 
 
 def test_paths_are_those_of_the_layers_not_of_the_views():
     layout = flow_layout(create("glow", event_shape=(4, 4, 1), levels=1, depth=1, hidden=4))
     assert {path.split("/")[0] for path in layout} == {"layers", "vars"}  # where Keras puts those of any model
+
+
+@pytest.mark.parametrize("name", cases.FLOWS)
+def test_the_layout_is_that_of_keras_files(name, tmp_path):
+    path, flow = tmp_path / "keras.weights.h5", cases.flow(name)
+    keras.Model.save_weights(flow, path)
+    assert flow_layout(flow) == file_layout(path)
+
+
+def test_any_flow_saves_weights_only_and_the_same_bytes_each_time(tmp_path):
+    def made():
+        return Flow(bijectors.Chain([bijectors.ActNorm((2,)), bijectors.InvertibleLinear((2,))]))
+
+    flow, paths = made(), [tmp_path / f"{i}.weights.h5" for i in range(2)]
+    flow.adapt(tf.random.normal([8, 2], seed=0))
+    save_weights(flow, paths[0])
+    before = flow.get_weights()
+    flow.compile("adam")
+    flow.optimizer.build(flow.trainable_variables)
+    save_weights(flow, paths[1])
+    assert paths[0].read_bytes() == paths[1].read_bytes() and sorted(tmp_path.iterdir()) == paths
+    with h5py.File(paths[1]) as file:
+        assert "optimizer" not in file
+    again = made()
+    load_weights(again, paths[1])
+    for got, expected in zip(again.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(got, expected)
+    save_weights(flow, "ram://folder/x.weights.h5")
+    with tf.io.gfile.GFile("ram://folder/x.weights.h5", "rb") as file:
+        assert file.read() == paths[0].read_bytes()
+    with pytest.raises(ValueError, match=r"must end in \.weights\.h5.* got 'flow\.h5'"):
+        save_weights(flow, "flow.h5")
+
+
+def test_networks_in_bfloat16_come_back(tmp_path):
+    path = tmp_path / "x.weights.h5"
+    flow, again = (create("realnvp", **REALNVP, seed=seed, conditioner_dtype="bfloat16") for seed in (0, 1))
+    save_weights(flow, path)
+    load_weights(again, path)
+    assert {weight.dtype.name for weight in again.get_weights()} >= {"bfloat16", "float32"}
+    for got, expected in zip(again.get_weights(), flow.get_weights(), strict=True):
+        np.testing.assert_array_equal(got, expected)
+
+
+@pytest.mark.parametrize("value", [np.nan, b"1.5"])
+def test_a_refused_file_changes_nothing_even_if_its_last_variable_is_wrong(value, tmp_path):
+    path, flow = tmp_path / "x.weights.h5", create("realnvp", event_shape=(2,), depth=2, hidden=4, seed=1)
+    create("realnvp", event_shape=(2,), depth=2, hidden=4).save_weights(path)
+    last = sorted(flow_layout(flow))[-2]
+    with h5py.File(path, "r+") as file:
+        shape = file[last].shape
+        del file[last]
+        file[last] = np.full(shape, value)
+    flow.compile("adam")
+    before = flow.get_weights()
+    wider = create("realnvp", event_shape=(2,), depth=2, hidden=5)
+    for load, into in ((type(flow).load_weights, flow), (load_weights, flow), (load_simpler, wider)):
+        with pytest.raises(CheckpointError, match=last):
+            load(into, path)
+    for got, expected in zip(flow.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(got, expected)
 
 
 def test_a_deeper_checkpoint_is_refused(tmp_path):

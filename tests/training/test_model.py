@@ -1,13 +1,28 @@
 """What a training starts from."""
 
+import os
+
 import numpy as np
 import pytest
 
-from flowzoo.errors import CheckpointError
+from flowzoo.errors import CheckpointError, PresetError
 from flowzoo.flows import create
-from flowzoo.training.model import start_from
+from flowzoo.training.model import origin, start_from
 
 CONFIG = {"event_shape": (2,), "hidden": 4}
+
+
+def test_what_is_no_file_to_start_from_is_named(tmp_path):
+    os.mkfifo(tmp_path / "x.weights.h5")
+    os.mkfifo(tmp_path / "x.json")
+    with pytest.raises(CheckpointError, match="is not a regular file, but a named pipe"):
+        origin(tmp_path / "x.weights.h5")
+    with pytest.raises(PresetError, match="is not a regular file, but a named pipe"):
+        origin(tmp_path / "x.json")
+    (tmp_path / "best.weights.h5").write_bytes(b"")
+    (tmp_path / "result.json").write_text('{"preset": "toy", "ste')
+    with pytest.raises(CheckpointError, match=r"result\.json: expected a JSON object .* the weights only"):
+        origin(tmp_path)
 
 
 def test_a_conditional_flow_may_start_from_weights_without_condition(tmp_path):

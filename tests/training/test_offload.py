@@ -144,6 +144,9 @@ def test_a_step_of_the_program_that_is_not_finite_changes_nothing():
 
 def test_what_does_not_fit_is_refused(begun, run, tmp_path):
     other = toy.preset(COLOURS).to_dict()
+    (run / "preset.json").write_text(json.dumps(other)[:-1])
+    with pytest.raises(state.StateError, match=r"preset\.json: expected a JSON object .* one that breaks off"):
+        offload.run(run, begun / "program")
     (run / "preset.json").write_text(json.dumps(other))
     with pytest.raises(ValueError, match="must be exported from the training in"):
         offload.run(run, begun / "program")
@@ -154,9 +157,9 @@ def test_what_does_not_fit_is_refused(begun, run, tmp_path):
     (old / "program.json").write_text(json.dumps(manifest | {"format": 0}))
     with pytest.raises(ValueError, match="must have format 3, got 0"):
         offload.run(run, old)
-    for text, wrong in (("{}", "must have format 3, got None"), ('{"format": 3', "must be JSON, got")):
+    for text, wrong in (("{}", "one without format"), ('{"format": 3', "one that breaks off")):
         (old / "program.json").write_text(text)
-        with pytest.raises(ValueError, match=f"{wrong}.*Export it again"):
+        with pytest.raises(ValueError, match=rf"program\.json: expected .* {wrong}.*Export it again"):
             offload.run(run, old)
 
 

@@ -52,7 +52,7 @@ def test_a_failure_while_writing_leaves_the_state_before(tmp_path, monkeypatch, 
 
 
 def test_leftovers_of_a_killed_process_are_ignored_and_removed(tmp_path):
-    stray = tmp_path / ".state-000000001.npz.abc.tmp"
+    stray = tmp_path / ".state-000000001.npz.abcd1234.tmp"
     stray.write_bytes(b"half")
     assert state.load(tmp_path) is None
     write(tmp_path, 2)

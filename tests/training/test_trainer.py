@@ -171,6 +171,45 @@ def test_a_second_process_is_refused(circle, tmp_path):
         training.run(toy.preset(toy.CIRCLE), tmp_path)
 
 
+@pytest.mark.parametrize(("name", "content"), [("preset.json", '{"family": "realnvp", "con'), ("start.json", "")])
+def test_a_cut_file_of_the_folder_is_named(circle, tmp_path, name, content):
+    training.run(toy.preset(toy.CIRCLE), tmp_path, max_steps=0)
+    whole = (tmp_path / name).read_text()
+    (tmp_path / name).write_text(content)
+    with pytest.raises(training.StateError, match=rf"{name}: expected a JSON object .* Copy it again .* remove it"):
+        training.run(toy.preset(toy.CIRCLE), tmp_path, max_steps=0)
+    (tmp_path / name).unlink()
+    training.run(toy.preset(toy.CIRCLE), tmp_path, max_steps=0)
+    assert name == "start.json" or (tmp_path / name).read_text() == whole
+
+
+FULL = """
+import resource, sys
+from flowzoo import training
+from flowzoo.training import trainer
+from tests.training import toy
+
+def run():
+    print(training.run(toy.preset(toy.CIRCLE, steps=2, validate_every=1), sys.argv[1]).stopped, flush=True)
+
+trainer.Sources = toy.Circle
+resource.setrlimit(resource.RLIMIT_FSIZE, (4096, resource.RLIM_INFINITY))
+try:
+    run()
+except OSError as error:
+    print(error, flush=True)
+resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+run()
+"""
+
+
+def test_a_full_disk_is_an_error_and_the_folder_goes_on_once_there_is_room(tmp_path, fresh_process):
+    full, stopped = fresh_process(FULL, tmp_path).splitlines()
+    assert full == f"[Errno 27] File too large: '{tmp_path}/best.weights.h5'" and stopped == "steps"
+    flows.create("realnvp", **toy.CIRCLE["config"]).load_weights(tmp_path / "best.weights.h5")
+    assert not list(tmp_path.rglob(".*.tmp"))
+
+
 def test_init_from_takes_weights_and_a_fresh_optimizer(circle, tmp_path):
     first = training.run(toy.preset(toy.CIRCLE), tmp_path / "first")
     weights = tmp_path / "first" / "best.weights.h5"

@@ -5,6 +5,7 @@ step, and kills itself at the COUNT-th time it comes to MOMENT: "write" (half of
 the rename), "renamed" (after it), "best" (half of the best weights are written).
 """
 
+import contextlib
 import os
 import signal
 import sys
@@ -139,17 +140,21 @@ def arm(moment, count):
 
         os.replace = rename
     elif moment == "best":
-        from flowzoo.flows import Flow
+        from flowzoo import files
 
-        save_weights = Flow.save_weights
+        atomic = files.atomic
 
-        def cut_weights(flow, path, **options):
-            save_weights(flow, path, **options)
-            if bomb.left == 1:
-                os.truncate(path, os.path.getsize(path) // 2)
-            bomb()
+        @contextlib.contextmanager
+        def cut(path):
+            with atomic(path) as file:
+                yield file
+                if "best.weights" in str(path):
+                    if bomb.left == 1:
+                        file.truncate(file.tell() // 2)
+                        file.flush()
+                    bomb()
 
-        Flow.save_weights = cut_weights
+        files.atomic = cut
     else:
         raise ValueError(f"unknown moment {moment!r}")
 

@@ -1,5 +1,7 @@
 """Curves: what is drawn is what the history says."""
 
+import os
+
 import pytest
 
 from flowzoo.zoo import curves
@@ -12,6 +14,12 @@ def history(tmp_path):
     path = tmp_path / "history.csv"
     path.write_text(HEAD + "5,1800.0,3.0,0.001,2.5,4.0\n10,3600.0,2.0,0.0005,2.25,2.125\n")
     return curves.read_history(path)
+
+
+def test_a_named_pipe_is_refused(tmp_path):
+    os.mkfifo(tmp_path / "history.csv")
+    with pytest.raises(ValueError, match="not a regular file, but a named pipe"):
+        curves.read_history(tmp_path / "history.csv")
 
 
 def test_reading(history, tmp_path):

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import flowzoo
+from flowzoo.cli import doctor
 from flowzoo.cli.main import OK, main
 from flowzoo.errors import CheckpointError, HubError, PresetError
 from flowzoo.files import sha256
@@ -127,6 +128,48 @@ def test_errors_do_not_tell_passwords(hub):
     with pytest.raises(HubError, match=r"http://me:\*\*\*\*@127\.0\.0\.1:\d+/sha256") as error:
         trees.weights()
     assert "secret" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("https://example.org/zoo", "https://example.org/zoo"),
+        ("https://example.org/zoo@1/b", "https://example.org/zoo@1/b"),
+        ("https://example.org:8080/zoo", "https://example.org:8080/zoo"),
+        ("hf://datasets/org/zoo@v1", "hf://datasets/org/zoo@v1"),
+        ("file:///srv/zoo@1", "file:///srv/zoo@1"),
+        ("https://me:secret@example.org/zoo", "https://me:****@example.org/zoo"),
+        ("https://me:se:cret@example.org", "https://me:****@example.org"),
+        ("https://me:p@secret@example.org", "https://me:****@example.org"),
+        ("https://me:pa/secret@example.org", "https://me:****@example.org"),
+        ("https://me:pa?secret@example.org", "https://me:****@example.org"),
+        ("https://me:pa#secret@example.org", "https://me:****@example.org"),
+        ("https://:secret@example.org", "https://:****@example.org"),
+        ("https://secret@example.org", "https://****@example.org"),  # a token
+        ("https://me:secret@example.org/zoo@1", "https://me:****@1"),
+        ("file://me:secret@host", "file://me:****@host"),
+        ("me:secret@host", "me:****@host"),
+        ("https://me:pa secret@example.org", "https://me:****@example.org"),
+        ("https://me:pa[secret@example.org", "https://me:****@example.org"),
+    ],
+)
+def test_passwords_are_shown_nowhere(url, shown, cache, monkeypatch):
+    if "://" in url and " " not in url:
+        assert mirrors.shown(f"{url}: status 404.") == f"{shown}: status 404."
+    monkeypatch.setenv("FLOWZOO_HUB", url.replace(" ", ""))
+    assert "secret" not in str(list(doctor.places()))
+    try:
+        flowzoo.set_hub(url)
+    except ValueError as error:
+        assert "secret" not in str(error) and shown in str(error)
+    else:
+        assert mirrors.shown(" ".join(mirrors.hubs())) == shown
+
+
+def test_a_password_with_a_slash_is_refused_before_a_library_cuts_it_there(cache):
+    with pytest.raises(ValueError, match=r"must have %2F for /.* got 'https://me:\*\*\*\*@example\.org'"):
+        flowzoo.set_hub("https://me:pa/secret@example.org")
+    flowzoo.set_hub("https://me:pa%2Fsecret@example.org")
 
 
 def test_offline_opens_no_socket(tree, hub, cache, monkeypatch):

@@ -87,6 +87,14 @@ def test_an_unfinished_run_is_refused(altered, tmp_path, changes):
         publish.publish(altered, run)
 
 
+def test_a_result_that_is_cut_is_named(altered, tmp_path):
+    run = tiny.finished_run(tmp_path / "run", Preset.read(altered))
+    result = run / "result.json"
+    result.write_text(result.read_text()[:-20])
+    with pytest.raises(CheckpointError, match=rf"{result}: expected a JSON object .* train on"):
+        publish.publish(altered, run)
+
+
 def test_what_a_real_training_leaves_is_published(untrained, tmp_path):
     preset = Preset.read(untrained)
     training.run(preset, tmp_path / "run", smoke=True)
