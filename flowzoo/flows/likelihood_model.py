@@ -6,7 +6,6 @@ import os
 import warnings
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from flowzoo.bijectors import ActNorm
@@ -22,8 +21,7 @@ class LikelihoodModel(keras.Model):
     """A model with `call(x, condition, training)` -> log p(x), (batch,), and `dims`, the size of one x, `bits` of its
     integers (0 if continuous), and the flag `adapted`.
 
-    Elements of a dataset are x, (x, condition) or (x, condition, sample weight). `_checked(x, condition)` raises on
-    bad input.
+    Elements of a dataset are x, (x, condition) or (x, condition, sample weight).
     """
 
     accumulate = Switch(1, check_count)  # micro-batches that make one step of the optimizer; see docs/memory.md
@@ -51,23 +49,19 @@ class LikelihoodModel(keras.Model):
         self.optimizer.build(self.trainable_variables)
 
     def fit(self, x=None, y=None, *args, **kwargs) -> keras.callbacks.History:
-        """As Keras' own, with the condition as y; a flow that was not compiled is compiled with its defaults first.
-
-        Raises:
-          TypeError, ValueError: arrays x and y are refused as by `log_prob`. Data sets are not looked through first.
-        """
+        """As Keras' own, with the condition as y; a flow that was not compiled is compiled with its defaults first."""
         self._begin(x, y, kwargs)
         adapted = int(tf.convert_to_tensor(self.adapted))  # int() of a variable fails under tf.distribute
         if not adapted and any(isinstance(layer, ActNorm) for layer in self._flatten_layers()):
             warnings.warn(
                 "This flow has ActNorm layers and was never adapted, so its first steps may be wild. "
                 "Call `flow.adapt(x)` with some hundred examples before `fit`.",
-                stacklevel=2,
+                stacklevel=3,
             )
         return super().fit(x, y, *args, **kwargs)
 
     def evaluate(self, x=None, y=None, *args, **kwargs):
-        """As Keras' own, with the condition as y; refuses what `fit` refuses."""
+        """As Keras' own, with the condition as y."""
         self._begin(x, y, kwargs)
         return super().evaluate(x, y, *args, **kwargs)
 
@@ -128,13 +122,6 @@ class LikelihoodModel(keras.Model):
     def _begin(self, x, y, options):
         if not self.compiled:
             self.compile()
-        if options.get("sample_weight") is not None and y is None:
-            raise ValueError(
-                "`sample_weight` needs a condition beside it: without one Keras drops the weights. "
-                "Draw the rows of x by their weights instead."
-            )
-        if isinstance(x, np.ndarray) or tf.is_tensor(x):
-            self._checked(x, y)
 
     def _track(self, loss, x):
         replicas = tf.distribute.get_strategy().num_replicas_in_sync

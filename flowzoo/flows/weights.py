@@ -27,7 +27,7 @@ def flow_layout(flow: keras.Model) -> Layout:
     """The layout that `flow` has on disk, independent of other models of this process."""
     with tempfile.TemporaryDirectory() as scratch:
         path = os.path.join(scratch, "layout.weights.h5")
-        flow.save_weights(path)
+        keras.Model.save_weights(flow, path)
         return file_layout(path)
 
 
@@ -112,12 +112,17 @@ def _narrower(wide: int | None, own: Layout, layout: Layout) -> list[dict[str, i
 
 
 def save_weights(flow: keras.Model, path: str | Path) -> None:
-    """Write the weights of a family's flow, all or nothing: no optimizer slots, and the same bytes each time."""
-    clone = type(flow).from_config(flow.get_config())  # not compiled, so without slots
-    clone.set_weights(flow.get_weights())
+    """Write the weights of a flow, all or nothing: no optimizer slots, and the same bytes each time.
+
+    Args:
+        flow: any flow, compiled or not.
+        path: where to; it ends in `.weights.h5`, by which Keras knows such files.
+    """
+    if not str(path).endswith(".weights.h5"):
+        raise ValueError(f"`path` must end in .weights.h5, as in 'name.weights.h5', got {str(path)!r}.")
     with tempfile.TemporaryDirectory() as scratch:
         written, plain = os.path.join(scratch, "keras.weights.h5"), os.path.join(scratch, "plain.h5")
-        clone.save_weights(written)
+        keras.Model.save_weights(flow, written)
         _copy_variables(written, plain)
         write_atomic(path, Path(plain).read_bytes())
 
