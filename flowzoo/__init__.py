@@ -1,7 +1,7 @@
 """flowzoo: a zoo of normalizing flows for TensorFlow and Keras, with trained weights.
 
-Everything is imported when it is first used, so that `import flowzoo` costs nothing; but where Keras is imported, before
-or after, the families are too, so that `keras.models.load_model` knows them.
+Everything is imported when it is first used, so that `import flowzoo` costs nothing. Where Keras is imported, before or
+after, the families are too, so that `keras.models.load_model` knows them.
 """
 
 import importlib

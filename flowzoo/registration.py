@@ -1,7 +1,7 @@
 """Makes the families known to Keras as soon as Keras is there, so that `keras.models.load_model` finds them.
 
-Keras never imports the module that a `.keras` file names: `flowzoo.flows` registers its classes when it is imported. That
-takes TensorFlow, so `import flowzoo` leaves it to the import of Keras, before or after.
+Keras never imports the module that a `.keras` file names; `flowzoo.flows` registers its classes when it is imported.
+That takes TensorFlow, so `import flowzoo` alone does not do it, but the import of Keras beside it, before or after.
 """
 
 from __future__ import annotations

@@ -52,6 +52,8 @@ class CheckedModel(StoredModel):
 
     def evaluate(self, x=None, y=None, *args, **kwargs):
         """As Keras' own, with the condition as y; refuses what `fit` refuses."""
+        if kwargs.get("_use_cached_eval_dataset"):  # of Keras within `fit`, which checked it
+            return super().evaluate(x, y, *args, **kwargs)
         given = _by_name(keras.Model.evaluate, x, y, *args, **kwargs)
         checked = self._entered(x, y, given.get("sample_weight"))
         return super().evaluate(**given | dict(zip(("x", "y", "sample_weight"), checked, strict=True)))
@@ -144,4 +146,4 @@ def _three(data: tuple | list) -> tuple[Any, Any, Any]:
 def _by_name(method, x, y, *args, **kwargs) -> dict[str, Any]:
     """The arguments of a method of Keras by name."""
     given = inspect.signature(method).bind(None, x, y, *args, **kwargs).arguments
-    return {name: value for name, value in given.items() if name != "self"}
+    return {name: value for name, value in given.items() if name not in ("self", "kwargs")} | given.get("kwargs", {})
