@@ -109,8 +109,8 @@ class Flow(Computations):
         Args:
           x: (n, *event_shape) array, or a batched `tf.data.Dataset` of x or (x, condition).
           condition, seed, samples: as in `log_prob`.
-          batch_size: rows per call, which fewer are filled up to; rounded up to a multiple of 16. The last bit of a result
-            may depend on it.
+          batch_size: rows per call, to which fewer are filled up; rounded up to a multiple of 16. The last bit of a
+            result may depend on it.
 
         Returns:
           (n,) NumPy array.

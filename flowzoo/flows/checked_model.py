@@ -19,7 +19,7 @@ from flowzoo.flows.stored_model import StoredModel
 class CheckedModel(StoredModel):
     """A `StoredModel` that takes arrays, tensors and pandas' frames and series, or data sets, in all methods.
 
-    Needs `event_shape`, `bits`, `classes`, `condition_features` and `compute_dtype`. `columns` and `condition_columns`
+    Needs `event_shape`, `bits`, `classes`, `condition_features`, `compute_dtype` and `data_dtype`. `columns` and `condition_columns`
     are the names of the frames that it was fitted on, or None; by these names later frames are put in order.
     """
 
@@ -101,7 +101,7 @@ class CheckedModel(StoredModel):
     def _checked_array(self, x, where="", **how):
         what = f"{where}x"
         x = _columns(x, what, self.columns, self.event_shape == (1,))
-        return door.check_array(x, self.event_shape, bits=self.bits, dtype=self.compute_dtype, what=what, **how)
+        return door.check_array(x, self.event_shape, bits=self.bits, dtype=self.data_dtype, what=what, **how)
 
     def _checked_condition(self, condition, rows, where=""):
         what = f"{where}condition"

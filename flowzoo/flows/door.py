@@ -93,7 +93,7 @@ def check_condition(
       what: it is called in messages.
     """
     if not classes and not features:
-        if condition is not None:
+        if condition is not None and np.shape(condition)[-1:] != (0,):  # which is none, too
             raise ValueError(f"This flow takes no `{what}`, got one. Build it with `classes` or `condition_features`.")
         return None
     expected = f"({rows},) integer labels 0 ... {classes - 1}" if classes else f"({rows}, {features}) numbers"
