@@ -19,8 +19,11 @@ from flowzoo.flows.stored_model import StoredModel
 class CheckedModel(StoredModel):
     """A `StoredModel` that takes arrays, tensors and pandas' frames and series, or data sets, in all methods.
 
-    Needs `event_shape`, `bits`, `classes`, `condition_features`, `compute_dtype` and `data_dtype`. `columns` and `condition_columns`
-    are the names of the frames that it was fitted on, or None; by these names later frames are put in order.
+    Needs `event_shape`, `bits`, `classes`, `condition_features`, `compute_dtype` and `data_dtype`.
+
+    Attributes:
+      columns, condition_columns: names in the first frames that it was adapted or fitted on, or None; later frames are
+        put in this order by name.
     """
 
     columns: list[str] | None = None
