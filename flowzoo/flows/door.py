@@ -198,9 +198,9 @@ def _cast(value: Any, values: np.ndarray, dtype: str) -> np.ndarray | tf.Tensor:
 
 
 def _require_finite(cast, given, what, squares=False):
-    rows = cast.reshape(len(cast), -1)
-    if not rows.size:
+    if not cast.size:
         return
+    rows = cast.reshape(len(cast), -1)
     bad = ~np.isfinite(rows).all(axis=1)
     why, fix = "be finite, got NaN or infinity", "Remove or repair these rows."
     if not bad.any() and squares:
