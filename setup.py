@@ -76,6 +76,7 @@ setup(
         "docs": ["mkdocs>=1.6,<2", "mkdocs-material>=9.7,<10"],
         "test": [
             "hypothesis>=6.150,<7",
+            "pandas>=2.2,<4",
             "pytest>=8,<10",
             "pytest-xdist>=3.8,<4",
             "ruff>=0.17,<0.18",

@@ -1,10 +1,13 @@
 """flowzoo: a zoo of normalizing flows for TensorFlow and Keras, with trained weights.
 
-Everything is imported when it is first used, so that `import flowzoo` costs nothing.
+Everything is imported when it is first used, so that `import flowzoo` costs nothing. Where Keras is imported, before or
+after, the families are too, so that `keras.models.load_model` knows them.
 """
 
 import importlib
 from typing import Any
+
+from flowzoo.registration import register_with_keras
 
 __version__ = "0.1.0"
 
@@ -33,3 +36,6 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted(__all__)
+
+
+register_with_keras()

@@ -15,6 +15,11 @@ def check_count(value, what: str, least: int = 1, most: int | None = None) -> in
     return int(value)
 
 
+def check_seed(value, what: str, bits: int = 32) -> int:
+    """Returns a whole number from 0 to 2^bits - 1, or raises: a larger one would be the same seed as a smaller one."""
+    return check_count(value, what, 0, 2**bits - 1)
+
+
 def check_number(value, what: str, below: float = math.inf, *, zero: bool = False) -> float:
     """Returns a number between 0 and `below`, or raises; 0 itself only with `zero`."""
     real = isinstance(value, numbers.Real) and not isinstance(value, bool)

@@ -10,24 +10,26 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
+from flowzoo.checks import check_seed
+
 _ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
 
 
 def row_seeds(seed: int, rows: int | tf.Tensor) -> tf.Tensor:
-    """Seeds of `rows` independent streams: (rows, 2) int32; row i depends on `seed` and i only."""
+    """Seeds of `rows` independent streams: (rows, 2) int32; row i depends on `seed`, 0 ... 2^64 - 1, and i only."""
     return seeds_at(seed, tf.range(rows))
 
 
 def seeds_at(seed: int, index: tf.Tensor) -> tf.Tensor:
     """The rows of `row_seeds` with these numbers, 0 ... 2^32 - 1: (rows,) integers -> (rows, 2) int32."""
-    seed = int(seed)
+    seed = check_seed(seed, "seed", 64)
     key = [tf.constant(word & 0xFFFFFFFF, tf.uint32) for word in (seed, seed >> 32)]
     index = tf.cast(index, tf.uint32)
     return _pack(*_threefry(*key, index, tf.zeros_like(index)))
 
 
 def fold_in(seeds: tf.Tensor, data: int | tf.Tensor) -> tf.Tensor:
-    """New streams from streams (rows, 2) int32 and an integer, a Python int or a scalar tensor."""
+    """New streams from streams (rows, 2) int32 and an integer modulo 2^32, a Python int or a scalar tensor."""
     if isinstance(data, int):
         data = tf.constant(data & 0xFFFFFFFF, tf.uint32)
     key0, key1 = _unpack(seeds)

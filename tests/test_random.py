@@ -62,10 +62,16 @@ def test_a_row_depends_on_its_own_seed_only():
 
 
 def test_streams_differ():
-    seeds = [random.row_seeds(seed, 50) for seed in (0, 1, 2**32, -1)]
+    seeds = [random.row_seeds(seed, 50) for seed in (0, 1, 2**32, 2**64 - 1)]
     seeds += [random.fold_in(seeds[0], data) for data in (0, 1, 2**31, -5)]
     assert len({tuple(row) for part in seeds for row in part.numpy().tolist()}) == 50 * 8
     np.testing.assert_array_equal(random.fold_in(seeds[0], 3), random.fold_in(seeds[0], tf.constant(3)))
+
+
+def test_a_seed_that_would_be_the_same_as_another_is_refused():
+    for seed in (2**64, -1, 1.5):
+        with pytest.raises(ValueError, match=f"`seed` must be a whole number from 0 to .*15, got {seed}"):
+            random.row_seeds(seed, 3)
 
 
 def test_hash_rows_sees_every_entry_and_no_neighbour():

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 import keras
 import tensorflow as tf
 
+from flowzoo.checks import check_seed
 from flowzoo.conditioners.condition import join
 from flowzoo.limits import Counted, count
 
@@ -74,6 +75,7 @@ def nan_where_not_finite(parameters: tf.Tensor, condition: tf.Tensor) -> tf.Tens
 
 
 def seed_source(seed: int) -> Callable[[], int]:
-    """A function that gives a new seed at each call, the same ones for the same `seed`."""
+    """A function that gives a new seed at each call, the same ones for the same `seed`, 0 ... 2^30 - 1."""
+    seed = check_seed(seed, "seed", 30)
     generator = iter(range(1_000_000))
-    return lambda: int(seed) * 1_000_003 % 2**30 + next(generator)
+    return lambda: seed * 1_000_003 % 2**30 + next(generator)

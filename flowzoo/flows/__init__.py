@@ -7,6 +7,7 @@ from flowzoo.flows.base import Flow
 from flowzoo.flows.cnf import CNF
 from flowzoo.flows.ffjord import FFJORD
 from flowzoo.flows.glow import Glow
+from flowzoo.flows.hints import meant
 from flowzoo.flows.iaf import IAF
 from flowzoo.flows.maf import MAF
 from flowzoo.flows.maf_mog import MAFMoG
@@ -46,8 +47,9 @@ def create(family: str, **config) -> Flow:
             f"`family` must be one of {sorted(FAMILIES)}, got {family!r}. {nearest(str(family), FAMILIES)}"
         )
     known = inspect.signature(FAMILIES[family]).parameters
+    bits = config.get("bits", known["bits"].default if "bits" in known else 0)
     for key in config.keys() - known.keys():
-        raise TypeError(f"The family {family!r} takes no {key!r}. {nearest(key, known)}")
+        raise TypeError(f"The family {family!r} takes no {key!r}. {meant(key, known, bool(bits))}")
     with counting():
         return FAMILIES[family](**config)
 

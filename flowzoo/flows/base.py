@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from flowzoo.bases import StandardNormal
 from flowzoo.bijectors.backprop import check_mode
-from flowzoo.checks import check_count, check_flag
+from flowzoo.checks import check_count, check_flag, check_seed
 from flowzoo.flows import door, forked
 from flowzoo.flows.computations import Computations
 from flowzoo.flows.switch import Switch
@@ -40,6 +40,7 @@ class Flow(Computations):
 
     xla = Switch(False, check_flag)  # whether `log_prob`, `score` and training compile with XLA
     backprop = Switch("store", check_mode)  # how gradients are computed: `bijectors.backprop`; see docs/memory.md
+    noise_seed = Switch(0, check_seed)  # of the noise of dequantization in training
 
     def __init__(
         self,
@@ -70,9 +71,9 @@ class Flow(Computations):
         self.event_shape, self.latent_shape = transform.event_shape, transform.latent_shape
         self.dims = math.prod(self.event_shape)
         self.kind = transform.kind
-        self.noise_seed = 0
         self.adapted = self.add_weight(shape=(), initializer="zeros", trainable=False, dtype="int32", name="adapted")
         self.built = True
+        door.check_keras_defaults(self.compute_dtype, self._policies())
 
     def log_prob(self, x, condition=None, seed: int = 0, samples: int = 1) -> tf.Tensor:
         """log p(x) in nats, or what `kind` says of it.
@@ -109,7 +110,8 @@ class Flow(Computations):
         Args:
           x: (n, *event_shape) array, or a batched `tf.data.Dataset` of x or (x, condition).
           condition, seed, samples: as in `log_prob`.
-          batch_size: rows per call; rounded up to a multiple of 16.
+          batch_size: rows per call, to which fewer are filled up; rounded up to a multiple of 16. The last bit of a
+            result may depend on it.
 
         Returns:
           (n,) NumPy array.
@@ -132,7 +134,8 @@ class Flow(Computations):
 
         Args:
           n: how many.
-          condition: (n,) labels or (n, condition_features), as the flow was built.
+          condition: (n,) labels or (n, condition_features), as the flow was built; one label, or one row of numbers, is
+            that of all.
           temperature: a number or (n,): scale of the base (the class of the base says how), 1.0 is the model's own.
           seed: None (drawn from TensorFlow's global generator), an int, or (n, 2) int32, one stream per row.
           batch_size: rows decoded at once.
@@ -142,7 +145,7 @@ class Flow(Computations):
         """
         n, batch_size = check_count(n, "n", least=0), check_count(batch_size, "batch_size")
         seeds, temperature = door.check_seeds(seed, n), door.check_temperature(temperature, n)
-        condition = self._checked_condition(condition, n)
+        condition = self._condition_of_each(condition, n)
         parts = []
         for start in range(0, max(n, 1), batch_size):
             rows = slice(start, start + batch_size)
@@ -181,9 +184,11 @@ class Flow(Computations):
         """
         if int(tf.convert_to_tensor(self.adapted)) and not force:
             raise ValueError("This flow is adapted already (or was loaded). Pass force=True to initialise it again.")
-        x, condition = self._checked(x, condition)
+        frame, names = x, condition
+        x, condition = self._checked(x, condition, squares=True)
         if not x.shape[0]:
             raise ValueError("`x` must hold some examples to adapt to, got none.")
+        self._learn_columns(frame, names)
         self.transform.adapt(x, self._ready(condition), self._seeds(x, self._word(seed)))
         self.adapted.assign(1)
 
@@ -240,14 +245,13 @@ class Flow(Computations):
             word += tf.cast(self.optimizer.iterations + 1, tf.uint32) * tf.constant(0x9E3779B1, tf.uint32)
         return word
 
-    def _checked(self, x, condition):
-        x = door.check_data(x, self.event_shape, bits=self.bits, dtype=self.compute_dtype)
-        return x, self._checked_condition(condition, x.shape[0])
-
-    def _checked_condition(self, condition, rows):
-        forked.refuse()
-        options = {"features": self.condition_features, "images": self._condition_images, "dtype": self.compute_dtype}
-        return door.check_condition(condition, rows, classes=self.classes, **options)
+    def _condition_of_each(self, condition, n):
+        """The condition of n rows, which may be given once for all of them."""
+        shape = np.shape(condition)
+        if condition is None or not (shape[:1] == (1,) or (self.classes and shape == ())):
+            return self._checked_condition(condition, n)
+        one = self._checked_condition([condition] if shape == () else condition, 1)
+        return one if one is None else tf.repeat(one, n, axis=0)
 
 
 def _rows(values, start, size):

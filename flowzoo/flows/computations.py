@@ -9,8 +9,8 @@ import tensorflow as tf
 
 from flowzoo import random
 from flowzoo.bijectors import Chain, Identity, backprop
-from flowzoo.checks import check_count
-from flowzoo.flows.likelihood_model import LikelihoodModel
+from flowzoo.checks import check_seed
+from flowzoo.flows.checked_model import CheckedModel
 from flowzoo.transform import Transform
 
 
@@ -36,7 +36,7 @@ def _without_rows_too(function):
     return wrapped
 
 
-class Computations(LikelihoodModel):
+class Computations(CheckedModel):
     """Needs `transform`, `base` and `classes`. A `word` is a seed as a uint32 scalar; `samples` counts noise draws."""
 
     @property
@@ -111,16 +111,32 @@ class Computations(LikelihoodModel):
         return self.transform.decode(z, condition)[0]
 
     def _ready(self, condition):
-        if condition is None or not self.classes:
-            return condition
-        labels = tf.cast(condition, tf.int32)[:, None]
+        if condition is None:
+            return None
+        condition = tf.convert_to_tensor(condition)
+        if not self.classes:
+            return None if condition.shape[-1:] == [0] else condition  # no features, no condition
+        if not condition.dtype.is_integer or condition.shape.rank not in (1, None):
+            raise TypeError(
+                f"`condition` must be (batch,) integer labels 0 ... {self.classes - 1}, got dtype "
+                f"{condition.dtype.name} and shape {condition.shape}. Cast them, and drop an axis of size 1."
+            )
+        wide = condition.dtype in (
+            tf.int64,
+            tf.uint32,
+            tf.uint64,
+        )  # of which int32 would make small labels of large ones
+        labels = tf.cast(condition, tf.int64 if wide else tf.int32)[:, None]
         known = (labels >= 0) & (labels < self.classes)  # a row of zeros would pass for a class
-        return tf.where(known, tf.one_hot(labels[:, 0], self.classes, dtype=self.compute_dtype), math.nan)
+        one_hot = tf.one_hot(tf.cast(labels[:, 0], tf.int32), self.classes, dtype=self.compute_dtype)
+        return tf.where(known, one_hot, math.nan)
 
     def _word(self, seed):
         if tf.is_tensor(seed):
-            return tf.cast(seed, tf.uint32)
-        return tf.constant(check_count(seed, "seed", 0) & 0xFFFFFFFF, tf.uint32)
+            if not tf.executing_eagerly():
+                return tf.cast(seed, tf.uint32)
+            seed = seed.numpy()
+        return tf.constant(check_seed(seed, "seed"), tf.uint32)
 
     def _seeds(self, x, word):
         return self._row_streams(x, word) if self.transform.stochastic else None

@@ -47,22 +47,27 @@ class ContinuousFlow(Family):
 
     def log_prob(self, x, condition=None, seed: int = 0, samples: int = 1) -> tf.Tensor:
         found = super().log_prob(x, condition, seed, samples)
-        return self._solved(found, self._log_prob, x, condition, self._word(seed), samples)
+        return self._solved(found, lambda: self._log_prob(*self._checked(x, condition), self._word(seed), samples))
 
     def encode(self, x, condition=None, seed: int = 0) -> tuple[tf.Tensor, tf.Tensor]:
-        return self._solved(super().encode(x, condition, seed), self._encode, x, condition, self._word(seed))
+        found = super().encode(x, condition, seed)
+        return self._solved(found, lambda: self._encode(*self._checked(x, condition), self._word(seed)))
 
     def decode(self, z, condition=None) -> tuple[tf.Tensor, tf.Tensor]:
-        return self._solved(super().decode(z, condition), self._decode, z, condition)
+        def again():
+            return self._decode(tf.convert_to_tensor(z), self._checked_condition(condition, len(z)))
+
+        return self._solved(super().decode(z, condition), again)
 
     def sample(self, n: int, condition=None, temperature=1.0, seed=None, batch_size: int = 64) -> tf.Tensor:
         seeds = door.check_seeds(seed, check_count(n, "n", least=0))
         x = super().sample(n, condition, temperature, seeds, batch_size)
-        return self._solved(x, self._sample, seeds, door.check_temperature(temperature, n), condition)
+        temperature, condition = door.check_temperature(temperature, n), self._condition_of_each(condition, n)
+        return self._solved(x, lambda: self._sample(seeds, temperature, condition))
 
     def reconstruction_error(self, x, condition=None, seed: int = 0) -> tf.Tensor:
         found = super().reconstruction_error(x, condition, seed)
-        return self._solved(found, self._reconstruction, x, condition, self._word(seed))
+        return self._solved(found, lambda: self._reconstruction(*self._checked(x, condition), self._word(seed)))
 
     def solve_counts(self, x, condition=None, seed: int = 0) -> np.ndarray:
         """How often the velocities of each row of x were computed on the way to the latent: (batch,)."""
@@ -71,7 +76,7 @@ class ContinuousFlow(Family):
     def log_prob_error(self, x, condition=None, seed: int = 0) -> tuple[tf.Tensor, tf.Tensor]:
         """log p(x) and its standard error over the probes of the trace, both (batch,); the error is 0 if exact."""
         found = self._error_graph(*self._checked(x, condition), self._word(seed))
-        return self._solved(found, self._error, x, condition, self._word(seed))
+        return self._solved(found, lambda: self._error(*self._checked(x, condition), self._word(seed)))
 
     def __dir__(self):
         return sorted({*super().__dir__()} - {"evaluations"})  # no part of a checkpoint
@@ -110,10 +115,10 @@ class ContinuousFlow(Family):
     def _seeds(self, x, word):
         return self._row_streams(x, word)  # probes need them, too
 
-    def _solved(self, results, again: Callable, rows, *others):
+    def _solved(self, results, again: Callable[[], Any]):
         """`results`; if one is not finite, an eager pass, which raises where a solver failed."""
         if tf.executing_eagerly() and not all(np.isfinite(part).all() for part in tf.nest.flatten(results)):
-            again(tf.convert_to_tensor(rows), *others)
+            again()
         return results
 
 

@@ -14,6 +14,7 @@ import tensorflow as tf
 from flowzoo import bases
 from flowzoo.checks import check_count, check_flag, check_number, check_shape
 from flowzoo.flows.base import Flow
+from flowzoo.flows.stored_model import freeze_layers, frozen_layers
 from flowzoo.limits import counting
 from flowzoo.transform import Transform
 
@@ -34,14 +35,22 @@ class Family(Flow):
         super().__init__(transform, base, **condition, name=name)
         self.config = config
 
-    @classmethod
-    def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Family:
-        """As Keras' own; a flow of too many weights is refused, as by `flows.create`."""
-        with counting():
-            return super().from_config(config, custom_objects)
-
     def get_config(self) -> dict[str, Any]:
-        return {**self.config, "name": self.name}
+        """The keywords of the constructor; beside them the names of columns and the frozen layers, if there are any."""
+        kept = {"columns": self.columns, "condition_columns": self.condition_columns, "frozen": frozen_layers(self)}
+        return {**self.config, "name": self.name, **{key: value for key, value in kept.items() if value}}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Family:
+        """As Keras' own; a flow of too many weights is refused, as by `flows.create`."""
+        config = dict(config)
+        columns, condition_columns = config.pop("columns", None), config.pop("condition_columns", None)
+        frozen = config.pop("frozen", [])
+        with counting():
+            flow = super().from_config(config)
+        flow.columns, flow.condition_columns = columns, condition_columns
+        freeze_layers(flow, frozen)
+        return flow
 
 
 def keywords(constructor: Callable, values: dict[str, Any]) -> dict[str, Any]:
@@ -94,6 +103,7 @@ def _limited(least=1, most=math.inf):
 
 # No flow needs more, and a mistyped number shall not build for hours, or fill the memory, before anyone sees it.
 DIMENSIONS, DEPTH, LEVELS, WIDTH, CLASSES, BITS = 2**24, 1_000, 12, 2**14, 10**6, 16
+SEEDS = 2**29  # of initial weights; the networks know 2^30, of which a flow takes one after the other
 LIMIT = 1e6  # of bounds; beyond, float32 has no digits left for what happens inside
 CHECKS: dict[str, Callable[[Any, str], Any]] = {  # of what families take: (value, name) -> value, or raises
     "event_shape": _event_shape,
@@ -107,7 +117,7 @@ CHECKS: dict[str, Callable[[Any, str], Any]] = {  # of what families take: (valu
     "evaluation_probes": _limited(least=2, most=DEPTH),
     **dict.fromkeys(("max_steps", "steps"), _limited(most=WIDTH)),
     "noise_depth": _limited(least=0, most=DEPTH),
-    "seed": _limited(least=0),
+    "seed": _limited(least=0, most=SEEDS - 1),
     **dict.fromkeys(("blocks", "depth"), _limited(most=DEPTH)),
     "bins": _limited(least=0, most=WIDTH),
     **dict.fromkeys(("components", "hidden", "noise_hidden"), _limited(most=WIDTH)),

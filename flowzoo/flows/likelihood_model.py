@@ -23,8 +23,7 @@ class LikelihoodModel(keras.Model):
     """A model with `call(x, condition, training)` -> log p(x), (batch,), and `dims`, the size of one x, `bits` of its
     integers (0 if continuous), and the flag `adapted`.
 
-    Elements of a dataset are x, (x, condition) or (x, condition, sample weight). `_checked(x, condition)` raises on
-    bad input.
+    Elements of a dataset are x, (x, condition) or (x, condition, sample weight).
     """
 
     accumulate = Switch(1, check_count)  # micro-batches that make one step of the optimizer; see docs/memory.md
@@ -57,7 +56,6 @@ class LikelihoodModel(keras.Model):
         """As Keras' own, with the condition as y; a flow that was not compiled is compiled with its defaults first.
 
         Raises:
-          TypeError, ValueError: arrays x and y are refused as by `log_prob`. Data sets are not looked through first.
           NonFiniteError: a step met a loss or gradient that is not finite; weights, slots and `iterations` are as
             before that step. It says which rows of the batch, or which weights, are the cause.
         """
@@ -68,20 +66,20 @@ class LikelihoodModel(keras.Model):
             warnings.warn(
                 "This flow has ActNorm layers and was never adapted, so its first steps may be wild. "
                 "Call `flow.adapt(x)` with some hundred examples before `fit`.",
-                stacklevel=2,
+                stacklevel=3,
             )
         with self._explained_step():
             return super().fit(x, y, *args, **kwargs)
 
     def train_on_batch(self, x, y=None, *args, **kwargs):
-        """One step of `fit`; refuses what it refuses."""
+        """One step of `fit`, with its errors."""
         self._begin(x, y, kwargs)
         self._build_optimizer()
         with self._explained_step():
             return super().train_on_batch(x, y, *args, **kwargs)
 
     def evaluate(self, x=None, y=None, *args, **kwargs):
-        """As Keras' own, with the condition as y; refuses what `fit` refuses.
+        """As Keras' own, with the condition as y.
 
         Raises:
           NonFiniteError: the loss of a batch is not finite; it says in which rows.
@@ -91,7 +89,7 @@ class LikelihoodModel(keras.Model):
             return super().evaluate(x, y, *args, **kwargs)
 
     def test_on_batch(self, x, y=None, *args, **kwargs):
-        """One batch of `evaluate`; refuses what it refuses."""
+        """One batch of `evaluate`, with its errors."""
         self._begin(x, y, kwargs)
         with finite.explained(self, lambda: "The evaluation was stopped"):
             return super().test_on_batch(x, y, *args, **kwargs)
@@ -103,7 +101,7 @@ class LikelihoodModel(keras.Model):
         rows = np.flatnonzero(np.isnan(log_prob))
         if rows.size:
             shown = ", ".join(map(str, rows[:10])) + (", ..." if rows.size > 10 else "")
-            warnings.warn(f"log p(x) is NaN for {rows.size} of {len(log_prob)} rows: {shown}.", stacklevel=2)
+            warnings.warn(f"log p(x) is NaN for {rows.size} of {len(log_prob)} rows: {shown}.", stacklevel=3)
         return log_prob
 
     def train_step(self, data) -> dict:
@@ -169,13 +167,6 @@ class LikelihoodModel(keras.Model):
         forked.refuse()
         if not self.compiled:
             self.compile()
-        if options.get("sample_weight") is not None and y is None:
-            raise ValueError(
-                "`sample_weight` needs a condition beside it: without one Keras drops the weights. "
-                "Draw the rows of x by their weights instead."
-            )
-        if isinstance(x, np.ndarray) or tf.is_tensor(x):
-            self._checked(x, y)
 
     def _build_optimizer(self):
         """Slots that the first step made would cost a second trace of it."""

@@ -9,6 +9,7 @@ import keras
 from flowzoo.bijectors import AdditiveCoupling, Chain, ChannelSplit, ElementwiseAffine
 from flowzoo.checks import check_count
 from flowzoo.conditioners import MLP
+from flowzoo.flows import steps
 from flowzoo.flows.family import Family, keywords
 from flowzoo.flows.vectors import evens_first, way_in
 
@@ -53,8 +54,7 @@ class NICE(Family):
         config = keywords(NICE.__init__, locals())
         check_count(depth, "depth", 2)
         parts, features = way_in(config)
-        if features < 2:
-            raise ValueError(f"`event_shape` must have at least 2 features, got {tuple(event_shape)}.")
+        steps.require_two((features,))
         condition, options = classes or condition_features, {"dtype": conditioner_dtype or dtype}
         parts.append(evens_first(features, dtype))
         for i in range(depth):

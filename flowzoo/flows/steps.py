@@ -10,6 +10,7 @@ from flowzoo.conditioners import MLP, Conditioner, GlowConvNet
 from flowzoo.flows.dequantization import dequantization
 from flowzoo.transform import Bijector, Transform
 
+FOR_ONE = ("maf", "maf-mog", "nsf-ar", "iaf", "planar", "radial", "cnf", "ffjord")  # families that take one feature
 Couple = Callable[[ChannelSplit, int], Bijector]  # of a split and the number of the coupling
 
 
@@ -23,7 +24,8 @@ def checked(
         without; or an option that is set is for the other kind of data.
     """
     shape, bits, levels = tuple(config["event_shape"]), config["bits"], config["levels"]
-    if len(shape) == 1 and shape[0] >= 2 and not bits:
+    require_two(shape)
+    if len(shape) == 1 and not bits:
         refused, right, here = images_only, "images", "vectors"
     elif not (len(shape) == 3 and bits and all(side % 2**levels == 0 for side in shape[:2])):
         raise ValueError(
@@ -36,6 +38,19 @@ def checked(
         if config[name]:
             raise ValueError(f"`{name}` is for {right}, leave it out for {here}; got {config[name]!r}.")
     return shape
+
+
+def require_two(shape: tuple[int, ...]) -> None:
+    """Refuses one feature: a coupling has nothing to keep beside it.
+
+    Raises:
+      ValueError: it names the families that take one.
+    """
+    if shape == (1,):
+        raise ValueError(
+            f"`event_shape` must have at least 2 features for a flow of couplings, got (1,). For one feature take "
+            f"{', '.join(map(repr, FOR_ONE))}."
+        )
 
 
 def way_in(

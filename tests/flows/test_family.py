@@ -31,6 +31,7 @@ WRONG = [  # options, and the error
         "`dtype` must be 'float32' for integers, got 'float64'",
     ),
     *(({name: 10**7}, f"`{name}` must be at most .*, got 10000000") for name in ("depth", "hidden", "levels", "bits")),
+    ({"seed": 2**30}, "`seed` must be at most 536,870,911, got 1073741824"),  # the same weights as 0
     ({"event_shape": (10**5, 10**5)}, r"`event_shape` must have at most 16,777,216 entries, got \(100000, 100000\)"),
     ({"event_shape": (0,)}, r"`event_shape` must be a tuple of whole numbers >= 1, got \(0,\)"),
     ({"position": 1}, "`position` must be True or False, got 1"),
@@ -53,7 +54,8 @@ def test_numbers_of_numpy_are_kept_as_those_of_python():
     assert type(config["depth"]) is int and type(config["seed"]) is int
 
 
-@pytest.mark.parametrize("seed", [1.5, "a", -1, True])
+@pytest.mark.parametrize("seed", [1.5, "a", -1, True, 2**32])  # the last would be the same as 0
 def test_a_seed_of_noise_is_a_whole_number(seed):
-    with pytest.raises(ValueError, match=f"`seed` must be a whole number >= 0, got {re.escape(repr(seed))}"):
+    got = re.escape(repr(seed))
+    with pytest.raises(ValueError, match=f"`seed` must be a whole number from 0 to 4294967295, got {got}"):
         cases.flow("planar").log_prob(np.zeros((1, 2), "float32"), seed=seed)

@@ -59,9 +59,6 @@ def test_takes_arrays_pairs_and_data_sets():
     for data in (x, tf.data.Dataset.from_tensor_slices(x).batch(8)):
         assert np.isfinite(plain.fit(data, verbose=0).history["loss"]).all()
     weights = np.r_[np.ones(16), np.zeros(16)].astype("float32")
-    for call in (plain.fit, plain.evaluate):
-        with pytest.raises(ValueError, match="without one Keras drops the weights"):
-            call(x, sample_weight=weights, verbose=0)
     x, condition = _data("realnvp-condition")
     assert np.isfinite(model.evaluate(x, condition, sample_weight=weights, verbose=0))
 
@@ -77,11 +74,9 @@ def test_keras_sees_what_log_prob_sees(name):
 
 def test_keras_refuses_what_log_prob_refuses():
     model, x = cases.new_flow("glow"), cases.flow_data("glow", 8)[0]
-    for call in (model.fit, model.evaluate):
+    for call in (model.fit, model.evaluate, model.predict):
         with pytest.raises(TypeError, match="native pixel values"):
             call((x / 255.0).astype("float32"), verbose=0)
-    with pytest.raises(TypeError, match="must be integers"):
-        model.predict((x / 255.0).astype("float32"), verbose=0)
     plain, x = cases.new_flow("realnvp"), cases.flow_data("realnvp", 8)[0].copy()
     x[3] = np.nan
     with pytest.raises(ValueError, match="first in row 3"):
@@ -154,7 +149,7 @@ def test_create_names_near_misses():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: flows.RealNVP((1,)), "at least 2 features"),
+        (lambda: flows.RealNVP((1,)), "at least 2 features .* For one feature take 'maf'"),
         (lambda: flows.RealNVP((5, 4, 1), bits=8), r"sides divisible by 2\^levels.*got \(5, 4, 1\)"),
         (
             lambda: flows.RealNVP((4, 4, 1), bits=8, dtype="float64"),

@@ -1,0 +1,95 @@
+"""Data frames and series of pandas as arrays, recognised without importing pandas: whoever has one has imported it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+SHOWN = 8  # columns named in an error
+
+
+def is_frame(value: Any) -> bool:
+    """Whether this is a DataFrame or a Series of pandas."""
+    pandas = sys.modules.get("pandas")
+    return pandas is not None and isinstance(value, (pandas.DataFrame, pandas.Series))
+
+
+def column_names(value: Any) -> list[str] | None:
+    """The names of a frame's columns; None for all else, and for a frame whose columns are only numbered."""
+    if not is_frame(value) or value.ndim != 2 or not all(isinstance(name, str) for name in value.columns):
+        return None
+    return list(value.columns)
+
+
+def to_array(value: Any, what: str, columns: Sequence[str] | None = None) -> np.ndarray:
+    """The numbers of a frame, (rows, columns), or of a series, (rows,), in the one dtype that holds them all.
+
+    Args:
+      value: a DataFrame or Series.
+      what: it is called in messages.
+      columns: names in the order that is wanted; None takes the frame's own. A frame without names is taken as it is.
+
+    Raises:
+      TypeError: a column holds something else than numbers.
+      ValueError: the names are not those of `columns`, one comes twice, or a value is missing or not finite.
+    """
+    if value.ndim == 1:
+        names, parts = [value.name], [value]
+    else:
+        value = _arranged(value, what, columns)
+        names, parts = list(value.columns), [value.iloc[:, i] for i in range(value.shape[1])]
+    arrays = [_numbers(part, name, what) for part, name in zip(parts, names, strict=True)]
+    array = np.empty((len(value), len(arrays)), np.result_type(*arrays) if arrays else np.float64)
+    for i, numbers in enumerate(arrays):
+        array[:, i] = numbers
+    if array.dtype.kind == "f":
+        _require_finite(array, names, value.index, what)
+    return array[:, 0] if value.ndim == 1 else array
+
+
+def _arranged(frame, what, columns):
+    twice = frame.columns[frame.columns.duplicated()]
+    if len(twice):
+        raise ValueError(f"`{what}` must have columns of different names, got {twice[0]!r} more than once.")
+    names = column_names(frame)
+    if names is None or columns is None or names == list(columns):
+        return frame
+    missing, extra = ([name for name in a if name not in set(b)] for a, b in ((columns, names), (names, columns)))
+    if missing or extra:
+        raise ValueError(
+            f"`{what}` must have the columns {_listed(columns)} that the flow was fitted on, got {_listed(names)}: "
+            f"missing {_listed(missing)}, extra {_listed(extra)}. Pass these columns alone, in any order."
+        )
+    return frame[list(columns)]
+
+
+def _numbers(column, name, what):
+    kind, dtype = column.dtype.kind, column.dtype  # pandas' own dtypes have a kind, too
+    if kind not in "biuf":
+        fix = {"M": "Give times as numbers, such as seconds.", "m": "Give times as numbers, such as seconds."}.get(kind)
+        fix = fix or "Convert it, e.g. by pandas.to_numeric, or a category by its `.cat.codes`."
+        raise TypeError(f"`{what}` must hold numbers, got dtype {dtype} in column {name!r}. {fix}")
+    if column.isna().any():
+        return column.to_numpy(dtype=np.float64, na_value=np.nan)
+    return column.to_numpy(dtype=getattr(dtype, "numpy_dtype", getattr(dtype, "subtype", dtype)))
+
+
+def _require_finite(array, names, index, what):
+    bad = ~np.isfinite(array)
+    rows = np.flatnonzero(bad.any(axis=1))
+    if len(rows):
+        first = int(rows[0])
+        label = "" if index[first] == first else f" (index {index[first]!r})"
+        broken = [name for name, column in zip(names, bad.any(axis=0), strict=True) if column]
+        raise ValueError(
+            f"`{what}` must be finite, got NaN, infinity or nothing in {len(rows)} of {len(array)} rows, first in row "
+            f"{first}{label}, in the columns {_listed(broken)}. Remove or repair these rows."
+        )
+
+
+def _listed(names):
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return f"{list(names)[:SHOWN]}{more}"

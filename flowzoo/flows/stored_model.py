@@ -1,0 +1,69 @@
+"""What of a flow gets into files and copies, and what comes back."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from flowzoo.flows.likelihood_model import LikelihoodModel
+from flowzoo.flows.switch import Switch
+from flowzoo.flows.weights import save_weights
+
+
+class StoredModel(LikelihoodModel):
+    """A `LikelihoodModel` whose weight files hold weights only, and whose copies compute as it does.
+
+    By pickle and `copy.deepcopy` the switches go along, which are no part of a configuration.
+    """
+
+    def save(self, filepath: str | os.PathLike, *args, **kwargs) -> None:
+        """As Keras' own, to `.keras`.
+
+        Raises:
+          ValueError: the name ends in `.h5`: Keras would write a file that it can't read again.
+        """
+        if Path(filepath).suffix in (".h5", ".hdf5"):
+            raise ValueError(
+                f"`filepath` must end in .keras, got {os.fspath(filepath)!r}, a format from which Keras can't build a "
+                "flow again. Save to .keras, or the weights alone by `save_weights('name.weights.h5')`."
+            )
+        super().save(filepath, *args, **kwargs)
+
+    def save_weights(self, filepath: str | os.PathLike, overwrite: bool = True, max_shard_size: float | None = None):
+        """Writes the weights only, without optimizer slots, all or nothing.
+
+        Args:
+          filepath: ends in `.weights.h5`.
+          overwrite: whether a file that is there is replaced.
+          max_shard_size: as of Keras, which then writes, slots and all; None for one file.
+
+        Raises:
+          ValueError: the name does not end in `.weights.h5`.
+          FileExistsError: the file is there, and `overwrite` is False.
+        """
+        if max_shard_size is not None:
+            super().save_weights(filepath, overwrite=overwrite, max_shard_size=max_shard_size)
+            return
+        if not overwrite and os.path.exists(filepath):
+            raise FileExistsError(f"{filepath} is there already. Pass overwrite=True to replace it.")
+        save_weights(self, filepath)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        named = {name: value for kind in type(self).__mro__ for name, value in vars(kind).items()}
+        switches = [name for name, value in named.items() if isinstance(value, Switch) and name in vars(self)]
+        return (*super().__reduce__(), {name: vars(self)[name] for name in switches})
+
+
+def frozen_layers(model: keras.Model) -> list[int]:
+    """The numbers of the layers that are not trainable, the model itself being the first."""
+    return [i for i, layer in enumerate(model._flatten_layers()) if not layer.trainable]
+
+
+def freeze_layers(model: keras.Model, frozen: list[int]) -> None:
+    """Makes these layers of a model frozen and all others trainable; a layer comes before those within it."""
+    for i, layer in enumerate(model._flatten_layers()):
+        if layer.trainable != (i not in frozen):
+            layer.trainable = i not in frozen

@@ -1,0 +1,48 @@
+"""Makes the families known to Keras as soon as Keras is there, so that `keras.models.load_model` finds them.
+
+Keras never imports the module that a `.keras` file names; `flowzoo.flows` registers its classes when it is imported.
+That takes TensorFlow, so `import flowzoo` alone does not do it, but the import of Keras beside it, before or after.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.abc
+import importlib.machinery
+import sys
+from collections.abc import Sequence
+from types import ModuleType
+
+FAMILIES = "flowzoo.flows"
+
+
+def register_with_keras() -> None:
+    """Imports `flowzoo.flows` if Keras is imported, else right after it will be."""
+    if "keras" in sys.modules:
+        importlib.import_module(FAMILIES)
+    else:
+        sys.meta_path.insert(0, _AfterKeras())
+
+
+class _AfterKeras(importlib.abc.MetaPathFinder):
+    """Finds Keras as the other finders do, and imports the families once it has been run."""
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        if name != "keras":
+            return None
+        others = (finder for finder in sys.meta_path if finder is not self)
+        found = (finder.find_spec(name, path, target) for finder in others if hasattr(finder, "find_spec"))
+        spec = next((spec for spec in found if spec is not None), None)
+        if spec is not None and spec.loader is not None:
+            run = spec.loader.exec_module
+
+            def run_and_register(module: ModuleType) -> None:
+                run(module)
+                if self in sys.meta_path:
+                    sys.meta_path.remove(self)
+                    importlib.import_module(FAMILIES)
+
+            spec.loader.exec_module = run_and_register
+        return spec

@@ -1,0 +1,176 @@
+"""Keras' methods refuse bad input before a weight changes, and take weights without a condition."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from flowzoo import flows
+from flowzoo.bijectors import UniformDequantization
+from tests import cases
+
+X = np.random.default_rng(0).normal(size=(32, 2)).astype("float32")
+Y = (np.arange(32) % 3).astype("int32")
+
+
+@pytest.fixture
+def eagerly():
+    """Graphs would cost more than all that is computed here."""
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
+def _new(**options):
+    return cases.randomized(flows.create("realnvp", event_shape=(2,), depth=1, hidden=4, **options))
+
+
+def _with(values, row, value):
+    values = np.array(values)
+    values[row] = value
+    return values
+
+
+WRONG = {  # x, condition, weights, and the error
+    "nan": (_with(X, 3, np.nan), Y, None, "`x` must be finite, got NaN or infinity in 1 of 32 rows, first in row 3"),
+    "1e20": (_with(X, 3, 1e20), Y, None, r"`x` must be at most 1\.3e\+19 in size.*overflow.* first in row 3"),
+    "1e39": (_with(X.astype("float64"), 3, 1e39), Y, None, "`x` must be within the range of float32.*first in row 3"),
+    "label": (X, _with(Y, 3, 7), None, "`condition` must be .* labels 0 ... 2, got labels from 0 to 7"),
+    "float-label": (X, Y.astype("float32"), None, "`condition` must be .* integer labels .*, got dtype float32"),
+    "no-label": (X, None, None, "`condition` must be .*, got None"),
+    "nan-weight": (X, Y, _with(np.ones(32), 3, np.nan), "`sample_weight` must be finite and >= 0, got nan in row 3"),
+    "negative-weight": (
+        X,
+        Y,
+        _with(np.ones(32), 4, -1.0),
+        "`sample_weight` must be finite and >= 0, got -1.0 in row 4",
+    ),
+    "short-weight": (X, Y, np.ones(31), r"`sample_weight` must be \(32,\) numbers.*shape \(31,\)"),
+    "kind": (X.astype("int64"), Y, None, "`x` must hold floating-point numbers, got dtype int64"),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_what_is_wrong_is_named_and_changes_nothing(case, eagerly):
+    x, y, weights, message = WRONG[case]
+    model = _new(classes=3)
+    model.compile("adam")
+    before = [weight.numpy() for weight in model.weights]
+    for call in (model.fit, model.evaluate):
+        with pytest.raises((ValueError, TypeError), match=message):
+            call(x, y, sample_weight=weights, verbose=0)
+    for call in (model.train_on_batch, model.test_on_batch):
+        with pytest.raises((ValueError, TypeError), match=message):
+            call(x, y, weights)
+    given = (x, y) if weights is None else (x, y, weights)
+    with pytest.raises((ValueError, TypeError), match=message.replace("`", "`validation ", 1)):
+        model.fit(X, Y, validation_data=given, verbose=0)
+    assert all(np.array_equal(a, b) for a, b in zip(before, model.weights, strict=True))
+    assert int(model.optimizer.iterations) == 0
+
+
+def test_predict_keeps_bad_rows_and_predict_on_batch_does_not(eagerly):
+    model, bad = _new(), _with(X, 3, np.nan)
+    found = model.predict(bad, verbose=0)
+    assert np.flatnonzero(np.isnan(found)).tolist() == [3]
+    with pytest.raises(ValueError, match="first in row 3"):
+        model.predict_on_batch(bad)
+    with pytest.raises(ValueError, match="must have shape"):
+        model.predict(X[:, :1], verbose=0)
+
+
+def test_weights_need_no_condition():
+    weights = np.r_[np.ones(16), np.zeros(16)].astype("float32")
+    model = _new()
+    model.compile(keras.optimizers.SGD(0.0))
+    expected = -model.log_prob(X).numpy().dot(weights) / 32 / 2
+    assert np.isclose(model.fit(X, sample_weight=weights, verbose=0).history["loss"][0], expected, rtol=1e-5)
+    assert np.isclose(model.evaluate(X, sample_weight=weights, verbose=0), expected, rtol=1e-5)
+    assert np.isclose(model.evaluate(X, None, 32, 0, weights), expected, rtol=1e-5)  # by place
+    one = model.fit(X, validation_data=(X, None, weights), verbose=0).history
+    assert np.isclose(one["val_loss"][0], expected, rtol=1e-5) and not np.isclose(one["loss"][0], expected, rtol=1e-2)
+    assert np.isclose(model.test_on_batch(X, sample_weight=weights), expected, rtol=1e-5)
+
+
+def test_all_frozen_is_said(eagerly):
+    model = _new()
+    model.trainable = False
+    model.compile("adam")
+    for call in (model.fit, model.train_on_batch):
+        with pytest.raises(ValueError, match=r"All \d+ weights of this flow are frozen.*`trainable = True`"):
+            call(X)
+    assert np.isfinite(model.evaluate(X, verbose=0))
+
+
+@pytest.mark.parametrize(
+    ("options", "x", "y", "message"),
+    [
+        ({"classes": 3}, X, Y.astype("float32"), "integer labels 0 ... 2, got dtype float32"),
+        ({"classes": 3}, X, Y[:, None], r"integer labels 0 ... 2, got .*shape \(None, 1\)"),
+        ({}, X.astype("int32"), None, "must be floating-point numbers, got dtype int32"),
+    ],
+)
+def test_wrong_types_in_a_data_set_are_refused_when_traced(options, x, y, message):
+    data = tf.data.Dataset.from_tensor_slices(x if y is None else (x, y)).batch(8)
+    with pytest.raises((TypeError, ValueError), match=message):
+        _new(**options).fit(data, verbose=0)
+
+
+def test_no_large_label_becomes_a_small_one():
+    model = _new(classes=3)
+    for dtype in ("int64", "uint32", "uint8"):
+        labels = _with(Y.astype(dtype), 3, 255 if dtype == "uint8" else 2**32 - 1 if dtype == "uint32" else 2**32 + 1)
+        found = model._log_prob(tf.constant(X), tf.constant(labels), model._word(0), 1)
+        assert np.flatnonzero(np.isnan(found)).tolist() == [3]
+
+
+@pytest.mark.parametrize("dtype", ["int8", "uint16", "int16", "int32", "uint32", "int64", "uint64"])
+def test_pixels_of_any_integer_type(dtype):
+    model, x = cases.flow("glow"), cases.flow_data("glow")[0] // 2
+    np.testing.assert_array_equal(model.score(x.astype(dtype)), model.score(x))
+    noisy, seeds = UniformDequantization((4, 4, 1)), model._row_streams(tf.constant(x), model._word(0))
+    np.testing.assert_array_equal(noisy.encode(x.astype(dtype), seed=seeds)[0], noisy.encode(x, seed=seeds)[0])
+    np.testing.assert_array_equal(model._row_streams(tf.constant(x.astype(dtype)), model._word(0)), seeds)
+
+
+def test_one_condition_is_that_of_all():
+    model, other = cases.flow("realnvp-condition"), cases.flow("planar-classes")
+    one = [[1.5, 0.0, -1.0]]
+    np.testing.assert_array_equal(model.sample(5, one, seed=1), model.sample(5, np.repeat(one, 5, axis=0), seed=1))
+    for label in (2, [2], np.int64(2)):
+        np.testing.assert_array_equal(other.sample(5, label, seed=1), other.sample(5, [2] * 5, seed=1))
+    with pytest.raises(ValueError, match="`condition` must be"):
+        model.sample(5, np.repeat(one, 2, axis=0))
+    with pytest.raises(ValueError, match="labels from 3 to 3"):
+        other.sample(5, 3)
+
+
+@pytest.fixture
+def keras_defaults():
+    yield
+    keras.config.set_floatx("float32")
+    keras.config.set_dtype_policy("float32")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda: keras.config.set_floatx("float64"),
+        lambda: keras.config.set_floatx("float16"),
+        lambda: keras.mixed_precision.set_global_policy("mixed_bfloat16"),
+    ],
+)
+def test_what_keras_is_set_to_is_not_ignored(change, keras_defaults, eagerly):
+    model = _new()
+    change()
+    for call in (_new, lambda: model.fit(X, verbose=0)):
+        with pytest.raises(ValueError, match=r"global floatx is .* and its dtype policy .*`conditioner_dtype="):
+            call()
+
+
+def test_what_keras_is_set_to_may_be_what_the_flow_is(keras_defaults):
+    keras.config.set_floatx("float64")
+    assert _new(dtype="float64").compute_dtype == "float64"
+    keras.config.set_floatx("float32")
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    assert _new(conditioner_dtype="mixed_bfloat16").compute_dtype == "float32"
