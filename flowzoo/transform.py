@@ -35,6 +35,7 @@ class Transform(keras.layers.Layer):
     composite = False  # encodes by other transforms
     thrifty = False  # saves memory on the way back by itself, or its parts do; see `bijectors.backprop`
     reversible = False  # decode gives x back to rounding, at about the cost of encode
+    bounded = False  # it takes a part of space only: elsewhere encode gives log_det -inf, and a z without a meaning
 
     def __init__(
         self,
@@ -72,7 +73,7 @@ class Transform(keras.layers.Layer):
 
     def decode(self, z, condition=None, seed=None) -> tuple[tf.Tensor, tf.Tensor]:
         """Maps latent to data; arguments and results mirror `encode`."""
-        z = self._checked(z, self.latent_shape, "z", integers=False)
+        z = self._checked(z, self.latent_shape, "z", integers=False, dtype=self.compute_dtype)
         if self.stochastic:
             return self._decode(z, condition, seed)
         return self._decode(z, condition)
@@ -95,13 +96,18 @@ class Transform(keras.layers.Layer):
         """Whether x is integer data, as for dequantization."""
         return False
 
+    @property
+    def event_dtype(self) -> str:
+        """dtype in which x is taken and given, if it is not integer data; z and log_det have `compute_dtype`."""
+        return self.compute_dtype
+
     def _weight(self, value, name, trainable=True):
         """A weight that starts at the array `value`."""
         return self.add_weight(
             shape=value.shape, initializer=lambda shape, dtype: tf.cast(value, dtype), name=name, trainable=trainable
         )
 
-    def _checked(self, value, shape, what, integers=None):
+    def _checked(self, value, shape, what, integers=None, dtype=None):
         value = tf.convert_to_tensor(value)
         integers = self.takes_integers if integers is None else integers
         if value.dtype.is_integer != integers or not (value.dtype.is_integer or value.dtype.is_floating):
@@ -114,7 +120,7 @@ class Transform(keras.layers.Layer):
                 f"{type(self).__name__}: `{what}` must have shape (batch, {', '.join(map(str, shape))}), "
                 f"got {tuple(value.shape)}. The first dimension is the batch."
             )
-        return value if integers else tf.cast(value, self.compute_dtype)
+        return value if integers else tf.cast(value, dtype or self.event_dtype)
 
 
 class Bijector(Transform):

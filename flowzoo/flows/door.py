@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from flowzoo import random
 from flowzoo.checks import check_count
+from flowzoo.flows.digits import warn_of_lost_digits
 
 
 def check_data(x, event_shape: Sequence[int], *, bits: int = 0, dtype: str = "float32", what: str = "x") -> tf.Tensor:
@@ -48,6 +49,7 @@ def check_data(x, event_shape: Sequence[int], *, bits: int = 0, dtype: str = "fl
         return x
     if not kind.is_floating:
         raise TypeError(f"`{what}` must hold floating-point numbers, got dtype {kind.name}. Cast it first.")
+    warn_of_lost_digits(x, dtype)
     x = tf.cast(x, dtype)
     bad = np.flatnonzero(~np.isfinite(x.numpy().reshape(shape[0], -1)).all(axis=1)) if shape[0] else ()
     if len(bad):

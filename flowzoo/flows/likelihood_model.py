@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
-import warnings
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from flowzoo.bijectors import ActNorm
 from flowzoo.checks import check_count
 from flowzoo.flows.accumulation import in_parts
+from flowzoo.flows.adapting import prepare
+from flowzoo.flows.feeding import in_full
 from flowzoo.flows.loss import BitsPerDim, NegativeLogLikelihood
 from flowzoo.flows.switch import Switch
 from flowzoo.flows.weights import flow_layout
@@ -53,23 +53,23 @@ class LikelihoodModel(keras.Model):
     def fit(self, x=None, y=None, *args, **kwargs) -> keras.callbacks.History:
         """As Keras' own, with the condition as y; a flow that was not compiled is compiled with its defaults first.
 
+        A new flow that was not adapted is adapted to its first rows, with a warning that says so; see `Flow.adapt`.
+
         Raises:
           TypeError, ValueError: arrays x and y are refused as by `log_prob`. Data sets are not looked through first.
         """
         self._begin(x, y, kwargs)
-        adapted = int(tf.convert_to_tensor(self.adapted))  # int() of a variable fails under tf.distribute
-        if not adapted and any(isinstance(layer, ActNorm) for layer in self._flatten_layers()):
-            warnings.warn(
-                "This flow has ActNorm layers and was never adapted, so its first steps may be wild. "
-                "Call `flow.adapt(x)` with some hundred examples before `fit`.",
-                stacklevel=2,
-            )
-        return super().fit(x, y, *args, **kwargs)
+        prepare(self, x, y)
+        return super().fit(**in_full(super().fit, self.data_dtype, x, y, *args, **kwargs))
 
     def evaluate(self, x=None, y=None, *args, **kwargs):
         """As Keras' own, with the condition as y; refuses what `fit` refuses."""
         self._begin(x, y, kwargs)
-        return super().evaluate(x, y, *args, **kwargs)
+        return super().evaluate(**in_full(super().evaluate, self.data_dtype, x, y, *args, **kwargs))
+
+    def predict(self, x, *args, **kwargs) -> np.ndarray:
+        """As Keras' own; arrays of float64 are not cast to float32 if the flow takes float64."""
+        return super().predict(**in_full(super().predict, self.data_dtype, x, *args, **kwargs))
 
     def train_step(self, data) -> dict:
         x, condition, weight = keras.utils.unpack_x_y_sample_weight(data)
