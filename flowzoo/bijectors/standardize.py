@@ -14,9 +14,9 @@ from flowzoo.transform import Bijector, constant_log_det
 class Standardize(Bijector):
     """z = (x - shift) / scale, both per column and not trained, starting as the identity.
 
-    `adapt` sets them so that each column of z has mean 0 and variance 1 over the batch; a column that is constant there,
-    or varies by rounding errors only, keeps scale 1. In float64, as it comes by default, a column of time stamps keeps
-    its digits: a `Chain` takes it in front of transforms of float32.
+    `adapt` sets them so that each column of z has mean 0 and variance 1 over the batch; a column that is constant
+    there, or varies by rounding errors only, keeps scale 1. In float64, the default, a column of time stamps keeps its
+    digits: a `Chain` takes it in front of transforms of float32.
 
     Args:
       event_shape: (features,).

@@ -36,7 +36,7 @@ def adapt(flow: Flow, x: tf.Tensor, condition: tf.Tensor | None, seed: int) -> N
     """
     if x.shape[0] < 2:
         raise ValueError(
-            f"`x` must hold some examples to adapt to, at least 2, got {x.shape[0]}. Pass some hundred rows of the data."
+            f"`x` must hold some examples to adapt to, at least 2, got {x.shape[0]}. Pass some hundred rows of data."
         )
     require_inside(flow, x, condition)
     layers = adaptable(flow)
@@ -47,8 +47,8 @@ def adapt(flow: Flow, x: tf.Tensor, condition: tf.Tensor | None, seed: int) -> N
         bad = next((weight.path for weight in weights if not np.isfinite(_numbers(weight)).all()), None)
         if bad is not None or not np.isfinite(z).all():
             raise ValueError(
-                f"`adapt` must leave finite numbers, got others in {bad or 'the latents'}: x reaches "
-                f"{np.abs(x).max():.3g}, beyond what {flow.compute_dtype} can square. Repair these rows, divide x by its "
+                f"`adapt` must leave finite numbers, got others in {bad or 'the latents'}, of x that reaches "
+                f"{np.abs(x).max():.3g}: {flow.compute_dtype} can't hold its square. Repair these rows, divide x by its "
                 "scale, or build the flow with `standardize=True`."
             )
     except BaseException:
@@ -85,16 +85,16 @@ def _adapt_first(flow, x, y):
     found = None if _across_workers(flow) else _first_rows(x, y, count)
     if found is None or len(found[0]) < 2:
         warnings.warn(
-            "This flow was never adapted, and `fit` can't do it here: it takes arrays, tf.data and PyDatasets of at "
-            "least 2 rows, in one process. Its first steps may be wild. Call `flow.adapt(x)` with some hundred examples "
-            "before `fit`; for several workers do so in a single process, save the weights and load them in each.",
+            "This flow was never adapted, so its first steps may be wild, and `fit` can't adapt it here: it takes "
+            "arrays, tf.data and PyDatasets of at least 2 rows, in one process. Call `flow.adapt(x)` with some hundred "
+            "examples before `fit`; for several workers do so in one process, save the weights and load them in each.",
             stacklevel=4,
         )
         return
     flow.adapt(*found)
     warnings.warn(
-        f"This flow was not adapted, so `fit` adapted it to {len(found[0])} rows of its data. Call `flow.adapt(x)` before "
-        "`fit` to choose them.",
+        f"This flow was not adapted, so `fit` adapted it to {len(found[0])} rows of its data. Call `flow.adapt(x)` "
+        "before `fit` to choose them.",
         stacklevel=4,
     )
 
@@ -134,11 +134,9 @@ def _first_rows(x, y, count):
         return None
     parts, rows = [], 0
     for batch in batches:
-        part = [
-            None if value is None else np.asarray(value) for value in keras.utils.unpack_x_y_sample_weight(batch)[:2]
-        ]
-        parts.append(part)
-        rows += len(part[0])
+        first, second, _ = keras.utils.unpack_x_y_sample_weight(batch)
+        parts.append([np.asarray(first), None if second is None else np.asarray(second)])
+        rows += len(parts[-1][0])
         if rows >= count:
             break
     if not parts:

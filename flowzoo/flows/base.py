@@ -176,7 +176,7 @@ class Flow(Computations):
         return self._reconstruction_graph(*self._checked(x, condition), self._word(seed))
 
     def adapt(self, x, condition=None, seed: int = 0, force: bool = False) -> None:
-        """Data-dependent initialisation (standardisation, whitening, ActNorm) from one batch of some hundred rows, once.
+        """Data-dependent initialisation (standardisation, whitening, ActNorm) from some hundred rows, once.
 
         `adapted` is saved with the weights. Columns that are constant in the batch keep scale 1, with a warning that
         names them. A flow that was never adapted is adapted by its first `fit`, unless `adapts` is False.
@@ -234,7 +234,7 @@ class Flow(Computations):
 
     @property
     def data_dtype(self) -> str:
-        """dtype of native data: uint8 (int32 above 8 bits); float64 with `standardize` or `bounds`; or the flow's own."""
+        """dtype of native data: uint8 (int32 above 8 bits), float64 with `standardize` or `bounds`, or its own."""
         return ("uint8" if self.bits <= 8 else "int32") if self.bits else self.transform.event_dtype
 
     def _step_word(self, training):

@@ -29,8 +29,8 @@ class Family(Flow):
       bounds: one [low, high] per column, either of them None, or None for the column; outside log p(x) is -inf
         (`bijectors.Bounds`). Or None for no bounds at all.
 
-    With either of them x is float64, also where the flow's own dtype is float32: `data_dtype` says so, `log_prob` takes
-    x in float64, and `sample`, `decode` and exports give it in float64. Latents and log-densities keep the flow's dtype.
+    With either of them x is float64, whatever the flow's own dtype: `data_dtype` says so, `log_prob` takes x in
+    float64, and `sample`, `decode` and exports give it in float64. Latents and log-densities keep the flow's dtype.
 
     Args:
       transform: as in `Flow`.
