@@ -23,7 +23,8 @@ class Bounds(Bijector):
         x < high:        z = -log(high - x)
 
     Logarithms, not maps like softplus, as a change of unit then only shifts z. The bounds themselves are outside: there
-    z would be infinite. A row that is outside in any column has log_det -inf and gradient 0; its z means nothing.
+    z would be infinite. A row that is outside in any column has log_det -inf; its z means nothing, and all gradients
+    are finite.
     decode gives numbers inside, to the last bit.
 
     Args:
@@ -102,8 +103,9 @@ def check_bounds(bounds, what: str, event_shape: Sequence[int]) -> list[list[flo
     expected = f"`{what}` must be a list of [low, high], either of them None, or None, one for each of the "
     expected += f"{event_shape[-1]} features"
     bounds = bounds.tolist() if isinstance(bounds, np.ndarray) else bounds
-    if not isinstance(bounds, Sequence) or isinstance(bounds, str) or len(bounds) != event_shape[-1]:
-        got = f"{len(bounds)} entries" if isinstance(bounds, Sequence) else repr(bounds)
+    several = isinstance(bounds, Sequence) and not isinstance(bounds, str)
+    if not several or len(bounds) != event_shape[-1]:
+        got = f"{len(bounds)} entries" if several else repr(bounds)
         raise ValueError(f"{expected}, got {got}. Give None to a column without bounds.")
     checked = []
     for index, column in enumerate(bounds):

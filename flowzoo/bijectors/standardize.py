@@ -41,8 +41,7 @@ class Standardize(Bijector):
     def adapt(self, x: tf.Tensor, condition: tf.Tensor | None = None, seed: tf.Tensor | None = None) -> tf.Tensor:
         x = self._checked(x, self.event_shape, "x")
         rows = np.asarray(x, np.float64)
-        mean, deviation = rows.mean(axis=0), rows.std(axis=0)
-        constant = constant_columns(rows)
-        self.shift.assign(np.where(rows.min(axis=0) == rows.max(axis=0), rows[0], mean))  # a mean may be rounded
-        self.scale.assign(np.where(constant, 1.0, deviation))
+        centred = rows - rows[0]  # first, as the sum of many large numbers is rounded
+        self.shift.assign(rows[0] + centred.mean(axis=0))
+        self.scale.assign(np.where(constant_columns(rows), 1.0, centred.std(axis=0)))
         return self.encode(x)[0]

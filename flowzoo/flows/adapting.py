@@ -48,8 +48,8 @@ def adapt(flow: Flow, x: tf.Tensor, condition: tf.Tensor | None, seed: int) -> N
         if bad is not None or not np.isfinite(z).all():
             raise ValueError(
                 f"`adapt` must leave finite numbers, got others in {bad or 'the latents'}, of x that reaches "
-                f"{np.abs(x).max():.3g}: {flow.compute_dtype} can't hold its square. Repair these rows, divide x by its "
-                "scale, or build the flow with `standardize=True`."
+                f"{np.abs(x).max():.3g}, whose square {flow.compute_dtype} can't hold. Repair these rows, divide x by "
+                "its scale, or build the flow with `standardize=True`."
             )
     except BaseException:
         for weight, value in zip(weights, before, strict=True):

@@ -22,7 +22,7 @@ class FromTFP(Bijector):
     """z = bijector.inverse(x) for a TFP bijector without variables.
 
     A row outside the range of `forward`, or at its edge, where the inverse or its log_det is not finite, has log_det
-    -inf and gradient 0; its z means nothing.
+    -inf; its z means nothing, and its gradients are 0.
 
     Args:
       bijector: a `tfb.Bijector`, e.g. `tfb.Softplus()`; its parameters are constants.
