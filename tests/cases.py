@@ -265,7 +265,8 @@ FLOWS = {  # name: (family, flat configuration)
     "glow-additive": ("glow", {"event_shape": (4, 4, 2), "bits": 5, "coupling": "additive", **_tiny}),
 }
 
-STANDARDIZED = ("planar-classes", "maf", "nsf-coupling-condition", "ffjord-augmented", "cnf-classes")  # others are not
+STANDARDIZED = ("planar-classes", "maf", "nsf-coupling-condition", "ffjord-augmented", "cnf-classes")
+FLOWS = {name: (family, {"standardize": name in STANDARDIZED, **config}) for name, (family, config) in FLOWS.items()}
 
 # made of what other rows are made of too: tested with -m slow only
 VARIANTS = (
@@ -299,7 +300,7 @@ def new_base(name, dtype="float32"):
 def new_flow(name, **changes):
     """The flow of a row with random weights, the same ones each time."""
     family, config = FLOWS[name]
-    flow = randomized(flows.create(family, **{"standardize": name in STANDARDIZED, **config, **changes}))
+    flow = randomized(flows.create(family, **{**config, **changes}))
     flow.xla = False  # compiling takes seconds for each shape; tests of XLA turn it on
     return flow
 
