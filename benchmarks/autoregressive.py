@@ -31,7 +31,7 @@ def time_flowzoo(model, x):
     import flowzoo
     from flowzoo import random
 
-    flow = flowzoo.create(model, event_shape=(FEATURES,), depth=DEPTH, hidden=HIDDEN)
+    flow = flowzoo.create(model, event_shape=(FEATURES,), depth=DEPTH, hidden=HIDDEN, standardize=False)
     flow.adapt(x)
     x, seeds, temperature = tf.constant(x), random.row_seeds(0, len(x)), tf.ones([len(x)])
     optimizer = keras.optimizers.Adam(1e-4)

@@ -40,9 +40,11 @@ def fold_in(seeds: tf.Tensor, data: int | tf.Tensor) -> tf.Tensor:
 def hash_rows(x: tf.Tensor) -> tf.Tensor:
     """Seeds made of each row's own content: (batch, ...) -> (batch, 2) int32."""
     x = tf.convert_to_tensor(x)
-    if x.dtype.is_floating:
-        x = tf.bitcast(tf.cast(x, tf.float32), tf.uint32)
     size = math.prod(x.shape[1:])
+    if x.dtype == tf.float64:  # two words for each number: time stamps differ in the lower one
+        x, size = tf.bitcast(x, tf.uint32), 2 * size
+    elif x.dtype.is_floating:
+        x = tf.bitcast(tf.cast(x, tf.float32), tf.uint32)
     words = tf.reshape(tf.cast(x, tf.uint32), [-1, size])
     index = tf.range(size, dtype=tf.int32)
     weights = _threefry(*_constants(0x666C6F77, 0x7A6F6F), tf.cast(index, tf.uint32), tf.zeros(size, tf.uint32))

@@ -35,6 +35,7 @@ class Transform(Counted):
     composite = False  # encodes by other transforms
     thrifty = False  # saves memory on the way back by itself, or its parts do; see `bijectors.backprop`
     reversible = False  # decode gives x back to rounding, at about the cost of encode
+    bounded = False  # it takes a part of space only: elsewhere encode gives log_det -inf, and a z without a meaning
 
     def __init__(
         self,
@@ -72,7 +73,7 @@ class Transform(Counted):
 
     def decode(self, z, condition=None, seed=None) -> tuple[tf.Tensor, tf.Tensor]:
         """Maps latent to data; arguments and results mirror `encode`."""
-        z = self._checked(z, self.latent_shape, "z", integers=False)
+        z = self._checked(z, self.latent_shape, "z", integers=False, dtype=self.compute_dtype)
         if self.stochastic:
             return self._decode(z, condition, seed)
         return self._decode(z, condition)
@@ -95,13 +96,18 @@ class Transform(Counted):
         """Whether x is integer data, as for dequantization."""
         return False
 
+    @property
+    def event_dtype(self) -> str:
+        """dtype in which x is taken and given, if it is not integer data; z and log_det have `compute_dtype`."""
+        return self.compute_dtype
+
     def _weight(self, value, name, trainable=True):
         """A weight that starts at the array `value`."""
         return self.add_weight(
             shape=value.shape, initializer=lambda shape, dtype: tf.cast(value, dtype), name=name, trainable=trainable
         )
 
-    def _checked(self, value, shape, what, integers=None):
+    def _checked(self, value, shape, what, integers=None, dtype=None):
         value = tf.convert_to_tensor(value)
         integers = self.takes_integers if integers is None else integers
         if value.dtype.is_integer != integers or not (value.dtype.is_integer or value.dtype.is_floating):
@@ -114,7 +120,7 @@ class Transform(Counted):
                 f"{type(self).__name__}: `{what}` must have shape (batch, {', '.join(map(str, shape))}), "
                 f"got {tuple(value.shape)}. The first dimension is the batch."
             )
-        return value if integers else tf.cast(value, self.compute_dtype)
+        return value if integers else tf.cast(value, dtype or self.event_dtype)
 
 
 class Bijector(Transform):
@@ -149,12 +155,13 @@ def sum_event(values: tf.Tensor) -> tf.Tensor:
 
 
 def add_log_dets(log_dets: Sequence[tf.Tensor]) -> tf.Tensor:
-    """The sum of the log_dets of a composition, each (batch,), in their order: -> (batch,).
+    """The sum of the log_dets of a composition, each (batch,), in their order: -> (batch,), of the widest dtype.
 
     By one operation: along a chain of additions TensorFlow's constant folding moves a constant, such as that of
     dequantization, one link per pass over the whole graph, which took most of the first step of a deep flow.
     """
-    return log_dets[0] if len(log_dets) == 1 else tf.add_n(log_dets)
+    widest = max((log_det.dtype for log_det in log_dets), key=lambda dtype: dtype.size)
+    return log_dets[0] if len(log_dets) == 1 else tf.add_n([tf.cast(log_det, widest) for log_det in log_dets])
 
 
 def constant_log_det(value, like: tf.Tensor) -> tf.Tensor:

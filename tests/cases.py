@@ -111,6 +111,7 @@ def _continuous(shape, features=0):
     return TransformCase(build, shape, condition_features=features)
 
 
+_BOUNDS = [[0.0, None], [-1.0, 50.0], None, [None, 50.0], [0.0, 50.0]]
 _mask, _spline = b.FeatureMask([1, 0, 0, 1, 0]), b.RationalQuadratic(5, 2.0)
 TRANSFORMS = {
     "affine-mask": _coupling(b.AffineCoupling, VECTOR, _mask, MLP),
@@ -155,6 +156,8 @@ TRANSFORMS = {
     "flatten": _plain(b.Flatten, shape=IMAGE),
     "multiscale": TransformCase(_multiscale, (4, 4, 4), takes_bfloat16=True),
     "scale": _plain(b.Scale, 3.0, -0.5),
+    "standardize": _plain(b.Standardize),
+    "bounds": _plain(b.Bounds, _BOUNDS, draw="positive"),
     "logit": _plain(b.Logit, draw="uniform"),
     "chain": TransformCase(_chain, condition_features=3, takes_bfloat16=True),
     "invert-planar": TransformCase(lambda dtype, _: b.Invert(b.Planar(VECTOR, seed=2, dtype=dtype))),
@@ -262,6 +265,9 @@ FLOWS = {  # name: (family, flat configuration)
     "glow-additive": ("glow", {"event_shape": (4, 4, 2), "bits": 5, "coupling": "additive", **_tiny}),
 }
 
+STANDARDIZED = ("planar-classes", "maf", "nsf-coupling-condition", "ffjord-augmented", "cnf-classes")
+FLOWS = {name: (family, {"standardize": name in STANDARDIZED, **config}) for name, (family, config) in FLOWS.items()}
+
 # made of what other rows are made of too: tested with -m slow only
 VARIANTS = (
     *("radial-condition", "glow-condition", "glow-additive", "glow-vector", "nice-image", "maf-classes", "maf-image"),
@@ -270,10 +276,14 @@ VARIANTS = (
 
 
 def randomized(layer, scale=0.3, seed=0):
-    """The layer with seeded random numbers added to its trainable weights."""
+    """The layer with seeded random numbers added to its trainable weights; and what `Standardize` takes from data."""
     noise = np.random.default_rng(seed)
     for weight in layer.trainable_weights:
         weight.assign_add(scale * noise.standard_normal(weight.shape).astype(weight.dtype))
+    for part in layer._flatten_layers():
+        if isinstance(part, b.Standardize):
+            part.shift.assign(scale * noise.standard_normal(part.shift.shape))
+            part.scale.assign(np.exp(scale * noise.standard_normal(part.scale.shape)))
     return layer
 
 

@@ -59,6 +59,7 @@ def a_flow(family, draw):
         "random_order": st.booleans(),
         "affine": st.booleans(),
         "whiten": st.booleans(),
+        "standardize": st.booleans(),
         "bins": st.integers(2, 8),
         "components": st.integers(1, 4),
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,6 +20,9 @@ class FromDistribution(Base):
     The temperature multiplies the distance from the mean, and so the standard deviation; from 0 where TFP knows no
     finite mean. TFP's random numbers are others under XLA than elsewhere, and what it draws by rejection (gamma, beta,
     Student's t) has no XLA kernel on CPU; flows draw without XLA.
+
+    Outside the support, or at its edge, log p(z) is -inf with gradient 0, also where TFP's own formula gives a number
+    or NaN. The distribution's `experimental_default_event_space_bijector` says what the support is.
 
     Args:
       distribution: of real numbers, with batch shape (); its event shape is that of z. Many normals, say, are one
@@ -50,14 +54,32 @@ class FromDistribution(Base):
         super().__init__(distribution.event_shape, dtype=dtype.name, name=name)
         self.distribution = distribution
         self.centre = _finite_mean(distribution, self.event_shape)
+        self.space = _space(distribution)
 
     def log_prob(self, z: tf.Tensor, condition: tf.Tensor | None = None) -> tf.Tensor:
-        return self.distribution.log_prob(z)
+        axes = list(range(1, z.shape.rank))
+        known = tf.reduce_all(~tf.math.is_nan(z), axis=axes)
+        outside = tf.zeros_like(known)
+        if self.space is not None:
+            y = self.space.inverse(z)
+            outside = known & ~tf.reduce_all(tf.math.is_finite(y), axis=axes)
+            within = tf.identity(self.space.forward(tf.zeros_like(y)))  # finite, so that gradients are
+            z = tf.where(tf.reshape(outside, [-1] + [1] * len(axes)), within, z)
+        log_prob = self.distribution.log_prob(z)
+        outside |= known & tf.math.is_nan(log_prob)
+        return tf.where(outside, tf.constant(-math.inf, z.dtype), log_prob)
 
     def sample(self, seeds: tf.Tensor, temperature: tf.Tensor, condition: tf.Tensor | None = None) -> tf.Tensor:
         shape = tf.TensorSpec(self.event_shape, self.compute_dtype)
         z = tf.map_fn(lambda seed: self.distribution.sample(seed=seed), seeds, fn_output_signature=shape)
         return self.centre + self._scaled(temperature, z - self.centre)
+
+
+def _space(distribution: tfp.distributions.Distribution) -> tfp.bijectors.Bijector | None:
+    try:
+        return distribution.experimental_default_event_space_bijector()
+    except NotImplementedError:
+        return None
 
 
 def _finite_mean(distribution: tfp.distributions.Distribution, shape: tuple[int, ...]) -> np.ndarray:

@@ -57,6 +57,8 @@ class Range(beam.PTransform):
 class WriteRecords(beam.PTransform):
     """Records as `.csv`, `.parquet`, `.tfrecord` or `.jsonl`, in shards that appear when they are whole.
 
+    TFRecord's numbers are float32: samples of time stamps keep their digits in the other formats only.
+
     Args:
       path: such as "gs://bucket/scores.parquet", which becomes scores-00000-of-00003.parquet.
       columns: of the records: `Score.COLUMNS` and so on.
@@ -87,7 +89,7 @@ class WriteRecords(beam.PTransform):
         import pyarrow
 
         types = {name: pyarrow.type_for_alias(alias) for name, alias in KINDS.items()}
-        types["numbers"] = pyarrow.list_(pyarrow.float32())
+        types["numbers"] = pyarrow.list_(pyarrow.float64())  # as samples of flows with `standardize` are
         schema = pyarrow.schema([(name, types[kind]) for name, kind in self._columns.items()])
         return records | beam.io.WriteToParquet(self._prefix, schema, **self._options)
 

@@ -3,6 +3,7 @@
 from flowzoo.bijectors.actnorm import ActNorm, ElementwiseAffine
 from flowzoo.bijectors.augment import Augment
 from flowzoo.bijectors.autoregressive import Autoregressive
+from flowzoo.bijectors.bounds import Bounds
 from flowzoo.bijectors.chain import Chain, Identity, Invert
 from flowzoo.bijectors.continuous import Continuous
 from flowzoo.bijectors.coupling import AdditiveCoupling, AffineCoupling, Coupling
@@ -18,6 +19,7 @@ from flowzoo.bijectors.reshape import Flatten, Squeeze
 from flowzoo.bijectors.scalar import Affine, ScalarChain, ScalarMap, Shift
 from flowzoo.bijectors.spline import RationalQuadratic
 from flowzoo.bijectors.splits import AllFree, ChannelSplit, CheckerboardSplit, FeatureMask, Split
+from flowzoo.bijectors.standardize import Standardize
 
 __all__ = [
     "ActNorm",
@@ -27,6 +29,7 @@ __all__ = [
     "AllFree",
     "Augment",
     "Autoregressive",
+    "Bounds",
     "CayleyOrthogonal",
     "Chain",
     "ChannelSplit",
@@ -54,6 +57,7 @@ __all__ = [
     "Shift",
     "Split",
     "Squeeze",
+    "Standardize",
     "UniformDequantization",
     "VariationalDequantization",
     "Whitening",

@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import numpy as np
 import tensorflow as tf
 
+from flowzoo.bijectors.constant import constant_columns
 from flowzoo.transform import Bijector, constant_log_det
 
 
@@ -53,7 +55,8 @@ class ElementwiseAffine(Bijector):
 class ActNorm(ElementwiseAffine):
     """One learned shift and scale per entry of the last axis.
 
-    It starts as the identity; `adapt` sets it so that z has mean 0 and variance 1 per channel over the batch.
+    It starts as the identity; `adapt` sets it so that z has mean 0 and variance 1 per channel over the batch. A channel
+    that is constant there, or varies by rounding errors only, keeps scale 1: it may vary elsewhere.
 
     Reference: Kingma & Dhariwal 2018, Glow, arXiv:1807.03039.
     """
@@ -65,5 +68,6 @@ class ActNorm(ElementwiseAffine):
         x = self._checked(x, self.event_shape, "x")
         mean, variance = tf.nn.moments(x, axes=list(range(x.shape.rank - 1)))
         self.shift.assign(-mean)
-        self.log_scale.assign(-0.5 * tf.math.log(tf.maximum(variance, 1e-4)))  # a constant channel stays finite
+        constant = constant_columns(np.asarray(x), least=1.0)  # there is rounding from numbers that x came from
+        self.log_scale.assign(-0.5 * tf.math.log(tf.where(constant, tf.ones_like(variance), variance)))
         return self.encode(x)[0]

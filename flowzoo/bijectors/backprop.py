@@ -52,7 +52,7 @@ def parts(transforms: Sequence[Transform]) -> list[tuple[int, Transform | Run]]:
     if _mode.get() == "store":
         return numbered
     found = []
-    for apart, group in itertools.groupby(numbered, lambda pair: pair[1].thrifty or pair[1].stochastic):
+    for (apart, _), group in itertools.groupby(numbered, lambda pair: _kind(pair[1])):
         group = list(group)
         first = group[0][0]
         found += group if apart else [(first, Run([t for _, t in group], invert=_mode.get() == "reversible"))]
@@ -65,7 +65,7 @@ class Run:
     Networks must compute the same when asked again.
 
     Args:
-      transforms: neither thrifty nor stochastic.
+      transforms: neither thrifty nor stochastic, of one dtype.
       invert: find the input of each step that is `reversible` by decoding its output; otherwise it is kept.
 
     Raises:
@@ -83,10 +83,11 @@ class Run:
             if _networks(transform):
                 self.steps, step = [*self.steps, step], []
         self.steps += [step] if step else []
-        self.invert = invert
+        self.invert, self.dtype = invert, transforms[0].compute_dtype
 
     def encode(self, x: tf.Tensor, condition: tf.Tensor | None = None, seed=None) -> tuple[tf.Tensor, tf.Tensor]:
         """As `Transform.encode`."""
+        x = tf.cast(x, self.dtype)
         return tf.custom_gradient(self._encode)(x, *([] if condition is None else [tf.convert_to_tensor(condition)]))
 
     def _encode(self, x, *condition):
@@ -118,6 +119,10 @@ class Run:
             return (inputs, [of_weights.get(weight.ref()) for weight in variables]) if variables else inputs
 
         return (end, add_log_dets(log_dets)), gradient
+
+
+def _kind(transform):
+    return transform.thrifty or transform.stochastic, transform.compute_dtype
 
 
 def _encoded(step, x, *condition):

@@ -16,10 +16,12 @@ class Chain(Transform):
     """z = f_n(... f_1(x)): the transforms in the order of encode, first the one nearest to the data.
 
     Args:
-      transforms: non-empty list whose shapes fit: each `latent_shape` is the next `event_shape`.
+      transforms: non-empty list whose shapes fit: each `latent_shape` is the next `event_shape`. Those nearest to the
+        data may be of float64 where the others are of float32: x is then float64, z and log_det are float32, and
+        log_dets are summed in float64.
 
     Raises:
-      TypeError: an entry is no `Transform`, or they are of different dtypes.
+      TypeError: an entry is no `Transform`, or they are of different dtypes otherwise.
       ValueError: the list is empty or two neighbours do not fit.
     """
 
@@ -29,7 +31,7 @@ class Chain(Transform):
         transforms = list(transforms)
         if not transforms:
             raise ValueError("`transforms` must hold at least one transform, got an empty list.")
-        dtype = common_dtype(transforms, "transforms")
+        dtype = common_dtype(transforms, "transforms", but_first="float64")
         for first, second in itertools.pairwise(transforms):
             if first.latent_shape != second.event_shape:
                 raise ValueError(
@@ -46,19 +48,23 @@ class Chain(Transform):
     def takes_integers(self) -> bool:
         return self.transforms[0].takes_integers
 
+    @property
+    def event_dtype(self) -> str:
+        return self.transforms[0].event_dtype
+
     def _encode(self, x, condition, seed=None):
         log_dets = []
         for i, transform in backprop.parts(self.transforms):
             x, log_det = transform.encode(x, condition, _seed_of(transform, seed, i))
             log_dets.append(log_det)
-        return x, add_log_dets(log_dets)
+        return x, tf.cast(add_log_dets(log_dets), self.compute_dtype)
 
     def _decode(self, z, condition, seed=None):
         log_dets = []
         for i, transform in reversed(list(enumerate(self.transforms))):
             z, log_det = transform.decode(z, condition, _seed_of(transform, seed, i))
             log_dets.append(log_det)
-        return z, add_log_dets(log_dets)
+        return z, tf.cast(add_log_dets(log_dets), self.compute_dtype)
 
     def adapt(self, x: tf.Tensor, condition: tf.Tensor | None = None, seed: tf.Tensor | None = None) -> tf.Tensor:
         for i, transform in enumerate(self.transforms):
@@ -75,6 +81,11 @@ class Invert(Bijector):
 
     def __init__(self, bijector: Transform, *, name: str | None = None):
         require_exact(bijector, "Invert")
+        if bijector.event_dtype != bijector.compute_dtype:
+            raise TypeError(
+                f"Invert expected a bijector of one dtype, got one of {bijector.event_dtype} data and "
+                f"{bijector.compute_dtype} latents. Invert its parts of float32 only."
+            )
         super().__init__(bijector.latent_shape, bijector.event_shape, dtype=bijector.compute_dtype, name=name)
         self.bijector = bijector
         self.reversible = bijector.reversible
@@ -106,17 +117,20 @@ def require_exact(bijector: Transform, who: str) -> None:
         )
 
 
-def common_dtype(transforms: Sequence[Transform], what: str) -> str:
-    """The dtype of all transforms of the argument `what`; TypeError if one is none or they differ."""
+def common_dtype(transforms: Sequence[Transform], what: str, but_first: str | None = None) -> str:
+    """The dtype of all transforms of the argument `what`; TypeError if one is none or they differ.
+
+    The first ones may have the dtype `but_first` instead.
+    """
     for transform in transforms:
         if not isinstance(transform, Transform):
             raise TypeError(f"`{what}` must hold flowzoo Transforms, got {type(transform).__name__}.")
     dtypes = [transform.compute_dtype for transform in transforms]
-    if len(set(dtypes)) > 1:
+    if len(set(itertools.dropwhile(lambda dtype: dtype == but_first, dtypes))) > 1:
         raise TypeError(
             f"`{what}` must all be of one dtype, got {', '.join(dtypes)}. Build them with the same `dtype`."
         )
-    return dtypes[0]
+    return dtypes[-1]
 
 
 def _seed_of(transform, seed, index):

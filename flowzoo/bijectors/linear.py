@@ -12,6 +12,8 @@ from flowzoo.checks import check_flag
 from flowzoo.limits import require
 from flowzoo.transform import Bijector, constant_log_det
 
+ROUNDING = 1e-12  # a variance of this share of the largest is that of rounding errors
+
 
 class InvertibleLinear(Bijector):
     """z = x W over the last axis, W = P L (U + diag(sign * exp(log_scale))); on images the 1x1 convolution of Glow.
@@ -88,7 +90,7 @@ class Whitening(InvertibleLinear):
 
     Of all such maps it is the symmetric one (ZCA), so each z_i remains near x_i. Correlations that networks would learn
     in thousands of steps are gone before the first. From fewer than ten rows per channel no covariance can be learned:
-    then it remains as it is.
+    then it remains as it is. Directions in which the batch is constant keep scale 1.
 
     Args:
       event_shape: (..., channels).
@@ -108,7 +110,8 @@ class Whitening(InvertibleLinear):
         rows = np.asarray(x, np.float64).reshape(-1, channels)
         if len(rows) >= 10 * channels:
             variances, axes = np.linalg.eigh(np.cov(rows, rowvar=False).reshape(channels, channels))
-            scales = np.maximum(variances, max(1e-6 * variances[-1], 1e-12)) ** -0.5  # constant channels stay finite
+            scales = np.maximum(variances, max(1e-6 * variances[-1], 1e-12)) ** -0.5
+            scales[variances <= ROUNDING * variances[-1]] = 1.0  # constant here, which may vary elsewhere
             for name, value in _parts(axes * scales @ axes.T).items():
                 getattr(self, name).assign(value)
         return self.encode(x)[0]

@@ -45,7 +45,7 @@ class Form:
 
 def data(flow: Flow) -> Form:
     """The form of what `flow` encodes."""
-    names = getattr(flow, "columns", None) or ()  # of the frames that it was fitted on
+    names = flow.columns or ()  # of the frames that it was fitted on
     return Form(tuple(flow.event_shape), flow.data_dtype, flow.bits, names=tuple(names))
 
 

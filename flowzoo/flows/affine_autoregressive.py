@@ -29,6 +29,7 @@ class AffineAutoregressive(Family):
       condition_features: size of a condition vector; 0 for none.
       seed: of the initial weights.
       dtype: float32, or float64 for continuous vectors.
+      standardize, bounds: as in `Family`; for continuous vectors.
     """
 
     invert: ClassVar[bool]  # whether decode is the direction that takes one pass
@@ -50,6 +51,8 @@ class AffineAutoregressive(Family):
         condition_features: int = 0,
         seed: int = 0,
         dtype: str = "float32",
+        standardize: bool = False,
+        bounds: Sequence | None = None,
         name: str | None = None,
     ):
         config = keywords(AffineAutoregressive.__init__, locals())

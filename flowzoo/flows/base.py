@@ -14,7 +14,7 @@ import tensorflow as tf
 from flowzoo.bases import StandardNormal
 from flowzoo.bijectors.backprop import check_mode
 from flowzoo.checks import check_count, check_flag, check_seed
-from flowzoo.flows import door, forked
+from flowzoo.flows import adapting, door, forked
 from flowzoo.flows.computations import Computations
 from flowzoo.flows.switch import Switch
 from flowzoo.transform import Transform
@@ -38,6 +38,7 @@ class Flow(Computations):
       name: Keras name.
     """
 
+    adapts = Switch(True, check_flag)  # whether `fit` adapts a new flow that was not adapted
     xla = Switch(False, check_flag)  # whether `log_prob`, `score` and training compile with XLA
     backprop = Switch("store", check_mode)  # how gradients are computed: `bijectors.backprop`; see docs/memory.md
     noise_seed = Switch(0, check_seed)  # of the noise of dequantization in training
@@ -53,7 +54,9 @@ class Flow(Computations):
     ):
         if not isinstance(transform, Transform):
             raise TypeError(f"`transform` must be a flowzoo Transform, got {type(transform).__name__}.")
-        super().__init__(dtype=transform.compute_dtype, name=name)
+        # else Keras would cast x, of which float32 may not hold the digits
+        autocast = transform.event_dtype == transform.compute_dtype
+        super().__init__(dtype=transform.compute_dtype, autocast=autocast, name=name)
         forked.watch()
         if classes and condition_features:
             raise ValueError("Give `classes` or `condition_features`, not both.")
@@ -177,20 +180,21 @@ class Flow(Computations):
         return self._reconstruction_graph(*self._checked(x, condition), self._word(seed))
 
     def adapt(self, x, condition=None, seed: int = 0, force: bool = False) -> None:
-        """Data-dependent initialisation (ActNorm) from one batch, once; `adapted` is saved with the weights.
+        """Data-dependent initialisation (standardisation, whitening, ActNorm) from some hundred rows, once.
+
+        `adapted` is saved with the weights. Columns that are constant in the batch keep scale 1, with a warning that
+        names them. A flow that was never adapted is adapted by its first `fit`, unless `adapts` is False.
 
         Raises:
-          ValueError: the flow is adapted already, as a loaded one is; `force=True` does it again.
+          ValueError: the flow is adapted already, as a loaded one is (`force=True` does it again); there are fewer than
+            two rows, or one outside the support; or a weight would not be finite. Then the flow remains as it was.
         """
         if int(tf.convert_to_tensor(self.adapted)) and not force:
             raise ValueError("This flow is adapted already (or was loaded). Pass force=True to initialise it again.")
         frame, names = x, condition
         x, condition = self._checked(x, condition, squares=True)
-        if not x.shape[0]:
-            raise ValueError("`x` must hold some examples to adapt to, got none.")
+        adapting.adapt(self, x, condition, seed)
         self._learn_columns(frame, names)
-        self.transform.adapt(x, self._ready(condition), self._seeds(x, self._word(seed)))
-        self.adapted.assign(1)
 
     def call(self, x, condition=None, training: bool | None = None) -> tf.Tensor:
         """log p(x); under `fit` with noise that is new at each step."""
@@ -236,8 +240,8 @@ class Flow(Computations):
 
     @property
     def data_dtype(self) -> str:
-        """dtype of native data: uint8 (int32 above 8 bits) or the flow's own."""
-        return ("uint8" if self.bits <= 8 else "int32") if self.bits else self.compute_dtype
+        """dtype of native data: uint8 (int32 above 8 bits), float64 with `standardize` or `bounds`, or its own."""
+        return ("uint8" if self.bits <= 8 else "int32") if self.bits else self.transform.event_dtype
 
     def _step_word(self, training):
         word = self._word(self.noise_seed if training else 0)

@@ -30,6 +30,7 @@ class CNF(ContinuousFlow):
       condition_features: size of a condition vector; 0 for none.
       seed: of the initial weights.
       dtype: float32 or float64.
+      standardize, bounds: as in `Family`; for continuous vectors.
 
     Reference: Chen et al. 2018, Neural ordinary differential equations, arXiv:1806.07366.
     """
@@ -53,6 +54,8 @@ class CNF(ContinuousFlow):
         condition_features: int = 0,
         seed: int = 0,
         dtype: str = "float32",
+        standardize: bool = False,
+        bounds: Sequence | None = None,
         name: str | None = None,
     ):
         config = keywords(CNF.__init__, locals())

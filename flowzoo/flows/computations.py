@@ -46,17 +46,22 @@ class Computations(CheckedModel):
 
     @property
     def bijection(self) -> Transform:
-        """The exact part of the transform: what follows dequantization."""
-        parts = self._parts
-        first = next((i for i, t in enumerate(parts) if not t.stochastic), len(parts))
-        exact = parts[first:]
-        if any(t.stochastic for t in exact):
-            raise ValueError("Stochastic transforms must come before the exact ones for `bijection`, got them mixed.")
+        """The exact part of the transform: what follows dequantization, or other noise."""
+        exact = self._parts[self._noisy :]
         return exact[0] if len(exact) == 1 else Chain(exact) if exact else Identity(self.latent_shape)
 
     @property
     def _parts(self):
         return _flat(self.transform)
+
+    @property
+    def _noisy(self):
+        """How many parts there are up to the last stochastic one; `Bounds` and `Standardize` may stand before it."""
+        parts = self._parts
+        noisy = max((i + 1 for i, t in enumerate(parts) if t.stochastic), default=0)
+        if any(not t.stochastic and t.trainable_variables for t in parts[:noisy]):
+            raise ValueError("Stochastic transforms must come before the exact ones for `bijection`, got them mixed.")
+        return noisy
 
     @_without_rows_too
     def _log_prob(self, x, condition, word, samples, mode="store"):
@@ -94,7 +99,7 @@ class Computations(CheckedModel):
 
     def _dequantized(self, x, condition, seeds):
         """x as `bijection` takes it."""
-        noisy = [t for t in self._parts if t.stochastic]
+        noisy = self._parts[: self._noisy]
         return Chain(noisy).encode(x, condition, seeds)[0] if noisy else x
 
     _log_prob_graph = tf.function(_log_prob, reduce_retracing=True, autograph=False)
@@ -115,17 +120,14 @@ class Computations(CheckedModel):
             return None
         condition = tf.convert_to_tensor(condition)
         if not self.classes:
-            return None if condition.shape[-1:] == [0] else condition  # no features, no condition
+            empty = condition.shape[-1:] == [0]  # no features, no condition
+            return None if empty else tf.cast(condition, self.compute_dtype)
         if not condition.dtype.is_integer or condition.shape.rank not in (1, None):
             raise TypeError(
                 f"`condition` must be (batch,) integer labels 0 ... {self.classes - 1}, got dtype "
                 f"{condition.dtype.name} and shape {condition.shape}. Cast them, and drop an axis of size 1."
             )
-        wide = condition.dtype in (
-            tf.int64,
-            tf.uint32,
-            tf.uint64,
-        )  # of which int32 would make small labels of large ones
+        wide = condition.dtype in (tf.int64, tf.uint32, tf.uint64)  # int32 would make small labels of large ones
         labels = tf.cast(condition, tf.int64 if wide else tf.int32)[:, None]
         known = (labels >= 0) & (labels < self.classes)  # a row of zeros would pass for a class
         one_hot = tf.one_hot(tf.cast(labels[:, 0], tf.int32), self.classes, dtype=self.compute_dtype)
@@ -142,6 +144,7 @@ class Computations(CheckedModel):
         return self._row_streams(x, word) if self.transform.stochastic else None
 
     def _row_streams(self, x, word):
+        x = x if self.bits else tf.cast(x, self.transform.event_dtype)  # in which `log_prob` takes it, so one noise
         return random.fold_in(random.hash_rows(x), word)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from flowzoo import random
+from flowzoo.flows.digits import warn_of_lost_digits
 
 
 def check_data(x, event_shape: Sequence[int], *, bits: int = 0, dtype: str = "float32", what: str = "x", **how):
@@ -66,6 +67,7 @@ def check_array(
         return _cast(x, values, "uint8" if bits <= 8 else "int32")
     if kind != "floating":
         raise TypeError(f"`{what}` must hold floating-point numbers, got dtype {values.dtype.name}. Cast it first.")
+    warn_of_lost_digits(values, dtype)
     x = _cast(x, values, dtype)
     if finite:
         _require_finite(np.asarray(x), values, what, squares)

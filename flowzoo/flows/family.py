@@ -12,6 +12,8 @@ import keras
 import tensorflow as tf
 
 from flowzoo import bases
+from flowzoo.bijectors import Bounds, Chain, Standardize
+from flowzoo.bijectors.bounds import check_bounds
 from flowzoo.checks import check_count, check_flag, check_number, check_shape
 from flowzoo.flows.base import Flow
 from flowzoo.flows.stored_model import freeze_layers, frozen_layers
@@ -22,6 +24,16 @@ from flowzoo.transform import Transform
 class Family(Flow):
     """A flow made from flat keywords, so that it saves to `.keras` too.
 
+    All families of continuous vectors take two options, for what stands between the data and their own layers:
+
+      standardize: each column is first shifted and scaled (`bijectors.Standardize`), by numbers that `adapt` sets, so
+        that results do not depend on its unit. Off by default, as in presets; `flowzoo.create` turns it on.
+      bounds: one [low, high] per column, either of them None, or None for the column; outside log p(x) is -inf
+        (`bijectors.Bounds`). Or None for no bounds at all.
+
+    With either of them x is float64, whatever the flow's own dtype: `data_dtype` says so, `log_prob` takes x in
+    float64, and `sample`, `decode` and exports give it in float64. Latents and log-densities keep the flow's dtype.
+
     Args:
       transform: as in `Flow`.
       config: the keywords of the family's constructor; all families have `base`, `classes` and `condition_features`.
@@ -29,6 +41,7 @@ class Family(Flow):
     """
 
     def __init__(self, transform: Transform, config: dict[str, Any], name: str | None):
+        transform = _with_units(transform, config)
         condition = {key: config[key] for key in ("classes", "condition_features")}
         dtype = transform.compute_dtype
         base = bases.named(config["base"], transform.latent_shape, classes=config["classes"], dtype=dtype)
@@ -61,9 +74,28 @@ def keywords(constructor: Callable, values: dict[str, Any]) -> dict[str, Any]:
     """
     names = [name for name in inspect.signature(constructor).parameters if name not in ("self", "name")]
     config = {name: CHECKS[name](values[name], name) if name in CHECKS else values[name] for name in names}
-    if config.get("bits") and config["dtype"] != "float32":
-        raise ValueError(f"`dtype` must be 'float32' for integers, got {config['dtype']!r}. `bits` 0 allows float64.")
+    if config.get("bits"):
+        if config["dtype"] != "float32":
+            got = config["dtype"]
+            raise ValueError(f"`dtype` must be 'float32' for integers, got {got!r}. `bits` 0 allows float64.")
+        for name in UNITS:
+            if config.get(name):
+                raise ValueError(f"`{name}` is for vectors, leave it out for integers; got {config[name]!r}.")
+    if config.get("bounds") is not None:
+        config["bounds"] = check_bounds(config["bounds"], "bounds", config["event_shape"])
     return config
+
+
+def _with_units(transform: Transform, config: dict[str, Any]) -> Transform:
+    """The transform behind `Bounds` and `Standardize`, as far as the configuration asks for them."""
+    shape, front = transform.event_shape, []
+    if config.get("bounds") is not None:
+        front.append(Bounds(shape, config["bounds"]))
+    if config.get("standardize"):
+        front.append(Standardize(shape))
+    if not front:
+        return transform
+    return Chain([*front, *(transform.transforms if isinstance(transform, Chain) else [transform])])
 
 
 def _dtype(value, what):
@@ -104,6 +136,7 @@ def _limited(least=1, most=math.inf):
 # No flow needs more, and a mistyped number shall not build for hours, or fill the memory, before anyone sees it.
 DIMENSIONS, DEPTH, LEVELS, WIDTH, CLASSES, BITS = 2**24, 1_000, 12, 2**14, 10**6, 16
 SEEDS = 2**29  # of initial weights; the networks know 2^30, of which a flow takes one after the other
+UNITS = ("standardize", "bounds")  # options of continuous vectors
 LIMIT = 1e6  # of bounds; beyond, float32 has no digits left for what happens inside
 CHECKS: dict[str, Callable[[Any, str], Any]] = {  # of what families take: (value, name) -> value, or raises
     "event_shape": _event_shape,
@@ -125,5 +158,7 @@ CHECKS: dict[str, Callable[[Any, str], Any]] = {  # of what families take: (valu
     **dict.fromkeys(("bound", "growth"), functools.partial(check_number, below=LIMIT)),
     **dict.fromkeys(("atol", "rtol", "time"), check_number),
     **dict.fromkeys(("jacobian", "kinetic"), functools.partial(check_number, zero=True)),
-    **dict.fromkeys(("affine", "multiscale", "position", "random_order", "residual", "whiten"), check_flag),
+    **dict.fromkeys(
+        ("affine", "multiscale", "position", "random_order", "residual", "standardize", "whiten"), check_flag
+    ),
 }

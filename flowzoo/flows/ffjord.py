@@ -37,6 +37,7 @@ class FFJORD(ContinuousFlow):
       condition_features: size of a condition vector; 0 for none.
       seed: of the initial weights and the probes.
       dtype: float32, or float64 for continuous vectors.
+      standardize, bounds: as in `Family`; for continuous vectors.
 
     References: Grathwohl et al. 2019, FFJORD, arXiv:1810.01367; Finlay et al. 2020, How to train your neural ODE,
     arXiv:2002.02798; Dupont et al. 2019, Augmented neural ODEs, arXiv:1904.01681.
@@ -72,6 +73,8 @@ class FFJORD(ContinuousFlow):
         condition_features: int = 0,
         seed: int = 0,
         dtype: str = "float32",
+        standardize: bool = False,
+        bounds: Sequence | None = None,
         name: str | None = None,
     ):
         config = keywords(FFJORD.__init__, locals())

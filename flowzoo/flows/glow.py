@@ -42,6 +42,7 @@ class Glow(Family):
       conditioner_dtype: Keras dtype policy of the networks, e.g. "mixed_bfloat16"; weights stay in `dtype`.
       seed: of the initial weights.
       dtype: float32, or float64 for vectors.
+      standardize, bounds: as in `Family`; for continuous vectors.
 
     Reference: Kingma & Dhariwal 2018, Glow: generative flow with invertible 1x1 convolutions, arXiv:1807.03039.
     """
@@ -65,6 +66,8 @@ class Glow(Family):
         conditioner_dtype: str | None = None,
         seed: int = 0,
         dtype: str = "float32",
+        standardize: bool = False,
+        bounds: Sequence | None = None,
         name: str | None = None,
     ):
         config = keywords(Glow.__init__, locals())

@@ -9,10 +9,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from flowzoo.bijectors import ActNorm
 from flowzoo.checks import check_count
 from flowzoo.flows import finite, forked
 from flowzoo.flows.accumulation import in_parts
+from flowzoo.flows.adapting import prepare
+from flowzoo.flows.feeding import in_full
 from flowzoo.flows.fused_update import fuse
 from flowzoo.flows.loss import BitsPerDim, NegativeLogLikelihood
 from flowzoo.flows.switch import Switch
@@ -55,21 +56,17 @@ class LikelihoodModel(keras.Model):
     def fit(self, x=None, y=None, *args, **kwargs) -> keras.callbacks.History:
         """As Keras' own, with the condition as y; a flow that was not compiled is compiled with its defaults first.
 
+        A new flow that was not adapted is adapted to its first rows, with a warning that says so; see `Flow.adapt`.
+
         Raises:
           NonFiniteError: a step met a loss or gradient that is not finite; weights, slots and `iterations` are as
             before that step. It says which rows of the batch, or which weights, are the cause.
         """
         self._begin(x, y, kwargs)
+        prepare(self, x, y)
         self._build_optimizer()
-        adapted = int(tf.convert_to_tensor(self.adapted))  # int() of a variable fails under tf.distribute
-        if not adapted and any(isinstance(layer, ActNorm) for layer in self._flatten_layers()):
-            warnings.warn(
-                "This flow has ActNorm layers and was never adapted, so its first steps may be wild. "
-                "Call `flow.adapt(x)` with some hundred examples before `fit`.",
-                stacklevel=3,
-            )
         with self._explained_step():
-            return super().fit(x, y, *args, **kwargs)
+            return super().fit(**in_full(super().fit, self.data_dtype, x, y, *args, **kwargs))
 
     def train_on_batch(self, x, y=None, *args, **kwargs):
         """One step of `fit`, with its errors."""
@@ -86,7 +83,7 @@ class LikelihoodModel(keras.Model):
         """
         self._begin(x, y, kwargs)
         with finite.explained(self, lambda: "The evaluation was stopped"):
-            return super().evaluate(x, y, *args, **kwargs)
+            return super().evaluate(**in_full(super().evaluate, self.data_dtype, x, y, *args, **kwargs))
 
     def test_on_batch(self, x, y=None, *args, **kwargs):
         """One batch of `evaluate`, with its errors."""
@@ -97,7 +94,7 @@ class LikelihoodModel(keras.Model):
     def predict(self, x, *args, **kwargs) -> np.ndarray:
         """As Keras' own: log p(x), (n,); x and condition come as one data set. Warns of rows that are NaN."""
         forked.refuse()
-        log_prob = super().predict(x, *args, **kwargs)
+        log_prob = super().predict(**in_full(super().predict, self.data_dtype, x, *args, **kwargs))
         rows = np.flatnonzero(np.isnan(log_prob))
         if rows.size:
             shown = ", ".join(map(str, rows[:10])) + (", ..." if rows.size > 10 else "")

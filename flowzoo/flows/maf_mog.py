@@ -32,6 +32,7 @@ class MAFMoG(Family):
       condition_features: size of a condition vector; 0 for none.
       seed: of the initial weights.
       dtype: float32, or float64 for continuous vectors.
+      standardize, bounds: as in `Family`; for continuous vectors.
 
     Reference: Papamakarios et al. 2017, Masked autoregressive flow for density estimation, arXiv:1705.07057.
     """
@@ -54,6 +55,8 @@ class MAFMoG(Family):
         condition_features: int = 0,
         seed: int = 0,
         dtype: str = "float32",
+        standardize: bool = False,
+        bounds: Sequence | None = None,
         name: str | None = None,
     ):
         config = keywords(MAFMoG.__init__, locals())

@@ -31,6 +31,7 @@ class NICE(Family):
       conditioner_dtype: Keras dtype policy of the networks, e.g. "mixed_bfloat16"; weights stay in `dtype`.
       seed: of the initial weights.
       dtype: float32, or float64 for continuous vectors.
+      standardize, bounds: as in `Family`; for continuous vectors.
 
     Reference: Dinh et al. 2015, NICE: non-linear independent components estimation, arXiv:1410.8516.
     """
@@ -49,6 +50,8 @@ class NICE(Family):
         conditioner_dtype: str | None = None,
         seed: int = 0,
         dtype: str = "float32",
+        standardize: bool = False,
+        bounds: Sequence | None = None,
         name: str | None = None,
     ):
         config = keywords(NICE.__init__, locals())

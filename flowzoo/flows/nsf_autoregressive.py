@@ -37,6 +37,7 @@ class NSFAutoregressive(Family):
       condition_features: size of a condition vector; 0 for none.
       seed: of the initial weights.
       dtype: float32, or float64 for continuous vectors.
+      standardize, bounds: as in `Family`; for continuous vectors.
 
     Reference: Durkan et al. 2019, Neural spline flows, arXiv:1906.04032.
     """
@@ -62,6 +63,8 @@ class NSFAutoregressive(Family):
         condition_features: int = 0,
         seed: int = 0,
         dtype: str = "float32",
+        standardize: bool = False,
+        bounds: Sequence | None = None,
         name: str | None = None,
     ):
         config = keywords(NSFAutoregressive.__init__, locals())

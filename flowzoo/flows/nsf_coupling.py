@@ -37,6 +37,7 @@ class NSFCoupling(Family):
       conditioner_dtype: Keras dtype policy of the networks, e.g. "mixed_bfloat16"; weights stay in `dtype`.
       seed: of the initial weights.
       dtype: float32, or float64 for vectors.
+      standardize, bounds: as in `Family`; for continuous vectors.
 
     Reference: Durkan et al. 2019, Neural spline flows, arXiv:1906.04032.
     """
@@ -62,6 +63,8 @@ class NSFCoupling(Family):
         conditioner_dtype: str | None = None,
         seed: int = 0,
         dtype: str = "float32",
+        standardize: bool = False,
+        bounds: Sequence | None = None,
         name: str | None = None,
     ):
         config = keywords(NSFCoupling.__init__, locals())

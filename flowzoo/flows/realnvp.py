@@ -46,6 +46,7 @@ class RealNVP(Family):
       conditioner_dtype: Keras dtype policy of the networks, e.g. "mixed_bfloat16"; weights stay in `dtype`.
       seed: of the initial weights.
       dtype: float32, or float64 for vectors.
+      standardize, bounds: as in `Family`; for continuous vectors.
 
     Reference: Dinh et al. 2017, Density estimation using Real NVP, arXiv:1605.08803.
     """
@@ -69,6 +70,8 @@ class RealNVP(Family):
         conditioner_dtype: str | None = None,
         seed: int = 0,
         dtype: str = "float32",
+        standardize: bool = False,
+        bounds: Sequence | None = None,
         name: str | None = None,
     ):
         config = keywords(RealNVP.__init__, locals())

@@ -24,6 +24,7 @@ class Stack(Family):
       conditioner_dtype: Keras dtype policy of the networks, e.g. "mixed_bfloat16"; weights stay in `dtype`.
       seed: of the initial weights.
       dtype: float32 or float64.
+      standardize, bounds: as in `Family`; for continuous vectors.
     """
 
     layer: ClassVar[type[Parametric]]
@@ -39,6 +40,8 @@ class Stack(Family):
         conditioner_dtype: str | None = None,
         seed: int = 0,
         dtype: str = "float32",
+        standardize: bool = False,
+        bounds: Sequence | None = None,
         name: str | None = None,
     ):
         config = keywords(Stack.__init__, locals())

@@ -5,6 +5,7 @@ TFP's `forward` is flowzoo's `decode`: both go from the base distribution to the
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -20,6 +21,9 @@ tfb = tfp.bijectors
 class FromTFP(Bijector):
     """z = bijector.inverse(x) for a TFP bijector without variables.
 
+    A row outside the range of `forward`, or at its edge, where the inverse or its log_det is not finite, has log_det
+    -inf; its z means nothing, and its gradients are 0.
+
     Args:
       bijector: a `tfb.Bijector`, e.g. `tfb.Softplus()`; its parameters are constants.
       event_shape: shape of one x, the output of its `forward`.
@@ -29,6 +33,7 @@ class FromTFP(Bijector):
     """
 
     reversible = False  # a bijector that saturates loses digits
+    bounded = True  # if its range is
 
     def __init__(
         self, bijector: tfb.Bijector, event_shape: Sequence[int], *, dtype: str = "float32", name: str | None = None
@@ -46,16 +51,31 @@ class FromTFP(Bijector):
         self.bijector = bijector
 
     def _encode(self, x, condition):
-        log_det = self.bijector.inverse_log_det_jacobian(x, event_ndims=len(self.event_shape))
-        return tf.identity(self.bijector.inverse(x)), self._per_row(log_det, x)
+        z, log_det = self._inverse(x)
+        finite = tf.math.is_finite(log_det) & _all_of_row(tf.math.is_finite(z))
+        outside = ~finite & _all_of_row(~tf.math.is_nan(x))
+        z, log_det = self._inverse(_replaced(x, outside, self.bijector.forward(tf.zeros_like(z))))  # finite gradients
+        return z, tf.where(outside, tf.constant(-math.inf, log_det.dtype), log_det)
 
     def _decode(self, z, condition):
         log_det = self.bijector.forward_log_det_jacobian(z, event_ndims=len(self.latent_shape))
         # identity: TFP remembers its results, and would give x back for z whatever its inverse computes.
         return tf.identity(self.bijector.forward(z)), self._per_row(log_det, z)
 
+    def _inverse(self, x):
+        log_det = self.bijector.inverse_log_det_jacobian(x, event_ndims=len(self.event_shape))
+        return tf.identity(self.bijector.inverse(x)), self._per_row(log_det, x)
+
     def _per_row(self, log_det, like):
         return tf.broadcast_to(tf.cast(log_det, self.compute_dtype), tf.shape(like)[:1])
+
+
+def _all_of_row(values):
+    return tf.reduce_all(values, axis=list(range(1, values.shape.rank)))
+
+
+def _replaced(x, rows, others):
+    return tf.where(tf.reshape(rows, [-1] + [1] * (x.shape.rank - 1)), others, x)
 
 
 def as_tfp(
@@ -64,7 +84,8 @@ def as_tfp(
     """A `tfb.Bijector` that shares the weights of a transform: its forward is decode, its inverse encode.
 
     It is never cached: TFP's cache would give stale results after a weight update. Its `trainable_variables` are
-    those of the transform.
+    those of the transform. TFP knows one dtype for both sides: that of the data, float64 for a flow with `standardize`
+    or `bounds`, in which it takes and gives latents and log-determinants, too.
 
     Args:
       transform: an exact `Transform`.
@@ -119,7 +140,7 @@ class _View(tfb.Bijector):
         super().__init__(
             forward_min_event_ndims=len(transform.latent_shape),
             inverse_min_event_ndims=len(transform.event_shape),
-            dtype=tf.as_dtype(transform.compute_dtype),
+            dtype=tf.as_dtype(transform.event_dtype),
             parameters=parameters,
             name=name,
         )
@@ -147,6 +168,7 @@ class _View(tfb.Bijector):
         if condition is not None:
             condition = as_rows(condition, leading, condition.shape[-1:])
         result, log_det = direction(as_rows(value, leading, from_shape), condition)
+        result, log_det = tf.cast(result, self.dtype), tf.cast(log_det, self.dtype)
         return from_rows(result, leading, to_shape), from_rows(log_det, leading, ())
 
     def _forward_event_shape(self, shape):

@@ -21,7 +21,8 @@ class FlowDistribution(tfd.Distribution):
     """p(x) of a flow, sharing its weights; for `tfd.JointDistribution*`, `tfp.mcmc` and `tfp.vi`.
 
     `log_prob` takes one conditioner pass and any number of leading dimensions; it does not check for NaN as
-    `Flow.log_prob` does, since a sampler may propose anything. The events are in the flow's native units and dtype.
+    `Flow.log_prob` does, since a sampler may propose anything. The events are in the flow's native units and
+    `data_dtype`, as are log-densities of continuous ones: float64 with `standardize` or `bounds`.
     `trainable_variables` are the flow's.
 
     Args:
@@ -84,7 +85,9 @@ class FlowDistribution(tfd.Distribution):
     def _log_prob(self, x):
         leading = leading_shape(x, len(self.flow.event_shape), self._batch_shape())
         rows, word = as_rows(x, leading, self.flow.event_shape), tf.constant(0, tf.uint32)
-        return from_rows(self.flow._log_prob_graph(rows, self._condition_rows(leading), word, 1), leading, ())
+        log_prob = self.flow._log_prob_graph(rows, self._condition_rows(leading), word, 1)
+        log_prob = tf.cast(log_prob, self.dtype) if self.dtype.is_floating else log_prob  # as other distributions do
+        return from_rows(log_prob, leading, ())
 
     def _sample_n(self, n, seed=None):
         leading = tf.concat([[n], self._batch_shape_tensor()], axis=0)

@@ -45,7 +45,7 @@ def build(preset: Preset, conditioner_dtype: str | None = None) -> flows.Flow:
             )
     override = {} if conditioner_dtype is None else {"conditioner_dtype": conditioner_dtype}
     try:
-        flow = flows.create(family, **(config | override))
+        flow = flows.FAMILIES[family](**(config | override))  # as the config says, without `create`'s defaults
     except (ValueError, TypeError) as error:
         raise PresetError(f"{preset.source}: the family {family!r} refuses `config`: {error}") from error
     _require_fitting(preset, flow)
@@ -64,7 +64,7 @@ def compiled(preset: Preset, recipe: Recipe) -> flows.Flow:
 def untrained(preset: Preset, recipe: Recipe) -> flows.Flow:
     """A new flow that computes as in a training by a recipe."""
     flow = build(preset, recipe.conditioner_dtype or None)
-    flow.xla = recipe.jit_compile
+    flow.xla, flow.adapts = recipe.jit_compile, False  # `adapt_examples` says whether
     return flow
 
 

@@ -53,6 +53,10 @@ def architecture(preset: Preset) -> str:
 
 def _extras(config: Mapping[str, Any]) -> list[str]:
     said = []
+    if config.get("bounds"):
+        said.append("Columns with bounds pass through a logit or a logarithm.")
+    if config.get("standardize"):
+        said.append("Each column is standardised first.")
     if config.get("alpha"):
         said.append(f"Pixels pass through a logit with alpha {config['alpha']:g}.")
     if config.get("noise_depth"):

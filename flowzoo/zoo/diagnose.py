@@ -154,7 +154,7 @@ def _noted(flow: Flow) -> Iterator[list[tuple[str, Transform, tf.Tensor]]]:
     def watch(name, transform):
         def wrap(encode):
             def noted(x, *args, **kwargs):
-                calls.append((name, transform, tf.convert_to_tensor(x)))
+                calls.append((name, transform, tf.cast(x, transform.event_dtype)))
                 return encode(x, *args, **kwargs)
 
             return noted

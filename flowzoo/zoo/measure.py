@@ -38,7 +38,7 @@ def log_det_error(flow: "Flow", x: np.ndarray, condition: np.ndarray | None = No
         progress: show a bar, on stderr, if it is a terminal.
     """
     bijection = flow.bijection
-    y = tf.cast(x, flow.compute_dtype)
+    y = tf.cast(x, bijection.event_dtype)
     y = (y + 0.5) * 2.0**-flow.bits if flow.bits else y
     condition = flow._ready(condition)
     size = math.prod(bijection.event_shape)

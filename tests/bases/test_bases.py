@@ -206,6 +206,28 @@ def test_students_normalizer_and_tails(freedom):
     assert np.isfinite(draws).all() and stats.kstest(draws.ravel(), stats.t(freedom).cdf).pvalue > 1e-3
 
 
+@pytest.mark.parametrize(
+    ("distribution", "truth"),
+    [
+        (tfd.Exponential(2.0), stats.expon(scale=0.5)),
+        (tfd.Uniform(0.0, 2.0), stats.uniform(0.0, 2.0)),
+        (tfd.Beta(2.0, 3.0), stats.beta(2.0, 3.0)),
+        (tfd.Gamma(2.0, 3.0), stats.gamma(2.0, scale=1.0 / 3.0)),
+        (tfd.TruncatedNormal(0.0, 1.0, 0.0, 2.0), stats.truncnorm(0.0, 2.0)),
+        (tfd.HalfNormal(1.0), stats.halfnorm()),
+    ],
+)
+def test_outside_its_support_a_distribution_is_minus_infinity(distribution, truth):
+    base = bases.FromDistribution(tfd.Sample(distribution, (1,)))
+    z = tf.constant([[-1.0], [-1e-3], [0.25], [0.75], [25.0]], tf.float32)
+    with tf.GradientTape() as tape:
+        tape.watch(z)
+        scores = base.log_prob(z)
+        loss = tf.reduce_sum(scores)
+    np.testing.assert_allclose(scores, truth.logpdf(z.numpy().astype(float))[:, 0], rtol=1e-4)
+    assert np.isfinite(tape.gradient(loss, z)).all() and np.isnan(base.log_prob(z * np.nan)).all()
+
+
 def test_a_distribution_without_a_mean_is_scaled_about_zero():
     base = bases.FromDistribution(tfd.Sample(tfd.Cauchy(5.0, 1.0), (2,)))
     seeds = random.row_seeds(0, 4)

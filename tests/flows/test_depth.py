@@ -23,9 +23,9 @@ def _largest(values):
 
 def _twins(family, size):
     """The flow with random weights, adapted, in float32 and in float64."""
-    model = cases.randomized(flows.create(family, **CONFIGS[family]), size)
+    model = cases.randomized(flows.FAMILIES[family](**CONFIGS[family]), size)
     model.adapt(X)
-    precise = flows.create(family, **CONFIGS[family], dtype="float64")
+    precise = flows.FAMILIES[family](**CONFIGS[family], dtype="float64")
     precise.set_weights(model.get_weights())
     return model, precise
 

@@ -191,6 +191,11 @@ def losses(name, strategy):
     return trained + [model.evaluate(data, verbose=0, return_dict=True)["loss"]]
 two = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
 assert two.num_replicas_in_sync == 2
+with two.scope():
+    new = cases.flows.create("realnvp", event_shape=(2,), depth=1, hidden=4)
+    new.compile("sgd")
+new.fit(cases.flow_data("realnvp", 64)[0], batch_size=32, verbose=0)
+assert int(tf.convert_to_tensor(new.adapted)) == 1 and new.transform.transforms[0].shift.numpy().any()
 for name in ("realnvp", "realnvp-condition"):
     print("RESULT" + json.dumps([losses(name, tf.distribute.get_strategy()), losses(name, two)]))
 """

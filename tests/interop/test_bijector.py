@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from flowzoo import bijectors
+from flowzoo import bijectors, flows
 from flowzoo.interop import FromTFP, as_tfp
 from tests import cases
 
@@ -143,6 +143,43 @@ def test_from_tfp_does_not_let_the_cache_hide_a_wrong_inverse():
     x = tf.zeros([1, 2])
     transform = FromTFP(Wrong(1.0), (2,))
     assert (transform.decode(transform.encode(x)[0])[0].numpy() == 1.0).all()
+
+
+@pytest.mark.parametrize(
+    ("bijector", "outside", "inside"),
+    [
+        (tfb.Exp(), (-1.0, 0.0), 2.0),
+        (tfb.Softplus(), (-1.0, 0.0), 2.0),
+        (tfb.Sigmoid(2.0, 3.0), (1.0, 2.0, 3.0, 4.0), 2.5),
+        (tfb.Tanh(), (-1.5, 1.0), 0.5),
+        (tfb.NormalCDF(), (-0.1, 1.1), 0.5),
+    ],
+)
+def test_outside_its_range_log_prob_is_minus_infinity_with_finite_gradients(bijector, outside, inside):
+    layers = [FromTFP(bijector, (2,)), cases.randomized(bijectors.ActNorm((2,)))]
+    flow = flows.Flow(bijectors.Chain(layers))
+    x = tf.constant([[value, inside] for value in (*outside, inside)])
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        scores = flow._log_prob(x, None, flow._word(0), 1)
+        loss = tf.reduce_sum(scores)
+    np.testing.assert_array_equal(np.isneginf(scores), [True] * len(outside) + [False])
+    for gradient in tape.gradient(loss, [x, *flow.trainable_weights]):
+        assert np.isfinite(gradient).all()
+    with pytest.raises(ValueError, match=rf"got {len(outside)} of {len(outside) + 1} rows outside, first in row 0"):
+        flow.adapt(x)
+
+
+def test_the_view_of_a_standardised_flow_is_float64_on_both_sides():
+    model, view = cases.flow("maf"), cases.flow("maf").bijector
+    x = 1e3 + np.random.default_rng(0).normal(size=(5, 2))
+    z = view.inverse(x)
+    assert view.dtype == z.dtype == view.forward(z).dtype == view.inverse_log_det_jacobian(x, 1).dtype == tf.float64
+    whole = tfd.TransformedDistribution(tfd.Sample(tfd.Normal(np.float64(0.0), 1.0), (2,)), view)
+    np.testing.assert_allclose(whole.log_prob(x), model.log_prob(x), rtol=1e-5)
+    joint = tfd.JointDistributionSequential([tfd.Normal(np.float64(0.0), 1.0), model.distribution])
+    drawn = joint.sample(3, seed=(1, 2))
+    assert joint.log_prob(drawn).dtype == tf.float64
 
 
 @pytest.mark.parametrize(

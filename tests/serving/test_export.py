@@ -53,7 +53,8 @@ def _inputs(name):
     model, (x, condition) = cases.flow(name), cases.flow_data(name, 5)
     z = np.random.default_rng(3).normal(size=(5, *model.latent_shape)).astype("float32")
     temperature = np.linspace(0.2, 1.1, 5).astype("float32")
-    inputs = {"x": x, "z": z, "seed": random.row_seeds(8, 5).numpy(), "temperature": temperature}
+    x, seed = x.astype(model.data_dtype), random.row_seeds(8, 5).numpy()
+    inputs = {"x": x, "z": z, "seed": seed, "temperature": temperature}
     if _takes_pictures(name):
         pictures = [np.squeeze(picture << (8 - model.bits), 2) for picture in x]
         inputs["image_bytes"] = np.array([_png(picture) for picture in pictures])
@@ -183,6 +184,22 @@ def test_weights_of_half_the_size(dtype, tmp_path):
         np.testing.assert_array_equal(weight, value)  # the flow itself is as it was
         weight.assign(tf.cast(tf.cast(value, dtype), weight.dtype))
     np.testing.assert_allclose(served, model.log_prob(x), rtol=1e-5, atol=1e-5)  # rounded, and nothing else
+
+
+def test_time_stamps_keep_their_digits_in_bfloat16_too(tmp_path):
+    model = cases.new_flow("realnvp", hidden=8, standardize=True, bounds=[[1.6e9, None], None])
+    x = 1.7e9 + np.random.default_rng(0).normal(size=(64, 2))
+    model.adapt(x)
+    model.export(tmp_path / "1", weights_dtype="bfloat16")
+    served = tf.saved_model.load(str(tmp_path / "1")).signatures
+    inputs = served["log_prob"].structured_input_signature[1]
+    assert inputs["x"].dtype == tf.float64
+    np.testing.assert_allclose(served["log_prob"](x=x)["log_prob"], model.log_prob(x), atol=0.1)
+    again = served["decode"](z=served["encode"](x=x)["z"])["x"]
+    assert again.dtype == tf.float64 and np.abs(again - x).max() < 1e-4
+    outside = x.copy()
+    outside[3, 0] = 1.5e9
+    assert np.flatnonzero(np.isneginf(served["log_prob"](x=outside)["log_prob"])).tolist() == [3]
 
 
 def test_what_can_not_be_written_is_refused(tmp_path, monkeypatch):

@@ -40,7 +40,7 @@ def test_labels_and_bits(images):
 
 
 def test_nats_for_continuous_data():
-    flow = flows.create("realnvp", **toy.CIRCLE["config"])
+    flow = flows.RealNVP(**toy.CIRCLE["config"])
     x = np.zeros([3, 2], np.float32)
     np.testing.assert_allclose(evaluation.losses(flow, x), -flow.log_prob(x), rtol=1e-6)
     assert evaluation.unit(flow) == "nats"

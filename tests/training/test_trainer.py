@@ -53,7 +53,7 @@ def test_the_better_of_raw_and_averaged_weights_is_kept(circle, tmp_path):
     }
     best = min(values, key=values.get)
     assert (result.best["step"], result.best["weights"]) == best and result.best["value"] == values[best]
-    again = flows.create("realnvp", **toy.CIRCLE["config"])
+    again = flows.RealNVP(**toy.CIRCLE["config"])
     again.load_weights(tmp_path / "best.weights.h5")
     x, _ = toy.Circle(None, training.Recipe.from_dict(toy.TRAINING)).validation
     assert evaluation.losses(again, x).mean() == pytest.approx(values[best], abs=1e-6)

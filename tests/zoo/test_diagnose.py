@@ -100,3 +100,9 @@ def test_a_picture_that_can_not_be_written(tmp_path):
     with pytest.raises(OSError):
         report.plot(tmp_path / "file" / "report.png")
     assert report.plot(tmp_path / "new" / "report.png").exists()  # of errors that are all 0, too
+
+
+def test_a_standardised_flow_is_examined_in_float64_as_far_as_it_is():
+    report = flowzoo.diagnose(cases.flow("maf"), 1e3 + cases.flow_data("maf")[0].astype("float64"))
+    assert report.layers[0].name.endswith("Standardize") and report.layers[0].reconstruction_error < 1e-12
+    assert 1e-9 < report.layers[-1].reconstruction_error < 1e-2

@@ -1,0 +1,47 @@
+"""Shift and scale of each column, taken from data: what frees a flow from the units of its data."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from flowzoo.bijectors.constant import constant_columns
+from flowzoo.transform import Bijector, constant_log_det
+
+
+class Standardize(Bijector):
+    """z = (x - shift) / scale, both per column and not trained, starting as the identity.
+
+    `adapt` sets them so that each column of z has mean 0 and variance 1 over the batch; a column that is constant
+    there, or varies by rounding errors only, keeps scale 1. In float64, the default, a column of time stamps keeps its
+    digits: a `Chain` takes it in front of transforms of float32.
+
+    Args:
+      event_shape: (features,).
+      dtype: of x, z and both weights.
+    """
+
+    least_axes = 1
+
+    def __init__(self, event_shape: Sequence[int], *, dtype: str = "float64", name: str | None = None):
+        super().__init__(event_shape, dtype=dtype, name=name)
+        if len(self.event_shape) != 1:
+            raise ValueError(f"`event_shape` must be (features,), got {self.event_shape}. Flatten x first.")
+        self.shift = self._weight(np.zeros(self.event_shape), "shift", trainable=False)
+        self.scale = self._weight(np.ones(self.event_shape), "scale", trainable=False)
+
+    def _encode(self, x, condition):
+        return (x - self.shift) / self.scale, constant_log_det(-tf.reduce_sum(tf.math.log(self.scale)), x)
+
+    def _decode(self, z, condition):
+        return z * self.scale + self.shift, constant_log_det(tf.reduce_sum(tf.math.log(self.scale)), z)
+
+    def adapt(self, x: tf.Tensor, condition: tf.Tensor | None = None, seed: tf.Tensor | None = None) -> tf.Tensor:
+        x = self._checked(x, self.event_shape, "x")
+        rows = np.asarray(x, np.float64)
+        centred = rows - rows[0]  # first, as the sum of many large numbers is rounded
+        self.shift.assign(rows[0] + centred.mean(axis=0))
+        self.scale.assign(np.where(constant_columns(rows), 1.0, centred.std(axis=0)))
+        return self.encode(x)[0]
