@@ -47,6 +47,7 @@ setup(
         "keras>=3.15,<3.16",
         "tensorflow-probability[tf]>=0.25,<0.26",
         "tf-keras>=2.21,<2.22",
+        "setuptools>=65,<85",  # tensorflow-probability 0.25 imports distutils, which Python 3.12 has from it only
         "tensorflow-datasets>=4.9.10,<4.10",
         "importlib_resources>=6,<8",  # tensorflow-datasets 4.9.10 imports it and does not declare it
         "numpy>=2,<3",
