@@ -1,9 +1,8 @@
-"""Packaging of flowzoo: the library, its presets, and the trained weights of `checkpoints/`.
+"""Packaging of flowzoo: the library, its presets, and the trained weights that lie in `checkpoints/`.
 
-`FLOWZOO_SLIM=1` builds a wheel with the weights of the demo preset only.
+A clone has all of them; `tools/release.py` builds from a copy that has the small ones.
 """
 
-import os
 import re
 import shutil
 from pathlib import Path
@@ -12,7 +11,6 @@ from setuptools import find_packages, setup
 from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).parent
-DEMO = "glow-fashion-mnist"
 
 
 class BuildWithWeights(build_py):
@@ -25,10 +23,8 @@ class BuildWithWeights(build_py):
         shutil.rmtree(Path(self.build_lib, "flowzoo"), ignore_errors=True)  # what a former build left
         super().run()
         target = Path(self.build_lib, "flowzoo", "zoo", "checkpoints")
-        slim = os.environ.get("FLOWZOO_SLIM", "0") not in ("", "0")
         for folder in sorted((ROOT / "checkpoints").glob("*/")):
-            if folder.name == DEMO or not slim:
-                shutil.copytree(folder, target / folder.name, ignore=shutil.ignore_patterns(".*"))
+            shutil.copytree(folder, target / folder.name, ignore=shutil.ignore_patterns(".*"))
 
 
 VERSION = re.search(r'^__version__ = "(.+)"$', (ROOT / "flowzoo" / "__init__.py").read_text(), re.MULTILINE).group(1)
@@ -41,9 +37,9 @@ setup(
     long_description=README.read_text(encoding="utf-8") if README.exists() else "",
     long_description_content_type="text/markdown",
     license="Apache-2.0",
-    python_requires=">=3.11,<3.12",
+    python_requires=">=3.11,<3.14",
     packages=find_packages(include=["flowzoo", "flowzoo.*"]),
-    package_data={"flowzoo": ["zoo/presets/*.json", "data/fixtures/*", "py.typed"]},
+    package_data={"flowzoo": ["zoo/presets/*.json", "zoo/hubs.txt", "data/fixtures/*", "py.typed"]},
     cmdclass={"build_py": BuildWithWeights},
     entry_points={"console_scripts": ["flowzoo=flowzoo.cli.main:main"]},
     install_requires=[
@@ -51,6 +47,7 @@ setup(
         "keras>=3.15,<3.16",
         "tensorflow-probability[tf]>=0.25,<0.26",
         "tf-keras>=2.21,<2.22",
+        "setuptools>=65,<85",  # tensorflow-probability 0.25 imports distutils, which Python 3.12 has from it only
         "tensorflow-datasets>=4.9.10,<4.10",
         "importlib_resources>=6,<8",  # tensorflow-datasets 4.9.10 imports it and does not declare it
         "numpy>=2,<3",
@@ -66,11 +63,11 @@ setup(
         "tqdm>=4.66,<5",
     ],
     extras_require={
-        "hub": ["fsspec>=2025.3"],  # gs://, s3:// and hf:// need gcsfs, s3fs and huggingface_hub besides
-        "tables": ["pyarrow>=17"],  # Parquet; tensorflow-datasets 4.9.10 brings it, later ones may not
+        "hub": ["fsspec>=2025.3,<2027"],  # gs://, s3:// and hf:// need gcsfs, s3fs and huggingface_hub besides
+        "tables": ["pyarrow>=17,<27"],  # Parquet; tensorflow-datasets 4.9.10 brings it, later ones may not
         "serving": ["tensorflow-serving-api>=2.19,<2.22", "grpcio>=1.74,<2"],
         "onnx": ["tf2onnx>=1.17,<1.18", "onnxruntime>=1.23,<2", "ai-edge-litert>=2.1,<3"],
-        "beam": ["apache-beam>=2.69,<3", "google-crc32c>=1.6,<2", "pyarrow>=17"],  # crc32c: of TFRecords
+        "beam": ["apache-beam>=2.69,<3", "google-crc32c>=1.6,<2", "pyarrow>=17,<27"],  # crc32c: of TFRecords
         "bench": ["flowjax>=19,<20", "optax>=0.2,<0.3", "torchdiffeq>=0.2.5,<0.3", "zuko>=1.6,<2"],
         "offload": ["jax>=0.10,<0.12"],  # 0.12 may move the private names that `training/offload.py` uses
         "docs": ["mkdocs>=1.6,<2", "mkdocs-material>=9.7,<10"],
@@ -81,10 +78,13 @@ setup(
             "pytest-xdist>=3.8,<4",
             "ruff>=0.17,<0.18",
             "scipy>=1.13,<2",
+            "setuptools>=77,<85",  # test_packaging.py and tools/release.py build with it, without a network
         ],
     },
     classifiers=[
         "Programming Language :: Python :: 3.11",
+        "Programming Language :: Python :: 3.12",
+        "Programming Language :: Python :: 3.13",
         "Topic :: Scientific/Engineering :: Artificial Intelligence",
     ],
 )

@@ -131,11 +131,10 @@ def places() -> Iterator[tuple[bool, str]]:
     kept = f"{len(files)} files, {size:,} bytes" + ("" if fine else ", not writable: name another")
     yield fine or not hubs, f"files, 1st: cache {home} ({why}): {kept}"
     yield True, f"files, 2nd: {store.folder('NAME').parent}"
+    whence = "" if "FLOWZOO_HUB" in os.environ else " (named by this release; $FLOWZOO_HUB names others)"
+    named = f"{mirrors.shown(' '.join(hubs))}{whence}" if hubs else "none ($FLOWZOO_HUB names them)"
     barred = " (FLOWZOO_OFFLINE: only file:// serves)" if sources.offline() else ""
-    yield (
-        not wrong,
-        f"files, 3rd: hubs: {wrong or mirrors.shown(' '.join(hubs)) or 'none ($FLOWZOO_HUB names them)'}{barred}",
-    )
+    yield not wrong, f"files, 3rd: hubs: {wrong or named}{barred}"
 
 
 def data_sets() -> Iterator[tuple[bool, str]]:

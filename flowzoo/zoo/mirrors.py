@@ -16,6 +16,7 @@ from flowzoo.zoo import index, transport
 from flowzoo.zoo.sources import Unreachable
 
 NO_HUB = "No hub is set: name one by flowzoo.set_hub(...) or $FLOWZOO_HUB."
+STAMPED = Path(__file__).parent / "hubs.txt"  # the default hubs of a build: only tools/release.py writes it
 
 _chosen: tuple[str, ...] | None = None
 _failed: set[str] = set()  # hubs that could not be reached in this process: to ask again takes as long
@@ -27,7 +28,8 @@ def set_hub(*urls: str) -> None:
     Args:
         urls: the roots of hubs with the same files, tried in order: `https://`, `http://`, `file:///`, or what fsspec
             reads, such as `gs://`, `s3://` and `hf://` (`pip install flowzoo[hub]` and the filesystem's own package).
-            Until this is called they are those in $FLOWZOO_HUB, separated by spaces.
+            Until this is called they are those in $FLOWZOO_HUB, separated by spaces, and where that is not set those
+            that the release names, if any.
 
     Raises:
         ValueError: one is no URL.
@@ -40,7 +42,13 @@ def hubs() -> tuple[str, ...]:
     """The roots of the hubs, in order."""
     if _chosen is not None:
         return _chosen
-    return tuple(map(_checked, os.environ.get("FLOWZOO_HUB", "").split()))
+    named = os.environ.get("FLOWZOO_HUB")
+    return tuple(map(_checked, named.split())) if named is not None else stamped()
+
+
+def stamped() -> tuple[str, ...]:
+    """The roots of the hubs that this build of flowzoo names; a clone names none."""
+    return tuple(map(_checked, STAMPED.read_text().split())) if STAMPED.is_file() else ()
 
 
 def shown(text: str) -> str:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from flowzoo.zoo.preset import Preset
 
 WEIGHTS = "model.weights.h5"
-DEMO = "glow-fashion-mnist"  # the only one with weights in a slim install
+DEMO = "glow-fashion-mnist"  # has weights in every install
 PRESETS = Path(__file__).parent / "presets"
 INSTALLED = Path(__file__).parent / "checkpoints"
 CHECKOUT = Path(__file__).parents[2] / "checkpoints"
@@ -42,7 +42,7 @@ def folder(name_or_path: str | Path) -> Path:
 
 
 def left_out(where: Path) -> bool:
-    """Whether `where` is a `folder` of flowzoo's own weights that a slim install (FLOWZOO_SLIM=1) leaves out."""
+    """Whether `where` is a `folder` of flowzoo's own weights that a release (tools/release.py) leaves out."""
     return where.parent == INSTALLED and where.name != DEMO and not where.is_dir()
 
 
@@ -149,7 +149,7 @@ def _mend(where: Path, preset: Preset) -> str:
     if _other(preset):
         return f"Revision {preset.revision} is not the one of this flowzoo. {mirrors.NO_HUB}"
     if left_out(where):
-        return "A slim install holds the demo preset only: install from a clone without FLOWZOO_SLIM, or name a hub."
+        return f"This install has the small weights only. {mirrors.NO_HUB} An install from a clone has all weights."
     if where.parent == INSTALLED:
         return "Install flowzoo again."
     if where.parent == CHECKOUT:

@@ -10,7 +10,7 @@ from filelock import FileLock
 from flowzoo.cli import doctor
 from flowzoo.cli.main import BAD_INPUT, CHECK_FAILED, OK, main
 from flowzoo.zoo import cache as caches
-from flowzoo.zoo import store, verify
+from flowzoo.zoo import mirrors, store, verify
 from tests.zoo import trees
 from tests.zoo.conftest import cache, hub, tree  # noqa: F401 - fixtures
 
@@ -103,6 +103,12 @@ def test_doctor_tells_where_files_are_looked_for(cache, tmp_path, monkeypatch): 
     (first, kept), (_, _), (third, hubs) = doctor.places()
     assert not first and kept.endswith("0 files, 0 bytes, not writable: name another")
     assert third and "file:///srv/zoo https://example.org/zoo (FLOWZOO_OFFLINE" in hubs
+    assert "this release" not in hubs
+    monkeypatch.setattr(mirrors, "STAMPED", tmp_path / "hubs.txt")
+    mirrors.STAMPED.write_text("https://me:secret@example.org/zoo\n")
+    monkeypatch.delenv("FLOWZOO_HUB")
+    line = list(doctor.places())[2][1]
+    assert "https://me:****@example.org/zoo (named by this release; $FLOWZOO_HUB names others)" in line
     monkeypatch.setenv("FLOWZOO_HUB", "nowhere")
     assert [ok for ok, _ in doctor.places()] == [True, True, False]
     ((ok, line),) = doctor.weights([store.DEMO])  # which are not here
