@@ -110,23 +110,25 @@ def _nothing():
 
 def _cause(model, message):
     told = message[message.index(MARK) :]
-    rows = {cause: _numbers(re.search(rf"\[{cause}\] \[([^\]]*)\]", told)) for cause in CAUSES}
-    others = _numbers(re.search(rf"\[{CAUSES[-1]}\] \[[^\]]*\] \[([^\]]*)\]", told))
-    causes = {cause: rows[cause] for cause, count in zip(CAUSES, others, strict=True) if rows[cause] or count}
+    rows = {cause: re.search(rf"\[{cause}\] \[([^\]]*)\]", told) for cause in CAUSES}
+    rows = {cause: _listed(found) for cause, found in rows.items()}
+    others = _listed(re.search(rf"\[{CAUSES[-1]}\] \[[^\]]*\] \[([^\]]*)\]", told))
+    there = {cause for cause, count in zip(CAUSES, others, strict=False) if count != "0"}
     for cause, sentence in _sentences(model).items():
-        if cause in causes:
-            where = f"rows {causes[cause]}" if causes[cause] else "rows of another replica"
-            return sentence.format(where=f"{where} of the batch")
+        if rows[cause] or cause in there:
+            where = f"rows {', '.join(rows[cause])} of the batch" if rows[cause] else "rows of another replica"
+            return sentence.format(where=where)
     names = [weight.path for weight in model.trainable_weights]
-    which = ", ".join(names[i] for i in causes.get("gradient", ())[:3] if i < len(names)) or "the loss"
+    bad = [names[int(place)] for place in rows["gradient"][:3] if place.isdigit() and int(place) < len(names)]
     return (
-        f"a gradient is not finite though the loss is, first of {which}. Lower the learning rate or clip gradients "
-        "(`global_clipnorm` of the optimizer)."
+        f"the gradient of {', '.join(bad) or 'the loss'} is not finite though the loss is. Lower the learning rate or "
+        "clip gradients (`global_clipnorm` of the optimizer)."
     )
 
 
-def _numbers(found):
-    return [int(word) for word in found[1].split() if word.isdigit()] if found else []
+def _listed(found):
+    """What TensorFlow prints of a vector, such as "0 1 2...", in parts."""
+    return found[1].replace("...", " ...").split() if found else []
 
 
 def _sentences(model):

@@ -30,28 +30,30 @@ LABELS = np.arange(ROWS) % 4
 PIXELS = (np.arange(ROWS * 16) % 32).astype("uint8").reshape(ROWS, 4, 4, 1)
 VECTORS, CLASSES = {"depth": 1, "hidden": 8}, {"depth": 1, "hidden": 8, "classes": 4}
 CASES = {  # options of a maf (bits: of an image flow), the data set, the bad step, and what the error says
-    "x": (VECTORS, [spoiled(numbers(), 37, np.nan)], 3, r"`x` holds NaN or infinity in rows \[5\]"),
-    "huge": (VECTORS, [spoiled(numbers(), 4, 1e20)], 1, r"log p\(x\) is not finite in rows \[4\] of the batch, though"),
-    "label": (CLASSES, [numbers(), spoiled(LABELS, 20, 7)], 2, r"labels outside 0 \.\.\. 3 in rows \[4\]"),
+    "x": (VECTORS, [spoiled(numbers(), 37, np.nan)], 3, r"`x` holds NaN or infinity in rows 5"),
+    "huge": (VECTORS, [spoiled(numbers(), 4, 1e20)], 1, r"log p\(x\) is not finite in rows 4 of the batch, though"),
+    "label": (CLASSES, [numbers(), spoiled(LABELS, 20, 7)], 2, r"labels outside 0 \.\.\. 3 in rows 4"),
     "weight": (
         CLASSES,
         [numbers(), LABELS, spoiled(np.ones(ROWS, "float32"), 3, np.nan)],
         1,
-        r"`sample_weight` is NaN or infinite in rows \[3\]",
+        r"`sample_weight` is NaN or infinite in rows 3",
     ),
     "condition": (
         {"depth": 1, "hidden": 8, "condition_features": 2},
         [numbers(), spoiled(numbers(1, 2), 50, np.inf)],
         4,
-        r"the condition holds NaN or infinity in rows \[2\]",
+        r"the condition holds NaN or infinity in rows 2",
     ),
-    "pixel": ({"bits": 5}, [spoiled(PIXELS, 33, 200)], 3, r"`x` holds integers outside 0 \.\.\. 31 in rows \[1\]"),
+    "pixel": ({"bits": 5}, [spoiled(PIXELS, 33, 200)], 3, r"`x` holds integers outside 0 \.\.\. 31 in rows 1"),
 }
 
 
 def made(options, parts):
     if options.get("bits"):
-        return flows.create("realnvp", event_shape=(4, 4, 1), levels=1, depth=1, hidden=4, blocks=1, **options)
+        flow = flows.create("realnvp", event_shape=(4, 4, 1), levels=1, depth=1, hidden=4, blocks=1, **options)
+        flow.adapt(PIXELS)
+        return flow
     flow = flows.create("maf", event_shape=(3,), **options)
     flow.adapt(numbers(), parts[1] if "condition_features" in options else LABELS if "classes" in options else None)
     return flow
@@ -117,9 +119,11 @@ def test_on_single_batches():
     good = scale.numpy()
     scale.assign(good + 80.0)  # as after steps that were too large
     before = state(flow)
-    with pytest.raises(NonFiniteError, match=r"Step 1 was stopped .* log p\(x\) is not finite in rows \[0 1 2 3 4\]"):
+    with pytest.raises(
+        NonFiniteError, match=r"Step 1 was stopped .* log p\(x\) is not finite in rows 0, 1, 2, 3, 4, ... of"
+    ):
         flow.train_on_batch(numbers())
-    with pytest.raises(NonFiniteError, match=r"The evaluation was stopped: log p\(x\) is not finite in rows \[0 1"):
+    with pytest.raises(NonFiniteError, match=r"The evaluation was stopped: log p\(x\) is not finite in rows 0, 1"):
         flow.test_on_batch(numbers())
     require_same(before, state(flow))
     scale.assign(good)
@@ -137,13 +141,13 @@ def test_a_gradient_alone():
         return z, log_det + tf.sqrt(tf.abs(0.0 * tf.reduce_sum(weight)))
 
     flow.transform.encode = kinked
-    with pytest.raises(NonFiniteError, match=f"a gradient is not finite though the loss is, first of {weight.path}"):
+    with pytest.raises(NonFiniteError, match=f"the gradient of {weight.path} is not finite"):
         flow.fit(numbers(), verbose=0)
 
 
 def test_evaluate_raises_and_predict_keeps_the_rows():
     flow, bad = made(VECTORS, None), batches(spoiled(numbers(), [5, 37], np.nan))
-    with pytest.raises(NonFiniteError, match=r"The evaluation was stopped: `x` holds NaN or infinity in rows \[5\]"):
+    with pytest.raises(NonFiniteError, match=r"The evaluation was stopped: `x` holds NaN or infinity in rows 5"):
         flow.evaluate(bad, verbose=0)
     with pytest.warns(UserWarning, match=r"NaN for 2 of 64 rows: 5, 37\."):
         log_prob = flow.predict(bad, verbose=0)
