@@ -54,6 +54,22 @@ def atomic(path: str | os.PathLike) -> Iterator[IO[bytes]]:
             os.close(handle)
 
 
+@contextlib.contextmanager
+def replacing(path: str | os.PathLike) -> Iterator[Path]:
+    """The path of a file that takes the place of the one at `path` when the block ends, or not at all.
+
+    For writers that open the file themselves and go by its name, which is the same, in a folder beside.
+    """
+    path = Path(path)
+    try:
+        with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name[:40]}.") as folder:
+            yield Path(folder, path.name)
+            move_into_place(Path(folder, path.name), path)
+    except OSError as error:  # of a file that nobody knows by its name
+        error.filename = os.fspath(path)
+        raise
+
+
 def remove_leftovers(folder: str | os.PathLike) -> None:
     """Removes the temporary files in a folder, and in those below, that killed processes left; never a live one's."""
     if fcntl is None:

@@ -19,6 +19,7 @@ from flowzoo.files import (
     move_into_place,
     read_json,
     remove_leftovers,
+    replacing,
     sha256,
     write_array,
     write_atomic,
@@ -40,6 +41,19 @@ def test_a_full_disk_is_told_with_the_file(tmp_path):
     path = tmp_path / "file"
     with pytest.raises(OSError, match=rf"No space left on device: '{path}'"), atomic(path):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def test_a_file_that_others_write_takes_its_place_whole_or_not(tmp_path):
+    path = tmp_path / "file.txt"
+    for content in (b"first", b"second"):
+        with replacing(path) as beside:
+            assert beside.name == "file.txt" and beside.parent != tmp_path
+            beside.write_bytes(content)
+        assert path.read_bytes() == content
+    with pytest.raises(OSError, match=f"No space left on device: '{path}'"), replacing(path) as beside:
+        beside.write_bytes(b"half")
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "of another name")
+    assert path.read_bytes() == b"second" and [p.name for p in tmp_path.iterdir()] == ["file.txt"]
 
 
 HALF = """

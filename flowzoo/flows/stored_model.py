@@ -8,6 +8,7 @@ from typing import Any
 
 import keras
 
+from flowzoo import files
 from flowzoo.flows.likelihood_model import LikelihoodModel
 from flowzoo.flows.switch import Switch
 from flowzoo.flows.weights import save_weights
@@ -19,18 +20,23 @@ class StoredModel(LikelihoodModel):
     By pickle and `copy.deepcopy` the switches go along, which are no part of a configuration.
     """
 
-    def save(self, filepath: str | os.PathLike, *args, **kwargs) -> None:
-        """As Keras' own, to `.keras`.
+    def save(self, filepath: str | os.PathLike, overwrite: bool = True, zipped: bool | None = None) -> None:
+        """As Keras' own, to `.keras`, all or nothing.
 
         Raises:
           ValueError: the name ends in `.h5`: Keras would write a file that it can't read again.
+          OSError: the file can't be written; one that was there is as before.
         """
         if Path(filepath).suffix in (".h5", ".hdf5"):
             raise ValueError(
                 f"`filepath` must end in .keras, got {os.fspath(filepath)!r}, a format from which Keras can't build a "
                 "flow again. Save to .keras, or the weights alone by `save_weights('name.weights.h5')`."
             )
-        super().save(filepath, *args, **kwargs)
+        if Path(filepath).suffix != ".keras" or "://" in str(filepath) or not overwrite:
+            super().save(filepath, overwrite=overwrite, zipped=zipped)
+            return
+        with files.replacing(filepath) as beside:
+            super().save(beside, zipped=zipped)
 
     def save_weights(self, filepath: str | os.PathLike, overwrite: bool = True, max_shard_size: float | None = None):
         """Writes the weights only, without optimizer slots, all or nothing.

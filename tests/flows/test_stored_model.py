@@ -45,6 +45,21 @@ def test_a_name_that_keras_could_not_read_is_refused(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_a_keras_file_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
+    path, model = tmp_path / "flow.keras", cases.flow("realnvp")
+    model.save(path)
+    before = path.read_bytes()
+
+    def torn(model, path, **options):
+        path.write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(keras.Model, "save", torn)
+    with pytest.raises(OSError, match=f"No space left on device: '{path}'"):
+        model.save(path)
+    assert path.read_bytes() == before and [p.name for p in tmp_path.iterdir()] == ["flow.keras"]
+
+
 @pytest.mark.parametrize("copied", [copy.deepcopy, lambda model: pickle.loads(pickle.dumps(model))])
 def test_copies_keep_the_switches(copied):
     model = cases.new_flow("realnvp")
