@@ -115,7 +115,7 @@ def unwritable(path: str | os.PathLike) -> str:
 
 
 def irregular(path: str | os.PathLike) -> str:
-    """Why what lies at a path is not read as a file, where a named pipe would wait for ever; "" if it is or is missing.
+    """Why what lies at a path is not read as a file, where a named pipe would wait forever; "" if it is or is missing.
 
     Links are followed.
     """

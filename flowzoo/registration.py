@@ -10,7 +10,7 @@ import importlib
 import importlib.abc
 import importlib.machinery
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import ModuleType
 
 FAMILIES = "flowzoo.flows"
@@ -25,24 +25,33 @@ def register_with_keras() -> None:
 
 
 class _AfterKeras(importlib.abc.MetaPathFinder):
-    """Finds Keras as the other finders do, and imports the families once it has been run."""
+    """Finds modules as the other finders do, and imports the families once Keras is there and nothing is half imported.
+
+    A module of flowzoo may be the one that imports Keras first, or TensorFlow, which passes over errors while it does.
+    """
+
+    def __init__(self):
+        self.running = 0  # modules that are being imported, one by the other
 
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> importlib.machinery.ModuleSpec | None:
-        if name != "keras":
+        if name not in ("keras", "tensorflow") and not name.startswith("flowzoo."):
             return None
         others = (finder for finder in sys.meta_path if finder is not self)
         found = (finder.find_spec(name, path, target) for finder in others if hasattr(finder, "find_spec"))
         spec = next((spec for spec in found if spec is not None), None)
         if spec is not None and spec.loader is not None:
             run = spec.loader.exec_module
-
-            def run_and_register(module: ModuleType) -> None:
-                run(module)
-                if self in sys.meta_path:
-                    sys.meta_path.remove(self)
-                    importlib.import_module(FAMILIES)
-
-            spec.loader.exec_module = run_and_register
+            spec.loader.exec_module = lambda module: self._run(run, module)
         return spec
+
+    def _run(self, run: Callable[[ModuleType], None], module: ModuleType) -> None:
+        self.running += 1
+        try:
+            run(module)
+        finally:
+            self.running -= 1
+        if not self.running and "keras" in sys.modules and self in sys.meta_path:
+            sys.meta_path.remove(self)
+            importlib.import_module(FAMILIES)

@@ -46,6 +46,14 @@ def test_a_config_within_each_limit_but_not_in_product_is_refused(family, config
         build(Preset.from_dict(record))
 
 
+def test_the_weights_of_a_preset_count_together(monkeypatch):
+    preset = Preset.read("planar-rezende-u1")
+    count = build(preset).count_params() - 1
+    monkeypatch.setattr(limits, "WEIGHTS", count - 1)
+    with pytest.raises(PresetError, match=MOST):
+        build(preset)
+
+
 def test_what_is_made_outside_a_flow_counts_by_itself(monkeypatch):
     monkeypatch.setattr(limits, "WEIGHTS", 12)
     for _ in range(3):

@@ -12,10 +12,17 @@ def saved(tmp_path_factory):
     return path
 
 
+@pytest.mark.parametrize("first", ["conditioners", "bijectors", "limits"])
+def test_any_module_may_be_the_first(first, saved, fresh_process):
+    code = f"import sys, flowzoo.{first}, keras; print(type(keras.models.load_model(sys.argv[1])).__name__)"
+    assert fresh_process(code, saved).split()[-1] == "MAF"
+
+
 @pytest.mark.parametrize(
     "imports",
     [
         "import keras, flowzoo",
+        "import flowzoo, tensorflow, keras",
         # who only looks for Keras does not use the hook up
         "import flowzoo, importlib.util; importlib.util.find_spec('keras'); import keras",
     ],

@@ -10,6 +10,8 @@ import tensorflow as tf
 from flowzoo.bijectors.constant import constant_columns
 from flowzoo.transform import Bijector, constant_log_det
 
+FAR = 1e30  # deviations; beyond, float32 would make infinity of z, and NaN of its density, which is 0
+
 
 class Standardize(Bijector):
     """z = (x - shift) / scale, both per column and not trained, starting as the identity.
@@ -33,7 +35,9 @@ class Standardize(Bijector):
         self.scale = self._weight(np.ones(self.event_shape), "scale", trainable=False)
 
     def _encode(self, x, condition):
-        return (x - self.shift) / self.scale, constant_log_det(-tf.reduce_sum(tf.math.log(self.scale)), x)
+        z = (x - self.shift) / self.scale
+        z = tf.where(tf.abs(z) > FAR, tf.sign(z) * FAR, z)  # NaN stays NaN
+        return z, constant_log_det(-tf.reduce_sum(tf.math.log(self.scale)), x)
 
     def _decode(self, z, condition):
         return z * self.scale + self.shift, constant_log_det(tf.reduce_sum(tf.math.log(self.scale)), z)

@@ -19,7 +19,7 @@ from flowzoo.transform import Transform
 if TYPE_CHECKING:
     from flowzoo.flows import Flow
 
-ROWS, NUMBERS = (32, 1024), 2**18  # what `fit` adapts to: as many rows as make so many numbers, within these limits
+ROWS, NUMBERS = (32, 1024), 2**18  # what `fit` adapts to: the rows that hold this many numbers, within these limits
 
 
 def adaptable(flow: Flow) -> list[Transform]:
@@ -88,24 +88,32 @@ def _adapt_first(flow, x, y):
             "This flow was never adapted, so its first steps may be wild, and `fit` can't adapt it here: it takes "
             "arrays, tf.data and PyDatasets of at least 2 rows, in one process. Call `flow.adapt(x)` with some hundred "
             "examples before `fit`; for several workers do so in one process, save the weights and load them in each.",
-            stacklevel=4,
+            stacklevel=5,
         )
         return
     flow.adapt(*found)
     warnings.warn(
         f"This flow was not adapted, so `fit` adapted it to {len(found[0])} rows of its data. Call `flow.adapt(x)` "
         "before `fit` to choose them.",
-        stacklevel=4,
+        stacklevel=5,
     )
 
 
 def _new(flow):
-    """Whether there is something to adapt that was never trained: weights of such layers start at 0."""
+    """Whether there is something to adapt, and nothing was trained yet: all that `adapt` sets starts at 0."""
     layers, optimizer = adaptable(flow), getattr(flow, "optimizer", None)
     if not layers or (optimizer is not None and int(tf.convert_to_tensor(optimizer.iterations))):
         return False
+    if not all(layer.trainable for layer in layers):
+        return False
     weights = [weight for layer in layers for weight in layer.trainable_weights]
-    return all(layer.trainable for layer in layers) and not any(_numbers(weight).any() for weight in weights)
+    return not any(_numbers(weight).any() for weight in weights) and not _moved(flow)
+
+
+def _moved(flow):
+    """Whether training has moved a bias, all of which start at 0."""
+    biases = [weight for weight in flow.trainable_weights if weight.name == "bias"]
+    return any(_numbers(weight).any() for weight in biases)
 
 
 def _numbers(weight):
@@ -146,7 +154,7 @@ def _first_rows(x, y, count):
 
 def _warn_of_constant_columns(flow, x, layers):
     if flow.bits or len(flow.event_shape) != 1:
-        return  # a border of images that is always black is no fault
+        return  # images may have a border that is always black
     least = 0.0 if any(isinstance(layer, Standardize) for layer in layers) else 1.0
     constant = np.flatnonzero(constant_columns(np.asarray(x), least)).tolist()
     if layers and constant:

@@ -35,7 +35,7 @@ class CheckedModel(StoredModel):
         Args:
           x: arrays, tensors, pandas' frames or series; or a data set of x, (x, condition) or (x, condition, weights).
           y: the condition, if x is no data set.
-          *args, **kwargs: as of Keras; `sample_weight` needs no condition beside it.
+          *args, **kwargs: as Keras takes them; `sample_weight` needs no condition beside it.
 
         Raises:
           TypeError, ValueError: x, y, `sample_weight` or `validation_data` are of the wrong type, shape or range, not
@@ -88,18 +88,20 @@ class CheckedModel(StoredModel):
         if not _is_array(x):
             return x, y, weights
         x = self._checked_array(x, where, **{"squares": True, **how})
-        y = self._checked_condition(y, len(x), where)
+        y = self._checked_condition(y, x.shape[0], where)
         if weights is not None:
             what = f"{where}sample_weight"
             weights = frames.to_array(weights, what) if frames.is_frame(weights) else weights
-            weights = door.check_weights(weights, len(x), what)
-            y = np.zeros((len(x), 0), "float32") if y is None else y  # Keras drops weights that have no y beside them
+            weights = door.check_weights(weights, x.shape[0], what)
+            y = (
+                np.zeros((x.shape[0], 0), "float32") if y is None else y
+            )  # Keras drops weights that have no y beside them
         return x, y, weights
 
     def _checked(self, x, condition, **how):
         """x and its condition as tensors, or an error that says what was expected and what came."""
         x = self._checked_array(x, **how)
-        return tf.convert_to_tensor(x), self._checked_condition(condition, len(x))
+        return tf.convert_to_tensor(x), self._checked_condition(condition, x.shape[0])
 
     def _checked_array(self, x, where="", **how):
         what = f"{where}x"

@@ -1,4 +1,4 @@
-"""The refusal to compute in a forked process, which lacks TensorFlow's threads and would wait for them for ever."""
+"""The refusal to compute in a forked process, which lacks TensorFlow's threads and would wait for them forever."""
 
 import functools
 import os
@@ -18,7 +18,7 @@ def refuse() -> None:
     if _forked:
         raise RuntimeError(
             "A flow must be used in a process that was not forked from one that has run TensorFlow: computing would "
-            'wait for ever. Start it by multiprocessing.get_context("spawn"), and make or load the flow there.'
+            'wait forever. Start it by multiprocessing.get_context("spawn"), and make or load the flow there.'
         )
 
 

@@ -44,7 +44,7 @@ class StoredModel(LikelihoodModel):
         Args:
           filepath: ends in `.weights.h5`.
           overwrite: whether a file that is there is replaced.
-          max_shard_size: as of Keras, which then writes, slots and all; None for one file.
+          max_shard_size: as Keras takes it, which then writes optimizer slots too; None for one file.
 
         Raises:
           ValueError: the name does not end in `.weights.h5`.

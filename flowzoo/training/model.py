@@ -14,6 +14,7 @@ from flowzoo import data, flows
 from flowzoo.errors import CheckpointError, PresetError, nearest
 from flowzoo.files import irregular, read_json, sha256
 from flowzoo.flows.weights import load_simpler, load_weights
+from flowzoo.limits import counting
 from flowzoo.training.recipe import Recipe, optimizer
 
 if TYPE_CHECKING:
@@ -45,7 +46,8 @@ def build(preset: Preset, conditioner_dtype: str | None = None) -> flows.Flow:
             )
     override = {} if conditioner_dtype is None else {"conditioner_dtype": conditioner_dtype}
     try:
-        flow = flows.FAMILIES[family](**(config | override))  # as the config says, without `create`'s defaults
+        with counting():
+            flow = flows.FAMILIES[family](**(config | override))  # as the config says, without `create`'s defaults
     except (ValueError, TypeError) as error:
         raise PresetError(f"{preset.source}: the family {family!r} refuses `config`: {error}") from error
     _require_fitting(preset, flow)

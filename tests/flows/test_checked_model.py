@@ -93,6 +93,15 @@ def test_weights_need_no_condition():
     assert np.isclose(model.test_on_batch(X, sample_weight=weights), expected, rtol=1e-5)
 
 
+def test_a_variable_is_data_and_gradients_reach_it():
+    model, x = _new(), tf.Variable(X[:4])
+    np.testing.assert_array_equal(model.log_prob(x), model.log_prob(X[:4]))
+    np.testing.assert_array_equal(model.score(x), model.score(X[:4]))
+    with tf.GradientTape() as tape:
+        log_prob = model.log_prob(x)
+    assert np.isfinite(tape.gradient(log_prob, x)).all()
+
+
 def test_all_frozen_is_said(eagerly):
     model = _new()
     model.trainable = False

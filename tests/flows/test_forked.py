@@ -1,4 +1,4 @@
-"""In a process that was forked from one with a flow TensorFlow would wait for ever; there a flow says so instead."""
+"""In a process that was forked from one with a flow TensorFlow would wait forever; there a flow says so instead."""
 
 _FORK = """
 import os

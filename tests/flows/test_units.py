@@ -156,6 +156,29 @@ def test_fit_leaves_alone_what_was_trained_or_has_nothing_to_adapt():
         new.fit(((x[:32],) for _ in range(1)), verbose=0)
 
 
+def test_far_rows_have_no_density_and_nan_stays_nan():
+    flow = flowzoo.create("maf", **SMALL)
+    flow.adapt(_data())
+    x = np.repeat(_data()[:1], 3, axis=0)
+    x[:2, 0] = 1e19, 1e300
+    np.testing.assert_array_equal(flow.log_prob(x)[:2], -np.inf)
+    x[1, 0] = np.nan
+    np.testing.assert_array_equal(np.isnan(flow.predict(x, verbose=0)), [False, True, False])
+
+
+def test_fit_leaves_alone_a_flow_whose_weights_are_loaded(tmp_path):
+    x, path = _data(), tmp_path / "trained.weights.h5"
+    trained, loaded = (flowzoo.create("nice", event_shape=(2,), hidden=4) for _ in range(2))
+    trained.adapts = False  # as by `train_on_batch`
+    trained.compile("adam")
+    _quietly(trained, x[:32])
+    trained.save_weights(path)
+    loaded.load_weights(path)
+    loaded.compile(keras.optimizers.SGD(0.0))
+    _quietly(loaded, 2 * x[:32] + 5)
+    np.testing.assert_array_equal(loaded.score(x[:8]), trained.score(x[:8]))
+
+
 def test_create_standardises_vectors_and_configs_say_what_they_mean():
     for family in flows.FAMILIES:
         options = {"bits": 0} if family == "glow" else {}
