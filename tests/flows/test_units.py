@@ -160,7 +160,7 @@ def test_far_rows_have_no_density_and_nan_stays_nan():
     flow = flowzoo.create("maf", **SMALL)
     flow.adapt(_data())
     x = np.repeat(_data()[:1], 3, axis=0)
-    x[:2, 0] = 1e19, 1e300
+    x[:2, 0] = 1e60, 1e300
     np.testing.assert_array_equal(flow.log_prob(x)[:2], -np.inf)
     x[1, 0] = np.nan
     np.testing.assert_array_equal(np.isnan(flow.predict(x, verbose=0)), [False, True, False])
