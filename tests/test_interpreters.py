@@ -69,7 +69,7 @@ def test_a_keras_file_comes_back_to_the_last_bit(trained, tmp_path):
 def test_an_export_gives_what_python_gives(trained, tmp_path):
     flow, x, _ = trained
     flow.export(tmp_path / "flow" / "1")
-    served = tf.saved_model.load(str(tmp_path / "flow" / "1")).signatures["log_prob"](x=tf.constant(x))
+    served = tf.saved_model.load(str(tmp_path / "flow" / "1")).signatures["log_prob"](x=tf.constant(x, flow.data_dtype))
     np.testing.assert_allclose(served["log_prob"], flow.log_prob(x), rtol=1e-5, atol=1e-5)
 
 

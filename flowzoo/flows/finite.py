@@ -35,9 +35,8 @@ def require(model: keras.Model, batch: Sequence, log_prob: tf.Tensor, loss: tf.T
     Raises:
       tf.errors.InvalidArgumentError: in the graph; `explained` puts it into words.
     """
-    values = [g.values if isinstance(g, tf.IndexedSlices) else g for g in gradients if g is not None]
-    squares = tf.stack([tf.zeros([]), *(tf.cast(tf.nn.l2_loss(g), tf.float32) for g in values)])[1:]
-    finite = tf.math.is_finite(tf.cast(loss, tf.float32)) & tf.math.is_finite(tf.reduce_sum(squares))
+    squares = _squares(gradients)
+    finite = _all_finite(loss, squares)
     counts = tf.zeros([len(CAUSES)])  # of each cause, in all replicas
     if tf.distribute.get_strategy().num_replicas_in_sync > 1:  # all stop, lest one waits for another's gradient
         bad = [tf.cast(~finite, tf.float32)[None], *_bad(model, batch, log_prob, squares)]
@@ -54,6 +53,11 @@ def require(model: keras.Model, batch: Sequence, log_prob: tf.Tensor, loss: tf.T
     return tf.cond(finite, lambda: tf.constant(True), stop)
 
 
+def check(loss: tf.Tensor, gradients: Sequence) -> tf.Tensor:
+    """Whether a loss and its gradients are finite, as a scalar bool: what `require` stops by, without the stop."""
+    return _all_finite(loss, _squares(gradients))
+
+
 @contextlib.contextmanager
 def explained(model: keras.Model, what: Callable[[], str]) -> Iterator[None]:
     """Raises `NonFiniteError` for what `require` stopped within.
@@ -68,6 +72,16 @@ def explained(model: keras.Model, what: Callable[[], str]) -> Iterator[None]:
         if MARK not in str(error):
             raise
         raise NonFiniteError(f"{what()}: {_cause(model, str(error))}") from None
+
+
+def _squares(gradients):
+    """Half the squared norm of each gradient: infinite, too, where an optimizer's own squares would be."""
+    values = [g.values if isinstance(g, tf.IndexedSlices) else g for g in gradients if g is not None]
+    return tf.stack([tf.zeros([]), *(tf.cast(tf.nn.l2_loss(g), tf.float32) for g in values)])[1:]
+
+
+def _all_finite(loss, squares):
+    return tf.math.is_finite(tf.cast(loss, tf.float32)) & tf.math.is_finite(tf.reduce_sum(squares))
 
 
 def _bad(model, batch, log_prob, squares):
@@ -121,7 +135,7 @@ def _cause(model, message):
     names = [weight.path for weight in model.trainable_weights]
     bad = [names[int(place)] for place in rows["gradient"][:3] if place.isdigit() and int(place) < len(names)]
     return (
-        f"the gradient of {', '.join(bad) or 'the loss'} is not finite though the loss is. Lower the learning rate or "
+        f"the gradient of {', '.join(bad) or 'the loss'} is not finite, or its square is not, though the loss is. Lower the learning rate or "
         "clip gradients (`global_clipnorm` of the optimizer)."
     )
 

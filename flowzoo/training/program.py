@@ -19,7 +19,7 @@ import tensorflow as tf
 from flowzoo import files
 from flowzoo.data import pipeline
 from flowzoo.errors import PresetError
-from flowzoo.flows import Flow
+from flowzoo.flows import Flow, finite
 from flowzoo.flows.layers import wrapped
 from flowzoo.training import evaluation
 from flowzoo.training.model import compiled
@@ -100,15 +100,15 @@ def _training(flow: Flow, recipe: Recipe, steps_per_call: int) -> Callable:
         # All at once: XLA works for minutes on fusing this with a step.
         shown = [tf.reshape(part, [steps_per_call, batch, *part.shape[1:]]) for part in shown]
 
-        def body(i, finite, logs):
+        def body(i, sound, logs):
             now, new = _masked_step(flow, tuple(tf.gather(part, i) for part in shown))
-            return i + 1, finite & now, {name: tf.where(now, new[name], logs[name]) for name in logs}
+            return i + 1, sound & now, {name: tf.where(now, new[name], logs[name]) for name in logs}
 
         with _decaying(flow, decay_steps):
             start = (0, tf.constant(True), flow.get_metrics_result())
-            _, finite, logs = tf.while_loop(lambda i, finite, _: (i < steps_per_call) & finite, body, start)
+            _, sound, logs = tf.while_loop(lambda i, sound, _: (i < steps_per_call) & sound, body, start)
             rate = tf.convert_to_tensor(flow.optimizer.learning_rate)
-            return logs | {"learning_rate": rate, "finite": tf.cast(finite, tf.float32)}
+            return logs | {"learning_rate": rate, "finite": tf.cast(sound, tf.float32)}
 
     return train
 
@@ -118,8 +118,8 @@ def _masked_step(flow: Flow, batch: tuple) -> tuple[tf.Tensor, dict[str, tf.Tens
     variables = [v.value for v in (*flow.weights, *flow.optimizer.variables, *flow.metrics_variables)]
     before, found = [tf.identity(variable) for variable in variables], []
 
-    def note(require):
-        return lambda *arguments: found.append(require(*arguments)) or found[-1]
+    def note(_):
+        return lambda batch, log_prob, loss, gradients: found.append(finite.check(loss, gradients)) or found[-1]
 
     with wrapped([(flow, "_require_finite", note)]):
         logs = flow.train_step(batch)

@@ -31,7 +31,9 @@ def _conditional(name, kind):
     """The flow with random weights; x, z, and two conditions that differ in every row."""
     family, config = CONFIGS[name]
     depth = 2 if family == "nice" else 1
-    model = cases.randomized(flows.create(family, depth=depth, hidden=6, seed=5, **config, **{kind: 3}))
+    model = cases.randomized(
+        flows.create(family, depth=depth, hidden=6, seed=5, standardize=False, **config, **{kind: 3})
+    )
     numbers = np.random.default_rng(0)
     x = numbers.integers(0, 256, (6, 4, 4, 1), dtype=np.uint8) if model.bits else numbers.normal(size=(6, 2))
     condition = np.arange(6) % 3 if kind == "classes" else numbers.normal(size=(6, 3)).astype("float32")

@@ -103,7 +103,7 @@ def test_bad_rows_of_a_large_batch_are_examined_in_parts_and_named(monkeypatch):
         z, log_det = encode(layer, x, condition)
         return z, log_det + (tf.sqrt(tf.abs(x[:, 0])) if layer is first else 0.0)
 
-    flow = flows.create("realnvp", event_shape=[2], depth=2, hidden=4)
+    flow = flows.RealNVP([2], depth=2, hidden=4)
     flow.compile()
     first = flow.transform.transforms[1]
     x = np.random.default_rng(0).normal(size=[20, 2]).astype("float32")

@@ -206,7 +206,7 @@ run()
 def test_a_full_disk_is_an_error_and_the_folder_goes_on_once_there_is_room(tmp_path, fresh_process):
     full, stopped = fresh_process(FULL, tmp_path).splitlines()
     assert full == f"[Errno 27] File too large: '{tmp_path}/best.weights.h5'" and stopped == "steps"
-    flows.create("realnvp", **toy.CIRCLE["config"]).load_weights(tmp_path / "best.weights.h5")
+    flows.RealNVP(**toy.CIRCLE["config"]).load_weights(tmp_path / "best.weights.h5")
     assert not list(tmp_path.rglob(".*.tmp"))
 
 
