@@ -135,8 +135,8 @@ def _cause(model, message):
     names = [weight.path for weight in model.trainable_weights]
     bad = [names[int(place)] for place in rows["gradient"][:3] if place.isdigit() and int(place) < len(names)]
     return (
-        f"the gradient of {', '.join(bad) or 'the loss'} is not finite, or its square is not, though the loss is. Lower the learning rate or "
-        "clip gradients (`global_clipnorm` of the optimizer)."
+        f"the gradient of {', '.join(bad) or 'the loss'} is not finite, or its square is not, though the loss is. "
+        "Lower the learning rate or clip gradients (`global_clipnorm` of the optimizer)."
     )
 
 
