@@ -4,11 +4,9 @@ Each run is a process of its own, as a second flow of a process is traced faster
 in turn with this one, so that the machine's mood falls on both; `git worktree add DIR REVISION` makes one.
 """
 
-import json
 import os
 import platform
 import statistics
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -16,6 +14,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parents[1]
 sys.path.insert(0, os.environ.get("FIRST_STEP_OF", str(HERE)))  # works from a checkout, installed or not
 
+import apart  # noqa: E402
 from absl import app, flags  # noqa: E402
 
 DEPTHS = flags.DEFINE_list("depths", ["8", "32"], "Steps of flow per level (K).")
@@ -46,7 +45,7 @@ def measure(depth, optimizer):
 def main(argv):
     if CHILD.value:
         depth, optimizer = CHILD.value.split()
-        print("RESULT" + json.dumps(measure(int(depth), optimizer)))
+        apart.show(measure(int(depth), optimizer))
         return
     print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, median of {RUNS.value}")
     print("| checkout | K | optimizer | first step, s | each run | s/step after |")
@@ -56,7 +55,7 @@ def main(argv):
             runs = {checkout: [] for checkout in filter(None, (BESIDE.value, str(HERE)))}
             for _ in range(RUNS.value):
                 for checkout, found in runs.items():
-                    found.append(_in_its_own_process(checkout, depth, optimizer))
+                    found.append(apart.measured(f"{depth} {optimizer}", FIRST_STEP_OF=checkout, PYTHONPATH=checkout))
             for checkout, found in runs.items():
                 first = [run["first"] for run in found]
                 step = statistics.median(run["step"] for run in found)
@@ -65,20 +64,6 @@ def main(argv):
                     f"| {name} | {depth} | {optimizer} | {statistics.median(first):.1f} | {each} | {step:.3f} |",
                     flush=True,
                 )
-
-
-def _in_its_own_process(checkout, depth, optimizer):
-    done = subprocess.run(
-        [sys.executable, __file__, f"--child={depth} {optimizer}"],
-        env={"TF_CPP_MIN_LOG_LEVEL": "3", **os.environ, "FIRST_STEP_OF": checkout, "PYTHONPATH": checkout},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    lines = [line for line in done.stdout.splitlines() if line.startswith("RESULT")]
-    if done.returncode or not lines:
-        sys.exit(f"depth {depth} with {optimizer} failed:\n{done.stderr[-3000:]}")
-    return json.loads(lines[0].removeprefix("RESULT"))
 
 
 if __name__ == "__main__":

@@ -6,16 +6,15 @@ Python, compiled code nor the fragments that resident memory would show. Printed
 is held before the first one, when weights and optimizer slots are built: so gradients count as well.
 """
 
-import json
 import os
 import platform
-import subprocess
 import sys
 import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # works from a checkout, installed or not
 
+import apart
 from absl import app, flags
 
 MODES = flags.DEFINE_list("modes", ["store", "remat", "reversible"], "Values of `flow.backprop`.")
@@ -28,6 +27,9 @@ ACCUMULATE = flags.DEFINE_integer("accumulate", 1, "Micro-batches per step.")
 CLIP_NORM = flags.DEFINE_float("clip_norm", 0.0, "Bound on the gradient's norm: needs all gradients at one time.")
 STEPS = flags.DEFINE_integer("steps", 3, "Steps measured, after a first one.")
 CHILD = flags.DEFINE_string("child", None, "Used by this script itself: measure one configuration, 'MODE DEPTH'.")
+
+# Where one thread runs all operations, it updates the weights last and holds all gradients until then.
+SETTINGS = {"TF_CPU_ALLOCATOR_USE_BFC": "1", "TF_NUM_INTEROP_THREADS": "2"}
 
 
 def measure(mode, depth):
@@ -57,7 +59,7 @@ def measure(mode, depth):
 def main(argv):
     if CHILD.value:
         mode, depth = CHILD.value.split()
-        print("RESULT" + json.dumps(measure(mode, int(depth))))
+        apart.show(measure(mode, int(depth)))
         return
     print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")
     print(
@@ -67,26 +69,11 @@ def main(argv):
     for mode in MODES.value:
         first = None
         for depth in DEPTHS.value:
-            found = _in_its_own_process(mode, depth)
+            found = apart.measured(f"{mode} {depth}", **SETTINGS)
             first = first or found["peak"]
             peak, fixed = found["peak"] / 2**20, found["fixed"] / 2**20
             ratio = found["peak"] / first
             print(f"| {mode} | {depth} | {peak:.1f} | {ratio:.2f} | {fixed:.1f} | {found['seconds']:.2f} |", flush=True)
-
-
-def _in_its_own_process(mode, depth):
-    # Where one thread runs all operations, it updates the weights last and holds all gradients until then.
-    settings = {"TF_CPU_ALLOCATOR_USE_BFC": "1", "TF_NUM_INTEROP_THREADS": "2"}
-    done = subprocess.run(
-        [sys.executable, *sys.argv, f"--child={mode} {depth}"],
-        env={"TF_CPP_MIN_LOG_LEVEL": "3", **os.environ, **settings},
-        capture_output=True,
-        text=True,
-    )
-    lines = [line for line in done.stdout.splitlines() if line.startswith("RESULT")]
-    if done.returncode or not lines:
-        sys.exit(f"{mode} with depth {depth} failed:\n{done.stderr[-3000:]}")
-    return json.loads(lines[0].removeprefix("RESULT"))
 
 
 if __name__ == "__main__":

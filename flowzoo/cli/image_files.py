@@ -36,7 +36,7 @@ def read_image(path: Path, shape: tuple[int, int, int], bits: int, known: str) -
         path: a PNG, JPEG, BMP, GIF, TIFF, WebP, PPM or PGM file.
         shape: (height, width, 1 or 3) that it must have.
         bits: of a pixel; 0 for 8.
-        known: what a file may be, in the message about one that is no image.
+        known: what a file may be, in the message about one that is not an image.
 
     Returns:
         (1, *shape) of integers.

@@ -13,7 +13,9 @@ import tensorflow as tf
 from flowzoo.bijectors import Standardize
 from flowzoo.bijectors.constant import constant_columns
 from flowzoo.flows.digits import warn_of_lost_digits
+from flowzoo.flows.feeding import is_array
 from flowzoo.flows.support import require_inside
+from flowzoo.flows.workers import across_workers
 from flowzoo.transform import Transform
 
 if TYPE_CHECKING:
@@ -71,7 +73,7 @@ def prepare(flow: Flow, x, y) -> None:
     Raises:
       ValueError: arrays have rows outside the support, or the first rows can't be adapted to.
     """
-    if _is_array(x):
+    if is_array(x):
         require_inside(flow, x, y)
     if flow.adapts and not int(tf.convert_to_tensor(flow.adapted)) and _new(flow):  # int() of a variable fails
         _adapt_first(flow, x, y)  # under tf.distribute
@@ -82,7 +84,7 @@ def prepare(flow: Flow, x, y) -> None:
 
 def _adapt_first(flow, x, y):
     count = int(np.clip(NUMBERS // flow.dims, *ROWS))
-    found = None if _across_workers(flow) else _first_rows(x, y, count)
+    found = None if across_workers(flow.distribute_strategy) else _first_rows(x, y, count)
     if found is None or len(found[0]) < 2:
         warnings.warn(
             "This flow was never adapted, so its first steps may be wild, and `fit` can't adapt it here: it takes "
@@ -120,18 +122,9 @@ def _numbers(weight):
     return np.array(tf.convert_to_tensor(weight))  # of a variable it fails under tf.distribute
 
 
-def _is_array(x):
-    return isinstance(x, np.ndarray) or tf.is_tensor(x)
-
-
-def _across_workers(flow):
-    strategy = flow.distribute_strategy
-    return isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy) and strategy.extended._in_multi_worker_mode()
-
-
 def _first_rows(x, y, count):
     """(rows, condition or None) as arrays, or None where they can't be read without losing them."""
-    if _is_array(x):
+    if is_array(x):
         chosen = np.linspace(0, len(x) - 1, min(count, len(x))).astype(int)  # `fit` shuffles arrays
         return np.asarray(x)[chosen], None if y is None else np.asarray(y)[chosen]
     if isinstance(x, tf.data.Dataset):

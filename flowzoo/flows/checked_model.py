@@ -47,7 +47,8 @@ class CheckedModel(StoredModel):
         checked = self._entered(x, y, given.get("sample_weight"))
         validation = given.get("validation_data")
         if isinstance(validation, (tuple, list)):
-            given["validation_data"] = self._entered(*_three(validation), "validation ")
+            parts = keras.utils.unpack_x_y_sample_weight(tuple(validation))
+            given["validation_data"] = self._entered(*parts, "validation ")
         elif validation is not None:
             given["validation_data"] = self._entered(validation, None, None, "validation ")[0]
         self._learn_columns(x, y)
@@ -84,6 +85,7 @@ class CheckedModel(StoredModel):
 
     def _entered(self, x, y, weights, where="", **how):
         """x, condition and weights as Keras takes them; a data set is handed on as it is."""
+        forked.refuse()
         door.check_keras_defaults(self.compute_dtype, self._policies())
         if not _is_array(x):
             return x, y, weights
@@ -93,9 +95,8 @@ class CheckedModel(StoredModel):
             what = f"{where}sample_weight"
             weights = frames.to_array(weights, what) if frames.is_frame(weights) else weights
             weights = door.check_weights(weights, x.shape[0], what)
-            y = (
-                np.zeros((x.shape[0], 0), "float32") if y is None else y
-            )  # Keras drops weights that have no y beside them
+            if y is None:  # Keras drops weights that have no y beside them
+                y = np.zeros((x.shape[0], 0), "float32")
         return x, y, weights
 
     def _checked(self, x, condition, **how):
@@ -142,11 +143,6 @@ def _columns(value, what, names, one_feature):
         return value
     array = frames.to_array(value, what, names)
     return array[:, None] if one_feature and array.ndim == 1 else array
-
-
-def _three(data: tuple | list) -> tuple[Any, Any, Any]:
-    """x, condition and weights of what Keras takes for them."""
-    return keras.utils.unpack_x_y_sample_weight(tuple(data))
 
 
 def _by_name(method, x, y, *args, **kwargs) -> dict[str, Any]:

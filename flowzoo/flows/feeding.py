@@ -42,8 +42,13 @@ def in_full(method: Callable, dtype: str, x, *others, **options) -> dict[str, An
     return {**given, **ordered, "x": _batches(rows, size, shuffle)}
 
 
+def is_array(x: Any) -> bool:
+    """Whether x is an array or a tensor, as all arrays are once they are checked, and not a data set."""
+    return isinstance(x, np.ndarray) or tf.is_tensor(x)
+
+
 def _wide(x):
-    return (isinstance(x, np.ndarray) or tf.is_tensor(x)) and tf.as_dtype(x.dtype) == tf.float64
+    return is_array(x) and tf.as_dtype(x.dtype) == tf.float64
 
 
 def _batches(values, size, shuffle):

@@ -19,8 +19,7 @@ CAUSES = ("x", "condition", "weight", "log_prob", "gradient")
 def require(model: keras.Model, batch: Sequence, log_prob: tf.Tensor, loss: tf.Tensor, gradients: Sequence = ()):
     """Stops a step with `MARK` and its causes unless loss and gradients are finite in all replicas.
 
-    Whatever the step changes must depend on the result. XLA drops the stop, where a whole step is compiled by it, but
-    not the result.
+    Whatever the step changes must depend on the result. Where XLA compiles a whole step, it drops the stop.
 
     Args:
       model: a flow.
@@ -88,38 +87,23 @@ def _bad(model, batch, log_prob, squares):
     """For each of `CAUSES` which rows, or gradients, are bad."""
     x, condition, weight = batch
     return [
-        _not_whole(x, 2**model.bits) if model.bits else _not_finite(x),
-        _nothing() if condition is None else _bad_condition(model, condition),
-        _nothing() if weight is None else _not_finite(weight),
-        _not_finite(log_prob),
+        _wrong(x, 2**model.bits if model.bits else 0),
+        _wrong(condition, model.classes),
+        _wrong(weight, 0),
+        _wrong(log_prob, 0),
         ~tf.math.is_finite(squares),
     ]
 
 
-def _bad_condition(model, condition):
-    return _not_whole(condition, model.classes) if model.classes else _not_finite(condition)
-
-
-def _not_whole(values, count):
-    return _any(_apart((values < tf.zeros([], values.dtype)) | (tf.cast(values, tf.int64) >= count)))
-
-
-def _not_finite(values):
-    if not values.dtype.is_floating:
-        return tf.zeros(tf.shape(values)[:1], tf.bool)
-    return _any(_apart(~tf.math.is_finite(values)))
-
-
-def _apart(flags):
-    return tf.reshape(flags, [tf.shape(flags)[0], -1])
-
-
-def _any(flags):
-    return tf.reduce_any(flags, axis=1)
-
-
-def _nothing():
-    return tf.zeros([0], tf.bool)
+def _wrong(values, count):
+    """Which rows hold integers outside 0 ... count - 1, or with a count of 0 what is not finite; no rows of None."""
+    if values is None:
+        return tf.zeros([0], tf.bool)
+    if count:
+        wrong = (values < tf.zeros([], values.dtype)) | (tf.cast(values, tf.int64) >= count)
+    else:
+        wrong = ~tf.math.is_finite(values) if values.dtype.is_floating else tf.zeros_like(values, tf.bool)
+    return tf.reduce_any(wrong, axis=list(range(1, wrong.shape.rank)))
 
 
 def _cause(model, message):

@@ -7,10 +7,18 @@ one operation for the same update. The optimizer stays the user's object, with K
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
 
 import keras
 import tensorflow as tf
+
+SLOTS = {  # of Keras' updates: TensorFlow's operation, the optimizer's slots that it changes, and what else it takes
+    keras.optimizers.Adam.update_step: (
+        tf.raw_ops.ResourceApplyAdam,
+        {"m": "_momentums", "v": "_velocities"},
+        ("beta1_power", "beta2_power"),
+    ),
+    keras.optimizers.Adamax.update_step: (tf.raw_ops.ResourceApplyAdaMax, {"m": "_m", "v": "_u"}, ("beta1_power",)),
+}
 
 
 def fuse(optimizer: keras.optimizers.Optimizer) -> None:
@@ -20,32 +28,36 @@ def fuse(optimizer: keras.optimizers.Optimizer) -> None:
     among them, are left as they are.
     """
     optimizer = getattr(optimizer, "inner_optimizer", optimizer)  # of a `LossScaleOptimizer`
-    update = _operation(optimizer)
-    if update is not None:
-        optimizer.update_step = functools.partial(update, optimizer)
+    if getattr(type(optimizer), "update_step", None) in SLOTS and not getattr(optimizer, "amsgrad", False):
+        optimizer.update_step = functools.partial(_update, optimizer)
         optimizer._backend_update_step = functools.partial(_update_all, optimizer)
         optimizer._apply_weight_decay = functools.partial(_decay_all, optimizer)
-
-
-def _operation(optimizer: keras.optimizers.Optimizer) -> Callable | None:
-    of_keras = getattr(type(optimizer), "update_step", None)
-    if of_keras is keras.optimizers.Adam.update_step and not optimizer.amsgrad:
-        return _adam
-    return _adamax if of_keras is keras.optimizers.Adamax.update_step else None
 
 
 def _update_all(optimizer, gradients, variables, learning_rate):
     """What all variables share takes the place of the learning rate in Keras' own loop, under any strategy."""
     dtype = max((variable.dtype for variable in variables), key=lambda name: tf.as_dtype(name).size)
-    betas = [tf.constant(beta, dtype) for beta in (optimizer.beta_1, optimizer.beta_2)]
     step = tf.cast(optimizer.iterations + 1, dtype)
-    shared = (
-        tf.cast(learning_rate, dtype),
-        *(tf.pow(beta, step) for beta in betas),
-        *betas,
-        tf.constant(optimizer.epsilon, dtype),
-    )
+    shared = {"lr": tf.cast(learning_rate, dtype), "epsilon": tf.constant(optimizer.epsilon, dtype)}
+    shared |= {"beta1": tf.constant(optimizer.beta_1, dtype), "beta2": tf.constant(optimizer.beta_2, dtype)}
+    _, _, powers = SLOTS[type(optimizer).update_step]
+    shared |= {power: tf.pow(shared[power.removesuffix("_power")], step) for power in powers}
     type(optimizer)._backend_update_step(optimizer, gradients, variables, shared)
+
+
+def _update(optimizer, gradient, variable, shared):
+    """Stands for the `update_step` of Keras."""
+    if isinstance(gradient, tf.IndexedSlices):
+        type(optimizer).update_step(optimizer, gradient, variable, shared["lr"])
+        return
+    operation, slots, _ = SLOTS[type(optimizer).update_step]
+    index = optimizer._get_variable_index(variable)
+    operation(
+        var=variable.handle,
+        grad=tf.cast(gradient, variable.dtype),
+        **{name: getattr(optimizer, slot)[index].value.handle for name, slot in slots.items()},
+        **{name: tf.cast(value, variable.dtype) for name, value in shared.items()},
+    )
 
 
 def _decay_all(optimizer, variables):
@@ -64,42 +76,3 @@ def _decay_all(optimizer, variables):
 
 def _decay(variable, share):
     variable.assign_sub(variable * tf.cast(share, variable.dtype))
-
-
-def _adam(optimizer, gradient, variable, shared):
-    if isinstance(gradient, tf.IndexedSlices):
-        type(optimizer).update_step(optimizer, gradient, variable, shared[0])
-        return
-    rate, power_1, power_2, beta_1, beta_2, epsilon = (tf.cast(value, variable.dtype) for value in shared)
-    index = optimizer._get_variable_index(variable)
-    tf.raw_ops.ResourceApplyAdam(
-        var=variable.handle,
-        m=optimizer._momentums[index].value.handle,
-        v=optimizer._velocities[index].value.handle,
-        beta1_power=power_1,
-        beta2_power=power_2,
-        lr=rate,
-        beta1=beta_1,
-        beta2=beta_2,
-        epsilon=epsilon,
-        grad=tf.cast(gradient, variable.dtype),
-    )
-
-
-def _adamax(optimizer, gradient, variable, shared):
-    if isinstance(gradient, tf.IndexedSlices):
-        type(optimizer).update_step(optimizer, gradient, variable, shared[0])
-        return
-    rate, power_1, _, beta_1, beta_2, epsilon = (tf.cast(value, variable.dtype) for value in shared)
-    index = optimizer._get_variable_index(variable)
-    tf.raw_ops.ResourceApplyAdaMax(
-        var=variable.handle,
-        m=optimizer._m[index].value.handle,
-        v=optimizer._u[index].value.handle,
-        beta1_power=power_1,
-        lr=rate,
-        beta1=beta_1,
-        beta2=beta_2,
-        epsilon=epsilon,
-        grad=tf.cast(gradient, variable.dtype),
-    )

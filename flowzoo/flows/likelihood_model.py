@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from flowzoo.checks import check_count
-from flowzoo.flows import finite, forked
+from flowzoo.flows import finite
 from flowzoo.flows.accumulation import in_parts
 from flowzoo.flows.adapting import prepare
 from flowzoo.flows.feeding import in_full
@@ -18,6 +18,7 @@ from flowzoo.flows.fused_update import fuse
 from flowzoo.flows.loss import BitsPerDim, NegativeLogLikelihood
 from flowzoo.flows.switch import Switch
 from flowzoo.flows.weights import load_weights
+from flowzoo.flows.workers import across_workers
 
 
 class LikelihoodModel(keras.Model):
@@ -51,7 +52,7 @@ class LikelihoodModel(keras.Model):
 
     def compile_from_config(self, config: dict) -> None:
         self.compile(**keras.saving.deserialize_keras_object(config))
-        self.optimizer.build(self.trainable_variables)
+        self._build_optimizer()
 
     def fit(self, x=None, y=None, *args, **kwargs) -> keras.callbacks.History:
         """As Keras' own, with the condition as y; a flow that was not compiled is compiled with its defaults first.
@@ -62,7 +63,7 @@ class LikelihoodModel(keras.Model):
           NonFiniteError: a step met a loss or gradient that is not finite; weights, slots and `iterations` are as
             before that step. It says which rows of the batch, or which weights, are the cause.
         """
-        self._begin(x, y, kwargs)
+        self._begin()
         prepare(self, x, y)
         self._build_optimizer()
         with self._explained_step():
@@ -70,7 +71,7 @@ class LikelihoodModel(keras.Model):
 
     def train_on_batch(self, x, y=None, *args, **kwargs):
         """One step of `fit`, with its errors."""
-        self._begin(x, y, kwargs)
+        self._begin()
         self._build_optimizer()
         with self._explained_step():
             return super().train_on_batch(x, y, *args, **kwargs)
@@ -81,19 +82,18 @@ class LikelihoodModel(keras.Model):
         Raises:
           NonFiniteError: the loss of a batch is not finite; it says in which rows.
         """
-        self._begin(x, y, kwargs)
-        with finite.explained(self, lambda: "The evaluation was stopped"):
+        self._begin()
+        with self._explained_evaluation():
             return super().evaluate(**in_full(super().evaluate, self.data_dtype, x, y, *args, **kwargs))
 
     def test_on_batch(self, x, y=None, *args, **kwargs):
         """One batch of `evaluate`, with its errors."""
-        self._begin(x, y, kwargs)
-        with finite.explained(self, lambda: "The evaluation was stopped"):
+        self._begin()
+        with self._explained_evaluation():
             return super().test_on_batch(x, y, *args, **kwargs)
 
     def predict(self, x, *args, **kwargs) -> np.ndarray:
         """As Keras' own: log p(x), (n,); x and condition come as one data set. Warns of rows that are NaN."""
-        forked.refuse()
         log_prob = super().predict(**in_full(super().predict, self.data_dtype, x, *args, **kwargs))
         rows = np.flatnonzero(np.isnan(log_prob))
         if rows.size:
@@ -133,7 +133,7 @@ class LikelihoodModel(keras.Model):
 
     def get_metrics_result(self) -> dict:
         logs = super().get_metrics_result()
-        if tf.distribute.in_cross_replica_context() or not _across_workers(tf.distribute.get_strategy()):
+        if tf.distribute.in_cross_replica_context() or not across_workers(tf.distribute.get_strategy()):
             return logs
         # Keras takes the mean over axis 0 here, which scalars lack (keras issue 20585).
         return {name: tf.reshape(value, [1]) for name, value in logs.items()}
@@ -157,18 +157,18 @@ class LikelihoodModel(keras.Model):
         There is nothing to build in a flow; but over finite data sets MirroredStrategy's graphs fail without it (run).
         """
         data = None if iterator is None else iterator.data_adapter.get_tf_dataset()
-        if not (isinstance(data, tf.distribute.DistributedDataset) or _across_workers(self.distribute_strategy)):
+        if not (isinstance(data, tf.distribute.DistributedDataset) or across_workers(self.distribute_strategy)):
             super()._maybe_symbolic_build(iterator=iterator, data_batch=data_batch)
 
-    def _begin(self, x, y, options):
-        forked.refuse()
+    def _begin(self):
         if not self.compiled:
             self.compile()
 
     def _build_optimizer(self):
         """Slots that the first step made would cost a second trace of it."""
-        with self.distribute_strategy.scope():
-            self.optimizer.build(self.trainable_variables)
+        if not self.optimizer.built:  # a loss scale would begin anew
+            with self.distribute_strategy.scope():
+                self.optimizer.build(self.trainable_variables)
 
     def _explained_step(self):
         def stopped():
@@ -176,6 +176,9 @@ class LikelihoodModel(keras.Model):
             return f"Step {step} was stopped before it changed anything"
 
         return finite.explained(self, stopped)
+
+    def _explained_evaluation(self):
+        return finite.explained(self, lambda: "The evaluation was stopped")
 
     def _require_finite(self, batch, log_prob, loss, gradients):
         scaled = isinstance(self.optimizer, keras.optimizers.LossScaleOptimizer)  # it leaves such updates out itself
@@ -193,7 +196,3 @@ class LikelihoodModel(keras.Model):
             return 1.0
         rows = tf.cast(tf.shape(x)[0], self.compute_dtype)  # the mean of the replicas' means would not be the mean
         return replicas * rows / tf.distribute.get_replica_context().all_reduce("sum", rows)
-
-
-def _across_workers(strategy):
-    return isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy) and strategy.extended._in_multi_worker_mode()

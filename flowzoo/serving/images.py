@@ -1,4 +1,4 @@
-"""Encoded pictures to native pixels, inside a graph."""
+"""Encoded images to native pixels, inside a graph."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ def takes_pictures(event_shape: tuple[int, ...], bits: int) -> bool:
 def decode_pictures(encoded: tf.Tensor, event_shape: tuple[int, ...], bits: int, most: int | None = None) -> tf.Tensor:
     """PNG and JPEG files to native pixels.
 
-    A picture is turned as its EXIF orientation says. One of another size is cut to its largest centred part of the
+    An image is rotated as its EXIF orientation says. One of another size is cut to its largest centred part of the
     right proportions, then resized (bilinear, widened for antialiasing, rounded). Colours become gray by the weights of
     ITU-R 601, as Pillow does it; the lowest bits of 8 are dropped for a model of fewer. By INVALID_ARGUMENT, before any
-    picture is decoded, the graph refuses what is no PNG or JPEG, truncated, deeper than 8 bits, transparent, CMYK,
+    image is decoded, the graph refuses what is not a PNG or JPEG, truncated, deeper than 8 bits, transparent, CMYK,
     animated, or of more than 2^24 pixels.
 
     Args:
       encoded: (batch,) strings.
       event_shape: (height, width, 1 or 3).
       bits: of a pixel, 1 ... 8.
-      most: pixels of all pictures together; None if there is no limit but that of each.
+      most: pixels of all images together; None if there is no limit but that of each.
 
     Returns:
       (batch, *event_shape) uint8.
@@ -55,7 +55,7 @@ def decode_pictures(encoded: tf.Tensor, event_shape: tuple[int, ...], bits: int,
 
 
 def _pixels(picture):
-    """How many pixels a picture has by its header, once that is one of those that are taken."""
+    """How many pixels an image has by its header, once that is one of those that are taken."""
     size = tf.strings.length(picture)
     head = tf.strings.substr(tf.strings.join([picture, tf.constant(bytes(HEAD))]), 0, HEAD)
     is_png = _is_png(picture)
