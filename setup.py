@@ -39,7 +39,7 @@ setup(
     license="Apache-2.0",
     python_requires=">=3.11,<3.14",
     packages=find_packages(include=["flowzoo", "flowzoo.*"]),
-    package_data={"flowzoo": ["zoo/presets/*.json", "zoo/hubs.txt", "data/fixtures/*", "py.typed"]},
+    package_data={"flowzoo": ["zoo/presets/*.json", "hub/hubs.txt", "data/fixtures/*", "py.typed"]},
     cmdclass={"build_py": BuildWithWeights},
     entry_points={"console_scripts": ["flowzoo=flowzoo.cli.main:main"]},
     install_requires=[
@@ -69,7 +69,7 @@ setup(
         "onnx": ["tf2onnx>=1.17,<1.18", "onnxruntime>=1.23,<2", "ai-edge-litert>=2.1,<3"],
         "beam": ["apache-beam>=2.69,<3", "google-crc32c>=1.6,<2", "pyarrow>=17,<27"],  # crc32c: of TFRecords
         "bench": ["flowjax>=19,<20", "optax>=0.2,<0.3", "torchdiffeq>=0.2.5,<0.3", "zuko>=1.6,<2"],
-        "offload": ["jax>=0.10,<0.12"],  # 0.12 may move the private names that `training/offload.py` uses
+        "offload": ["jax>=0.10,<0.12"],  # 0.12 may move the private names that `training/offload/jobs.py` uses
         "docs": ["mkdocs>=1.6,<2", "mkdocs-material>=9.7,<10"],
         "test": [
             "hypothesis>=6.150,<7",

@@ -29,7 +29,7 @@ def time_flowzoo(model, x):
     import tensorflow as tf
 
     import flowzoo
-    from flowzoo import random
+    from flowzoo.core import random
 
     flow = flowzoo.create(model, event_shape=(FEATURES,), depth=DEPTH, hidden=HIDDEN, standardize=False)
     flow.adapt(x)

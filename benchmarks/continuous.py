@@ -39,7 +39,7 @@ def time_flowzoo(features, x):
     import tensorflow as tf
 
     import flowzoo
-    from flowzoo import random
+    from flowzoo.core import random
 
     widths = WIDTHS[features]
     size = {"hidden": widths[0], "blocks": len(widths)}

@@ -79,7 +79,7 @@ def functions(name):
         "decode": (lambda z: flow._decode(z, None), z),
     }
     if name == "realnvp":  # the same integers in every family
-        seeds = flowzoo.random.row_seeds(0, ROWS).numpy()
+        seeds = flowzoo.core.random.row_seeds(0, ROWS).numpy()
         found["sample"] = (lambda seed: flow._sample(seed, tf.ones([tf.shape(seed)[0]]), None), seeds)
     return found
 

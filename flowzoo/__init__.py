@@ -12,25 +12,29 @@ from flowzoo.registration import register_with_keras
 __version__ = "0.1.0"
 
 _HOME = {
-    "Flow": "flowzoo.flows",
-    "create": "flowzoo.flows",
-    "card": "flowzoo.zoo.card",
-    "diagnose": "flowzoo.zoo.diagnose",
-    "list_presets": "flowzoo.zoo.preset",
+    "Flow": "flowzoo.models.flow",
+    "create": "flowzoo.families",
+    "card": "flowzoo.cards.card",
+    "diagnose": "flowzoo.measure.diagnose",
+    "list_presets": "flowzoo.hub.presets",
     "load": "flowzoo.zoo.load",
-    "set_hub": "flowzoo.zoo.mirrors",
+    "set_hub": "flowzoo.hub.mirrors",
     "verify": "flowzoo.zoo.verify",
 }
-_PACKAGES = ["bases", "bijectors", "conditioners", "data", "flows", "interop", "random", "serving", "training", "zoo"]
+_MODULES = {
+    **{name: f"flowzoo.{name}" for name in ("bases", "bijectors", "conditioners", "core", "data", "families", "flows")},
+    **{name: f"flowzoo.{name}" for name in ("interop", "serving", "training", "zoo")},
+    "random": "flowzoo.core.random",
+}
 
-__all__ = ["__version__", *sorted(_HOME), *_PACKAGES]
+__all__ = ["__version__", *sorted(_HOME), *_MODULES]
 
 
 def __getattr__(name: str) -> Any:
     if name in _HOME:
         return getattr(importlib.import_module(_HOME[name]), name)
-    if name in _PACKAGES:
-        return importlib.import_module(f"flowzoo.{name}")
+    if name in _MODULES:
+        return importlib.import_module(_MODULES[name])
     raise AttributeError(f"module 'flowzoo' has no attribute {name!r}. Public names: {', '.join(__all__)}.")
 
 

@@ -1,6 +1,6 @@
 """Makes the families known to Keras as soon as Keras is there, so that `keras.models.load_model` finds them.
 
-Keras never imports the module that a `.keras` file names; `flowzoo.flows` registers its classes when it is imported.
+Keras never imports the module that a `.keras` file names; `flowzoo.families` registers its classes when it is imported.
 That takes TensorFlow, so `import flowzoo` alone does not do it, but the import of Keras beside it, before or after.
 """
 
@@ -13,11 +13,11 @@ import sys
 from collections.abc import Callable, Sequence
 from types import ModuleType
 
-FAMILIES = "flowzoo.flows"
+FAMILIES = "flowzoo.families"
 
 
 def register_with_keras() -> None:
-    """Imports `flowzoo.flows` if Keras is imported, else right after it will be."""
+    """Imports `flowzoo.families` if Keras is imported, else right after it will be."""
     if "keras" in sys.modules:
         importlib.import_module(FAMILIES)
     else:

@@ -10,12 +10,13 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-from flowzoo import bases, flows, random
+from flowzoo import bases, flows
 from flowzoo import bijectors as b
 from flowzoo.conditioners import MADE, MLP, Conditioner, GlowConvNet, ResidualConvNet, Velocity
-from flowzoo.flows.continuous import ContinuousFlow
+from flowzoo.core import random
+from flowzoo.core.transform import Transform
+from flowzoo.families.neural_ode import ContinuousFlow
 from flowzoo.ode import Solver
-from flowzoo.transform import Transform
 
 VECTOR, IMAGE = (5,), (4, 4, 2)
 

@@ -28,14 +28,14 @@ settings.register_profile(
 settings.load_profile("flowzoo")
 
 LONGEST = (  # they start first, so that one worker does not end long after the other
-    "flows/test_compiled.py",
+    "models/test_compiled.py",
     "test_transform_battery.py",
     "training/test_kill.py",
     "test_docs.py",
     "training/test_launch.py",
     "training/test_strategy.py",
     "training/test_trainer.py",
-    "flows/test_battery.py",
+    "families/test_battery.py",
     "test_properties.py",
     "serving/test_export.py",
 )

@@ -1,79 +1,101 @@
-"""Imports go one way, as docs/architecture.md says."""
+"""Imports go one way, as docs/architecture.md says: between the packages, and between the files of each."""
 
 import ast
+import graphlib
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[1] / "flowzoo"
-LEVELS = [  # each may import what stands before it, and itself
-    {"transform", "checks", "limits", "random", "errors", "files", "layout", "progress", "columns"},
-    {"ode"},
-    {"bijectors", "conditioners", "bases"},
-    {"flows"},
-    {"data", "training", "zoo", "serving", "interop"},
-    {"beam"},
-    {"cli"},
+LEVELS = [  # each package may import those before its line, and itself
+    {"core"},
+    {"record", "ode", "modalities"},
+    {"hub", "bijectors", "conditioners", "bases", "data"},
+    {"models"},
+    {"families"},
+    {"measure"},
+    {"training"},
+    {"cards"},
+    {"zoo"},
+    {"interop", "serving"},
+    {"beam", "cli"},
 ]
 LEVEL = {package: level for level, packages in enumerate(LEVELS) for package in packages}
-APART = [{"bijectors", "conditioners"}, {"bijectors", "bases"}, {"conditioners", "bases"}]  # don't need each other
-DELEGATIONS = {("bijector", "interop"), ("distribution", "interop"), ("export", "serving")}  # of flows/base.py
-FILES = sorted(path for path in ROOT.rglob("*.py") if path.parent != ROOT or path.stem in LEVEL)
+FACES = {"flows", "registration", "__init__", "__main__"}  # names for users, made of what they need
+DELEGATIONS = {("bijector", "interop"), ("distribution", "interop"), ("export", "serving.export")}  # of models/flow.py
 
 
-def _package(path):
-    return path.relative_to(ROOT).with_suffix("").parts[0]
+def _module(path):
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+MODULES = {_module(path): path for path in sorted(ROOT.rglob("*.py"))}
 
 
 def _imports(tree):
-    """(enclosing function or None, imported flowzoo package) of every import."""
+    """(enclosing function or None, imported module of flowzoo) of every import, those for types included."""
     found = []
 
     def visit(node, function):
         for child in ast.iter_child_nodes(node):
             inside = child.name if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef) else function
-            modules = []
+            names = []
             if isinstance(child, ast.Import):
-                modules = [alias.name for alias in child.names]
+                names = [alias.name for alias in child.names]
             elif isinstance(child, ast.ImportFrom):
                 assert child.level == 0, f"line {child.lineno}: import from flowzoo by its full name"
-                modules = [f"{child.module}.{alias.name}" for alias in child.names]
-            for module in modules:
-                parts = module.split(".")
-                if parts[0] == "flowzoo" and len(parts) > 1:
-                    found.append((function, parts[1]))
+                names = [f"{child.module}.{alias.name}" for alias in child.names]
+            for name in names:
+                if name.startswith("flowzoo."):
+                    name = name.removeprefix("flowzoo.")
+                    found.append((function, name if name in MODULES else name.rpartition(".")[0]))
             visit(child, inside)
 
     visit(tree, None)
-    return found
+    return [pair for pair in found if pair[1]]  # a name of flowzoo itself, as __version__, is none
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_imports_point_down(path):
-    own = _package(path)
-    assert own in LEVEL, f"{own} has no place in docs/architecture.md"
-    for function, other in _imports(ast.parse(path.read_text())):
-        if path == ROOT / "flows" / "base.py" and (function, other) in DELEGATIONS:
+def _of(module):
+    """What a module imports, the delegations of `Flow` aside."""
+    pairs = _imports(ast.parse(MODULES[module].read_text()))
+    return {other for function, other in pairs if module != "models.flow" or (function, other) not in DELEGATIONS}
+
+
+@pytest.mark.parametrize("package", sorted(LEVEL))
+def test_imports_point_down(package):
+    for module in MODULES:
+        if module.split(".")[0] != package:
             continue
-        if other not in LEVEL:
-            continue  # a name of flowzoo itself, as __version__
-        assert LEVEL[other] <= LEVEL[own], f"{own} must not import {other}"
-        assert {own, other} not in APART, f"{own} and {other} must not need each other"
+        for other in {name.split(".")[0] for name in _of(module)} - {package}:
+            assert other in LEVEL, f"{module} must not import {other}, a name for users"
+            assert LEVEL[other] < LEVEL[package], f"{module} must not import {other}"
+
+
+def test_no_file_needs_itself():
+    graph = {module: _of(module) - {module} for module in MODULES if module.split(".")[0] in LEVEL}
+    graphlib.TopologicalSorter(graph).prepare()  # raises CycleError, which names the circle
 
 
 def test_every_package_has_its_place():
-    packages = {path.parent.name for path in ROOT.glob("*/__init__.py")}
-    assert packages == {package for package in LEVEL if (ROOT / package).is_dir()}
+    assert {module.split(".")[0] for module in MODULES if module} == LEVEL.keys() | FACES - {"__init__"}
 
 
 def test_the_delegations_are_all_there_is():
-    found = {pair for pair in _imports(ast.parse((ROOT / "flows" / "base.py").read_text())) if pair[0]}
+    found = {pair for pair in _imports(ast.parse(MODULES["models.flow"].read_text())) if pair[0]}
     assert found == DELEGATIONS
 
 
 def test_a_wrong_import_would_be_found():
-    tree = ast.parse("from flowzoo import zoo\ndef f():\n    import flowzoo.training.run\n")
-    assert _imports(tree) == [(None, "zoo"), ("f", "training")]
+    code = "from flowzoo import zoo\nif TYPE_CHECKING:\n    from flowzoo.models import flow\n"
+    code += "def f():\n    import flowzoo.training.trainer\n"
+    assert _imports(ast.parse(code)) == [(None, "zoo"), (None, "models.flow"), ("f", "training.trainer")]
+
+
+@pytest.mark.parametrize("package", ["record", "hub"])
+def test_presets_are_read_without_tensorflow(fresh_process, package):
+    names = ", ".join(f"flowzoo.{module}" for module in MODULES if module.split(".")[0] == package)
+    fresh_process(f"import sys, {names}; assert not {{'tensorflow', 'keras'}} & set(sys.modules)")
 
 
 def test_importing_is_cheap(fresh_process):

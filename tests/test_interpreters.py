@@ -1,4 +1,4 @@
-"""The ten tests that `.ci/run` repeats on each other Python: numbers, training, files, export, command, hub."""
+"""The ten tests that `.ci/run` repeats on each other Python: numbers, training, files, export, command, publish_hub."""
 
 import json
 
@@ -9,9 +9,10 @@ import tensorflow as tf
 
 import flowzoo
 from flowzoo.cli.main import OK, main
-from flowzoo.files import sha256
-from flowzoo.zoo import hub, mirrors, store
-from flowzoo.zoo.preset import Preset
+from flowzoo.core.files import sha256
+from flowzoo.hub import mirrors, store
+from flowzoo.hub.presets import read_preset
+from flowzoo.zoo import publish_hub
 
 pytestmark = pytest.mark.interpreters
 
@@ -87,10 +88,10 @@ def test_the_command_scores_a_table(tmp_path, capsys):
 
 def test_a_hub_gives_the_files_of_a_preset(tmp_path, monkeypatch):
     name = "planar-rezende-u1"
-    hub._write([name], tmp_path / "hub")
+    publish_hub._write([name], tmp_path / "hub")
     monkeypatch.setenv("FLOWZOO_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr(mirrors, "_chosen", ((tmp_path / "hub").as_uri(),))
-    preset = Preset.read(name)
+    preset = read_preset(name)
     for place in ("INSTALLED", "CHECKOUT"):
         monkeypatch.setattr(store, place, tmp_path / place)
     path = store.checked_file(preset, store.folder(name))

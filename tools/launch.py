@@ -23,7 +23,7 @@ flags.register_validator(GRACE_SECONDS, lambda seconds: seconds >= 0, "must be a
 def main(argv):
     if len(argv) < 2:
         raise app.UsageError("Give the command of a worker after `--`.")
-    from flowzoo.training.launch import launch
+    from flowzoo.training.distributed.launch import launch
 
     logging.set_verbosity(logging.INFO)
     try:

@@ -8,18 +8,18 @@ sys.path.insert(0, str(ROOT))  # works from a checkout, installed or not
 
 from absl import app  # noqa: E402
 
-from flowzoo.files import write_atomic  # noqa: E402
-from flowzoo.zoo import card_pictures  # noqa: E402
-from flowzoo.zoo.markdown import PAGES, markdown_cards, markdown_gallery, readme_with_table  # noqa: E402
-from flowzoo.zoo.page import PICTURES, markdown_page  # noqa: E402
-from flowzoo.zoo.preset import Preset, list_presets  # noqa: E402
+from flowzoo.cards import card_pictures  # noqa: E402
+from flowzoo.cards.markdown import PAGES, markdown_cards, markdown_gallery, readme_with_table  # noqa: E402
+from flowzoo.cards.page import PICTURES, markdown_page  # noqa: E402
+from flowzoo.core.files import write_atomic  # noqa: E402
+from flowzoo.hub.presets import list_presets, read_preset  # noqa: E402
 
 
 def main(argv: list[str]) -> None:
     """Write all of them, and delete what belongs to no preset."""
     if len(argv) > 1:
         raise app.UsageError(f"expected no arguments, got {argv[1:]}.")
-    presets, folder, readme = [Preset.read(name) for name in list_presets()], ROOT / PAGES, ROOT / "README.md"
+    presets, folder, readme = [read_preset(name) for name in list_presets()], ROOT / PAGES, ROOT / "README.md"
     texts = {folder / f"{preset.name}.md": markdown_page(preset) for preset in presets}
     texts |= {folder / "index.md": markdown_gallery(presets), ROOT / "MODEL_CARDS.md": markdown_cards(presets)}
     texts[readme] = readme_with_table(readme.read_text(encoding="utf-8"), presets)

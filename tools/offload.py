@@ -27,14 +27,14 @@ def main(argv):
     logging.set_verbosity(logging.INFO)
     try:
         if EXPORT.value:
-            from flowzoo.training import program  # TensorFlow
+            from flowzoo.training.offload import program  # TensorFlow
 
             print(program.export(WORKDIR.value, EXPORT.value, STEPS_PER_CALL.value))
         else:
-            from flowzoo.training import offload
+            from flowzoo.training.offload import jobs
 
             limits = {"last_step": LAST_STEP.value, "minutes": MINUTES.value, "save_minutes": SAVE_MINUTES.value}
-            print(f"state of step {offload.run(WORKDIR.value, RUN.value, **limits)}")
+            print(f"state of step {jobs.run(WORKDIR.value, RUN.value, **limits)}")
     except (ValueError, OSError, ArithmeticError, RuntimeError, ImportError) as error:
         sys.exit(f"{type(error).__name__}: {error}")
 

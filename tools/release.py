@@ -19,11 +19,13 @@ sys.path.insert(0, str(ROOT))  # works from a checkout, installed or not
 
 from absl import app, flags  # noqa: E402
 
-from flowzoo.errors import CheckpointError, PresetError  # noqa: E402
-from flowzoo.files import sha256  # noqa: E402
-from flowzoo.zoo import hub, mirrors, store  # noqa: E402
-from flowzoo.zoo.card import restriction_text  # noqa: E402
-from flowzoo.zoo.preset import Preset, list_presets  # noqa: E402
+from flowzoo.cards.card import restriction_text  # noqa: E402
+from flowzoo.core.errors import CheckpointError, PresetError  # noqa: E402
+from flowzoo.core.files import sha256  # noqa: E402
+from flowzoo.hub import mirrors, store  # noqa: E402
+from flowzoo.hub.presets import list_presets, read_preset  # noqa: E402
+from flowzoo.record.preset import Preset  # noqa: E402
+from flowzoo.zoo import publish_hub  # noqa: E402
 
 _OUT = flags.DEFINE_string("out", None, "The folder to write, which must not hold anything.")
 _HUB = flags.DEFINE_string("hub", "", "URLs of the hubs that wheel and sdist name, separated by spaces; else none.")
@@ -76,9 +78,9 @@ def release(out: Path) -> None:
         version = build(Path(work), made / "dist", small, hubs)
         if _FORMER.value:
             shutil.copytree(_FORMER.value, made / "hub")
-        hub.write_tree(names, made / "hub", verified=_VERIFY.value, data_dir=_DATA_DIR.value, progress=True)
+        publish_hub.write_tree(names, made / "hub", verified=_VERIFY.value, data_dir=_DATA_DIR.value, progress=True)
         (made / "hub" / ".lock").unlink(missing_ok=True)
-        limited = [name for name in names if not free(Preset.read(name))]
+        limited = [name for name in names if not free(read_preset(name))]
         text = COMMANDS.format(
             version=version,
             commit=state,
@@ -97,7 +99,7 @@ def release(out: Path) -> None:
 
 def slim() -> list[str]:
     """The presets whose weights are in sdist and wheel: the demo's and the small ones, none of them restricted."""
-    presets = [Preset.read(name) for name in list_presets(weights=True)]
+    presets = [read_preset(name) for name in list_presets(weights=True)]
     allowed = {preset.name: preset.files[store.WEIGHTS]["bytes"] for preset in presets if free(preset)}
     if store.DEMO not in allowed:
         raise ReleaseError(f"the demo's preset {store.DEMO} must have weights that are free to use.")

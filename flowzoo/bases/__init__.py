@@ -5,8 +5,8 @@ from flowzoo.bases.conditional import ClassConditional, ConditionalNormal
 from flowzoo.bases.distribution import FromDistribution
 from flowzoo.bases.logistic import Logistic
 from flowzoo.bases.mixture import GaussianMixture
-from flowzoo.bases.named import NAMED, named
 from flowzoo.bases.normal import DiagonalNormal, StandardNormal
+from flowzoo.bases.registry import NAMED, named
 from flowzoo.bases.student import StudentT
 from flowzoo.bases.uniform import Uniform
 

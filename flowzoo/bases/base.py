@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
-from flowzoo.limits import Counted
+from flowzoo.core.limits import Counted
 
 
 class Base(Counted):

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 import keras
 import tensorflow as tf
 
-from flowzoo import random
 from flowzoo.bases.base import Base, normal_log_density, require_condition
-from flowzoo.transform import sum_event
+from flowzoo.core import random
+from flowzoo.core.transform import sum_event
 
 
 class _GivenCondition(Base):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from flowzoo import random
 from flowzoo.bases.base import Base
-from flowzoo.transform import sum_event
+from flowzoo.core import random
+from flowzoo.core.transform import sum_event
 
 
 class Logistic(Base):

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import keras
 import tensorflow as tf
 
-from flowzoo import random
 from flowzoo.bases.base import Base, normal_log_density
+from flowzoo.core import random
 
 
 class GaussianMixture(Base):

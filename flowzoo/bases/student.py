@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
-from flowzoo import random
 from flowzoo.bases.base import Base
-from flowzoo.transform import sum_event
+from flowzoo.core import random
+from flowzoo.core.transform import sum_event
 
 _SHIFT = 8  # from where the series below is good to 1e-11
 

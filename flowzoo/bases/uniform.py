@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
-from flowzoo import random
 from flowzoo.bases.base import Base
+from flowzoo.core import random
 
 
 class Uniform(Base):

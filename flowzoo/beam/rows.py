@@ -7,7 +7,7 @@ import io
 from collections.abc import Iterator, Sequence
 from typing import IO, Any
 
-from flowzoo.columns import header, number, require_each_once
+from flowzoo.core.columns import header, number, require_each_once
 
 Record = dict[str, Any]
 SUFFIXES = (".csv", ".parquet", ".tfrecord")

@@ -11,7 +11,7 @@ import numpy as np
 from apache_beam.utils import shared
 
 from flowzoo.beam.rows import Record
-from flowzoo.checks import check_count, check_number
+from flowzoo.core.checks import check_count, check_number
 
 BAD = {"id": "text", "reason": "text"}  # the columns of bad records, for `WriteRecords`
 
@@ -142,7 +142,7 @@ class _Draws(_Rows):
         return super().row(record, {name: spec for name, spec in specs.items() if name == "condition"})
 
     def inputs(self, ids, rows):
-        from flowzoo.random import seeds_at
+        from flowzoo.core.random import seeds_at
 
         temperatures = np.full(len(ids), self._temperature, np.float32)
         return {**super().inputs(ids, rows), "seed": seeds_at(self._seed, np.array(ids)), "temperature": temperatures}

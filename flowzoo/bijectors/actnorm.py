@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from flowzoo.bijectors.constant import constant_columns
-from flowzoo.transform import Bijector, constant_log_det
+from flowzoo.core.transform import Bijector, constant_log_det
 
 
 class ElementwiseAffine(Bijector):

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
-from flowzoo import random
-from flowzoo.checks import check_count
-from flowzoo.transform import Transform, sum_event
+from flowzoo.core import random
+from flowzoo.core.checks import check_count
+from flowzoo.core.transform import Transform, sum_event
 
 
 class Augment(Transform):

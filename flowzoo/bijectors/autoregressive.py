@@ -5,7 +5,7 @@ from __future__ import annotations
 import tensorflow as tf
 
 from flowzoo.bijectors.scalar import ScalarMap
-from flowzoo.transform import AutoregressiveConditioner, Bijector, sum_event
+from flowzoo.core.transform import AutoregressiveConditioner, Bijector, sum_event
 
 UNROLLED = 8  # features per turn of the loop, whose bookkeeping costs as much as a feature
 

@@ -17,7 +17,7 @@ from collections.abc import Iterator, Sequence
 
 import tensorflow as tf
 
-from flowzoo.transform import Transform, add_log_dets
+from flowzoo.core.transform import Transform, add_log_dets
 
 MODES = ("store", "remat", "reversible")
 ANCHOR = 8  # "reversible" keeps the input of each so many steps, lest rounding errors grow from inverse to inverse

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
-from flowzoo.transform import Bijector, sum_event
+from flowzoo.core.transform import Bijector, sum_event
 
 MARGIN = 8.0  # decode stays so far, in its logarithm, from the largest number
 

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
-from flowzoo import random
 from flowzoo.bijectors import backprop
-from flowzoo.transform import Bijector, Transform, add_log_dets, constant_log_det, weakest_kind
+from flowzoo.core import random
+from flowzoo.core.transform import Bijector, Transform, add_log_dets, constant_log_det, weakest_kind
 
 
 class Chain(Transform):

@@ -13,10 +13,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from flowzoo import random
-from flowzoo.checks import check_count, check_number
+from flowzoo.core import random
+from flowzoo.core.checks import check_count, check_number
+from flowzoo.core.transform import Transform
 from flowzoo.ode import Solver, solve
-from flowzoo.transform import Transform
 
 NOISES = ("rademacher", "gaussian")
 APART = -1  # folded into the streams of probes: no place in a chain, so no noise of dequantization is a probe, too

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from flowzoo.bijectors.scalar import Affine, ScalarMap, Shift
 from flowzoo.bijectors.splits import Split
-from flowzoo.transform import Bijector, sum_event
+from flowzoo.core.transform import Bijector, sum_event
 
 
 class Coupling(Bijector):

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
-from flowzoo import random
 from flowzoo.bijectors.chain import require_exact
-from flowzoo.checks import check_count
-from flowzoo.transform import Bijector, Transform, constant_log_det, sum_event
+from flowzoo.core import random
+from flowzoo.core.checks import check_count
+from flowzoo.core.transform import Bijector, Transform, constant_log_det, sum_event
 
 
 class UniformDequantization(Transform):

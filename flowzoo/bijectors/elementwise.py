@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
-from flowzoo.checks import check_number
-from flowzoo.transform import Bijector, constant_log_det, sum_event
+from flowzoo.core.checks import check_number
+from flowzoo.core.transform import Bijector, constant_log_det, sum_event
 
 
 class Scale(Bijector):

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
-from flowzoo.checks import check_flag
-from flowzoo.limits import require
-from flowzoo.transform import Bijector, constant_log_det
+from flowzoo.core.checks import check_flag
+from flowzoo.core.limits import require
+from flowzoo.core.transform import Bijector, constant_log_det
 
 ROUNDING = 1e-12  # a variance of this share of the largest is that of rounding errors
 

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from flowzoo.bijectors.chain import common_dtype
 from flowzoo.bijectors.splits import ChannelSplit
-from flowzoo.transform import Bijector, Transform, add_log_dets
+from flowzoo.core.transform import Bijector, Transform, add_log_dets
 
 
 class Multiscale(Bijector):

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
-from flowzoo.checks import check_count
-from flowzoo.limits import require
-from flowzoo.transform import Bijector, constant_log_det
+from flowzoo.core.checks import check_count
+from flowzoo.core.limits import require
+from flowzoo.core.transform import Bijector, constant_log_det
 
 
 class Orthogonal(Bijector):

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from flowzoo.transform import Bijector
+from flowzoo.core.transform import Bijector
 
 LEAST_SLOPE = 0.01  # of every map bounded by `above_minus_one`, so that its inverse stretches at most 100 times
 

@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from flowzoo.bijectors.parametric import Parametric, above_minus_one
-from flowzoo.transform import sum_event
+from flowzoo.core.transform import sum_event
 
 LEAST_ALPHA = 1e-3
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
-from flowzoo.transform import Bijector, constant_log_det
+from flowzoo.core.transform import Bijector, constant_log_det
 
 
 class Squeeze(Bijector):

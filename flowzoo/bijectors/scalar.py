@@ -6,7 +6,7 @@ from typing import Protocol
 
 import tensorflow as tf
 
-from flowzoo.checks import check_number
+from flowzoo.core.checks import check_number
 
 
 class ScalarMap(Protocol):

@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from flowzoo.bijectors.constant import constant_columns
-from flowzoo.transform import Bijector, constant_log_det
+from flowzoo.core.transform import Bijector, constant_log_det
 
 FAR = 1e30  # deviations; beyond, float32 would make infinity of z, and NaN of its density, which is 0
 

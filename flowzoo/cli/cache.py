@@ -29,8 +29,8 @@ def run(args: argparse.Namespace) -> int:
     """Go through the files, and say of each what it is and how it is."""
     if (args.all or args.dry_run) and args.action != "clean":
         raise ValueError(f"--all and --dry-run go with `clean`, got `{args.action}`. Leave them out.")
-    from flowzoo.errors import CheckpointError
-    from flowzoo.zoo import cache
+    from flowzoo.core.errors import CheckpointError
+    from flowzoo.hub import cache
 
     home = cache.home()
     if home.exists() and not home.is_dir():
@@ -52,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _state(path: Path, digest: str, args: argparse.Namespace) -> str:
     """How a file is, or what was done with it; "" if `clean` leaves it alone."""
-    from flowzoo.zoo import cache
+    from flowzoo.hub import cache
 
     if args.action == "list":
         return "partial" if cache.partial(path) else "not checked"
@@ -65,14 +65,14 @@ def _state(path: Path, digest: str, args: argparse.Namespace) -> str:
 
 def _names() -> dict[str, str]:
     """What a digest is, for the files of flowzoo's own presets and of those whose JSON is in the cache."""
-    from flowzoo.errors import PresetError
-    from flowzoo.zoo import cache
-    from flowzoo.zoo.preset import Preset, list_presets
+    from flowzoo.core.errors import PresetError
+    from flowzoo.hub import cache
+    from flowzoo.hub.presets import list_presets, read_preset
 
     names = {}
     for source in [*list_presets(), *(path for path in cache.entries() if path.suffix == ".json")]:
         try:
-            preset = Preset.read(source)
+            preset = read_preset(source)
         except PresetError:
             continue  # damaged; `verify` says so
         for file, expected in (preset.files or {}).items():

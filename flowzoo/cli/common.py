@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import numpy as np
 
-    from flowzoo.flows import Flow
+    from flowzoo.models.flow import Flow
 
 
 class Failed(Exception):

@@ -26,12 +26,12 @@ def run(args: argparse.Namespace) -> int:
     import numpy as np
 
     import flowzoo
-    from flowzoo.training.evaluation import losses
-    from flowzoo.zoo import store
-    from flowzoo.zoo.card import summary
-    from flowzoo.zoo.examples import inputs
-    from flowzoo.zoo.measure import reconstruction_error
-    from flowzoo.zoo.pictures import write_png
+    from flowzoo.cards.card import summary
+    from flowzoo.hub import store
+    from flowzoo.measure.examples import inputs
+    from flowzoo.measure.likelihood import losses
+    from flowzoo.measure.round_trip import reconstruction_error
+    from flowzoo.modalities.image import write_png
 
     name = args.preset or store.DEMO
     preset = flowzoo.card(name)

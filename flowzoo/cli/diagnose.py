@@ -31,15 +31,15 @@ def run(args: argparse.Namespace) -> int:
     check_out(args.plot, (".png",), args.files, option="--plot")
     import flowzoo
     from flowzoo.cli import reading
-    from flowzoo.zoo.examples import inputs
-    from flowzoo.zoo.preset import Preset
+    from flowzoo.hub.presets import read_preset
+    from flowzoo.measure.examples import inputs
 
     flow = flowzoo.load(args.preset)
     if args.files:
         x, files = reading.read(args.files, reading.data(flow), args.columns)
         condition, what = labels(flow, args.label, len(x)), f"examples of {files[0]}"
     else:
-        (x, condition), what = inputs(Preset.read(args.preset), flow)
+        (x, condition), what = inputs(read_preset(args.preset), flow)
     x, condition = x[: args.rows], None if condition is None else condition[: args.rows]
     report = flowzoo.diagnose(flow, x, condition, seed=args.seed, progress=True)
     if args.plot:

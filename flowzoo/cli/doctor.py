@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print one line for each check; 1 when one is off."""
-    from flowzoo.zoo.preset import list_presets
+    from flowzoo.hub.presets import list_presets
 
     checks = []
     for ok, line in _checks(list_presets()):
@@ -116,8 +116,8 @@ def _extras() -> Iterator[tuple[bool, str]]:
 
 def places() -> Iterator[tuple[bool, str]]:
     """Where files of presets are looked for, in order, and whether they can be kept."""
-    from flowzoo.files import unwritable
-    from flowzoo.zoo import cache, mirrors, sources, store
+    from flowzoo.core.files import unwritable
+    from flowzoo.hub import cache, mirrors, sources, store
 
     files = cache.entries()
     size = sum(path.stat().st_size for path in files)
@@ -152,12 +152,12 @@ def data_sets() -> Iterator[tuple[bool, str]]:
 
 def weights(names: list[str]) -> Iterator[tuple[bool, str]]:
     """For each preset whether its weight file is there and intact, and where."""
-    from flowzoo.zoo import store
-    from flowzoo.zoo.preset import Preset
+    from flowzoo.hub import store
+    from flowzoo.hub.presets import read_preset
 
     for name in names:
         try:
-            preset = Preset.read(name)
+            preset = read_preset(name)
             if not preset.trained:
                 state = "recipe only" if preset.recipe_only else "no weights published yet"
             elif store.left_out(store.folder(name)):

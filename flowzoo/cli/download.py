@@ -21,14 +21,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Check or download each file, and say where it is."""
-    from flowzoo.zoo import store
-    from flowzoo.zoo.preset import Preset, list_presets
+    from flowzoo.hub import store
+    from flowzoo.hub.presets import list_presets, read_preset
 
     if bool(args.presets) == args.all:
         raise ValueError(f"expected presets or --all, got {'both' if args.all else 'neither'}. Pass one.")
     found = []
     for name in args.presets or list_presets(weights=True):
-        preset = Preset.read(name)
+        preset = read_preset(name)
         for file in preset.files or [store.WEIGHTS]:  # where there are none, `checked_file` says so
             path = store.checked_file(preset, store.folder(name), file)
             size = preset.files[file]["bytes"]

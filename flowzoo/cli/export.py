@@ -28,10 +28,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Load, export, and name the signatures."""
-    from flowzoo.files import unwritable
-    from flowzoo.zoo.preset import Preset
+    from flowzoo.core.files import unwritable
+    from flowzoo.hub.presets import read_preset
 
-    preset = Preset.read(args.preset)
+    preset = read_preset(args.preset)
     from flowzoo.serving import preset as serving
     from flowzoo.serving.graph import signature_specs
     from flowzoo.serving.warmup import WARMUP

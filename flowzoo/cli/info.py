@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the card: in short, or all of it as JSON."""
-    from flowzoo.zoo.card import card, summary
+    from flowzoo.cards.card import card, summary
 
     preset = card(args.preset)
     if args.json:
@@ -31,7 +31,7 @@ def run(args: argparse.Namespace) -> int:
     if not preset.trained:
         print(f"  files      {'none' if preset.recipe_only else 'none yet'}")
         return 0
-    from flowzoo.zoo import store
+    from flowzoo.hub import store
 
     size = sum(file["bytes"] for file in preset.files.values())
     weights = store.find(preset, store.folder(args.preset))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from flowzoo.cli.writing import add_json, print_json
 
 if TYPE_CHECKING:
-    from flowzoo.zoo.preset import Preset
+    from flowzoo.record.preset import Preset
 
 NAME, HELP = "list", "List the presets: family, data, parameters, likelihood on test, size of the weights, licences."
 EXAMPLES = """
@@ -26,10 +26,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print one line for each preset that matches."""
-    from flowzoo.errors import PresetError
-    from flowzoo.zoo.preset import Preset, list_presets
+    from flowzoo.core.errors import PresetError
+    from flowzoo.hub.presets import list_presets, read_preset
 
-    presets = [Preset.read(name) for name in list_presets(args.pattern)]
+    presets = [read_preset(name) for name in list_presets(args.pattern)]
     if not presets:
         raise PresetError(f"no preset matches {args.pattern!r}. Known: {', '.join(list_presets())}.")
     if args.json:
@@ -47,7 +47,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _row(preset: "Preset") -> tuple[str, ...]:
-    from flowzoo.zoo.store import WEIGHTS
+    from flowzoo.hub.store import WEIGHTS
 
     test = preset.likelihood.text(preset.measured, "recipe only" if preset.recipe_only else "no weights yet")
     size = f"{preset.files[WEIGHTS]['bytes'] / 2**20:.1f} MiB" if preset.trained else "-"

@@ -52,7 +52,7 @@ def _flow(args: argparse.Namespace) -> int:
     if not args.debug:
         import_tensorflow()
     import flowzoo
-    from flowzoo.zoo.plots import usual_count, write_plot, write_trajectories
+    from flowzoo.cards.plots import usual_count, write_plot, write_trajectories
 
     flow, out = flowzoo.load(args.what[0]), args.out or f"{preset.name}.png"
     how = {"label": args.label, "temperature": args.temperature, "seed": args.seed}
@@ -67,7 +67,7 @@ def _flow(args: argparse.Namespace) -> int:
 
 
 def _curves(args: argparse.Namespace) -> int:
-    from flowzoo.zoo.curves import read_history, write_curves
+    from flowzoo.cards.curves import read_history, write_curves
 
     folder = Path(args.what[0])
     out = args.out or str(folder / "curves.png" if folder.is_dir() else Path("curves.png"))
@@ -91,17 +91,17 @@ def _history(what: str) -> Path:
         return path / "history.csv"
     if path.suffix == ".csv":
         return path
-    from flowzoo.zoo import store
+    from flowzoo.hub import store
 
     return store.checked_file(_preset(what), store.folder(what), "history.csv")
 
 
 def _preset(what: str):
-    from flowzoo.errors import PresetError
-    from flowzoo.zoo.preset import Preset
+    from flowzoo.core.errors import PresetError
+    from flowzoo.hub.presets import read_preset
 
     try:
-        return Preset.read(what)
+        return read_preset(what)
     except PresetError as error:
         raise ValueError(
             f"WHAT must be a work folder, a history.csv or a preset, got {what!r}, which is no folder here: {error}"

@@ -47,8 +47,8 @@ def _to_hub(args: argparse.Namespace) -> None:
         raise ValueError("--force, --examples and --draws go with --workdir, got --hub. Leave them out.")
     if bool(args.presets) == args.all:
         raise ValueError(f"expected presets or --all, got {'both' if args.all else 'neither'}. Pass one.")
-    from flowzoo.zoo.hub import write_tree
-    from flowzoo.zoo.preset import list_presets
+    from flowzoo.hub.presets import list_presets
+    from flowzoo.zoo.publish_hub import write_tree
 
     names, how = args.presets or list_presets(weights=True), {"data_dir": args.data_dir, "progress": True}
     revisions = write_tree(names, args.hub, verified=not args.no_verify, **how)
@@ -64,7 +64,7 @@ def _from_training(args: argparse.Namespace) -> None:
         raise ValueError("--all and --no-verify go with --hub, got --workdir. Leave them out.")
     if len(args.presets) != 1:
         raise ValueError(f"--workdir is the training of one preset, got {len(args.presets)}. Publish one at a time.")
-    from flowzoo.zoo.card import summary
+    from flowzoo.cards.card import summary
     from flowzoo.zoo.publish import publish
 
     how = {"draws": args.draws or 1, "examples": args.examples}

@@ -12,11 +12,11 @@ import numpy as np
 
 from flowzoo.cli import image_files, tables
 from flowzoo.cli.common import note
-from flowzoo.columns import Columns, listed
-from flowzoo.files import irregular
+from flowzoo.core.columns import Columns, listed
+from flowzoo.core.files import irregular
 
 if TYPE_CHECKING:
-    from flowzoo.flows import Flow
+    from flowzoo.models.flow import Flow
 
 KNOWN = "a .npy, .csv or .parquet file, an image such as PNG, or a folder of images"
 FLAT = "a .npy, .csv or .parquet file"

@@ -28,9 +28,9 @@ def run(args: argparse.Namespace) -> int:
     """Draw, write, and say where."""
     check_out(args.out, args.suffixes)
     import flowzoo
-    from flowzoo import random
-    from flowzoo.checks import check_count
     from flowzoo.cli.batches import in_batches
+    from flowzoo.core import random
+    from flowzoo.core.checks import check_count
 
     flow = flowzoo.load(args.preset)
     check_picture(args.out, flow)

@@ -32,7 +32,7 @@ def run(args: argparse.Namespace) -> int:
 
     import flowzoo
     from flowzoo.cli import reading
-    from flowzoo.training.evaluation import losses, unit
+    from flowzoo.measure.likelihood import losses, unit
 
     flow = flowzoo.load(args.preset)
     x, files = reading.read(args.files, reading.data(flow), args.columns)

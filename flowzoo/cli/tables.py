@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from flowzoo.columns import HINT, Columns, header, number
-from flowzoo.files import atomic, write_atomic
+from flowzoo.core.columns import HINT, Columns, header, number
+from flowzoo.core.files import atomic, write_atomic
 
 if TYPE_CHECKING:
     from types import ModuleType

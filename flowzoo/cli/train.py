@@ -61,13 +61,13 @@ def train(name: str, workdir: str, json: bool = False, **options: Any) -> int:
     from absl import logging
 
     from flowzoo import training
-    from flowzoo.training.launch import INTERRUPTED, PEER_LOST
-    from flowzoo.zoo.preset import Preset
+    from flowzoo.hub.presets import read_preset
+    from flowzoo.training.distributed.launch import INTERRUPTED, PEER_LOST
 
     logging.use_absl_handler()
     logging.set_verbosity(logging.INFO)
     try:
-        result = training.run(Preset.read(name), workdir, **options)
+        result = training.run(read_preset(name), workdir, **options)
     except training.PeerLost as error:
         logging.error("%s", error)
         return PEER_LOST

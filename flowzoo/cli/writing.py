@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import numpy as np
 
-    from flowzoo.flows import Flow
+    from flowzoo.models.flow import Flow
 
 ARRAYS = (".npy", ".csv", ".parquet")
 ROWS = "a .npy file of the array, or a .csv or .parquet table of an example in each row, flattened"
@@ -45,7 +45,7 @@ def check_out(out: str | None, suffixes: tuple[str, ...], inputs: Sequence[str] 
     """
     if out is None:
         return
-    from flowzoo.files import unwritable
+    from flowzoo.core.files import unwritable
 
     path = Path(out)
     if path.suffix not in suffixes:
@@ -79,7 +79,7 @@ def write_rows(out: str, values: np.ndarray, prefix: str, before: dict[str, np.n
 def write_columns(out: str, values: np.ndarray, columns: dict[str, np.ndarray]) -> None:
     """Writes an array as `.npy`, or `columns`, which tell the same and more, as a table."""
     if out.endswith(".npy"):
-        from flowzoo.files import write_array
+        from flowzoo.core.files import write_array
 
         write_array(out, values)
         return
@@ -99,7 +99,7 @@ def write_data(
     if not out.endswith(".png"):
         write_rows(out, values, "x", before)
         return
-    from flowzoo.zoo.pictures import write_png
+    from flowzoo.modalities.image import write_png
 
     write_png(out, values, columns=images_in_a_row, bits=flow.bits or 8)
 

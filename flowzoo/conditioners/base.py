@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 import keras
 import tensorflow as tf
 
-from flowzoo.checks import check_seed
 from flowzoo.conditioners.condition import join
-from flowzoo.limits import Counted, count
+from flowzoo.core.checks import check_seed
+from flowzoo.core.limits import Counted, count
 
 
 class Conditioner(Counted):

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from flowzoo.conditioners.base import Conditioner, seed_source
 from flowzoo.conditioners.condition import join
-from flowzoo.limits import Counted, require
+from flowzoo.core.limits import Counted, require
 
 State = list[tf.Tensor]  # features and condition, then each layer's units after the activation: (units + 1, batch)
 Tables = dict[str, Any]

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from flowzoo.conditioners.base import Conditioner, nan_where_not_finite, seed_source
 from flowzoo.conditioners.condition import join
-from flowzoo.limits import Counted
+from flowzoo.core.limits import Counted
 
 
 def _tanh(h):

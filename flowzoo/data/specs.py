@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from flowzoo.errors import nearest
+from flowzoo.core.errors import nearest
 
 _VALIDATION_RULE = (
     "validation = the last 5,000 training examples in TFDS' own order; train = the rest; test = the official test set"

@@ -12,8 +12,8 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
+from flowzoo.core.transform import Bijector, Transform
 from flowzoo.interop.shapes import as_rows, from_rows, leading_shape
-from flowzoo.transform import Bijector, Transform
 
 tfb = tfp.bijectors
 

@@ -8,11 +8,11 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from flowzoo import random
+from flowzoo.core import random
 from flowzoo.interop.shapes import as_rows, from_rows, leading_shape
 
 if TYPE_CHECKING:
-    from flowzoo.flows import Flow
+    from flowzoo.models.flow import Flow
 
 tfd = tfp.distributions
 

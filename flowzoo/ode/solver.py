@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from flowzoo.checks import check_count, check_number
+from flowzoo.core.checks import check_count, check_number
 from flowzoo.ode.tableaus import TABLEAUS, Tableau
 
 Derivative = Callable[..., tf.Tensor]  # (t, y, *extras) -> dy/dt: (batch,), (batch, n) -> (batch, n)

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from flowzoo.checks import check_count
+from flowzoo.core.checks import check_count
 from flowzoo.serving.errors import TimedOut, Unavailable
 
 if TYPE_CHECKING:
@@ -86,8 +86,8 @@ class Client:
         """n samples, those of `Flow.sample` with the same integer seed: (n, *event_shape)."""
         import numpy as np
 
-        from flowzoo.flows.door import check_temperature
-        from flowzoo.random import seeds_at
+        from flowzoo.core.random import seeds_at
+        from flowzoo.core.validation import check_temperature
 
         seeds = seeds_at(seed, np.arange(check_count(n, "n")))
         temperatures = check_temperature(temperature, n)
@@ -97,7 +97,7 @@ class Client:
         """The outputs of a signature for named inputs, all with as many rows; None is left out."""
         import numpy as np
 
-        from flowzoo.errors import nearest
+        from flowzoo.core.errors import nearest
         from flowzoo.serving.specs import fitting
 
         if signature not in self.signatures:

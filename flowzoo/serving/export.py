@@ -16,7 +16,7 @@ from flowzoo.serving.warmup import can_warm_up, write_warmup
 from flowzoo.serving.weights import stored
 
 if TYPE_CHECKING:
-    from flowzoo.flows import Flow
+    from flowzoo.models.flow import Flow
 
 CARD = "card.json"
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from flowzoo.hub.presets import read_preset
+from flowzoo.record.preset import Preset
 from flowzoo.serving.export import export
 from flowzoo.serving.warmup import can_warm_up
 from flowzoo.zoo.load import load
-from flowzoo.zoo.preset import Preset
 
 
 def export_preset(
@@ -35,7 +36,7 @@ def export_preset(
       FileExistsError: the version is there, and `overwrite` is False.
       ValueError: as of `flowzoo.load` and `export`.
     """
-    preset = Preset.read(name)
+    preset = read_preset(name)
     path = version_folder(preset, folder, version)
     if path.is_dir() and any(path.iterdir()) and not overwrite:  # before anything is loaded
         raise FileExistsError(f"`version` must be new, got {path}, which is there. Pass another one or overwrite=True.")

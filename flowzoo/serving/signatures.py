@@ -12,7 +12,7 @@ from flowzoo.serving import checks
 from flowzoo.serving.images import decode_pictures, takes_pictures
 
 if TYPE_CHECKING:
-    from flowzoo.flows import Flow
+    from flowzoo.models.flow import Flow
 
 
 class Signatures:

@@ -13,7 +13,7 @@ import tensorflow as tf
 from flowzoo.bijectors import Standardize
 
 if TYPE_CHECKING:
-    from flowzoo.flows import Flow
+    from flowzoo.models.flow import Flow
 
 DTYPES = ("float32", "bfloat16", "float16")
 

@@ -20,11 +20,12 @@ import tensorflow as tf
 from absl import logging
 from PIL import Image
 
-from flowzoo.errors import NonFiniteError
-from flowzoo.flows import Flow
-from flowzoo.training import evaluation, machine, state
+from flowzoo.core.errors import NonFiniteError
+from flowzoo.measure import likelihood
+from flowzoo.models.flow import Flow
+from flowzoo.record.recipe import Recipe
+from flowzoo.training import machine, state
 from flowzoo.training.progress import Progress, write_best, write_history
-from flowzoo.training.recipe import Recipe
 
 
 class NonFiniteLoss(NonFiniteError):
@@ -174,12 +175,12 @@ class Validate(keras.callbacks.Callback):
 
     def validate(self, logs: Mapping[str, float]) -> None:
         """One validation."""
-        progress, metric = self.progress, evaluation.unit(self.twin)
+        progress, metric = self.progress, likelihood.unit(self.twin)
         candidates = self._candidates()
         values = {}
         for name, weights in candidates.items():
             _set(self.twin, weights)
-            values[name] = float(np.mean(evaluation.losses(self.twin, *self.validation)))
+            values[name] = float(np.mean(likelihood.losses(self.twin, *self.validation)))
         which, better = progress.note_validation(metric, logs, self._learning_rate(), values)
         _set(self.twin, candidates[which])
         if better:

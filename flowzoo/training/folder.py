@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flowzoo import files
+from flowzoo.core import files
+from flowzoo.record.recipe import Recipe
 from flowzoo.training import state
-from flowzoo.training.recipe import Recipe
 
 if TYPE_CHECKING:
-    from flowzoo.zoo.preset import Preset
+    from flowzoo.record.preset import Preset
 
 
 @contextlib.contextmanager

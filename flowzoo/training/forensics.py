@@ -20,14 +20,14 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from flowzoo import files
-from flowzoo.errors import NonFiniteError
-from flowzoo.flows import Flow
-from flowzoo.flows.layers import layers, wrapped
+from flowzoo.core import files
+from flowzoo.core.errors import NonFiniteError
+from flowzoo.core.transform import Transform
+from flowzoo.models.flow import Flow
+from flowzoo.models.layers import layers, wrapped
 from flowzoo.training.callbacks import NonFiniteLoss
 from flowzoo.training.progress import Progress
 from flowzoo.training.sources import Sources
-from flowzoo.transform import Transform
 
 FOLDER = "nonfinite"
 ROWS = 8  # examined at once: the training may have needed all memory for its batch, and saved some of it

@@ -10,18 +10,20 @@ from typing import TYPE_CHECKING
 
 from absl import logging
 
-from flowzoo import data, flows
-from flowzoo.errors import CheckpointError, PresetError, nearest
-from flowzoo.files import irregular, read_json, sha256
-from flowzoo.flows.weights import load_simpler, load_weights
-from flowzoo.limits import counting
-from flowzoo.training.recipe import Recipe, optimizer
+from flowzoo import families
+from flowzoo.core.errors import CheckpointError, PresetError, nearest
+from flowzoo.core.files import irregular, read_json, sha256
+from flowzoo.core.limits import counting
+from flowzoo.models.flow import Flow
+from flowzoo.models.weights import load_simpler, load_weights
+from flowzoo.record.recipe import Recipe
+from flowzoo.training.optimizer import optimizer
 
 if TYPE_CHECKING:
-    from flowzoo.zoo.preset import Preset
+    from flowzoo.record.preset import Preset
 
 
-def build(preset: Preset, conditioner_dtype: str | None = None) -> flows.Flow:
+def build(preset: Preset, conditioner_dtype: str | None = None) -> Flow:
     """A new flow with a preset's config.
 
     Args:
@@ -33,12 +35,12 @@ def build(preset: Preset, conditioner_dtype: str | None = None) -> flows.Flow:
             or a `dataset` of other bits or labels than the flow's.
     """
     family, config = preset.family, preset.config
-    if family not in flows.FAMILIES:
+    if family not in families.FAMILIES:
         raise PresetError(
-            f"{preset.source}: `family` must be one of {sorted(flows.FAMILIES)}, got {family!r}. "
-            f"{nearest(family, flows.FAMILIES)}"
+            f"{preset.source}: `family` must be one of {sorted(families.FAMILIES)}, got {family!r}. "
+            f"{nearest(family, families.FAMILIES)}"
         )
-    known = inspect.signature(flows.FAMILIES[family]).parameters
+    known = inspect.signature(families.FAMILIES[family]).parameters
     for key in config:
         if key not in known:
             raise PresetError(
@@ -47,14 +49,14 @@ def build(preset: Preset, conditioner_dtype: str | None = None) -> flows.Flow:
     override = {} if conditioner_dtype is None else {"conditioner_dtype": conditioner_dtype}
     try:
         with counting():
-            flow = flows.FAMILIES[family](**(config | override))  # as the config says, without `create`'s defaults
+            flow = families.FAMILIES[family](**(config | override))  # as the config says, without `create`'s defaults
     except (ValueError, TypeError) as error:
         raise PresetError(f"{preset.source}: the family {family!r} refuses `config`: {error}") from error
     _require_fitting(preset, flow)
     return flow
 
 
-def compiled(preset: Preset, recipe: Recipe) -> flows.Flow:
+def compiled(preset: Preset, recipe: Recipe) -> Flow:
     """A new flow, ready to be trained by a recipe; to be called in the scope of the strategy."""
     flow = untrained(preset, recipe)
     flow.noise_seed = recipe.seed
@@ -63,7 +65,7 @@ def compiled(preset: Preset, recipe: Recipe) -> flows.Flow:
     return flow
 
 
-def untrained(preset: Preset, recipe: Recipe) -> flows.Flow:
+def untrained(preset: Preset, recipe: Recipe) -> Flow:
     """A new flow that computes as in a training by a recipe."""
     flow = build(preset, recipe.conditioner_dtype or None)
     flow.xla, flow.adapts = recipe.jit_compile, False  # `adapt_examples` says whether
@@ -117,11 +119,11 @@ def _initial(init_from: str | os.PathLike) -> tuple[Path, str]:
                 f"`init_from` must be a preset, a weight file or a work folder; no file is at {path}."
             )
         return path, path.name + _training_of(path.parent)
-    from flowzoo.zoo import store
-    from flowzoo.zoo.preset import Preset
+    from flowzoo.hub import store
+    from flowzoo.hub.presets import read_preset
 
     try:
-        preset = Preset.read(init_from)
+        preset = read_preset(init_from)
     except PresetError as error:
         raise PresetError(
             "`init_from` must be the name of a preset or the path of a .weights.h5 file, got "
@@ -130,7 +132,7 @@ def _initial(init_from: str | os.PathLike) -> tuple[Path, str]:
     return store.checked_file(preset, store.folder(init_from)), f"{preset.name}@{preset.revision}"
 
 
-def start_from(flow: flows.Flow, path: Path) -> None:
+def start_from(flow: Flow, path: Path) -> None:
     """Loads the weights that a training starts from: the flow's own, or those of a simpler one.
 
     Raises:
@@ -146,29 +148,7 @@ def start_from(flow: flows.Flow, path: Path) -> None:
         raise
 
 
-def require_dataset(preset: Preset) -> None:
-    """Raise `PresetError` unless flowzoo knows the preset's data set, and that has the labels and splits asked for."""
-    name, split = preset.dataset["name"], preset.training.get("finish_split")
-    if name not in data.names():
-        raise PresetError(
-            f"{preset.source}: `dataset.name` must be one of {sorted(data.names())}, got {name!r}. "
-            f"{nearest(name, data.names())}"
-        )
-    facts = data.spec(name)
-    least, bits = min(facts.bits, 1), preset.dataset["bits"]
-    if not least <= bits <= facts.bits:
-        wanted = f"{least} to {facts.bits}" if facts.bits else "0 (continuous)"
-        raise PresetError(f"{preset.source}: `dataset.bits` must be {wanted} for {name!r}, got {bits}.")
-    if preset.dataset["labels"] and not facts.classes:
-        raise PresetError(f"{preset.source}: `dataset.labels` must be false for {name!r}, which has no labels.")
-    if split and split not in facts.training_splits:
-        raise PresetError(
-            f"{preset.source}: `training.finish_split` must be one of {facts.training_splits} for {name!r}, got "
-            f"{split!r}. Validation and test are never trained on."
-        )
-
-
-def _require_fitting(preset: Preset, flow: flows.Flow) -> None:
+def _require_fitting(preset: Preset, flow: Flow) -> None:
     bits, labels = preset.dataset["bits"], preset.dataset["labels"]
     if bits != flow.bits:
         raise PresetError(

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from flowzoo import files
+from flowzoo.core import files
 from flowzoo.training import state
 
 if TYPE_CHECKING:
-    from flowzoo.flows import Flow  # `offload` uses this module where there is no TensorFlow
+    from flowzoo.models.flow import Flow  # `offload` uses this module where there is no TensorFlow
 
 
 @dataclasses.dataclass
@@ -132,7 +132,7 @@ def write_best(workdir: Path, flow: Flow, progress: Progress) -> None:
         flow: holds the best weights after.
         progress: has the best weights.
     """
-    from flowzoo.flows.weights import save_weights  # imports TensorFlow, which `offload` does without
+    from flowzoo.models.weights import save_weights  # imports TensorFlow, which `offload` does without
 
     state.assign("best weights", flow.weights, progress.best_weights)
     save_weights(flow, workdir / "best.weights.h5")

@@ -10,13 +10,13 @@ import tensorflow as tf
 from absl import logging
 
 from flowzoo import data
-from flowzoo.errors import PresetError
-from flowzoo.training import evaluation
-from flowzoo.training.model import require_dataset
-from flowzoo.training.recipe import Recipe
+from flowzoo.core.errors import PresetError
+from flowzoo.data.requirements import require_dataset
+from flowzoo.measure import likelihood
+from flowzoo.record.recipe import Recipe
 
 if TYPE_CHECKING:
-    from flowzoo.zoo.preset import Preset
+    from flowzoo.record.preset import Preset
 
 
 class Sources:
@@ -34,12 +34,12 @@ class Sources:
     """
 
     def __init__(self, preset: Preset, recipe: Recipe, fixture: bool = False):
-        require_dataset(preset)
+        require_dataset(preset.dataset, preset.source, preset.training.get("finish_split"))
         dataset = preset.dataset
         self.dataset, self.recipe = dataset, recipe
         self.fixture = None
         try:
-            self.validation = evaluation.arrays(dataset, "validation", recipe.validation_examples)
+            self.validation = likelihood.arrays(dataset, "validation", recipe.validation_examples)
         except data.MissingDataError:
             if not fixture:
                 raise

@@ -15,7 +15,7 @@ from typing import IO, Any
 import numpy as np
 from absl import logging
 
-from flowzoo.files import atomic, remove_leftovers
+from flowzoo.core.files import atomic, remove_leftovers
 
 FORMAT = 1
 KEEP = 2

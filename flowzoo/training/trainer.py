@@ -18,18 +18,21 @@ import tensorflow as tf
 from absl import logging
 from PIL import Image
 
-from flowzoo import files, flows
 from flowzoo.bijectors.backprop import check_mode
-from flowzoo.errors import PresetError
-from flowzoo.training import callbacks, evaluation, folder, forensics, launch, machine, pauses, pictures, state
+from flowzoo.core import files
+from flowzoo.core.errors import PresetError
+from flowzoo.measure import likelihood
+from flowzoo.models.flow import Flow
+from flowzoo.record.recipe import Recipe, check_limits
+from flowzoo.training import callbacks, drawings, folder, forensics, machine, state, stopping
+from flowzoo.training.distributed import launch
+from flowzoo.training.distributed.strategy import Replicas, connect
 from flowzoo.training.model import compiled, initial_weights, start_from, untrained
 from flowzoo.training.progress import Progress, write_best, write_history
-from flowzoo.training.recipe import Recipe, check_limits
 from flowzoo.training.sources import Sources
-from flowzoo.training.strategy import Replicas, connect
 
 if TYPE_CHECKING:
-    from flowzoo.zoo.preset import Preset
+    from flowzoo.record.preset import Preset
 
 PICTURES = 20  # per training, about
 
@@ -46,7 +49,7 @@ class Result:
         history: one row per validation.
     """
 
-    flow: flows.Flow
+    flow: Flow
     stopped: str
     step: int
     best: dict[str, Any]
@@ -80,7 +83,7 @@ def run(
     undisturbed one does (with `deterministic`, to the last bit).
 
     Args:
-        preset: a `flowzoo.zoo.preset.Preset`.
+        preset: a `flowzoo.record.preset.Preset`.
         workdir: the folder; another recipe's folder is refused.
         max_steps: pause at this step, 0 for before the first; the schedule remains that of the recipe.
         smoke: a few tiny steps, with the fixture's examples if the data set is absent.
@@ -94,7 +97,7 @@ def run(
         strategy: "one", "mirrored", "multiworker" or "tpu", see docs/distributed.md; None for what `devices` or `tpu`
             is for, else "one". The recipe's batch is what all replicas do together; numbers and states are those of
             one device but for rounding.
-        devices, tpu: as in `flowzoo.training.strategy.connect`.
+        devices, tpu: as in `flowzoo.training.distributed.strategy.connect`.
 
     Returns:
         The result, in every process. Only the first one uses the folder.
@@ -208,7 +211,7 @@ class _Training:
                 self.save()
             return progress.finished or "max_steps"
         explaining = forensics.explaining(self.flow, self.sources, progress, self.workdir, self.replicas.chief)
-        with pauses.Stop(progress, last, deadline, save_minutes, self.replicas) as stop, explaining:
+        with stopping.Stop(progress, last, deadline, save_minutes, self.replicas) as stop, explaining:
             chief = self.replicas.chief
             terminal = sys.stdout.isatty() and chief
             heartbeat = os.environ.get(launch.HEARTBEAT)
@@ -228,7 +231,7 @@ class _Training:
                         progress, recipe, self.twin, self.sources.validation, self.workdir, self.show, chief
                     ),
                     stop,
-                    pauses.KeepState(self.save, stop),
+                    stopping.KeepState(self.save, stop),
                 ],
             )
         return stop.reason
@@ -245,8 +248,8 @@ class _Training:
         if progress.best is None:  # paused before the first validation, and the state is saved: report where we are
             weights = state.unpack("model", state.load(self.workdir / "state")[0])
             state.assign("model", self.twin.weights, weights)
-            value = float(np.mean(evaluation.losses(self.twin, *self.sources.validation)))
-            best = {"step": progress.step, "metric": evaluation.unit(self.twin), "value": value, "weights": "raw"}
+            value = float(np.mean(likelihood.losses(self.twin, *self.sources.validation)))
+            best = {"step": progress.step, "metric": likelihood.unit(self.twin), "value": value, "weights": "raw"}
             shown = dataclasses.replace(progress, best=best, best_weights=weights)
         else:
             shown = progress
@@ -278,10 +281,10 @@ class _Training:
         logging.info("Stopped by %s at step %d; best %s.", stopped, progress.step, shown.best)
         return state.pack("best", shown.best_weights), {"best": shown.best, "history": progress.rows}
 
-    def show(self, step: int, flow: flows.Flow) -> dict[str, Image.Image]:
+    def show(self, step: int, flow: Flow) -> dict[str, Image.Image]:
         """Writes and returns pictures by the flow; about `PICTURES` times per training, else none."""
         validations = -(-self.recipe.steps // self.recipe.validate_every)
         every = max(1, validations // PICTURES)
         if len(flow.event_shape) != 3 or (len(self.progress.rows) % every and step != self.recipe.steps):
             return {}
-        return pictures.write_drawn(flow, self.recipe.seed, self.workdir, f"{step:09d}.png")
+        return drawings.write_drawn(flow, self.recipe.seed, self.workdir, f"{step:09d}.png")

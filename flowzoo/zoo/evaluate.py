@@ -5,14 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flowzoo.flows.weights import load_weights
-from flowzoo.training import evaluation
+from flowzoo.hub.presets import read_preset
+from flowzoo.measure import likelihood
+from flowzoo.models.weights import load_weights
+from flowzoo.record.preset import Preset
 from flowzoo.training.model import build
 from flowzoo.zoo.load import load
-from flowzoo.zoo.preset import Preset
 
 if TYPE_CHECKING:
-    from flowzoo.flows import Flow
+    from flowzoo.models.flow import Flow
 
 
 def trained(name: str | Path | None, workdir: str | Path | None) -> tuple[Preset, Flow]:
@@ -25,8 +26,8 @@ def trained(name: str | Path | None, workdir: str | Path | None) -> tuple[Preset
     if (name is None) == (workdir is None):
         raise ValueError(f"expected a preset or --workdir, got {'neither' if name is None else 'both'}. Pass one.")
     if workdir is None:
-        return Preset.read(name), load(name)
-    preset = Preset.read(Path(workdir) / "preset.json")
+        return read_preset(name), load(name)
+    preset = read_preset(Path(workdir) / "preset.json")
     flow = build(preset)
     load_weights(flow, Path(workdir) / "best.weights.h5")
     return preset, flow
@@ -37,4 +38,4 @@ def evaluate(
 ) -> dict[str, Any]:
     """What `flowzoo.training.evaluate` measures of `trained(name, workdir)`; `how` are its further arguments."""
     preset, flow = trained(name, workdir)
-    return evaluation.evaluate(flow, preset.dataset, split, **how)
+    return likelihood.evaluate(flow, preset.dataset, split, **how)

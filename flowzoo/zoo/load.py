@@ -5,15 +5,16 @@ from typing import TYPE_CHECKING
 
 import keras
 
-from flowzoo.errors import CheckpointError
-from flowzoo.flows.weights import flow_layout
-from flowzoo.layout import Layout, file_layout, fingerprint, require_same_layout
+from flowzoo.core.errors import CheckpointError
+from flowzoo.core.layout import Layout, file_layout, fingerprint, require_same_layout
+from flowzoo.hub import store
+from flowzoo.hub.presets import read_preset
+from flowzoo.models.weights import flow_layout
+from flowzoo.record.preset import Preset
 from flowzoo.training.model import build
-from flowzoo.zoo import store
-from flowzoo.zoo.preset import Preset
 
 if TYPE_CHECKING:
-    from flowzoo.flows import Flow
+    from flowzoo.models.flow import Flow
 
 LAYERS = ("depth", "blocks", "levels", "noise_depth")  # of `config`: each repeats what has weights
 WIDTHS = ("hidden", "bins", "components", "features")  # likewise: some variable is at least as long along an axis
@@ -45,7 +46,7 @@ def load(name: str | Path, weights: bool = True, *, conditioner_dtype: str | Non
     >>> flow.event_shape
     (28, 28, 1)
     """
-    preset = Preset.read(name)
+    preset = read_preset(name)
     if not weights:
         return build(preset, conditioner_dtype)
     path = store.checked_file(preset, store.folder(name))  # first, as building takes longer

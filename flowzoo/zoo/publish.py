@@ -1,4 +1,4 @@
-"""A finished training run becomes a published checkpoint: weights, pictures, measured numbers, provenance."""
+"""A finished training run becomes a published checkpoint: weights, drawings, measured numbers, provenance."""
 
 import dataclasses
 import re
@@ -7,24 +7,27 @@ from typing import Any
 
 import numpy as np
 
-from flowzoo import data, random
-from flowzoo.errors import CheckpointError, PresetError
-from flowzoo.files import read_json, sha256, write_atomic
-from flowzoo.flows import Flow
-from flowzoo.flows.weights import load_weights, save_weights
-from flowzoo.layout import file_layout, fingerprint
-from flowzoo.training import pictures
-from flowzoo.training.evaluation import losses
+from flowzoo import data
+from flowzoo.cards.plots import is_image, write_plot
+from flowzoo.core import random
+from flowzoo.core.errors import CheckpointError, PresetError
+from flowzoo.core.files import read_json, sha256, write_atomic
+from flowzoo.core.layout import file_layout, fingerprint
+from flowzoo.hub import store
+from flowzoo.hub.presets import json_path, read_preset
+from flowzoo.measure import certificate, other_data_set, round_trip
+from flowzoo.measure.derived import restated
+from flowzoo.measure.examples import Examples, inputs, official_test, shipped_examples
+from flowzoo.measure.likelihood import losses
+from flowzoo.measure.promises import Certificate, failures
+from flowzoo.modalities.image import write_png
+from flowzoo.models.flow import Flow
+from flowzoo.models.weights import load_weights, save_weights
+from flowzoo.record.preset import Preset
+from flowzoo.record.recipe import Recipe
+from flowzoo.record.schema import MEASURED, Default
+from flowzoo.training import drawings
 from flowzoo.training.model import build
-from flowzoo.training.recipe import Recipe
-from flowzoo.zoo import certificate, elsewhere, measure, store
-from flowzoo.zoo.bounds import Certificate, failures
-from flowzoo.zoo.examples import Examples, inputs, official_test, shipped_examples
-from flowzoo.zoo.pictures import write_png
-from flowzoo.zoo.plots import is_image, write_plot
-from flowzoo.zoo.preset import Preset, json_path
-from flowzoo.zoo.restate import restated
-from flowzoo.zoo.schema import MEASURED, Default
 
 PICTURES = ("samples.png", "interpolations.png")  # the second of flows of images only
 COOLER = (0.9, 0.8, 0.7, 0.6)  # temperatures of the last rows of samples.png
@@ -74,8 +77,8 @@ def publish(
         raise ValueError(f"`examples` must be at least 2, which have a standard error, got {examples}.")
     if "@" in str(name) and not str(name).endswith(".json"):
         raise PresetError(f"a preset is published by its name alone, got {name!r}: the next revision follows.")
-    workdir, preset = Path(workdir), Preset.read(name)
-    run, result = Preset.read(workdir / "preset.json"), _result(workdir)
+    workdir, preset = Path(workdir), read_preset(name)
+    run, result = read_preset(workdir / "preset.json"), _result(workdir)
     _require_same(preset, run, ("family", "config", "dataset"))
     if not force:
         _require_same(preset, run, ("training",))
@@ -130,11 +133,11 @@ def measured(
         values = _likelihoods(preset, flow, shipped, draws, progress)
         metrics[f"fixture_{metric}"] = _with_protocol(preset, flow, values, draws, split, weights)
     (x, condition), what = inputs(preset, flow)
-    error = measure.log_det_error(flow, x[:1], None if condition is None else condition[:1], progress=progress)
+    error = round_trip.log_det_error(flow, x[:1], None if condition is None else condition[:1], progress=progress)
     note = f"nats, against log |det| of the autodiff Jacobian, the first of the {what}, float32"
     numbers = {"metrics": metrics | {"log_det_error": {"value": error, "note": note}}}
     numbers["certificate"] = certificate.certificate(flow, test)
-    others = elsewhere.elsewhere(preset, flow)
+    others = other_data_set.elsewhere(preset, flow)
     return numbers | ({"elsewhere": others} if others else {})
 
 
@@ -149,13 +152,13 @@ def write_files(flow: Flow, folder: Path, *, dataset: dict[str, Any], history: b
     if not is_image(flow):
         write_plot(flow, folder / "samples.png", target=data.density(dataset["name"]))
         return
-    width, bits = pictures.columns(flow), dataset["bits"]
-    seeds = random.row_seeds(0, pictures.ROWS * width).numpy()
+    width, bits = drawings.columns(flow), dataset["bits"]
+    seeds = random.row_seeds(0, drawings.ROWS * width).numpy()
     rows = np.concatenate([seeds, *([seeds[:width]] * len(COOLER))])
-    temperatures = np.repeat([1.0] * pictures.ROWS + list(COOLER), width)
-    images = flow.sample(len(rows), pictures.classes(flow, len(rows)), temperature=temperatures, seed=rows).numpy()
+    temperatures = np.repeat([1.0] * drawings.ROWS + list(COOLER), width)
+    images = flow.sample(len(rows), drawings.classes(flow, len(rows)), temperature=temperatures, seed=rows).numpy()
     write_png(folder / "samples.png", images, columns=width, bits=bits)
-    write_png(folder / "interpolations.png", pictures.interpolated(flow, 0, 0.7), columns=pictures.STEPS, bits=bits)
+    write_png(folder / "interpolations.png", drawings.interpolated(flow, 0, 0.7), columns=drawings.STEPS, bits=bits)
 
 
 def recorded(preset: Preset, flow: Flow, folder: Path, numbers: dict, provenance: dict) -> Preset:
@@ -183,7 +186,7 @@ def _likelihoods(preset: Preset, flow: Flow, examples: Examples, draws: int, pro
 def _with_protocol(
     preset: Preset, flow: Flow, values: np.ndarray, draws: int, split: str, weights: str
 ) -> dict[str, Any]:
-    value, error = measure.mean_and_error(values)
+    value, error = round_trip.mean_and_error(values)
     return {
         "value": value,
         "standard_error": error,

@@ -7,18 +7,19 @@ from typing import Any
 
 import numpy as np
 
+from flowzoo.core.errors import CheckpointError, PresetError
 from flowzoo.data import MissingDataError
-from flowzoo.errors import CheckpointError, PresetError
-from flowzoo.flows import Flow
-from flowzoo.training.evaluation import losses
-from flowzoo.training.model import require_dataset
-from flowzoo.zoo import certificate, elsewhere
-from flowzoo.zoo.bounds import BOUNDS, LOG_DET, PROMISED, Certificate, entry_value
-from flowzoo.zoo.examples import Examples, inputs, official_test, shipped_examples
+from flowzoo.data.requirements import require_dataset
+from flowzoo.hub.presets import json_path, read_preset
+from flowzoo.measure import certificate, other_data_set
+from flowzoo.measure.derived import TOLERANCES, restated
+from flowzoo.measure.examples import Examples, inputs, official_test, shipped_examples
+from flowzoo.measure.likelihood import losses
+from flowzoo.measure.promises import BOUNDS, LOG_DET, PROMISED, Certificate, entry_value
+from flowzoo.measure.round_trip import log_det_error
+from flowzoo.models.flow import Flow
+from flowzoo.record.preset import Preset
 from flowzoo.zoo.load import load
-from flowzoo.zoo.measure import log_det_error
-from flowzoo.zoo.preset import Preset, json_path
-from flowzoo.zoo.restate import TOLERANCES, restated
 
 OFFICIAL = "the official test split"  # `Report.data` where it is here
 STANDARD_ERRORS = 3.0  # other examples of the same data
@@ -138,11 +139,11 @@ def verify(
     Raises:
         PresetError, CheckpointError: as `flowzoo.load`; the data set is unknown, or the card has not what is measured.
     """
-    preset = Preset.read(name)
+    preset = read_preset(name)
     if preset.metrics is None:
         why = "it is a recipe only" if preset.recipe_only else "it was not trained and published"
         raise CheckpointError(f"{preset.name} has no measured numbers{'' if preset.recipe_only else ' yet'}: {why}.")
-    require_dataset(preset)
+    require_dataset(preset.dataset, preset.source, preset.training.get("finish_split"))
     flow, metric, paper = load(name), preset.likelihood.metric, _paper(preset)
     shipped = test = shipped_examples(preset)
     try:
@@ -159,7 +160,7 @@ def verify(
     checks = [replace(check, paper=paper.get(check.name)) for check in checks]
     again = {"certificate": certificate.certificate(flow, test)}
     checks += _round_trips(again["certificate"], preset.certificate or {})
-    if others := elsewhere.elsewhere(preset, flow):
+    if others := other_data_set.elsewhere(preset, flow):
         again["elsewhere"] = others
         checks.append(_others(preset, others))
     left_out = [] if "test" in again["certificate"] else ["the certificate of test inputs: the data set is not here"]
@@ -190,7 +191,7 @@ def renew(name: str | Path, report: Report) -> Preset:
     wrong += [] if "test" in report.again["certificate"] else ["the certificate of test inputs is not measured"]
     if wrong:
         raise CheckpointError(f"the card of {report.preset} is not renewed, as something is off: {', '.join(wrong)}.")
-    preset = Preset.read(name)
+    preset = read_preset(name)
     metrics = {key: value for key, value in preset.metrics.items() if key not in SUPERSEDED}
     preset = replace(preset, metrics=metrics, **report.again)
     preset.write(json_path(name))

@@ -6,9 +6,10 @@ import tensorflow as tf
 from scipy import stats
 from tensorflow_probability import distributions as tfd
 
-from flowzoo import bases, flows, random
+from flowzoo import bases, flows
 from flowzoo.bijectors import Reverse
 from flowzoo.conditioners import MLP
+from flowzoo.core import random
 from flowzoo.interop import FlowDistribution
 from tests import cases
 

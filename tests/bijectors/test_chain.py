@@ -1,7 +1,7 @@
 import pytest
 
 from flowzoo.bijectors import Chain, Invert, Multiscale, Reverse, Squeeze, UniformDequantization
-from flowzoo.transform import Transform, weakest_kind
+from flowzoo.core.transform import Transform, weakest_kind
 
 
 def test_parts_that_do_not_fit_are_named():

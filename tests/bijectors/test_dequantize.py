@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from flowzoo import random
 from flowzoo.bijectors import Identity, UniformDequantization, VariationalDequantization
+from flowzoo.core import random
 
 
 @pytest.mark.parametrize("bits", [1, 5, 8, 16])

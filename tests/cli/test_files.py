@@ -17,7 +17,7 @@ from flowzoo.cli.batches import in_batches
 from flowzoo.cli.reading import Form, data, read, read_each
 from flowzoo.cli.tables import read_table, write_table
 from flowzoo.cli.writing import check_out, print_json, write_rows
-from flowzoo.columns import Columns
+from flowzoo.core.columns import Columns
 
 PLANE, PICTURE = Form((2,), "float32"), Form((2, 2, 1), "uint8", bits=8)
 POINTS = np.array([[0.1, -2.0], [1e-30, 3.4e38]], np.float32)

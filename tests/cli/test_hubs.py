@@ -9,10 +9,11 @@ from filelock import FileLock
 
 from flowzoo.cli import doctor
 from flowzoo.cli.main import BAD_INPUT, CHECK_FAILED, OK, main
-from flowzoo.zoo import cache as caches
-from flowzoo.zoo import mirrors, store, verify
-from tests.zoo import trees
-from tests.zoo.conftest import cache, hub, tree  # noqa: F401 - fixtures
+from flowzoo.hub import cache as caches
+from flowzoo.hub import mirrors, store
+from flowzoo.zoo import verify
+from tests.hub import trees
+from tests.hub.conftest import cache, hub, tree  # noqa: F401 - fixtures
 
 CHECKOUT = store.CHECKOUT
 

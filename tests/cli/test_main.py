@@ -19,7 +19,7 @@ from flowzoo.cli import doctor
 from flowzoo.cli.common import one_line
 from flowzoo.cli.main import BAD_INPUT, CHECK_FAILED, OK, UNEXPECTED, main
 from flowzoo.cli.quiet import import_tensorflow
-from flowzoo.zoo import store
+from flowzoo.hub import store
 from tests.zoo import tiny
 
 ROOT = Path(__file__).parents[2]
@@ -225,7 +225,7 @@ def test_score(published, images, capsys):
 
 def test_score_tells_which_likelihoods_are_not_finite(published, images, capsys, monkeypatch):
     np.save("x.npy", images[:3])
-    monkeypatch.setattr("flowzoo.training.evaluation.losses", lambda *_, **__: np.array([1.0, np.nan, np.inf]))
+    monkeypatch.setattr("flowzoo.measure.likelihood.losses", lambda *_, **__: np.array([1.0, np.nan, np.inf]))
     assert main(["score", str(published), "x.npy"]) == OK
     assert "2 examples have no finite likelihood, first index 1, of x.npy\n" in capsys.readouterr().out
     assert main(["score", str(published), "x.npy", "--json"]) == OK
@@ -372,7 +372,7 @@ def test_errors_take_one_line_and_the_trace_on_request(capsys, monkeypatch):
     with pytest.raises(ValueError, match="unknown preset"):
         main(["info", "glow-fashon-mnist", "--debug"])
 
-    monkeypatch.setattr("flowzoo.zoo.card.card", lambda name: 1 / 0)
+    monkeypatch.setattr("flowzoo.cards.card.card", lambda name: 1 / 0)
     assert main(["info", "glow-fashion-mnist"]) == UNEXPECTED
     assert "unexpected ZeroDivisionError: division by zero (--debug shows where)" in capsys.readouterr().err
 

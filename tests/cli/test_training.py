@@ -10,9 +10,10 @@ from absl import logging
 
 from flowzoo import training
 from flowzoo.cli.main import BAD_INPUT, CHECK_FAILED, OK, main
-from flowzoo.training.launch import INTERRUPTED, PEER_LOST
-from flowzoo.zoo import diagnose, load
-from flowzoo.zoo.diagnose import LayerReport, Report
+from flowzoo.measure import diagnose
+from flowzoo.measure.diagnose import LayerReport, Report
+from flowzoo.training.distributed.launch import INTERRUPTED, PEER_LOST
+from flowzoo.zoo import load
 
 PRESET = "planar-rezende-u1"
 RESULT = SimpleNamespace(stopped="max_steps", step=7, best={"value": 1.0})

@@ -12,12 +12,13 @@ import tensorflow as tf
 from PIL import Image, ImageOps
 from tensorflow.core.protobuf import saved_model_pb2
 
-from flowzoo import random
+from flowzoo.core import random
+from flowzoo.hub.presets import read_preset
+from flowzoo.record.preset import Preset
 from flowzoo.serving import export, preset
 from flowzoo.serving.graph import signature_specs
 from flowzoo.serving.images import decode_pictures, takes_pictures
 from flowzoo.serving.warmup import WARMUP, can_warm_up
-from flowzoo.zoo.preset import Preset
 from tests import cases
 
 EVERY = [name for name in cases.FLOWS if name not in cases.VARIANTS]
@@ -219,8 +220,8 @@ def test_a_preset_goes_to_its_version_with_its_card(tmp_path, monkeypatch):
     name = "planar-rezende-u1"
     monkeypatch.setattr(preset, "load", lambda name: cases.flow("realnvp"))  # quicker
     path = preset.export_preset(name, tmp_path)
-    assert path == tmp_path / name / str(Preset.read(name).revision)
-    assert Preset.from_dict(json.loads((path / "assets" / "card.json").read_text())) == Preset.read(name)
+    assert path == tmp_path / name / str(read_preset(name).revision)
+    assert Preset.from_dict(json.loads((path / "assets" / "card.json").read_text())) == read_preset(name)
     assert (path / WARMUP).exists() == can_warm_up()
     with pytest.raises(FileExistsError, match="`version` must be new"):
         preset.export_preset(name, tmp_path)

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from flowzoo.flows import FAMILIES
+from flowzoo.families import FAMILIES
 
 pytestmark = pytest.mark.onnx
 for package in ("tf2onnx", "onnxruntime", "ai_edge_litert"):

@@ -27,7 +27,7 @@ def pretend(name, cores):
 
     import tensorflow as tf
 
-    from flowzoo.training import strategy
+    from flowzoo.training.distributed import strategy
 
     edge = mock.Mock()
     edge.resolver.return_value.master.return_value = ""

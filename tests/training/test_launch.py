@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from flowzoo.training import launch as launcher
-from flowzoo.training.launch import launch
+from flowzoo.training.distributed import launch as launcher
+from flowzoo.training.distributed.launch import launch
 
 ROOT = Path(__file__).parents[2]
 STARTS = """
@@ -176,7 +176,7 @@ def test_a_killed_launcher_leaves_no_orphans(tmp_path):
 
 
 def test_the_launcher_needs_no_tensorflow(fresh_process):
-    fresh_process("import sys, flowzoo.training.launch; assert 'tensorflow' not in sys.modules")
+    fresh_process("import sys, flowzoo.training.distributed.launch; assert 'tensorflow' not in sys.modules")
 
 
 def test_the_tool_is_thin_and_wants_a_command(tmp_path):
@@ -212,7 +212,7 @@ def test_a_place_that_is_not_in_the_list_is_refused(capsys, arguments):
 
 
 def test_the_configuration_of_one_worker(fresh_process):
-    code = "import runpy; runpy.run_module('flowzoo.training.launch', run_name='__main__')"
+    code = "import runpy; runpy.run_module('flowzoo.training.distributed.launch', run_name='__main__')"
     config = json.loads(fresh_process(code, 1, "glow-0.glow:2222", "glow-1.glow:2222"))
     assert config["cluster"] == {"worker": ["glow-0.glow:2222", "glow-1.glow:2222"]}
     assert config["task"] == {"type": "worker", "index": 1}

@@ -5,8 +5,8 @@ import os
 import numpy as np
 import pytest
 
-from flowzoo.errors import CheckpointError, PresetError
-from flowzoo.flows import create
+from flowzoo.core.errors import CheckpointError, PresetError
+from flowzoo.families import create
 from flowzoo.training.model import origin, start_from
 
 CONFIG = {"event_shape": (2,), "hidden": 4}

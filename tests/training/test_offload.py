@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 
 from flowzoo import training
-from flowzoo.errors import PresetError
-from flowzoo.training import offload, state
-from flowzoo.training.recipe import Recipe, learning_rate
-from flowzoo.zoo.preset import Preset
+from flowzoo.core.errors import PresetError
+from flowzoo.hub.presets import read_preset
+from flowzoo.record.recipe import Recipe
+from flowzoo.training import state
+from flowzoo.training.offload import jobs
+from flowzoo.training.optimizer import learning_rate
 from tests.training import toy
 
 pytestmark = pytest.mark.offload
@@ -34,7 +36,7 @@ def preset(**training):
 def begun(tmp_path_factory):
     """A work folder in which a training has begun, its program, and the work folder of the same training by `fit`."""
     from flowzoo.data import arrays
-    from flowzoo.training import program
+    from flowzoo.training.offload import program
 
     folder = tmp_path_factory.mktemp("offload")
     original = toy.fixture_as_data()
@@ -61,7 +63,7 @@ def equal(one, other):
 
 
 def test_a_training_ends_as_by_fit(begun, run):
-    assert offload.run(run, begun / "program") == 12
+    assert jobs.run(run, begun / "program") == 12
     result = training.run(preset(), run)
     assert result.finished and [row["step"] for row in result.history] == [4, 8, 12]
     facts = json.loads((run / "result.json").read_text())
@@ -70,8 +72,8 @@ def test_a_training_ends_as_by_fit(begun, run):
 
 
 def test_fit_goes_on_where_the_program_stopped(begun, run):
-    assert offload.run(run, begun / "program", last_step=0) == 0
-    assert offload.run(run, begun / "program", last_step=7) == 4
+    assert jobs.run(run, begun / "program", last_step=0) == 0
+    assert jobs.run(run, begun / "program", last_step=7) == 4
     assert training.run(preset(), run).finished
     hardware = json.loads((run / "result.json").read_text())["hardware"]
     assert "(8 steps); cpu by JAX" in hardware and hardware.endswith("(4 steps)")
@@ -79,16 +81,16 @@ def test_fit_goes_on_where_the_program_stopped(begun, run):
 
 
 def steps_of(folder):
-    return Preset.read(folder / "preset.json").training["steps"]
+    return read_preset(folder / "preset.json").training["steps"]
 
 
 def test_minutes_make_the_recipe_before_the_first_step(begun, run):
-    step = offload.run(run, begun / "program", minutes=0.05, last_step=CALLS)
+    step = jobs.run(run, begun / "program", minutes=0.05, last_step=CALLS)
     steps = steps_of(run)
     assert steps % CALLS == 0 and step == CALLS < steps != 12
     rates = [row["learning_rate"] for row in state.load(run / "state")[1]["rows"]]
-    assert offload.run(run, begun / "program", minutes=0.0) == CALLS and steps_of(run) == steps
-    changed = Preset.read(run / "preset.json")
+    assert jobs.run(run, begun / "program", minutes=0.0) == CALLS and steps_of(run) == steps
+    changed = read_preset(run / "preset.json")
     result, recipe = training.run(changed, run, max_steps=2 * CALLS), Recipe.from_dict(changed.training)
     rates += [row["learning_rate"] for row in result.history[1:]]
     np.testing.assert_allclose(rates, [float(learning_rate(recipe)(n)) for n in (CALLS, 2 * CALLS)], rtol=1e-6)
@@ -96,7 +98,7 @@ def test_minutes_make_the_recipe_before_the_first_step(begun, run):
 
 def test_too_few_minutes_change_nothing(begun, run):
     with pytest.raises(ValueError, match="`minutes` must be enough for 4 steps, got as many as 0 take here"):
-        offload.run(run, begun / "program", minutes=1e-4)
+        jobs.run(run, begun / "program", minutes=1e-4)
     assert steps_of(run) == 12 and state.load(run / "state")[1]["step"] == 0
 
 
@@ -106,7 +108,7 @@ def test_too_few_minutes_change_nothing(begun, run):
 def test_limits_are_at_least_0(begun, run, limit):
     [name] = limit
     with pytest.raises(ValueError, match=f"`{name}` must be at least 0, got"):
-        offload.run(run, begun / "program", **limit)
+        jobs.run(run, begun / "program", **limit)
 
 
 def test_the_program_has_no_dynamic_sizes(begun):
@@ -121,15 +123,15 @@ def test_a_loss_that_is_not_finite_keeps_the_last_state(begun, run):
     with pytest.raises(
         ArithmeticError, match="not finite within 4 steps after step 0; the step that met it changed nothing"
     ):
-        offload.run(run, begun / "program")
+        jobs.run(run, begun / "program")
     assert state.load(run / "state")[1]["step"] == 0
 
 
 def test_a_step_of_the_program_that_is_not_finite_changes_nothing():
     import tensorflow as tf
 
-    from flowzoo.training import program
     from flowzoo.training.model import compiled
+    from flowzoo.training.offload import program
 
     flow = compiled(toy.preset(toy.CIRCLE), Recipe.from_dict(toy.TRAINING))
     step = tf.function(lambda x: program._masked_step(flow, (x,)), jit_compile=True, autograph=False)
@@ -146,21 +148,21 @@ def test_what_does_not_fit_is_refused(begun, run, tmp_path):
     other = toy.preset(COLOURS).to_dict()
     (run / "preset.json").write_text(json.dumps(other)[:-1])
     with pytest.raises(state.StateError, match=r"preset\.json: expected a JSON object .* one that breaks off"):
-        offload.run(run, begun / "program")
+        jobs.run(run, begun / "program")
     (run / "preset.json").write_text(json.dumps(other))
     with pytest.raises(ValueError, match="must be exported from the training in"):
-        offload.run(run, begun / "program")
+        jobs.run(run, begun / "program")
     with pytest.raises(FileNotFoundError, match=r"program\.json"):
-        offload.run(run, tmp_path / "none")
+        jobs.run(run, tmp_path / "none")
     old = shutil.copytree(begun / "program", tmp_path / "old")
     manifest = json.loads((old / "program.json").read_text())
     (old / "program.json").write_text(json.dumps(manifest | {"format": 0}))
     with pytest.raises(ValueError, match="must have format 3, got 0"):
-        offload.run(run, old)
+        jobs.run(run, old)
     for text, wrong in (("{}", "one without format"), ('{"format": 3', "one that breaks off")):
         (old / "program.json").write_text(text)
         with pytest.raises(ValueError, match=rf"program\.json: expected .* {wrong}.*Export it again"):
-            offload.run(run, old)
+            jobs.run(run, old)
 
 
 @pytest.mark.parametrize("name", ["train.hlo", "validate.hlo", "examples.npz"])
@@ -168,34 +170,34 @@ def test_a_program_that_is_not_whole_is_refused(begun, run, tmp_path, name):
     torn = shutil.copytree(begun / "program", tmp_path / "torn")
     (torn / name).write_bytes((torn / name).read_bytes()[:-1])
     with pytest.raises(ValueError, match=rf"{name} must have \d+ bytes, got \d+\. Export it again"):
-        offload.run(run, torn)
+        jobs.run(run, torn)
 
 
 def test_an_export_that_breaks_off_leaves_no_program(begun, tmp_path, monkeypatch):
-    from flowzoo.training import program
+    from flowzoo.training.offload import program
 
     torn = shutil.copytree(begun / "program", tmp_path / "torn")
     monkeypatch.setattr(program, "_validation", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         program.export(begun / "run", torn, CALLS)
     with pytest.raises(FileNotFoundError, match=r"program\.json"):
-        offload.run(begun / "run", torn)
+        jobs.run(begun / "run", torn)
 
 
 def test_without_jax_the_extra_is_named(begun, run, monkeypatch):
     monkeypatch.setitem(sys.modules, "jax", None)
     with pytest.raises(ImportError, match=r"needs JAX, got: .*pip install flowzoo\[offload\]"):
-        offload.run(run, begun / "program")
+        jobs.run(run, begun / "program")
 
 
 def test_a_folder_without_a_state_is_refused(begun, run):
     shutil.rmtree(run / "state")
     with pytest.raises(training.StateError, match="--max_steps=0"):
-        offload.run(run, begun / "program")
+        jobs.run(run, begun / "program")
 
 
 def test_what_no_program_does_is_refused(begun, tmp_path):
-    from flowzoo.training import program
+    from flowzoo.training.offload import program
 
     with pytest.raises(ValueError, match="`steps_per_call` must be 1 to 8"):
         program.export(begun / "run", tmp_path, 9)
@@ -206,5 +208,5 @@ def test_what_no_program_does_is_refused(begun, tmp_path):
 
 
 def test_running_needs_no_tensorflow():
-    code = "import sys, flowzoo.training.offload; assert not {'tensorflow', 'keras'} & set(sys.modules)"
+    code = "import sys, flowzoo.training.offload.jobs; assert not {'tensorflow', 'keras'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from flowzoo import data, training
+from flowzoo.core.errors import PresetError
 from flowzoo.data import arrays
-from flowzoo.errors import PresetError
-from flowzoo.training.recipe import Recipe
+from flowzoo.record.recipe import Recipe
 from flowzoo.training.sources import Sources
 from tests.training import toy
 

@@ -17,8 +17,8 @@ import pytest
 import tensorflow as tf
 
 from flowzoo.training import StrategyError
-from flowzoo.training.launch import launch, tf_config
-from flowzoo.training.strategy import connect
+from flowzoo.training.distributed.launch import launch, tf_config
+from flowzoo.training.distributed.strategy import connect
 
 ROOT = Path(__file__).parents[2]
 ENVIRONMENT = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONPATH": str(ROOT)}

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from flowzoo.training.launch import PEER_LOST, tf_config
+from flowzoo.training.distributed.launch import PEER_LOST, tf_config
 from tests.training import toy
 
 ROOT = Path(__file__).parents[2]

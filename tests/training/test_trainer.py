@@ -10,10 +10,12 @@ from PIL import Image
 
 import flowzoo
 from flowzoo import data, flows, training
-from flowzoo.errors import CheckpointError, PresetError
-from flowzoo.files import sha256
-from flowzoo.training import callbacks, evaluation, machine, state
-from flowzoo.zoo.preset import Preset
+from flowzoo.core.errors import CheckpointError, PresetError
+from flowzoo.core.files import sha256
+from flowzoo.hub.presets import read_preset
+from flowzoo.measure import likelihood
+from flowzoo.record.preset import Preset
+from flowzoo.training import callbacks, machine, state
 from tests.training import toy
 
 
@@ -38,7 +40,7 @@ def test_a_training_leaves_what_it_should(circle, tmp_path):
     facts = json.loads((tmp_path / "result.json").read_text())
     assert facts["best"] == json.loads((tmp_path / "best.json").read_text()) == result.best
     assert facts["steps"] == 12 and facts["seconds_per_step"] > 0 and facts["versions"]["keras"]
-    assert Preset.read(tmp_path / "preset.json").training["steps"] == 12
+    assert read_preset(tmp_path / "preset.json").training["steps"] == 12
     assert facts["seed"] == 3 and facts["init_from"] is None and facts["peak_memory_bytes"] > 2**20
     assert list((tmp_path / "tensorboard").iterdir())
     assert len(list((tmp_path / "state").iterdir())) == 1
@@ -56,7 +58,7 @@ def test_the_better_of_raw_and_averaged_weights_is_kept(circle, tmp_path):
     again = flows.RealNVP(**toy.CIRCLE["config"])
     again.load_weights(tmp_path / "best.weights.h5")
     x, _ = toy.Circle(None, training.Recipe.from_dict(toy.TRAINING)).validation
-    assert evaluation.losses(again, x).mean() == pytest.approx(values[best], abs=1e-6)
+    assert likelihood.losses(again, x).mean() == pytest.approx(values[best], abs=1e-6)
 
 
 @pytest.mark.parametrize("best", ["raw", "ema"])
@@ -66,7 +68,7 @@ def test_validation_tries_both_weights(circle, tmp_path, monkeypatch, best):
         value = np.abs(flow.trainable_weights[-1].numpy()).sum()
         return np.array([value if best == "ema" else 1 / value])
 
-    monkeypatch.setattr(evaluation, "losses", size)
+    monkeypatch.setattr(likelihood, "losses", size)
     count = callbacks.Count.on_train_batch_end
 
     def grow(callback, batch, logs=None):
@@ -230,7 +232,7 @@ def test_init_from_takes_weights_and_a_fresh_optimizer(circle, tmp_path):
 
 def test_init_from_takes_a_preset(published, tmp_path, monkeypatch):
     monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "nothing"))
-    record = Preset.read(published).to_dict()
+    record = read_preset(published).to_dict()
     tiny = Preset.from_dict(record | {"training": record["training"] | {"adapt_examples": 0}})
     result = training.run(tiny, tmp_path / "run", smoke=True, init_from=published, max_steps=1)
     start = flowzoo.load(published)

@@ -45,7 +45,7 @@ TRAINING = {
 
 def preset(what, **training):
     """The preset of `CIRCLE` or `IMAGES`, with changes to its recipe."""
-    from flowzoo.zoo.preset import Preset
+    from flowzoo.record.preset import Preset
 
     return Preset.from_dict(
         {
@@ -140,7 +140,7 @@ def arm(moment, count):
 
         os.replace = rename
     elif moment == "best":
-        from flowzoo import files
+        from flowzoo.core import files
 
         atomic = files.atomic
 

@@ -7,14 +7,15 @@ import numpy as np
 import pytest
 
 import flowzoo
-from flowzoo.errors import CheckpointError, PresetError
-from flowzoo.files import sha256
-from flowzoo.flows.weights import flow_layout, load_weights, save_weights
-from flowzoo.layout import file_layout, fingerprint
+from flowzoo.core.errors import CheckpointError, PresetError
+from flowzoo.core.files import sha256
+from flowzoo.core.layout import file_layout, fingerprint
+from flowzoo.hub import store
+from flowzoo.hub.presets import read_preset
+from flowzoo.hub.store import WEIGHTS
+from flowzoo.models.weights import flow_layout, load_weights, save_weights
+from flowzoo.record.preset import Preset
 from flowzoo.training.model import build
-from flowzoo.zoo import store
-from flowzoo.zoo.preset import Preset
-from flowzoo.zoo.store import WEIGHTS
 from tests.zoo import tiny
 
 
@@ -31,7 +32,7 @@ def rehash(path):
 
 
 def test_published_weights_come_back(published, images):
-    flow, original = flowzoo.load(published), tiny.random_flow(Preset.read(published))
+    flow, original = flowzoo.load(published), tiny.random_flow(read_preset(published))
     np.testing.assert_array_equal(flow.score(images), original.score(images))
     assert not flow.compiled
 
@@ -77,7 +78,7 @@ def test_no_hdf5_is_refused(altered):
     ],
 )
 def test_another_models_weights_are_refused(altered, config, message):
-    other = tiny.random_flow(Preset.from_dict(Preset.read(altered).to_dict() | {"config": tiny.CONFIG | config}))
+    other = tiny.random_flow(Preset.from_dict(read_preset(altered).to_dict() | {"config": tiny.CONFIG | config}))
     save_weights(other, altered.with_suffix("") / WEIGHTS)
     with pytest.raises(CheckpointError, match=message):
         flowzoo.load(rehash(altered))
@@ -108,7 +109,7 @@ def test_a_flow_larger_than_its_file_is_refused_before_it_is_built(altered, monk
 def test_a_refused_file_leaves_the_flow_as_it_was(altered, images):
     flow = flowzoo.load(altered, weights=False)
     before = flow.score(images)
-    deeper = build(Preset.from_dict(Preset.read(altered).to_dict() | {"config": tiny.CONFIG | {"depth": 2}}))
+    deeper = build(Preset.from_dict(read_preset(altered).to_dict() | {"config": tiny.CONFIG | {"depth": 2}}))
     deeper.save_weights(altered.parent / "deeper.weights.h5")
     with pytest.raises(CheckpointError):
         load_weights(flow, altered.parent / "deeper.weights.h5")
@@ -174,7 +175,7 @@ def test_unknown_name():
 
 def test_layout_does_not_depend_on_what_was_made_before(published):
     first, second = (flow_layout(flowzoo.load(published, weights=False)) for _ in range(2))
-    assert fingerprint(first) == fingerprint(second) == Preset.read(published).fingerprint
+    assert fingerprint(first) == fingerprint(second) == read_preset(published).fingerprint
     assert fingerprint(first | {"extra": (1,)}) != fingerprint(first)
 
 

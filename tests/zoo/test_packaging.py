@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from flowzoo.files import sha256
-from flowzoo.zoo import mirrors
-from flowzoo.zoo.store import DEMO
+from flowzoo.core.files import sha256
+from flowzoo.hub import mirrors
+from flowzoo.hub.store import DEMO
 
 ROOT = Path(__file__).parents[2]
 HUB = "https://example.org/zoo"
@@ -150,7 +150,7 @@ def test_what_can_not_be_released_is_one_line_and_leaves_nothing(clone, tmp_path
 
 USE = """
 import flowzoo
-from flowzoo.errors import CheckpointError
+from flowzoo.core.errors import CheckpointError
 print(flowzoo.__file__)
 try:
     print(flowzoo.load("glow-celeba64").count_params())

@@ -8,13 +8,15 @@ from PIL import Image
 
 import flowzoo
 from flowzoo import training
-from flowzoo.errors import CheckpointError, PresetError
+from flowzoo.core.errors import CheckpointError, PresetError
+from flowzoo.hub.presets import read_preset
+from flowzoo.measure.promises import failures
+from flowzoo.record.preset import Preset
 from flowzoo.training.model import build
 from flowzoo.zoo import publish
-from flowzoo.zoo.bounds import failures
-from flowzoo.zoo.preset import Preset
 from flowzoo.zoo.verify import verify
-from tests.zoo import records, tiny
+from tests.record import records
+from tests.zoo import tiny
 
 
 @pytest.fixture(autouse=True)
@@ -29,9 +31,9 @@ def untrained(tmp_path):
 
 
 def test_a_finished_run_is_published(untrained, tmp_path):
-    run = tiny.finished_run(tmp_path / "run", Preset.read(untrained))
+    run = tiny.finished_run(tmp_path / "run", read_preset(untrained))
     preset = publish.publish(untrained, run)
-    assert preset == Preset.read(untrained)
+    assert preset == read_preset(untrained)
     assert preset.revision == 1
     assert preset.metrics["bits_per_dim"]["weights"] == "ema"
     assert preset.metrics["bits_per_dim"]["examples"] == 64
@@ -51,7 +53,7 @@ def test_a_finished_run_is_published(untrained, tmp_path):
 
 
 def test_a_worse_run_needs_force(altered, tmp_path):
-    worse = tiny.finished_run(tmp_path / "run", Preset.read(altered), scale=0.2)
+    worse = tiny.finished_run(tmp_path / "run", read_preset(altered), scale=0.2)
     before = altered.read_text()
     with pytest.raises(CheckpointError, match=r"published with .* bits/dim, this run has .*--force"):
         publish.publish(altered, worse)
@@ -62,7 +64,7 @@ def test_a_worse_run_needs_force(altered, tmp_path):
 
 
 def test_a_flow_that_does_not_invert_needs_force(altered, tmp_path, monkeypatch):
-    preset, before = Preset.read(altered), altered.read_text()
+    preset, before = read_preset(altered), altered.read_text()
     broken = {kind: records.ROUND_TRIP | {"log_det_error": 0.1} for kind in ("test", "out_of_distribution")}
     numbers = {"metrics": preset.metrics, "certificate": broken}
     monkeypatch.setattr(publish, "measured", lambda *_, **__: numbers)
@@ -82,13 +84,13 @@ def test_another_models_run_is_refused(altered, tmp_path):
 
 @pytest.mark.parametrize("changes", [{"finished": False, "stopped": "max_minutes"}, {"fixture": True}])
 def test_an_unfinished_run_is_refused(altered, tmp_path, changes):
-    run = tiny.finished_run(tmp_path / "run", Preset.read(altered), **changes)
+    run = tiny.finished_run(tmp_path / "run", read_preset(altered), **changes)
     with pytest.raises(CheckpointError, match="is no finished training"):
         publish.publish(altered, run)
 
 
 def test_a_result_that_is_cut_is_named(altered, tmp_path):
-    run = tiny.finished_run(tmp_path / "run", Preset.read(altered))
+    run = tiny.finished_run(tmp_path / "run", read_preset(altered))
     result = run / "result.json"
     result.write_text(result.read_text()[:-20])
     with pytest.raises(CheckpointError, match=rf"{result}: expected a JSON object .* train on"):
@@ -96,7 +98,7 @@ def test_a_result_that_is_cut_is_named(altered, tmp_path):
 
 
 def test_what_a_real_training_leaves_is_published(untrained, tmp_path):
-    preset = Preset.read(untrained)
+    preset = read_preset(untrained)
     training.run(preset, tmp_path / "run", smoke=True)
     with pytest.raises(PresetError, match="the run's `training` must be the preset's"):
         publish.publish(untrained, tmp_path / "run")
@@ -112,7 +114,7 @@ def test_memory_and_start_come_to_the_card(untrained, tmp_path):
     command = "python tools/train.py --preset=/home/me/tiny.json --workdir=/home/me/run"
     command += " --init_from=/home/me/old/best.weights.h5"
     told = {"peak_memory_bytes": 12345, "init_from": "/home/me/old/best.weights.h5", "command": command}
-    run = tiny.finished_run(tmp_path / "run", Preset.read(untrained), **told)
+    run = tiny.finished_run(tmp_path / "run", read_preset(untrained), **told)
     provenance = publish.publish(untrained, run).provenance
     assert (provenance["peak_memory_bytes"], provenance["init_from"]) == (12345, "best.weights.h5")
     assert provenance["command"].endswith("--preset=tiny.json --workdir=DIR --init_from=best.weights.h5")
@@ -122,7 +124,7 @@ def test_memory_and_start_come_to_the_card(untrained, tmp_path):
 
 
 def test_more_draws_are_a_tighter_bound_and_told(altered, tmp_path, monkeypatch):
-    run = tiny.finished_run(tmp_path / "run", Preset.read(altered))
+    run = tiny.finished_run(tmp_path / "run", read_preset(altered))
     publish.publish(altered, run)
     with pytest.raises(CheckpointError, match="compared by the 1 noise draws per example of its card, got 4"):
         publish.publish(altered, run, draws=4)
@@ -139,12 +141,12 @@ def test_more_draws_are_a_tighter_bound_and_told(altered, tmp_path, monkeypatch)
 
 def test_more_draws_of_what_is_no_bound_are_refused(altered, tmp_path, monkeypatch):
     before = altered.read_text()
-    run = tiny.finished_run(tmp_path / "run", Preset.read(altered))
+    run = tiny.finished_run(tmp_path / "run", read_preset(altered))
     with monkeypatch.context() as patched:
         patched.setattr(publish, "restated", lambda *_: {"log_likelihood_unit": np.zeros(64)})
         with pytest.raises(ValueError, match="has log_likelihood_unit, which is of one"):
             publish.publish(altered, run, draws=2, force=True)
-    exact = build(Preset.read(altered))
+    exact = build(read_preset(altered))
     exact.kind = "exact"
     monkeypatch.setattr(publish, "build", lambda preset: exact)
     with pytest.raises(ValueError, match=r"`draws` must be 1, got 2: the likelihood of .* is no lower bound"):
@@ -153,7 +155,7 @@ def test_more_draws_of_what_is_no_bound_are_refused(altered, tmp_path, monkeypat
 
 
 def test_only_equal_numbers_of_examples_are_compared(altered, tmp_path):
-    run = tiny.finished_run(tmp_path / "run", Preset.read(altered))
+    run = tiny.finished_run(tmp_path / "run", read_preset(altered))
     before = altered.read_text()
     with pytest.raises(ValueError, match=r"`examples` must be None without `force`, got 8: .*--force"):
         publish.publish(altered, run, examples=8)
@@ -167,7 +169,7 @@ def test_a_data_set_of_which_nothing_is_shipped(tmp_path):
     record = records.untrained() | {"config": tiny.CONFIG}
     record["dataset"]["name"] = "celeb_a_subset"
     path = records.write(tmp_path / "tiny.json", record)
-    preset = publish.publish(path, tiny.finished_run(tmp_path / "run", Preset.read(path)))
+    preset = publish.publish(path, tiny.finished_run(tmp_path / "run", read_preset(path)))
     assert set(preset.metrics) == {"bits_per_dim", "log_det_error"} and preset.elsewhere is None
     assert "samples of the flow at T = 0.7" in preset.metrics["log_det_error"]["note"]
     assert preset.metrics["log_det_error"]["value"] < 0.05

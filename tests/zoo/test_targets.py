@@ -10,14 +10,16 @@ from PIL import Image
 
 import flowzoo
 from flowzoo import training
+from flowzoo.cards.card import summary
+from flowzoo.cards.page import markdown_page
 from flowzoo.cli.main import BAD_INPUT, OK, main
 from flowzoo.data import arrays, specs
-from flowzoo.zoo import measure, publish
-from flowzoo.zoo.card import summary
-from flowzoo.zoo.page import markdown_page
-from flowzoo.zoo.preset import Preset
-from flowzoo.zoo.restate import restated
-from tests.zoo import records, tiny
+from flowzoo.hub.presets import read_preset
+from flowzoo.measure import round_trip
+from flowzoo.measure.derived import restated
+from flowzoo.zoo import publish
+from tests.record import records
+from tests.zoo import tiny
 
 NAME = "rezende_u1"
 CHANGES = {
@@ -41,7 +43,7 @@ def published(tmp_path_factory):
     """The path of a preset trained for two steps and published."""
     folder = tmp_path_factory.mktemp("targets")
     path = records.write(folder / "tiny.json", records.untrained() | CHANGES)
-    training.run(Preset.read(path), folder / "run")
+    training.run(read_preset(path), folder / "run")
     publish.publish(path, folder / "run")
     return path
 
@@ -54,7 +56,7 @@ def test_the_divergence_of_a_normal_is_that_of_quadrature():
     log_p, log_q = target.log_prob(grid), -0.5 * (grid**2).sum(axis=1) - np.log(2 * np.pi)
     expected = (np.exp(log_p) * (log_p - log_q)).sum() * 0.02**2
     preset = types.SimpleNamespace(dataset={"name": NAME, "bits": 0}, published=[])
-    value, error = measure.mean_and_error(restated(preset, flow, x, None, flow.score(x))["kl_divergence"])
+    value, error = round_trip.mean_and_error(restated(preset, flow, x, None, flow.score(x))["kl_divergence"])
     assert 0 < error < 0.05 and abs(value - expected) < 4 * error
 
 

@@ -8,16 +8,18 @@ from absl import logging
 
 import flowzoo
 from flowzoo import training
+from flowzoo.cards.card import summary
+from flowzoo.cards.markdown import preset_table
+from flowzoo.cards.page import markdown_page
+from flowzoo.core.errors import CheckpointError, PresetError
 from flowzoo.data import arrays
-from flowzoo.errors import CheckpointError, PresetError
-from flowzoo.training.recipe import Recipe
+from flowzoo.hub.presets import read_preset
+from flowzoo.record.preset import Preset
+from flowzoo.record.recipe import Recipe
 from flowzoo.training.sources import Sources
 from flowzoo.zoo import publish
-from flowzoo.zoo.card import summary
-from flowzoo.zoo.markdown import preset_table
-from flowzoo.zoo.page import markdown_page
-from flowzoo.zoo.preset import Preset
-from tests.zoo import records, tiny
+from tests.record import records
+from tests.zoo import tiny
 
 CONFIG = {"event_shape": [63], "depth": 2, "hidden": 8, "blocks": 1, "seed": 0}
 CHANGES = {"family": "realnvp", "config": CONFIG, "dataset": {"name": "bsds300", "bits": 0, "labels": False}}
@@ -41,7 +43,7 @@ def published(tmp_path_factory):
     """The path of a preset trained for two steps and published."""
     folder = tmp_path_factory.mktemp("vectors")
     path = records.write(folder / "tiny.json", records.untrained() | CHANGES)
-    result = training.run(Preset.read(path), folder / "run")
+    result = training.run(read_preset(path), folder / "run")
     assert result.finished and result.best["metric"] == "nats"
     publish.publish(path, folder / "run")
     return path

@@ -9,10 +9,11 @@ import pytest
 
 import flowzoo
 from flowzoo.cli.main import BAD_INPUT, CHECK_FAILED, OK, main
-from flowzoo.errors import CheckpointError, PresetError
+from flowzoo.core.errors import CheckpointError, PresetError
 from flowzoo.zoo import verify
 from flowzoo.zoo.verify import Check
-from tests.zoo import records, tiny
+from tests.record import records
+from tests.zoo import tiny
 
 
 def named(report):

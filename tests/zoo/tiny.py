@@ -6,12 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
-from flowzoo.flows import Flow
+from flowzoo.measure.examples import shipped_examples
+from flowzoo.models.flow import Flow
+from flowzoo.record.preset import Preset
 from flowzoo.training.model import build
-from flowzoo.zoo.examples import shipped_examples
-from flowzoo.zoo.preset import Preset
 from flowzoo.zoo.publish import measured, recorded, write_files
-from tests.zoo import records
+from tests.record import records
 
 CONFIG = {"event_shape": [28, 28, 1], "bits": 8, "levels": 2, "depth": 1, "hidden": 4, "seed": 0}
 

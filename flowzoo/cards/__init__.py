@@ -1,0 +1,1 @@
+"""Model cards: pages, tables, curves and drawings, made from presets."""

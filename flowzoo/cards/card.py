@@ -1,0 +1,115 @@
+"""The card of a preset: what it is, what it measured and how, in plain text."""
+
+from pathlib import Path
+from typing import Any
+
+from flowzoo.data import specs
+from flowzoo.hub.presets import read_preset
+from flowzoo.record.preset import Preset
+
+RECIPE_ONLY = "recipe only: there are no weights"
+
+
+def card(name: str | Path) -> Preset:
+    """The card of a preset: its record, with name, family, dataset, metrics, ... as attributes and `to_dict()`.
+
+    Args:
+        name: what `flowzoo.load` takes.
+
+    >>> import flowzoo
+    >>> flowzoo.card("glow-fashion-mnist").family
+    'glow'
+    """
+    return read_preset(name)
+
+
+def summary(preset: Preset) -> str:
+    """The card in a few lines of plain text."""
+    value = RECIPE_ONLY if preset.recipe_only else metric_text(preset.measured)
+    size = f", {preset.parameters:,} parameters" if preset.parameters else ""
+    lines = [
+        f"{preset.name} (revision {preset.revision}): {preset.description}",
+        f"  family     {preset.family}{size}",
+        f"  data       {data_text(preset)}",
+        f"  {preset.likelihood.unit:10} {value}",
+    ]
+    divergence = (preset.metrics or {}).get("kl_divergence")
+    lines += [f"  kl, nats   {metric_text(divergence)}"] if divergence else []
+    lines += [f"  inverts    {certificate_text(preset)}"] if preset.certificate else []
+    lines += [f"  trained    {training_text(preset)}"] if preset.trained else []
+    lines += [f"  published  {published_text(entry)}" for entry in preset.published]
+    lines += [f"  licence    {licence_text(preset)}"]
+    lines += [f"  restricted {restriction_text(preset)}"] if restriction_text(preset) else []
+    lines += [f"  paper      {paper_text(preset)}"]
+    return "\n".join(lines)
+
+
+def metric_text(metric: dict[str, Any] | None) -> str:
+    """A likelihood with its protocol in one line."""
+    if metric is None:
+        return "not measured yet: no trained weights"
+    value = f"{metric['value']:.4f} ± {metric['standard_error']:.4f}"
+    return f"{value} on {metric['examples']:,} examples of {metric['split']} ({protocol_text(metric)})"
+
+
+def protocol_text(metric: dict[str, Any]) -> str:
+    """How a likelihood was measured."""
+    plural = "" if metric["draws"] == 1 else "s"
+    kind = f"{metric['bits']}-bit" if metric["bits"] else "continuous"
+    return (
+        f"{metric['kind']}, {metric['draws']} draw{plural}, seed {metric['seed']}, {kind} data, "
+        f"T = {metric['temperature']:g}, {metric['weights']} weights"
+    )
+
+
+def certificate_text(preset: Preset) -> str:
+    """The reconstruction errors of the invertibility certificate."""
+    errors = [
+        f"{entry['reconstruction_error']:.1e} ({kind.replace('_', ' ')})"
+        for kind, entry in preset.certificate.items()
+        if "reconstruction_error" in entry
+    ]
+    return f"to {', '.join(errors)}" if errors else "not"
+
+
+def data_text(preset: Preset) -> str:
+    """The data set, its bits, and of which larger one it is a part."""
+    name = preset.dataset["name"]
+    subset = specs.spec(name).subset if name in specs.names() else ""
+    bits = f"{preset.dataset['bits']} bits" if preset.dataset["bits"] else "continuous"
+    return f"{name}, {bits}" + (f" ({subset})" if subset else "")
+
+
+def training_text(preset: Preset) -> str:
+    """Steps, wall time, hardware, memory and start of the training of a published preset."""
+    run = preset.provenance
+    text = f"{run['steps']:,} steps in {run['wall_time_seconds'] / 3600:.2f} h on {run['hardware']}"
+    for key, what in (("peak_memory_bytes", "memory"), ("peak_gpu_memory_bytes", "GPU memory")):
+        text += f", at most {run[key] / 2**30:.2f} GiB of {what}" if key in run else ""
+    text += f", {run['strategy']} on {run['replicas']} replicas" if run.get("replicas", 1) > 1 else ""
+    what, _, digest = run.get("init_from", "").partition(", sha256 ")
+    text += f", from the weights of {what}" if what else ""
+    return text + (f" (sha256 {digest[:16]}…)" if digest else "")
+
+
+def restriction_text(preset: Preset) -> str:
+    """What the data's licence forbids, in a few words; "" if it allows commercial use."""
+    limited = "non-commercial" in preset.licence["data"].lower() or "noncommercial" in preset.licence["data"].lower()
+    return "non-commercial research only, by the licence of the data" if limited else ""
+
+
+def published_text(entry: dict[str, Any]) -> str:
+    """A published number with its source and what differs from ours."""
+    doubt = "" if entry["verified"] else " (reported, unverified)"
+    return f"{entry['metric']} {entry['value']:g}{doubt}: {entry['source']}; {entry['note']}"
+
+
+def licence_text(preset: Preset) -> str:
+    """The licences of code, weights and data, apart."""
+    return ", ".join(f"{what} {preset.licence[what]}" for what in ("code", "weights", "data"))
+
+
+def paper_text(preset: Preset) -> str:
+    """The paper in one line."""
+    paper = preset.paper
+    return f"{paper['authors']} {paper['year']}, {paper['title']}, arXiv:{paper['arxiv']}"

@@ -1,0 +1,87 @@
+"""The pictures of a preset's page that its record and history make: training curve, histogram of another data set."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+
+from flowzoo.cards import curves
+from flowzoo.cards.page import PICTURES
+from flowzoo.core.files import sha256, write_atomic, write_figure
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from flowzoo.record.preset import Preset
+
+COLOURS = 32  # enough for lines and letters; makes a picture 30 KB
+SOURCE = "source"  # the text chunk of the PNG with the digest of what it shows
+
+
+def sources(preset: Preset, checkpoints: Path) -> dict[str, tuple[str, Callable[[Path], None]]]:
+    """The pictures of a preset's page, as paths below docs/models: the digest of what is drawn, and what draws it.
+
+    Args:
+        preset: the preset.
+        checkpoints: the folder with a folder for each preset.
+    """
+    found = {}
+    if preset.trained:
+        history = checkpoints / preset.name / "history.csv"
+        name = f"{PICTURES}/{preset.name}-training.png"
+        found[name] = sha256(history), lambda path: _training(preset, history, path)
+    if preset.elsewhere:
+        digest = hashlib.sha256(json.dumps(preset.elsewhere, sort_keys=True).encode()).hexdigest()
+        found[f"{PICTURES}/{preset.name}-elsewhere.png"] = digest, lambda path: _histogram(preset, path)
+    return found
+
+
+def digest(picture: Path) -> str:
+    """The digest in a picture that `write` wrote; "" if there is none."""
+    if not picture.is_file():
+        return ""
+    with Image.open(picture) as image:
+        return image.info.get(SOURCE, "")
+
+
+def write(picture: Path, source: str, draw: Callable[[Path], None]) -> None:
+    """Draws a picture in few colours, unless the one that is there shows the same."""
+    if digest(picture) == source:
+        return
+    with TemporaryDirectory() as folder:
+        draw(Path(folder, "picture.png"))
+        with Image.open(Path(folder, "picture.png")) as image:
+            few = image.convert("RGB").quantize(COLOURS)
+    info, buffer = PngInfo(), io.BytesIO()
+    info.add_text(SOURCE, source)
+    few.save(buffer, "PNG", optimize=True, pnginfo=info)
+    write_atomic(picture, buffer.getvalue())
+
+
+def _training(preset: Preset, history: Path, path: Path) -> None:
+    curves.write_curves({preset.name: curves.read_history(history)}, path)
+
+
+def _histogram(preset: Preset, path: Path) -> None:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    found, own = preset.elsewhere, preset.dataset["name"]
+    figure = Figure(figsize=(7, 2.8), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots()
+    width = (found["high"] - found["low"]) / len(found["own"]["counts"])
+    edges = [found["low"] + width * index for index in range(len(found["own"]["counts"]) + 1)]
+    for name, entry in ((f"{own}: its own test images", found["own"]), (found["dataset"], found["other"])):
+        axes.stairs(entry["counts"], edges, fill=True, alpha=0.5, label=name)
+    axes.set(xlabel="bits/dim (lower is a higher likelihood)", ylabel="images")
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False)
+    write_figure(path, figure, dpi=110)

@@ -1,0 +1,1 @@
+"""The contracts on which everything stands, and the checks, files and errors that all share."""

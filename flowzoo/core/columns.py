@@ -1,0 +1,123 @@
+"""The columns of tables: what a header is, what a number is, and which columns are taken in which order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from flowzoo.core.errors import nearest
+
+MISSING = ("", "-", "?", "na", "n/a", "#n/a", "nan", "null", "none")  # words for nothing, which are no names
+HINT = "Write numbers as 1234.5, with commas only between cells."
+
+
+def number(cell: str) -> float | None:
+    """The number in a cell, or None; digits are ASCII, without separators of thousands."""
+    if "_" in cell or not cell.isascii():  # Python's own way to write numbers
+        return None
+    try:
+        return float(cell)
+    except ValueError:
+        return None
+
+
+def header(cells: Sequence[str]) -> list[str] | None:
+    """The names in the first line of a table, or None if it is a row of numbers.
+
+    A header is a line in which no cell is a number. It has at least one cell that is neither a word for a missing
+    value nor begins like a number, as in "1,000" or "1.5x".
+
+    Raises:
+        ValueError: some of the cells are numbers and some are not, or all are numbers that can't be read.
+    """
+    names = [cell.strip() for cell in cells]
+    odd = [i for i, name in enumerate(names) if name and number(name) is None]
+    if not odd:
+        return None
+    if len(odd) == sum(map(bool, names)) and not all(map(_like_a_number, names)):
+        return names
+    i = odd[0]
+    raise ValueError(f"cell {i + 1}: expected a number, or names and no numbers in the line, got {cells[i]!r}. {HINT}")
+
+
+def require_each_once(names: Sequence[str], what: str) -> None:
+    """Refuses names that stand twice: one of the columns would be lost, or taken for the other."""
+    twice = sorted({name for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []
+    if twice:
+        raise ValueError(f"{what} must have names of their own, got more than one {', '.join(map(repr, twice))}.")
+
+
+class Columns:
+    """Which columns of some tables are taken, in which order.
+
+    Args:
+        chosen: their names, in this order; None for what the flow knows, or else all.
+        known: the names of the columns that a flow was fitted on; () if it knows none.
+        usual: the names that flowzoo itself gives them, as x0, x1, ...
+
+    Attributes:
+        assumed: what is to be said of columns that were taken by their position, as no names were known; "" if none.
+    """
+
+    def __init__(
+        self,
+        chosen: Sequence[str] | None,
+        known: Sequence[str] = (),
+        usual: Sequence[str] = (),
+    ):
+        self._chosen, self._known, self._usual = chosen, list(known), list(usual)
+        self._from, self.assumed = "the flow", ""
+        if chosen:
+            require_each_once(chosen, "--columns")
+
+    def places(self, names: Sequence[str] | None, table: str) -> list[int] | None:
+        """The indices of the columns to take, or None for all as they stand.
+
+        Args:
+            names: of the columns of a table; None if it has no header.
+            table: what it is called in notes and errors.
+
+        Raises:
+            ValueError: a column is missing, or of a name that stands twice.
+        """
+        if names is None:
+            if self._chosen:
+                raise ValueError("the first line must name the columns for --columns, got numbers.")
+            if self._known:
+                self._assume(f"{table} names no columns: they are taken for {listed(self._known)}, in this order")
+            return None
+        wanted = self._wanted(names, table)
+        taken = set(wanted)
+        require_each_once([name for name in names if name in taken], "columns")
+        place = {name: i for i, name in enumerate(names)}
+        return [place[name] for name in wanted]
+
+    def _wanted(self, names, table):
+        if self._chosen:
+            for name in self._chosen:
+                if name not in names:
+                    raise ValueError(f"no column {name!r}. {nearest(name, names)}")
+            return self._known if set(self._chosen) == set(self._known) else self._chosen
+        if self._known:
+            if not set(self._known) <= set(names):
+                raise ValueError(
+                    f"expected the columns of {self._from}, {listed(self._known)}, got {listed(names)}. "
+                    "Rename them, or choose by --columns=NAME,NAME,..."
+                )
+            return self._known
+        if self._usual and set(self._usual) <= set(names):
+            return self._usual
+        self._assume(f"{table}: the flow knows no names, so columns are taken as they stand: {listed(names)}")
+        self._known, self._from = list(names), table  # so that tables of another order are not mixed with it
+        return self._known
+
+    def _assume(self, text):
+        self.assumed = self.assumed or text
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names in a line; of many the first and the last."""
+    return ", ".join(names) if len(names) <= 8 else f"{', '.join(names[:3])}, ... {names[-1]}"
+
+
+def _like_a_number(name):
+    return name.lower() in MISSING or name.lstrip("+-.#$ ")[:1].isdigit()

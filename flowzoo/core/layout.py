@@ -1,0 +1,148 @@
+"""What a weight file holds: the path, shape and numbers of each variable; read and written without TensorFlow."""
+
+import hashlib
+import io
+import math
+import os
+from collections.abc import Mapping
+
+import h5py
+import ml_dtypes
+import numpy as np
+
+from flowzoo.core.errors import CheckpointError
+from flowzoo.core.files import irregular
+
+Layout = dict[str, tuple[int, ...]]
+Numbers = dict[str, np.ndarray]
+
+_SHOWN = 8  # differences named in an error
+_BYTES, _SPARE = 32, 2**26  # the most per number (weights, three slots, all in float64), and beside the numbers
+
+
+def file_layout(path: str | os.PathLike | io.BytesIO) -> Layout:
+    """The path and shape of each variable in a `.weights.h5` file, or one in memory; optimizer slots are left out.
+
+    Raises:
+        CheckpointError: the file is missing, no HDF5 file, or damaged, a variable is not of numbers, or it is a link or
+            its numbers lie in another file.
+    """
+    layout = {}
+
+    def note(name: str, link: h5py.HardLink | h5py.SoftLink | h5py.ExternalLink) -> str | None:
+        """Notes a variable; what is wrong with it ends the walk."""
+        if name.startswith("optimizer/"):
+            return None
+        if not isinstance(link, h5py.HardLink):
+            return f"{name} is a link to somewhere else"
+        item = file[name]
+        if not isinstance(item, h5py.Dataset):
+            return None
+        if item.external or item.is_virtual:
+            return f"the numbers of {name} lie in another file"
+        if item.shape is None or not (_is_bfloat16(item) or item.dtype.kind in "fiu"):
+            return f"{name} must hold real numbers, got {'nothing' if item.shape is None else item.dtype}"
+        layout[name] = tuple(int(n) for n in item.shape)
+        return None
+
+    try:
+        if not isinstance(path, io.BytesIO) and (wrong := irregular(path)):
+            raise ValueError(f"it {wrong}")
+        with h5py.File(path, "r") as file:
+            if wrong := file.visititems_links(note):
+                raise ValueError(wrong)
+    except Exception as error:  # a damaged file makes h5py raise nearly anything
+        raise CheckpointError(f"{path}: expected a Keras .weights.h5 file of this flow, got: {error}.") from error
+    return layout
+
+
+def require_readable(path: str | os.PathLike, expected: Layout) -> Numbers:
+    """Refuses a file that no sha256 vouches for, before anything is loaded, unless it is whole and as expected.
+
+    Args:
+        path: a `.weights.h5` file.
+        expected: of the flow that it is for.
+
+    Returns:
+        The numbers of each variable, by its path.
+
+    Raises:
+        CheckpointError: it is larger than such a flow's can be, damaged, or of another layout, or a number in it is not
+            finite.
+    """
+    require_size(path, expected)
+    require_same_layout(file_layout(path), expected, str(path))
+    numbers = read_numbers(path, expected)
+    with np.errstate(over="ignore"):  # what float32 can't hold no flow computes with
+        bad = [name for name, value in numbers.items() if not np.isfinite(value.astype(np.float32)).all()]
+    if bad:
+        more = f" and {len(bad) - _SHOWN} more" if len(bad) > _SHOWN else ""
+        raise CheckpointError(
+            f"{path}: expected finite numbers, got NaN or infinity in {', '.join(bad[:_SHOWN])}{more}. Did its "
+            "training diverge? Take weights from before that."
+        )
+    return numbers
+
+
+def require_size(path: str | os.PathLike, expected: Layout) -> None:
+    """Refuses a file that is larger than one of this layout can be, which h5py might take long to read."""
+    limit = _SPARE + _BYTES * sum(map(math.prod, expected.values()))
+    size = os.path.getsize(path) if os.path.exists(path) else 0
+    if size > limit:
+        raise CheckpointError(f"{path}: expected at most {limit} bytes for this flow, got {size}. Is it another's?")
+
+
+def read_numbers(path: str | os.PathLike | io.BytesIO, layout: Layout) -> Numbers:
+    """The numbers of each variable of a file whose `file_layout` this is."""
+    try:
+        with h5py.File(path, "r") as file:
+            return {name: _numbers(file[name]) for name in layout}
+    except Exception as error:
+        raise CheckpointError(f"{path}: its numbers can't be read: {error}.") from error
+
+
+def packed(numbers: Mapping[str, np.ndarray]) -> bytes:
+    """A `.weights.h5` file of these variables: the same bytes each time, without Keras' notes of layers' names.
+
+    It is made in memory, since HDF5 crashes where it meets a full disk.
+    """
+    memory = io.BytesIO()
+    with h5py.File(memory, "w") as file:
+        for name, value in sorted(numbers.items()):
+            dataset = file.create_dataset(name, data=value)
+            if value.dtype == ml_dtypes.bfloat16:  # of which HDF5 keeps the bytes only
+                dataset.attrs["dtype"] = "bfloat16"
+    return memory.getvalue()
+
+
+def _numbers(dataset: h5py.Dataset) -> np.ndarray:
+    value = np.asarray(dataset[()])
+    return value.view(ml_dtypes.bfloat16) if _is_bfloat16(dataset) else value
+
+
+def _is_bfloat16(dataset: h5py.Dataset) -> bool:
+    """Whether these are numbers as Keras stores them that HDF5 has no type for."""
+    return dataset.dtype == np.dtype("V2") and dataset.attrs.get("dtype") == "bfloat16"
+
+
+def fingerprint(layout: Layout) -> str:
+    """The sha256 of the sorted paths and shapes of a layout."""
+    lines = "".join(f"{path} {list(shape)}\n" for path, shape in sorted(layout.items()))
+    return hashlib.sha256(lines.encode()).hexdigest()
+
+
+def require_same_layout(found: Layout, expected: Layout, source: str) -> None:
+    """Raise `CheckpointError` with what differs unless the layouts are the same."""
+    wrong = [f"missing {name} {expected[name]}" for name in sorted(expected.keys() - found.keys())]
+    wrong += [f"extra {name} {found[name]}" for name in sorted(found.keys() - expected.keys())]
+    wrong += [
+        f"{name}: expected shape {expected[name]}, got {found[name]}"
+        for name in sorted(expected.keys() & found.keys())
+        if expected[name] != found[name]
+    ]
+    if wrong:
+        more = f"; and {len(wrong) - _SHOWN} more" if len(wrong) > _SHOWN else ""
+        raise CheckpointError(
+            f"{source} holds {len(found)} variables and the flow has {len(expected)}; {len(wrong)} differ: "
+            f"{'; '.join(wrong[:_SHOWN])}{more}. Build the flow with the config it was saved with."
+        )

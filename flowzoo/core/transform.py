@@ -1,0 +1,184 @@
+"""The contract of everything that stands between data and latent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+import tensorflow as tf
+
+from flowzoo.core.checks import check_shape
+from flowzoo.core.limits import Counted
+
+KINDS = ("exact", "estimate", "lower_bound")  # ordered: a composition is as weak as its weakest part
+
+
+class Transform(Counted):
+    """A map between data x and latent z that reports its contribution to log p(x).
+
+    Subclasses implement `_encode(x, condition)` and `_decode(z, condition)`; both return the value and
+    `log_det`. A transform with `stochastic = True` gets the per-row seeds as a third argument.
+
+    Args:
+      event_shape: shape of one x, without the batch dimension.
+      latent_shape: shape of one z; `event_shape` if not given.
+      dtype: float32 or float64; log-determinants are never narrower.
+      name: Keras name.
+
+    Reference: Nielsen et al. 2020, SurVAE Flows, arXiv:2007.02731.
+    """
+
+    kind = "exact"
+    stochastic = False
+    least_axes = 0  # of an event
+    composite = False  # encodes by other transforms
+    thrifty = False  # saves memory on the way back by itself, or its parts do; see `bijectors.backprop`
+    reversible = False  # decode gives x back to rounding, at about the cost of encode
+    bounded = False  # it takes a part of space only: elsewhere encode gives log_det -inf, and a z without a meaning
+
+    def __init__(
+        self,
+        event_shape: Sequence[int],
+        latent_shape: Sequence[int] | None = None,
+        *,
+        dtype: str = "float32",
+        name: str | None = None,
+    ):
+        super().__init__(dtype=dtype, name=name)
+        if self.compute_dtype not in ("float32", "float64"):
+            raise ValueError(
+                f"`dtype` of a transform must be float32 or float64, got {dtype!r}. "
+                "Only conditioners may run in a narrower type: pass it to them."
+            )
+        self.event_shape = check_shape(event_shape, "event_shape", self.least_axes)
+        self.latent_shape = self.event_shape if latent_shape is None else check_shape(latent_shape, "latent_shape")
+        self.built = True
+
+    def encode(self, x, condition=None, seed=None) -> tuple[tf.Tensor, tf.Tensor]:
+        """Maps data to latent.
+
+        Args:
+          x: (batch, *event_shape).
+          condition: what the conditioners take, or None.
+          seed: (batch, 2) int32, one random stream per row; only stochastic transforms read it.
+
+        Returns:
+          z: (batch, *latent_shape), and log_det: (batch,) in nats, log |dz/dx| for a bijection.
+        """
+        x = self._checked(x, self.event_shape, "x")
+        if self.stochastic:
+            return self._encode(x, condition, _required(seed, self))
+        return self._encode(x, condition)
+
+    def decode(self, z, condition=None, seed=None) -> tuple[tf.Tensor, tf.Tensor]:
+        """Maps latent to data; arguments and results mirror `encode`."""
+        z = self._checked(z, self.latent_shape, "z", integers=False, dtype=self.compute_dtype)
+        if self.stochastic:
+            return self._decode(z, condition, seed)
+        return self._decode(z, condition)
+
+    def adapt(self, x, condition=None, seed=None) -> tf.Tensor:
+        """Data-dependent initialisation from one batch x; returns the z that comes out afterwards."""
+        return self.encode(x, condition, seed)[0]
+
+    def call(self, x, condition=None, seed=None) -> tuple[tf.Tensor, tf.Tensor]:
+        return self.encode(x, condition, seed)
+
+    def _encode(self, x, condition):
+        raise NotImplementedError(f"{type(self).__name__} must implement `_encode`.")
+
+    def _decode(self, z, condition):
+        raise NotImplementedError(f"{type(self).__name__} must implement `_decode`.")
+
+    @property
+    def takes_integers(self) -> bool:
+        """Whether x is integer data, as for dequantization."""
+        return False
+
+    @property
+    def event_dtype(self) -> str:
+        """dtype in which x is taken and given, if it is not integer data; z and log_det have `compute_dtype`."""
+        return self.compute_dtype
+
+    def _weight(self, value, name, trainable=True):
+        """A weight that starts at the array `value`."""
+        return self.add_weight(
+            shape=value.shape, initializer=lambda shape, dtype: tf.cast(value, dtype), name=name, trainable=trainable
+        )
+
+    def _checked(self, value, shape, what, integers=None, dtype=None):
+        value = tf.convert_to_tensor(value)
+        integers = self.takes_integers if integers is None else integers
+        if value.dtype.is_integer != integers or not (value.dtype.is_integer or value.dtype.is_floating):
+            expected = "integers (uint8 or int32)" if integers else "floating-point numbers"
+            raise TypeError(
+                f"{type(self).__name__}: `{what}` must be {expected}, got dtype {value.dtype.name}. Cast it first."
+            )
+        if not value.shape[1:].is_compatible_with(shape) or value.shape.rank == 0:
+            raise ValueError(
+                f"{type(self).__name__}: `{what}` must have shape (batch, {', '.join(map(str, shape))}), "
+                f"got {tuple(value.shape)}. The first dimension is the batch."
+            )
+        return value if integers else tf.cast(value, dtype or self.event_dtype)
+
+
+class Bijector(Transform):
+    """A transform that is exact in both directions: decode(encode(x)) = x and the log_dets cancel."""
+
+    reversible = True
+
+
+class AutoregressiveConditioner(Protocol):
+    """What an autoregressive transform needs of its network beside a whole pass: one feature after the other.
+
+    `order` holds the features from degree 1 to D: the parameters of each depend on those before it.
+    """
+
+    input_event_shape: tuple[int, ...]
+    output_event_shape: tuple[int, ...]
+    order: np.ndarray
+
+    def __call__(self, x: tf.Tensor, condition: tf.Tensor | None = None) -> tf.Tensor:
+        """All parameters by one pass: (batch, D) -> (batch, outputs * D)."""
+
+    def start(self, batch: tf.Tensor, condition: tf.Tensor | None = None) -> tuple[Any, list[tf.Tensor]]:
+        """Constants of all steps, and the state before the first."""
+
+    def step(self, i: tf.Tensor, value: tf.Tensor, constants: Any, state: list[tf.Tensor]) -> tuple[Any, list]:
+        """The parameters (outputs * batch,) of the feature of degree i + 1, given the one of degree i."""
+
+
+def sum_event(values: tf.Tensor) -> tf.Tensor:
+    """Sums all but the first dimension: (batch, ...) -> (batch,)."""
+    return tf.reduce_sum(values, axis=list(range(1, values.shape.rank)))
+
+
+def add_log_dets(log_dets: Sequence[tf.Tensor]) -> tf.Tensor:
+    """The sum of the log_dets of a composition, each (batch,), in their order: -> (batch,), of the widest dtype.
+
+    By one operation: along a chain of additions TensorFlow's constant folding moves a constant, such as that of
+    dequantization, one link per pass over the whole graph, which took most of the first step of a deep flow.
+    """
+    widest = max((log_det.dtype for log_det in log_dets), key=lambda dtype: dtype.size)
+    return log_dets[0] if len(log_dets) == 1 else tf.add_n([tf.cast(log_det, widest) for log_det in log_dets])
+
+
+def constant_log_det(value, like: tf.Tensor) -> tf.Tensor:
+    """Repeats a scalar log_det for each row of `like`: -> (batch,)."""
+    value = tf.cast(value, like.dtype) if tf.is_tensor(value) else tf.constant(value, like.dtype)
+    return tf.fill(tf.shape(like)[:1], value)
+
+
+def weakest_kind(kinds: Iterable[str]) -> str:
+    """The kind of a composition, given those of its parts."""
+    return max(kinds, key=KINDS.index, default="exact")
+
+
+def _required(seed, transform):
+    if seed is None:
+        raise ValueError(
+            f"{type(transform).__name__} is stochastic: `seed` must be (batch, 2) int32, got None. "
+            "Use `row_seeds(seed, batch)` of `flowzoo.core.random`."
+        )
+    return seed

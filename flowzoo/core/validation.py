@@ -1,0 +1,216 @@
+"""Checks of what a caller passes in from Python, before it reaches a graph."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from flowzoo.core import random
+from flowzoo.core.digits import warn_of_lost_digits
+
+
+def check_data(x, event_shape: Sequence[int], *, bits: int = 0, dtype: str = "float32", what: str = "x", **how):
+    """`check_array` as a tensor."""
+    return tf.convert_to_tensor(check_array(x, event_shape, bits=bits, dtype=dtype, what=what, **how))
+
+
+def check_array(
+    x,
+    event_shape: Sequence[int],
+    *,
+    bits: int = 0,
+    dtype: str = "float32",
+    what: str = "x",
+    finite: bool = True,
+    squares: bool = False,
+) -> np.ndarray | tf.Tensor:
+    """Returns x in the dtype that a flow takes, or raises naming what was expected and what came.
+
+    Args:
+      x: (batch, *event_shape), an array or tensor. A tensor stays one, so that gradients reach it.
+      event_shape: of one example.
+      bits: if positive, x must hold integers 0 ... 2^bits - 1; else finite floating-point numbers.
+      dtype: to which floating-point data is cast.
+      what: x is called in messages.
+      finite: whether rows with NaN or infinity are refused.
+      squares: whether rows are refused whose squares overflow, as those of a likelihood would.
+
+    Raises:
+      TypeError: wrong kind of numbers.
+      ValueError: wrong shape, a non-finite entry, or an integer out of range.
+    """
+    values = np.asarray(x)
+    shape, event_shape = values.shape, tuple(event_shape)
+    if len(shape) != len(event_shape) + 1 or shape[1:] != event_shape:
+        fix = "The first dimension is the batch: for one example pass x[None]."
+        if event_shape == (1,) and len(shape) == 1:
+            fix = "For a column of one feature pass x[:, None]."
+        expected = f"(batch, {', '.join(map(str, event_shape))})"
+        raise ValueError(f"`{what}` must have shape {expected}, got {shape}. {fix}")
+    kind = _kind(values.dtype)
+    if bits:
+        if kind != "integer":
+            raise TypeError(
+                f"`{what}` must hold integers 0 ... {2**bits - 1} (the model dequantizes them itself), got dtype "
+                f"{values.dtype.name}. Pass the native pixel values, e.g. uint8, without scaling them."
+            )
+        low, high = (int(values.min()), int(values.max())) if values.size else (0, 0)
+        if low < 0 or high >= 2**bits:
+            raise ValueError(
+                f"`{what}` must hold integers 0 ... {2**bits - 1}, got values from {low} to {high}. "
+                "For a model of fewer bits shift 8-bit data: x >> (8 - bits)."
+            )
+        return _cast(x, values, "uint8" if bits <= 8 else "int32")
+    if kind != "floating":
+        raise TypeError(f"`{what}` must hold floating-point numbers, got dtype {values.dtype.name}. Cast it first.")
+    warn_of_lost_digits(values, dtype)
+    x = _cast(x, values, dtype)
+    if finite:
+        _require_finite(np.asarray(x), values, what, squares)
+    return x
+
+
+def check_condition(
+    condition,
+    rows: int,
+    *,
+    classes: int = 0,
+    features: int = 0,
+    images: bool = False,
+    dtype: str = "float32",
+    what: str = "condition",
+) -> tf.Tensor | None:
+    """Returns the condition as a tensor (or None), or raises naming what was expected and what came.
+
+    Args:
+      condition: (rows,) labels with `classes`, (rows, features) numbers with `features`, else None.
+      rows: of the data.
+      classes, features: as of `Flow`.
+      images: numbers may also be (rows, height, width, features).
+      dtype: to which numbers are cast.
+      what: it is called in messages.
+    """
+    if not classes and not features:
+        if condition is not None and np.shape(condition)[-1:] != (0,):  # which is none, too
+            raise ValueError(f"This flow takes no `{what}`, got one. Build it with `classes` or `condition_features`.")
+        return None
+    expected = f"({rows},) integer labels 0 ... {classes - 1}" if classes else f"({rows}, {features}) numbers"
+    if condition is None:
+        raise ValueError(f"`{what}` must be {expected}, got None.")
+    values = np.asarray(condition)
+    shape, kind = values.shape, _kind(values.dtype)
+    if classes:
+        if kind != "integer" or shape != (rows,):
+            raise ValueError(f"`{what}` must be {expected}, got dtype {values.dtype.name} and shape {shape}.")
+        if rows and (values.min() < 0 or values.max() >= classes):
+            raise ValueError(f"`{what}` must be {expected}, got labels from {values.min()} to {values.max()}.")
+        return tf.convert_to_tensor(_cast(condition, values, "int32"))
+    fits = len(shape) in ((2, 4) if images else (2,)) and (shape[0], shape[-1]) == (rows, features)
+    if not fits or kind == "other":
+        raise ValueError(f"`{what}` must be {expected}, got dtype {values.dtype.name} and shape {shape}.")
+    condition = _cast(condition, values, dtype)
+    _require_finite(np.asarray(condition), values, what)
+    return tf.convert_to_tensor(condition)
+
+
+def check_weights(weights, rows: int, what: str = "sample_weight") -> np.ndarray:
+    """Returns one finite number >= 0 for each row, (rows,) float32, or raises; (rows, 1) is taken, too."""
+    values = np.asarray(weights)
+    if values.shape not in ((rows,), (rows, 1)) or _kind(values.dtype) == "other":
+        raise ValueError(
+            f"`{what}` must be ({rows},) numbers, one for each row of x, got dtype {values.dtype.name} and shape "
+            f"{values.shape}."
+        )
+    with np.errstate(over="ignore"):
+        values = values.reshape(rows).astype("float32")
+    bad = np.flatnonzero(~(np.isfinite(values) & (values >= 0)))
+    if len(bad):
+        raise ValueError(
+            f"`{what}` must be finite and >= 0, got {values[bad[0]]} in row {bad[0]}, and something like it in "
+            f"{len(bad)} of {rows} rows."
+        )
+    return values
+
+
+def check_seeds(seed, rows: int) -> tf.Tensor:
+    """Returns (rows, 2) int32 seeds from None, an int, or seeds; None draws from TensorFlow's global generator."""
+    if seed is None:
+        seed = int(tf.random.uniform((), maxval=2**62, dtype=tf.int64))
+    if isinstance(seed, (int, np.integer)):
+        return random.row_seeds(seed, rows)
+    seed = tf.convert_to_tensor(seed)
+    if not seed.dtype.is_integer or tuple(seed.shape) != (rows, 2):
+        raise ValueError(
+            f"`seed` must be an int or ({rows}, 2) int32, one stream per row, got dtype {seed.dtype.name} "
+            f"and shape {tuple(seed.shape)}."
+        )
+    return tf.cast(seed, tf.int32)
+
+
+def check_temperature(temperature, rows: int) -> tf.Tensor:
+    """Returns (rows,) float32 temperatures from a number or one number per row."""
+    with np.errstate(over="ignore"):
+        values = np.asarray(temperature, np.float32)
+    if values.shape not in ((), (rows,)) or not np.isfinite(values).all() or (values < 0).any():
+        raise ValueError(
+            f"`temperature` must be one finite number >= 0 or ({rows},) of them, got {temperature!r}. "
+            "1.0 samples from the model, less gives more typical samples."
+        )
+    return tf.broadcast_to(tf.constant(values), [rows])
+
+
+def check_keras_defaults(dtype: str, policies: Iterable[str]) -> None:
+    """Refuses global settings of Keras that a flow would silently not follow, as it is given its types one by one.
+
+    Args:
+      dtype: in which the flow computes.
+      policies: names of the dtype policies of its layers, read only if need be.
+
+    Raises:
+      ValueError: floatx is another type than the flow's, or the global policy one that no layer has.
+    """
+    floatx, policy = keras.config.floatx(), keras.config.dtype_policy().name
+    if floatx not in ("float32", dtype) or (policy not in ("float32", floatx) and policy not in policies):
+        raise ValueError(
+            f"Keras' global floatx is {floatx!r} and its dtype policy {policy!r}, but this flow computes in {dtype!r} "
+            "and does not follow them. Set both back to 'float32', by keras.config.set_floatx and "
+            "keras.config.set_dtype_policy, and give the flow `dtype='float64'`, or its networks "
+            "`conditioner_dtype='mixed_bfloat16'`."
+        )
+
+
+def _kind(dtype: np.dtype) -> str:
+    """ "integer", "floating" or "other"; TensorFlow knows bfloat16, too."""
+    try:
+        known = tf.as_dtype(dtype)
+    except TypeError:  # such as times
+        return "other"
+    return "integer" if known.is_integer else "floating" if known.is_floating else "other"
+
+
+def _cast(value: Any, values: np.ndarray, dtype: str) -> np.ndarray | tf.Tensor:
+    if tf.is_tensor(value):
+        return tf.cast(value, dtype)
+    with np.errstate(over="ignore"):
+        return values.astype(dtype, copy=False)
+
+
+def _require_finite(cast, given, what, squares=False):
+    if not cast.size:
+        return
+    rows = cast.reshape(len(cast), -1)
+    bad = ~np.isfinite(rows).all(axis=1)
+    why, fix = "be finite, got NaN or infinity", "Remove or repair these rows."
+    if not bad.any() and squares:
+        limit = np.sqrt(np.finfo(cast.dtype).max / rows.shape[1])
+        bad = (np.abs(rows) > limit).any(axis=1)
+        why, fix = f"be at most {limit:.2g} in size, as squares of more overflow, got more", "Give it in another unit."
+    elif bad.any() and np.isfinite(given).all():
+        why, fix = f"be within the range of {cast.dtype.name}, got more", "Give it in another unit."
+    found = np.flatnonzero(bad)
+    if len(found):
+        raise ValueError(f"`{what}` must {why} in {len(found)} of {len(cast)} rows, first in row {found[0]}. {fix}")

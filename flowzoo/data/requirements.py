@@ -1,0 +1,37 @@
+"""The refusal of a data set that flowzoo does not know, or that lacks what is asked of it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from flowzoo.core.errors import PresetError, nearest
+from flowzoo.data import specs
+
+
+def require_dataset(dataset: Mapping[str, Any], source: str, training_split: str | None = None) -> None:
+    """Refuses a data set that flowzoo does not know, or that has not the bits, labels or split asked for.
+
+    Args:
+        dataset: the `dataset` part of a preset: name, bits, labels.
+        source: where it stands, for messages.
+        training_split: a further split to train on, as `finish_split` of a recipe.
+
+    Raises:
+        PresetError: names what was expected and what came.
+    """
+    name, known = dataset["name"], specs.names()
+    if name not in known:
+        raise PresetError(
+            f"{source}: `dataset.name` must be one of {sorted(known)}, got {name!r}. {nearest(name, known)}"
+        )
+    facts = specs.spec(name)
+    least, bits = min(facts.bits, 1), dataset["bits"]
+    if not least <= bits <= facts.bits:
+        wanted = f"{least} to {facts.bits}" if facts.bits else "0 (continuous)"
+        raise PresetError(f"{source}: `dataset.bits` must be {wanted} for {name!r}, got {bits}.")
+    if dataset["labels"] and not facts.classes:
+        raise PresetError(f"{source}: `dataset.labels` must be false for {name!r}, which has no labels.")
+    if training_split and training_split not in facts.training_splits:
+        raise PresetError(
+            f"{source}: `training.finish_split` must be one of {facts.training_splits} for {name!r}, got "
+            f"{training_split!r}. Validation and test are never trained on."
+        )

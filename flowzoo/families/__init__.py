@@ -1,0 +1,69 @@
+"""The families of models, one file each; `FAMILIES` names them."""
+
+import inspect
+
+from flowzoo.core.errors import nearest
+from flowzoo.core.limits import counting
+from flowzoo.families.cnf import CNF
+from flowzoo.families.ffjord import FFJORD
+from flowzoo.families.glow import Glow
+from flowzoo.families.hints import meant
+from flowzoo.families.iaf import IAF
+from flowzoo.families.maf import MAF
+from flowzoo.families.maf_mog import MAFMoG
+from flowzoo.families.nice import NICE
+from flowzoo.families.nsf_autoregressive import NSFAutoregressive
+from flowzoo.families.nsf_coupling import NSFCoupling
+from flowzoo.families.planar import PlanarFlow
+from flowzoo.families.radial import RadialFlow
+from flowzoo.families.realnvp import RealNVP
+from flowzoo.models.flow import Flow
+
+FAMILIES = {
+    "cnf": CNF,
+    "ffjord": FFJORD,
+    "glow": Glow,
+    "iaf": IAF,
+    "maf": MAF,
+    "maf-mog": MAFMoG,
+    "nice": NICE,
+    "nsf-ar": NSFAutoregressive,
+    "nsf-coupling": NSFCoupling,
+    "planar": PlanarFlow,
+    "radial": RadialFlow,
+    "realnvp": RealNVP,
+}
+
+
+def create(family: str, **config) -> Flow:
+    """A new, untrained flow of a family by its name, e.g. create("realnvp", event_shape=(2,)).
+
+    Flows on continuous vectors get `standardize=True`, unless it is given: `adapt`, or the first `fit`, takes shift and
+    scale of each column from data, so that units don't matter: columns of 1e-6, 1e6 and 1.7e9 train alike. Their x is
+    float64, so `sample` and `decode` return float64 (`flow.data_dtype`). The constructors, such as `flows.MAF`, and
+    presets, whose JSON lacks the key, leave it off. `bounds=[[0, 1], None, [0, None]]` says where columns lie; outside
+    log p(x) is -inf.
+
+    Args:
+      family: a key of `FAMILIES`.
+      **config: keywords of the family's constructor; `Family` has those that all families of vectors share.
+
+    Raises:
+      ValueError: there is no such family, an option is wrong, or the flow would have too many weights.
+      TypeError: the family takes no such keyword.
+    """
+    if family not in FAMILIES:
+        raise ValueError(
+            f"`family` must be one of {sorted(FAMILIES)}, got {family!r}. {nearest(str(family), FAMILIES)}"
+        )
+    known = inspect.signature(FAMILIES[family]).parameters
+    bits = config.get("bits", known["bits"].default if "bits" in known else 0)
+    for key in config.keys() - known.keys():
+        raise TypeError(f"The family {family!r} takes no {key!r}. {meant(key, known, bool(bits))}")
+    if "standardize" in known and bits == 0:
+        config = {"standardize": True, **config}
+    with counting():
+        return FAMILIES[family](**config)
+
+
+__all__ = ["FAMILIES", "create", *sorted(family.__name__ for family in FAMILIES.values())]

@@ -1,0 +1,16 @@
+"""The radial flow."""
+
+import keras
+
+from flowzoo.bijectors import Radial
+from flowzoo.families.stack import Stack
+
+
+@keras.saving.register_keras_serializable(package="flowzoo")
+class RadialFlow(Stack):
+    """Radial maps in a row, for densities of data; the arguments are those of `Stack`.
+
+    Reference: Rezende & Mohamed 2015, Variational inference with normalizing flows, arXiv:1505.05770.
+    """
+
+    layer = Radial

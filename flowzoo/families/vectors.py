@@ -1,0 +1,80 @@
+"""What families of vector flows share: the way in from data, and how layers are stacked."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from typing import Any
+
+import numpy as np
+
+from flowzoo.bijectors import (
+    ActNorm,
+    Autoregressive,
+    Flatten,
+    Invert,
+    Logit,
+    Permutation,
+    ScalarMap,
+    UniformDequantization,
+    Whitening,
+)
+from flowzoo.conditioners import MADE
+from flowzoo.core.transform import Transform
+
+
+def way_in(config: dict[str, Any]) -> tuple[list[Transform], int]:
+    """The transforms that make a vector of an example, and its number of features.
+
+    Args:
+      config: `keywords` of the family: `event_shape`, (features,) or of integers any; their `bits`, or 0 for continuous
+        vectors; `alpha` of the logit that integers pass once they are dequantized, or 0 for none.
+
+    Raises:
+      ValueError: the shape does not suit `bits`.
+    """
+    shape, bits, alpha = tuple(config["event_shape"]), config["bits"], config["alpha"]
+    if not bits:
+        if len(shape) != 1:
+            raise ValueError(
+                f"`event_shape` must be (features,) with `bits` 0, got {shape}. Flatten continuous data first; for "
+                "images of integers give their `bits`."
+            )
+        return [], shape[0]
+    logit = [Logit(shape, alpha)] if alpha else []
+    return [UniformDequantization(shape, bits), *logit, Flatten(shape)], math.prod(shape)
+
+
+def evens_first(features: int, dtype: str) -> Permutation:
+    """Puts the even features before the odd ones, so that alternating masks are halves: one gather, not many."""
+    order = [*range(0, features, 2), *range(1, features, 2)]
+    return Permutation((features,), order, dtype=dtype)
+
+
+def autoregressive(config: dict[str, Any], *stacks: tuple[ScalarMap, int], invert: bool = False) -> list[Transform]:
+    """`way_in`, then for each stack `depth` times an ActNorm and an autoregressive layer.
+
+    Within a stack the order of the features turns round from layer to layer; random orders are the same for every seed.
+
+    Args:
+      config: `keywords` of the family, all of which have `event_shape`, `bits`, `alpha`, `hidden`, `blocks`,
+        `residual`, `random_order`, `whiten`, `classes`, `condition_features`, `seed` and `dtype`.
+      stacks: the map of each feature, and the depth.
+      invert: fast in decode instead of encode.
+    """
+    hidden, blocks, residual, dtype = (config[key] for key in ("hidden", "blocks", "residual", "dtype"))
+    parts, features = way_in(config)
+    if config["whiten"]:
+        parts.append(Whitening((features,), dtype=dtype))
+    condition_features, index = config["classes"] or config["condition_features"], itertools.count(config["seed"])
+    widths = [hidden] * (1 + 2 * blocks if residual else blocks)
+    for scalar, depth in stacks:
+        for i in range(depth):
+            order = np.arange(features)[:: -1 if i % 2 else 1]
+            if config["random_order"]:
+                order = np.random.default_rng(i).permutation(features)  # no weight holds it, so no seed may change it
+            options = {"order": order, "residual": residual, "seed": next(index), "dtype": dtype}
+            network = MADE(features, scalar.outputs_per_entry, widths, condition_features, **options)
+            layer = Autoregressive(network, scalar, dtype=dtype)
+            parts += [ActNorm((features,), dtype=dtype), Invert(layer) if invert else layer]
+    return parts

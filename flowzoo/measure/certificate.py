@@ -1,0 +1,111 @@
+"""The invertibility certificate of a card: how exactly a flow inverts, on its data, its samples and on what is neither.
+
+Reference: Behrmann et al. 2021, Understanding and mitigating exploding inverses in invertible neural networks,
+arXiv:2006.09347.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import tensorflow as tf
+
+from flowzoo.core import random
+from flowzoo.measure.examples import Examples
+from flowzoo.measure.promises import Certificate
+
+if TYPE_CHECKING:
+    from flowzoo.models.flow import Flow
+
+COUNT = 64  # rows of each kind of input
+FAR = 5.0  # times the test examples, of continuous data
+EXPLODED = 10.0  # data ranges, of integers: so far from its data no flow is asked to invert
+
+
+def certificate(flow: Flow, test: Examples | None) -> Certificate:
+    """Measures the certificate of a flow.
+
+    Args:
+        flow: the flow.
+        test: the test split, of which the first `COUNT` examples are taken; without it only the samples are measured,
+            and for images also the inputs out of distribution.
+
+    Returns:
+        For each kind of input: what it is, how many, the largest |decode(encode(y)) - y|, the largest
+        |log_det of encode + log_det of decode| in nats, both of the rows that stay finite, and the share of the others.
+        Integers that became numbers beyond `EXPLODED` data ranges are left out; their share is told if there are any.
+    """
+    labels = np.arange(COUNT, dtype=np.int32) % flow.classes if flow.classes else None
+    errors = _errors(flow)
+    return {
+        kind: {"inputs": what} | _summary(*errors(y, flow._ready(condition)), _exploded(flow, y))
+        for kind, what, y, condition in _inputs(flow, test, labels)
+    }
+
+
+def _inputs(flow: Flow, test: Examples | None, labels: np.ndarray | None) -> Iterator[tuple]:
+    """Kind, description, y after dequantization, condition."""
+    if test is not None:
+        x, condition = (part if part is None else part[:COUNT] for part in test)
+        yield "test", f"the first {len(x)} of the test split", _dequantized(flow, x, condition), condition
+    yield "sampled", f"{COUNT} samples at T = 1, seed 0", _sampled(flow, labels), labels
+    if flow.bits:
+        what = f"{COUNT // 2} of uniform noise, seed 0, and {COUNT // 2} of one value each, from lowest to highest"
+        yield "out_of_distribution", what, _dequantized(flow, _strange(flow), labels), labels
+    elif test is not None:
+        what = f"the first {len(x)} of the test split times {FAR:g}"
+        yield "out_of_distribution", what, _dequantized(flow, FAR * x, condition), condition
+
+
+def _strange(flow: Flow) -> np.ndarray:
+    """Noise and constants of integer data, (COUNT, *event_shape)."""
+    top, shape, half = 2**flow.bits - 1, tuple(flow.event_shape), COUNT // 2
+    noise = np.random.default_rng(0).integers(0, top + 1, (half, *shape))
+    constants = np.round(np.linspace(0, top, half)).reshape(-1, *(1 for _ in shape)) * np.ones(shape)
+    return np.concatenate([noise, constants]).astype(flow.data_dtype)
+
+
+def _dequantized(flow: Flow, x: np.ndarray, condition: np.ndarray | None) -> tf.Tensor:
+    x, condition = flow._checked(x, condition)
+    return flow._dequantized(x, flow._ready(condition), flow._seeds(x, flow._word(0)))
+
+
+def _sampled(flow: Flow, labels: np.ndarray | None) -> tf.Tensor:
+    """Samples at T = 1 before they are rounded to native integers."""
+    bijection, ready = flow.bijection, flow._ready(labels)
+    z = flow.base.sample(random.row_seeds(0, COUNT), tf.ones(COUNT), ready)
+    return tf.function(bijection.decode)(z, ready)[0]
+
+
+def _errors(flow: Flow) -> Callable:
+    """A function of y, data after dequantization: of each row both errors, and whether all is finite."""
+    bijection = flow.bijection
+
+    @tf.function
+    def errors(y, condition):
+        z, log_det = bijection.encode(y, condition)
+        again, back = bijection.decode(z, condition)
+        differences = tf.reshape(tf.abs(again - y), [tf.shape(y)[0], -1])
+        off = tf.abs(log_det + back)
+        finite = tf.reduce_all(tf.math.is_finite(differences), axis=1) & tf.math.is_finite(off)
+        return tf.reduce_max(differences, axis=1), off, finite
+
+    return errors
+
+
+def _exploded(flow: Flow, y: tf.Tensor) -> np.ndarray:
+    """Which rows lie far beyond the data range, which continuous data don't have."""
+    furthest = tf.reduce_max(tf.abs(tf.reshape(y, [tf.shape(y)[0], -1])), axis=1).numpy()
+    return (furthest > EXPLODED) & (flow.bits > 0)
+
+
+def _summary(largest: tf.Tensor, off: tf.Tensor, finite: tf.Tensor, exploded: np.ndarray) -> dict[str, Any]:
+    """`schema.ROUND_TRIP` but for the inputs; no errors if no row is finite."""
+    found, sound = {"examples": len(exploded)}, finite.numpy() & ~exploded
+    if sound.any():
+        found["reconstruction_error"] = float(largest.numpy()[sound].max())
+        found["log_det_error"] = float(off.numpy()[sound].max())
+    found["non_finite_rate"] = float(1.0 - finite.numpy().mean())
+    return found | ({"exploded_rate": float(exploded.mean())} if exploded.any() else {})

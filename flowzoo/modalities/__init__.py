@@ -1,0 +1,1 @@
+"""Kinds of data, one file each: how they are written and drawn."""

@@ -1,0 +1,154 @@
+"""Data-dependent initialisation of a flow: by the call that asks for it, or by the first `fit`."""
+
+from __future__ import annotations
+
+import itertools
+import warnings
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from flowzoo.bijectors import Standardize
+from flowzoo.bijectors.constant import constant_columns
+from flowzoo.core.digits import warn_of_lost_digits
+from flowzoo.core.transform import Transform
+from flowzoo.models.feeding import is_array
+from flowzoo.models.support import Adaptable, require_inside
+from flowzoo.models.workers import across_workers
+
+ROWS, NUMBERS = (32, 1024), 2**18  # what `fit` adapts to: the rows that hold this many numbers, within these limits
+
+
+def adaptable(flow: Adaptable) -> list[Transform]:
+    """The transforms that `adapt` sets by data."""
+    layers = (layer for layer in flow.transform._flatten_layers() if isinstance(layer, Transform))
+    return [layer for layer in layers if not layer.composite and type(layer).adapt is not Transform.adapt]
+
+
+def adapt(flow: Adaptable, x: tf.Tensor, condition: tf.Tensor | None, seed: int) -> None:
+    """Adapts a flow to checked rows, wholly or, if it raises, not at all.
+
+    Raises:
+      ValueError: there are fewer than two rows, one of them is outside the support, or a weight would not be finite.
+    """
+    if x.shape[0] < 2:
+        raise ValueError(
+            f"`x` must hold some examples to adapt to, at least 2, got {x.shape[0]}. Pass some hundred rows of data."
+        )
+    require_inside(flow, x, condition)
+    layers = adaptable(flow)
+    weights = [weight for layer in layers for weight in layer.weights]
+    before = [_numbers(weight) for weight in weights]
+    try:
+        z = flow.transform.adapt(x, flow._ready(condition), flow._seeds(x, flow._word(seed)))
+        bad = next((weight.path for weight in weights if not np.isfinite(_numbers(weight)).all()), None)
+        if bad is not None or not np.isfinite(z).all():
+            raise ValueError(
+                f"`adapt` must leave finite numbers, got others in {bad or 'the latents'}, of x that reaches "
+                f"{np.abs(x).max():.3g}, whose square {flow.compute_dtype} can't hold. Repair these rows, divide x by "
+                "its scale, or build the flow with `standardize=True`."
+            )
+    except BaseException:
+        for weight, value in zip(weights, before, strict=True):
+            weight.assign(value)
+        raise
+    flow.adapted.assign(1)
+    _warn_of_constant_columns(flow, x, layers)
+
+
+def prepare(flow: Adaptable, x, y) -> None:
+    """What `fit` does first: adapts a new flow that was not adapted to the first rows of its data, and says so.
+
+    A flow that was trained without is left as it is.
+
+    Args:
+      flow: a `Flow`.
+      x, y: data as `fit` takes them, checked as far as they are arrays; `tf.data` and `PyDataset` are looked into.
+
+    Raises:
+      ValueError: arrays have rows outside the support, or the first rows can't be adapted to.
+    """
+    if is_array(x):
+        require_inside(flow, x, y)
+    if flow.adapts and not int(tf.convert_to_tensor(flow.adapted)) and _new(flow):  # int() of a variable fails
+        _adapt_first(flow, x, y)  # under tf.distribute
+    elif isinstance(x, tf.data.Dataset) and tf.float64 in {spec.dtype for spec in tf.nest.flatten(x.element_spec)[:1]}:
+        for batch in x.take(1):
+            warn_of_lost_digits(tf.nest.flatten(batch)[0], flow.data_dtype)
+
+
+def _adapt_first(flow, x, y):
+    count = int(np.clip(NUMBERS // flow.dims, *ROWS))
+    found = None if across_workers(flow.distribute_strategy) else _first_rows(x, y, count)
+    if found is None or len(found[0]) < 2:
+        warnings.warn(
+            "This flow was never adapted, so its first steps may be wild, and `fit` can't adapt it here: it takes "
+            "arrays, tf.data and PyDatasets of at least 2 rows, in one process. Call `flow.adapt(x)` with some hundred "
+            "examples before `fit`; for several workers do so in one process, save the weights and load them in each.",
+            stacklevel=5,
+        )
+        return
+    flow.adapt(*found)
+    warnings.warn(
+        f"This flow was not adapted, so `fit` adapted it to {len(found[0])} rows of its data. Call `flow.adapt(x)` "
+        "before `fit` to choose them.",
+        stacklevel=5,
+    )
+
+
+def _new(flow):
+    """Whether there is something to adapt, and nothing was trained yet: all that `adapt` sets starts at 0."""
+    layers, optimizer = adaptable(flow), getattr(flow, "optimizer", None)
+    if not layers or (optimizer is not None and int(tf.convert_to_tensor(optimizer.iterations))):
+        return False
+    if not all(layer.trainable for layer in layers):
+        return False
+    weights = [weight for layer in layers for weight in layer.trainable_weights]
+    return not any(_numbers(weight).any() for weight in weights) and not _moved(flow)
+
+
+def _moved(flow):
+    """Whether training has moved a bias, all of which start at 0."""
+    biases = [weight for weight in flow.trainable_weights if weight.name == "bias"]
+    return any(_numbers(weight).any() for weight in biases)
+
+
+def _numbers(weight):
+    return np.array(tf.convert_to_tensor(weight))  # of a variable it fails under tf.distribute
+
+
+def _first_rows(x, y, count):
+    """(rows, condition or None) as arrays, or None where they can't be read without losing them."""
+    if is_array(x):
+        chosen = np.linspace(0, len(x) - 1, min(count, len(x))).astype(int)  # `fit` shuffles arrays
+        return np.asarray(x)[chosen], None if y is None else np.asarray(y)[chosen]
+    if isinstance(x, tf.data.Dataset):
+        batches = iter(x)
+    elif isinstance(x, keras.utils.PyDataset):
+        batches = (x[i] for i in (range(x.num_batches) if x.num_batches else itertools.count()))
+    else:
+        return None
+    parts, rows = [], 0
+    for batch in batches:
+        first, second, _ = keras.utils.unpack_x_y_sample_weight(batch)
+        parts.append([np.asarray(first), None if second is None else np.asarray(second)])
+        rows += len(parts[-1][0])
+        if rows >= count:
+            break
+    if not parts:
+        return None
+    return [None if values[0] is None else np.concatenate(values)[:count] for values in zip(*parts, strict=True)]
+
+
+def _warn_of_constant_columns(flow, x, layers):
+    if flow.bits or len(flow.event_shape) != 1:
+        return  # images may have a border that is always black
+    least = 0.0 if any(isinstance(layer, Standardize) for layer in layers) else 1.0
+    constant = np.flatnonzero(constant_columns(np.asarray(x), least)).tolist()
+    if layers and constant:
+        warnings.warn(
+            f"`x` must vary in each column to be adapted to, got columns {constant} that are constant, or nearly: they "
+            "keep scale 1. Adapt with rows in which they vary, or leave them out.",
+            stacklevel=4,
+        )

@@ -1,0 +1,152 @@
+"""Keras' methods with everything checked, and made an array, at the door: before a weight changes or a graph is traced.
+
+Data sets are not looked through first; a bad row of theirs is NaN in the graph, and in that row only.
+"""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from flowzoo.core import validation
+from flowzoo.models import forked, frames
+from flowzoo.models.stored_model import StoredModel
+
+
+class CheckedModel(StoredModel):
+    """A `StoredModel` that takes arrays, tensors and pandas' frames and series, or data sets, in all methods.
+
+    Needs `event_shape`, `bits`, `classes`, `condition_features`, `compute_dtype` and `data_dtype`.
+
+    Attributes:
+      columns, condition_columns: names in the first frames that it was adapted or fitted on, or None; later frames are
+        put in this order by name.
+    """
+
+    columns: list[str] | None = None
+    condition_columns: list[str] | None = None
+
+    def fit(self, x=None, y=None, *args, **kwargs) -> keras.callbacks.History:
+        """As Keras' own, with the condition as y; a flow that was not compiled is compiled with its defaults first.
+
+        Args:
+          x: arrays, tensors, pandas' frames or series; or a data set of x, (x, condition) or (x, condition, weights).
+          y: the condition, if x is no data set.
+          *args, **kwargs: as Keras takes them; `sample_weight` needs no condition beside it.
+
+        Raises:
+          TypeError, ValueError: x, y, `sample_weight` or `validation_data` are of the wrong type, shape or range, not
+            finite, or so large that their squares overflow; a frame lacks a column that the flow knows; or all
+            weights are frozen. Data sets are not looked through first.
+        """
+        given = _by_name(keras.Model.fit, x, y, *args, **kwargs)
+        self._require_trainable()
+        checked = self._entered(x, y, given.get("sample_weight"))
+        validation = given.get("validation_data")
+        if isinstance(validation, (tuple, list)):
+            parts = keras.utils.unpack_x_y_sample_weight(tuple(validation))
+            given["validation_data"] = self._entered(*parts, "validation ")
+        elif validation is not None:
+            given["validation_data"] = self._entered(validation, None, None, "validation ")[0]
+        self._learn_columns(x, y)
+        return super().fit(**given | dict(zip(("x", "y", "sample_weight"), checked, strict=True)))
+
+    def evaluate(self, x=None, y=None, *args, **kwargs):
+        """As Keras' own, with the condition as y; refuses what `fit` refuses."""
+        if kwargs.get("_use_cached_eval_dataset"):  # of Keras within `fit`, which checked it
+            return super().evaluate(x, y, *args, **kwargs)
+        given = _by_name(keras.Model.evaluate, x, y, *args, **kwargs)
+        checked = self._entered(x, y, given.get("sample_weight"))
+        return super().evaluate(**given | dict(zip(("x", "y", "sample_weight"), checked, strict=True)))
+
+    def predict(self, x, *args, **kwargs):
+        """As Keras' own: log p(x), (n,); rows with NaN or infinity give NaN, all else is refused as by `fit`."""
+        x, _, _ = self._entered(x, None, None, finite=False, squares=False)
+        return super().predict(x, *args, **kwargs)
+
+    def train_on_batch(self, x, y=None, sample_weight=None, *args, **kwargs):
+        """As Keras' own, with the condition as y; refuses what `fit` refuses."""
+        if self.train_function is None:  # looking through all weights takes longer than a small batch
+            self._require_trainable()
+        checked = self._entered(x, y, sample_weight)
+        self._learn_columns(x, y)
+        return super().train_on_batch(*checked, *args, **kwargs)
+
+    def test_on_batch(self, x, y=None, sample_weight=None, *args, **kwargs):
+        """As Keras' own, with the condition as y; refuses what `fit` refuses."""
+        return super().test_on_batch(*self._entered(x, y, sample_weight), *args, **kwargs)
+
+    def predict_on_batch(self, x):
+        """As Keras' own: log p(x), (n,); refuses what `log_prob` refuses."""
+        return super().predict_on_batch(self._entered(x, None, None, squares=False)[0])
+
+    def _entered(self, x, y, weights, where="", **how):
+        """x, condition and weights as Keras takes them; a data set is handed on as it is."""
+        forked.refuse()
+        validation.check_keras_defaults(self.compute_dtype, self._policies())
+        if not _is_array(x):
+            return x, y, weights
+        x = self._checked_array(x, where, **{"squares": True, **how})
+        y = self._checked_condition(y, x.shape[0], where)
+        if weights is not None:
+            what = f"{where}sample_weight"
+            weights = frames.to_array(weights, what) if frames.is_frame(weights) else weights
+            weights = validation.check_weights(weights, x.shape[0], what)
+            if y is None:  # Keras drops weights that have no y beside them
+                y = np.zeros((x.shape[0], 0), "float32")
+        return x, y, weights
+
+    def _checked(self, x, condition, **how):
+        """x and its condition as tensors, or an error that says what was expected and what came."""
+        x = self._checked_array(x, **how)
+        return tf.convert_to_tensor(x), self._checked_condition(condition, x.shape[0])
+
+    def _checked_array(self, x, where="", **how):
+        what = f"{where}x"
+        x = _columns(x, what, self.columns, self.event_shape == (1,))
+        return validation.check_array(x, self.event_shape, bits=self.bits, dtype=self.data_dtype, what=what, **how)
+
+    def _checked_condition(self, condition, rows, where=""):
+        forked.refuse()
+        what = f"{where}condition"
+        condition = _columns(condition, what, self.condition_columns, self.condition_features == 1)
+        options = {"features": self.condition_features, "images": self._condition_images, "dtype": self.compute_dtype}
+        return validation.check_condition(condition, rows, classes=self.classes, what=what, **options)
+
+    def _learn_columns(self, x, condition):
+        """Keeps the names of frames, once they are checked, if the flow knows none."""
+        self.columns = self.columns or frames.column_names(x)
+        self.condition_columns = self.condition_columns or frames.column_names(condition)
+
+    def _policies(self):
+        for layer in self._flatten_layers():  # only when the first is asked for
+            yield layer.dtype_policy.name
+
+    def _require_trainable(self):
+        if not self.trainable_weights:
+            raise ValueError(
+                f"All {len(self.weights)} weights of this flow are frozen, so there is nothing to train. Set "
+                "`trainable = True` on the flow, or on a layer of it."
+            )
+
+
+def _is_array(x):
+    return isinstance(x, list) or tf.is_tensor(x) or frames.is_frame(x) or hasattr(x, "__array__")
+
+
+def _columns(value, what, names, one_feature):
+    """A frame or series as an array; a series may be the only column."""
+    if not frames.is_frame(value):
+        return value
+    array = frames.to_array(value, what, names)
+    return array[:, None] if one_feature and array.ndim == 1 else array
+
+
+def _by_name(method, x, y, *args, **kwargs) -> dict[str, Any]:
+    """The arguments of a method of Keras by name."""
+    given = inspect.signature(method).bind(None, x, y, *args, **kwargs).arguments
+    return {name: value for name, value in given.items() if name not in ("self", "kwargs")} | given.get("kwargs", {})

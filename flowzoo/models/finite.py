@@ -1,0 +1,143 @@
+"""A step whose loss or gradient is not finite: stopped in the graph before it changes anything, and named in words."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Callable, Iterator, Sequence
+
+import keras
+import tensorflow as tf
+
+from flowzoo.core.errors import NonFiniteError
+
+MARK = "flowzoo: the loss or a gradient is not finite"
+ROWS = 5  # of each cause that the error names
+CAUSES = ("x", "condition", "weight", "log_prob", "gradient")
+
+
+def require(model: keras.Model, batch: Sequence, log_prob: tf.Tensor, loss: tf.Tensor, gradients: Sequence = ()):
+    """Stops a step with `MARK` and its causes unless loss and gradients are finite in all replicas.
+
+    Whatever the step changes must depend on the result. Where XLA compiles a whole step, it drops the stop.
+
+    Args:
+      model: a flow.
+      batch: x, condition or None, sample weight or None.
+      log_prob: (batch,).
+      loss: a scalar.
+      gradients: of the loss; None where a weight has none.
+
+    Returns:
+      A scalar bool, True.
+
+    Raises:
+      tf.errors.InvalidArgumentError: in the graph; `explained` puts it into words.
+    """
+    squares = _squares(gradients)
+    finite = _all_finite(loss, squares)
+    counts = tf.zeros([len(CAUSES)])  # of each cause, in all replicas
+    if tf.distribute.get_strategy().num_replicas_in_sync > 1:  # all stop, lest one waits for another's gradient
+        bad = [tf.cast(~finite, tf.float32)[None], *_bad(model, batch, log_prob, squares)]
+        here = tf.stack([tf.reduce_sum(tf.cast(mask, tf.float32)) for mask in bad])
+        wrong, counts = tf.split(tf.distribute.get_replica_context().all_reduce("sum", here), [1, len(CAUSES)])
+        finite = wrong[0] == 0
+
+    def stop():
+        rows = [tf.where(mask)[:, 0] for mask in _bad(model, batch, log_prob, squares)]
+        told = [part for pair in zip(CAUSES, rows, strict=True) for part in pair]
+        tf.raw_ops.Assert(condition=False, data=[MARK, *told, tf.cast(counts, tf.int32)], summarize=ROWS)
+        return tf.constant(False)
+
+    return tf.cond(finite, lambda: tf.constant(True), stop)
+
+
+def check(loss: tf.Tensor, gradients: Sequence) -> tf.Tensor:
+    """Whether a loss and its gradients are finite, as a scalar bool: what `require` stops by, without the stop."""
+    return _all_finite(loss, _squares(gradients))
+
+
+@contextlib.contextmanager
+def explained(model: keras.Model, what: Callable[[], str]) -> Iterator[None]:
+    """Raises `NonFiniteError` for what `require` stopped within.
+
+    Args:
+      model: the flow.
+      what: gives the start of the sentence: what was stopped.
+    """
+    try:
+        yield
+    except tf.errors.InvalidArgumentError as error:
+        if MARK not in str(error):
+            raise
+        raise NonFiniteError(f"{what()}: {_cause(model, str(error))}") from None
+
+
+def _squares(gradients):
+    """Half the squared norm of each gradient: infinite, too, where an optimizer's own squares would be."""
+    values = [g.values if isinstance(g, tf.IndexedSlices) else g for g in gradients if g is not None]
+    return tf.stack([tf.zeros([]), *(tf.cast(tf.nn.l2_loss(g), tf.float32) for g in values)])[1:]
+
+
+def _all_finite(loss, squares):
+    return tf.math.is_finite(tf.cast(loss, tf.float32)) & tf.math.is_finite(tf.reduce_sum(squares))
+
+
+def _bad(model, batch, log_prob, squares):
+    """For each of `CAUSES` which rows, or gradients, are bad."""
+    x, condition, weight = batch
+    return [
+        _wrong(x, 2**model.bits if model.bits else 0),
+        _wrong(condition, model.classes),
+        _wrong(weight, 0),
+        _wrong(log_prob, 0),
+        ~tf.math.is_finite(squares),
+    ]
+
+
+def _wrong(values, count):
+    """Which rows hold integers outside 0 ... count - 1, or with a count of 0 what is not finite; no rows of None."""
+    if values is None:
+        return tf.zeros([0], tf.bool)
+    if count:
+        wrong = (values < tf.zeros([], values.dtype)) | (tf.cast(values, tf.int64) >= count)
+    else:
+        wrong = ~tf.math.is_finite(values) if values.dtype.is_floating else tf.zeros_like(values, tf.bool)
+    return tf.reduce_any(wrong, axis=list(range(1, wrong.shape.rank)))
+
+
+def _cause(model, message):
+    told = message[message.index(MARK) :]
+    rows = {cause: re.search(rf"\[{cause}\] \[([^\]]*)\]", told) for cause in CAUSES}
+    rows = {cause: _listed(found) for cause, found in rows.items()}
+    others = _listed(re.search(rf"\[{CAUSES[-1]}\] \[[^\]]*\] \[([^\]]*)\]", told))
+    there = {cause for cause, count in zip(CAUSES, others, strict=False) if count != "0"}
+    for cause, sentence in _sentences(model).items():
+        if rows[cause] or cause in there:
+            where = f"rows {', '.join(rows[cause])} of the batch" if rows[cause] else "rows of another replica"
+            return sentence.format(where=where)
+    names = [weight.path for weight in model.trainable_weights]
+    bad = [names[int(place)] for place in rows["gradient"][:3] if place.isdigit() and int(place) < len(names)]
+    return (
+        f"the gradient of {', '.join(bad) or 'the loss'} is not finite, or its square is not, though the loss is. "
+        "Lower the learning rate or clip gradients (`global_clipnorm` of the optimizer)."
+    )
+
+
+def _listed(found):
+    """What TensorFlow prints of a vector, such as "0 1 2...", in parts."""
+    return found[1].replace("...", " ...").split() if found else []
+
+
+def _sentences(model):
+    """In the order in which one explains the next."""
+    data = f"integers outside 0 ... {2**model.bits - 1}" if model.bits else "NaN or infinity"
+    label = f"labels outside 0 ... {model.classes - 1}" if model.classes else "NaN or infinity"
+    return {
+        "x": f"`x` holds {data} in {{where}}. Remove or repair these rows.",
+        "condition": f"the condition holds {label} in {{where}}. Remove or repair these rows.",
+        "weight": "`sample_weight` is NaN or infinite in {where}. Give each row a finite weight of at least 0.",
+        "log_prob": "log p(x) is not finite in {where}, though x is: values outside the flow's support, or too large "
+        "for its dtype, or weights that have diverged. Look at these rows; standardise the data, lower the learning "
+        "rate, or clip gradients (`global_clipnorm` of the optimizer).",
+    }

@@ -1,0 +1,267 @@
+"""Flow: a transform and a base distribution as one Keras model."""
+
+from __future__ import annotations
+
+import math
+import os
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from flowzoo.bases import StandardNormal
+from flowzoo.bijectors.backprop import check_mode
+from flowzoo.core import validation
+from flowzoo.core.checks import check_count, check_flag, check_seed
+from flowzoo.core.transform import Transform
+from flowzoo.models import adapting, forked
+from flowzoo.models.raw import Computations
+from flowzoo.models.traced_option import TracedOption
+
+LANES = 16  # numbers that a processor computes at once; those left over at the end of an array are rounded otherwise
+
+
+class Flow(Computations):
+    """log p(x) = log p_base(z) + log_det with z, log_det = transform.encode(x).
+
+    Data x is in its native units: (batch, *event_shape), uint8 for models that dequantize, else floating point.
+    A dataset for `fit`, `evaluate` and `predict` yields x or (x, condition).
+
+    A flow of your own parts saves to `.weights.h5`; only the families, which have flat configurations, to `.keras`.
+
+    Args:
+      transform: a `Transform`.
+      base: base distribution over `transform.latent_shape`, of `flowzoo.bases`; a standard normal if not given.
+      classes: the condition is an integer label 0 ... classes - 1, handed to the conditioners one-hot; 0 for none.
+      condition_features: the condition is a vector of so many numbers; 0 for none.
+      name: Keras name.
+    """
+
+    adapts = TracedOption(True, check_flag)  # whether `fit` adapts a new flow that was not adapted
+    xla = TracedOption(False, check_flag)  # whether `log_prob`, `score` and training compile with XLA
+    backprop = TracedOption("store", check_mode)  # how gradients are computed: `bijectors.backprop`; see docs/memory.md
+    noise_seed = TracedOption(0, check_seed)  # of the noise of dequantization in training
+
+    def __init__(
+        self,
+        transform: Transform,
+        base: keras.layers.Layer | None = None,
+        *,
+        classes: int = 0,
+        condition_features: int = 0,
+        name: str | None = None,
+    ):
+        if not isinstance(transform, Transform):
+            raise TypeError(f"`transform` must be a flowzoo Transform, got {type(transform).__name__}.")
+        # else Keras would cast x, of which float32 may not hold the digits
+        autocast = transform.event_dtype == transform.compute_dtype
+        super().__init__(dtype=transform.compute_dtype, autocast=autocast, name=name)
+        forked.watch()
+        if classes and condition_features:
+            raise ValueError("Give `classes` or `condition_features`, not both.")
+        base = base or StandardNormal(transform.latent_shape, dtype=transform.compute_dtype)
+        if base.event_shape != transform.latent_shape:
+            raise ValueError(f"`base` must have event_shape {transform.latent_shape}, got {base.event_shape}.")
+        if base.compute_dtype != transform.compute_dtype:
+            raise ValueError(f"`base` must have the transform's dtype {self.compute_dtype}, got {base.compute_dtype}.")
+        self.transform = transform
+        self.base = base
+        self.classes = check_count(classes, "classes", 0)
+        self.condition_features = check_count(condition_features, "condition_features", 0)
+        layers = transform._flatten_layers() if condition_features else ()
+        self._condition_images = any(len(getattr(layer, "input_event_shape", ())) == 3 for layer in layers)
+        self.event_shape, self.latent_shape = transform.event_shape, transform.latent_shape
+        self.dims = math.prod(self.event_shape)
+        self.kind = transform.kind
+        self.adapted = self.add_weight(shape=(), initializer="zeros", trainable=False, dtype="int32", name="adapted")
+        self.built = True
+        validation.check_keras_defaults(self.compute_dtype, self._policies())
+
+    def log_prob(self, x, condition=None, seed: int = 0, samples: int = 1) -> tf.Tensor:
+        """log p(x) in nats, or what `kind` says of it.
+
+        Args:
+          x: (batch, *event_shape).
+          condition: (batch,) int labels or (batch, condition_features), as the flow was built.
+          seed: of the dequantization noise, a pure function of `seed` and each row's content; no effect if exact.
+          samples: noise draws per row; more than 1 gives the importance-weighted bound
+            log mean_k exp(.) of Burda et al. 2016, arXiv:1509.00519.
+
+        Returns:
+          (batch,) float32 (float64 for a float64 flow).
+
+        Raises:
+          TypeError, ValueError: x or condition is of the wrong type, shape or range, or not finite.
+        """
+        samples = check_count(samples, "samples")
+        if not tf.executing_eagerly():
+            return self._log_prob(x, condition, self._word(seed), samples, self.backprop)
+        x, condition = self._checked(x, condition)
+        function = self._log_prob_xla if self.xla else self._log_prob_graph
+        return function(x, condition, self._word(seed), samples, self.backprop)
+
+    def bits_per_dim(self, x, condition=None, seed: int = 0, samples: int = 1) -> tf.Tensor:
+        """-log p(x) / (D ln 2): (batch,); the usual bits/dim if x is native integer data."""
+        return -self.log_prob(x, condition, seed, samples) / (self.dims * math.log(2.0))
+
+    def score(self, x, condition=None, seed: int = 0, samples: int = 1, batch_size: int = 128) -> np.ndarray:
+        """log p(x) in nats of any amount of data, in fixed padded batches.
+
+        The result of a row does not depend on its neighbours, to the last bit.
+
+        Args:
+          x: (n, *event_shape) array, or a batched `tf.data.Dataset` of x or (x, condition).
+          condition, seed, samples: as in `log_prob`.
+          batch_size: rows per call, to which fewer are filled up; rounded up to a multiple of 16. The last bit of a
+            result may depend on it.
+
+        Returns:
+          (n,) NumPy array.
+        """
+        if isinstance(x, tf.data.Dataset):
+            parts = (part if isinstance(part, tuple) else (part, None) for part in x.unbatch().batch(batch_size))
+            return np.concatenate([self.score(a, b, seed, samples, batch_size) for a, b in parts] or [np.zeros(0)])
+        x, condition = self._checked(x, condition)
+        batch_size, scores = -(-check_count(batch_size, "batch_size") // LANES) * LANES, []
+        for start in range(0, len(x), batch_size):
+            rows = (_rows(part, start, batch_size) for part in (x, condition))
+            scores.append(self.log_prob(*rows, seed, samples)[: len(x) - start].numpy())
+        return np.concatenate(scores) if scores else np.zeros(0, self.compute_dtype)
+
+    def sample(self, n: int, condition=None, temperature=1.0, seed=None, batch_size: int = 64) -> tf.Tensor:
+        """Draws n samples; row i depends on its own seed, temperature and condition only.
+
+        Autoregressive flows draw many batches of one size about three times faster under XLA (benchmarks/README.md):
+        `tf.function(lambda seed: flow.sample(512, seed=seed, batch_size=512), jit_compile=True)`.
+
+        Args:
+          n: how many.
+          condition: (n,) labels or (n, condition_features), as the flow was built; one label, or one row of numbers, is
+            that of all.
+          temperature: a number or (n,): scale of the base (the class of the base says how), 1.0 is the model's own.
+          seed: None (drawn from TensorFlow's global generator), an int, or (n, 2) int32, one stream per row.
+          batch_size: rows decoded at once.
+
+        Returns:
+          (n, *event_shape) in native units: uint8 for models that dequantize.
+        """
+        n, batch_size = check_count(n, "n", least=0), check_count(batch_size, "batch_size")
+        seeds, temperature = validation.check_seeds(seed, n), validation.check_temperature(temperature, n)
+        condition = self._condition_of_each(condition, n)
+        parts = []
+        for start in range(0, max(n, 1), batch_size):
+            rows = slice(start, start + batch_size)
+            part = None if condition is None else condition[rows]
+            parts.append(self._sample_graph(seeds[rows], temperature[rows], part))
+        return tf.concat(parts, axis=0)
+
+    def encode(self, x, condition=None, seed: int = 0) -> tuple[tf.Tensor, tf.Tensor]:
+        """Data to latent: z (batch, *latent_shape) and log_det (batch,) in nats."""
+        if not tf.executing_eagerly():
+            return self._encode(x, condition, self._word(seed))
+        return self._encode_graph(*self._checked(x, condition), self._word(seed))
+
+    def decode(self, z, condition=None) -> tuple[tf.Tensor, tf.Tensor]:
+        """Latent to data: x (batch, *event_shape) in native units and log_det (batch,) in nats."""
+        if not tf.executing_eagerly():
+            return self._decode(z, condition)
+        z = validation.check_data(z, self.latent_shape, dtype=self.compute_dtype, what="z")
+        return self._decode_graph(z, self._checked_condition(condition, len(z)))
+
+    def interpolate(self, x0, x1, steps: int = 8, condition=None) -> tf.Tensor:
+        """Decodes the straight line between the latents of x0 and x1: (batch, steps, *event_shape)."""
+        (z0, _), (z1, _) = self.encode(x0, condition), self.encode(x1, condition)
+        along = np.linspace(0.0, 1.0, check_count(steps, "steps"), dtype=self.compute_dtype)
+        return tf.stack([self.decode((1.0 - t) * z0 + t * z1, condition)[0] for t in along], axis=1)
+
+    def reconstruction_error(self, x, condition=None, seed: int = 0) -> tf.Tensor:
+        """max |decode(encode(y)) - y| of each row, (batch,), y being the data after dequantization."""
+        return self._reconstruction_graph(*self._checked(x, condition), self._word(seed))
+
+    def adapt(self, x, condition=None, seed: int = 0, force: bool = False) -> None:
+        """Data-dependent initialisation (standardisation, whitening, ActNorm) from some hundred rows, once.
+
+        `adapted` is saved with the weights. Columns that are constant in the batch keep scale 1, with a warning that
+        names them. A flow that was never adapted is adapted by its first `fit`, unless `adapts` is False.
+
+        Raises:
+          ValueError: the flow is adapted already, as a loaded one is (`force=True` does it again); there are fewer than
+            two rows, or one outside the support; or a weight would not be finite. Then the flow remains as it was.
+        """
+        if int(tf.convert_to_tensor(self.adapted)) and not force:
+            raise ValueError("This flow is adapted already (or was loaded). Pass force=True to initialise it again.")
+        frame, names = x, condition
+        x, condition = self._checked(x, condition, squares=True)
+        adapting.adapt(self, x, condition, seed)
+        self._learn_columns(frame, names)
+
+    def call(self, x, condition=None, training: bool | None = None) -> tf.Tensor:
+        """log p(x); under `fit` with noise that is new at each step."""
+        function = self._log_prob_xla if self.xla else self._log_prob
+        return function(x, condition, self._step_word(training), 1, self.backprop if training else "store")
+
+    def get_config(self) -> dict[str, Any]:
+        raise ValueError(
+            f"{type(self).__name__} was made of your own parts, which have no configuration, so it can't be saved to "
+            "`.keras`. Save its weights with `save_weights('name.weights.h5')` and build the parts again to load them."
+        )
+
+    def __dir__(self):
+        # Keras evaluates every name here when it saves, and would store the weights under `bijection`.
+        return sorted({*super().__dir__()} - {"_parts", "bijection", "bijector", "distribution"})
+
+    @property
+    def bijector(self):
+        """A `tfb.Bijector` of the part after dequantization, sharing the weights; its forward is decode."""
+        from flowzoo.interop import as_tfp
+
+        return as_tfp(self.bijection)
+
+    @property
+    def distribution(self):
+        """A `tfd.Distribution` sharing the weights; pass `flow.trainable_variables` to optimisers."""
+        from flowzoo.interop import FlowDistribution
+
+        return FlowDistribution(self)
+
+    def export(
+        self,
+        path: str | os.PathLike,
+        *,
+        overwrite: bool = False,
+        weights_dtype: str = "float32",
+        check: bool = True,
+    ) -> Path:
+        """Writes a SavedModel with the signatures log_prob, sample, encode, ...; see `flowzoo.serving.export`."""
+        from flowzoo.serving import export
+
+        return export(self, path, overwrite=overwrite, weights_dtype=weights_dtype, check=check)
+
+    @property
+    def data_dtype(self) -> str:
+        """dtype of native data: uint8 (int32 above 8 bits), float64 with `standardize` or `bounds`, or its own."""
+        return ("uint8" if self.bits <= 8 else "int32") if self.bits else self.transform.event_dtype
+
+    def _step_word(self, training):
+        word = self._word(self.noise_seed if training else 0)
+        if training and getattr(self, "optimizer", None) is not None:
+            word += tf.cast(self.optimizer.iterations + 1, tf.uint32) * tf.constant(0x9E3779B1, tf.uint32)
+        return word
+
+    def _condition_of_each(self, condition, n):
+        """The condition of n rows, which may be given once for all of them."""
+        shape = np.shape(condition)
+        if condition is None or not (shape[:1] == (1,) or (self.classes and shape == ())):
+            return self._checked_condition(condition, n)
+        one = self._checked_condition([condition] if shape == () else condition, 1)
+        return one if one is None else tf.repeat(one, n, axis=0)
+
+
+def _rows(values, start, size):
+    if values is None:
+        return None
+    rows = values[start : start + size]
+    missing = size - len(rows)
+    return tf.concat([rows, tf.repeat(rows[:1], missing, axis=0)], axis=0) if missing else rows

@@ -1,0 +1,154 @@
+"""What a flow computes, without checks: safe in any graph, under XLA and in an export."""
+
+from __future__ import annotations
+
+import functools
+import math
+
+import tensorflow as tf
+
+from flowzoo.bijectors import Chain, Identity, backprop
+from flowzoo.core import random
+from flowzoo.core.checks import check_seed
+from flowzoo.core.transform import Transform
+from flowzoo.models.checked_model import CheckedModel
+
+
+def _without_rows_too(function):
+    """A method of a batch that may be empty, and goes through as a row of zeros: scatter and Conv2D fail on no rows."""
+
+    @functools.wraps(function)
+    def wrapped(self, rows, *others):
+        rows = tf.convert_to_tensor(rows)
+        if rows.shape[0]:
+            return function(self, rows, *others)
+        count = tf.shape(rows)[0]
+        missing = tf.cast(count == 0, tf.int32)
+
+        def filled(value):
+            if not tf.is_tensor(value) or not value.shape.rank:
+                return value
+            return tf.concat([value, tf.zeros([missing, *value.shape[1:]], value.dtype)], axis=0)
+
+        results = function(self, filled(rows), *map(filled, others))
+        return tf.nest.map_structure(lambda value: value[:count], results)
+
+    return wrapped
+
+
+class Computations(CheckedModel):
+    """Needs `transform`, `base` and `classes`. A `word` is a seed as a uint32 scalar; `samples` counts noise draws."""
+
+    @property
+    def bits(self) -> int:
+        """Bits of native integer data; 0 for continuous data."""
+        return next((t.bits for t in self._parts if t.takes_integers), 0)
+
+    @property
+    def bijection(self) -> Transform:
+        """The exact part of the transform: what follows dequantization, or other noise."""
+        exact = self._parts[self._noisy :]
+        return exact[0] if len(exact) == 1 else Chain(exact) if exact else Identity(self.latent_shape)
+
+    @property
+    def _parts(self):
+        return _flat(self.transform)
+
+    @property
+    def _noisy(self):
+        """How many parts there are up to the last stochastic one; `Bounds` and `Standardize` may stand before it."""
+        parts = self._parts
+        noisy = max((i + 1 for i, t in enumerate(parts) if t.stochastic), default=0)
+        if any(not t.stochastic and t.trainable_variables for t in parts[:noisy]):
+            raise ValueError("Stochastic transforms must come before the exact ones for `bijection`, got them mixed.")
+        return noisy
+
+    @_without_rows_too
+    def _log_prob(self, x, condition, word, samples, mode="store"):
+        condition, seeds = self._ready(condition), self._seeds(x, word)
+
+        def once(draw):
+            with backprop.backprop(mode):
+                z, log_det = self._encoded(x, condition, seeds, draw)
+            return self.base.log_prob(z, condition) + log_det
+
+        if samples == 1 or not self.transform.stochastic:
+            return once(None)
+        draws = tf.map_fn(once, tf.range(samples, dtype=tf.int32), fn_output_signature=self.compute_dtype)
+        return tf.reduce_logsumexp(draws, axis=0) - math.log(samples)
+
+    @_without_rows_too
+    def _encode(self, x, condition, word):
+        return self._encoded(x, self._ready(condition), self._seeds(x, word))
+
+    @_without_rows_too
+    def _decode(self, z, condition):
+        return self.transform.decode(z, self._ready(condition))
+
+    @_without_rows_too
+    def _sample(self, seeds, temperature, condition):
+        condition = self._ready(condition)
+        return self._drawn(self.base.sample(seeds, temperature, condition), condition)
+
+    @_without_rows_too
+    def _reconstruction(self, x, condition, word):
+        condition, bijection = self._ready(condition), self.bijection
+        x = self._dequantized(x, condition, self._seeds(x, word))
+        again = bijection.decode(bijection.encode(x, condition)[0], condition)[0]
+        return tf.reduce_max(tf.abs(tf.reshape(again - x, [tf.shape(x)[0], -1])), axis=1)
+
+    def _dequantized(self, x, condition, seeds):
+        """x as `bijection` takes it."""
+        noisy = self._parts[: self._noisy]
+        return Chain(noisy).encode(x, condition, seeds)[0] if noisy else x
+
+    _log_prob_graph = tf.function(_log_prob, reduce_retracing=True, autograph=False)
+    _log_prob_xla = tf.function(_log_prob, jit_compile=True, autograph=False)
+    _encode_graph = tf.function(_encode, reduce_retracing=True, autograph=False)
+    _decode_graph = tf.function(_decode, reduce_retracing=True, autograph=False)
+    _sample_graph = tf.function(_sample, reduce_retracing=True, autograph=False)
+    _reconstruction_graph = tf.function(_reconstruction, reduce_retracing=True, autograph=False)
+
+    def _encoded(self, x, condition, seeds, draw=None):
+        return self.transform.encode(x, condition, seeds if draw is None else random.fold_in(seeds, draw))
+
+    def _drawn(self, z, condition):
+        return self.transform.decode(z, condition)[0]
+
+    def _ready(self, condition):
+        if condition is None:
+            return None
+        condition = tf.convert_to_tensor(condition)
+        if not self.classes:
+            empty = condition.shape[-1:] == [0]  # no features, no condition
+            return None if empty else tf.cast(condition, self.compute_dtype)
+        if not condition.dtype.is_integer or condition.shape.rank not in (1, None):
+            raise TypeError(
+                f"`condition` must be (batch,) integer labels 0 ... {self.classes - 1}, got dtype "
+                f"{condition.dtype.name} and shape {condition.shape}. Cast them, and drop an axis of size 1."
+            )
+        wide = condition.dtype in (tf.int64, tf.uint32, tf.uint64)  # int32 would make small labels of large ones
+        labels = tf.cast(condition, tf.int64 if wide else tf.int32)[:, None]
+        known = (labels >= 0) & (labels < self.classes)  # a row of zeros would pass for a class
+        one_hot = tf.one_hot(tf.cast(labels[:, 0], tf.int32), self.classes, dtype=self.compute_dtype)
+        return tf.where(known, one_hot, math.nan)
+
+    def _word(self, seed):
+        if tf.is_tensor(seed):
+            if not tf.executing_eagerly():
+                return tf.cast(seed, tf.uint32)
+            seed = seed.numpy()
+        return tf.constant(check_seed(seed, "seed"), tf.uint32)
+
+    def _seeds(self, x, word):
+        return self._row_streams(x, word) if self.transform.stochastic else None
+
+    def _row_streams(self, x, word):
+        x = x if self.bits else tf.cast(x, self.transform.event_dtype)  # in which `log_prob` takes it, so one noise
+        return random.fold_in(random.hash_rows(x), word)
+
+
+def _flat(transform):
+    if isinstance(transform, Chain):
+        return [part for inner in transform.transforms for part in _flat(inner)]
+    return [transform]

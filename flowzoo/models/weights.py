@@ -1,0 +1,140 @@
+"""Weight files and flows: what each holds, whether they fit, and saving them alike every time.
+
+Keras loads a deeper checkpoint into a shallower flow without a word, so the layout of the file is compared with that
+of the flow first. The layout comes from attribute names, class names and list order, never from Keras' counters.
+"""
+
+import io
+import itertools
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from flowzoo.conditioners import MADE
+from flowzoo.core.errors import CheckpointError
+from flowzoo.core.files import write_atomic
+from flowzoo.core.layout import Layout, Numbers, file_layout, packed, read_numbers, require_readable, require_size
+
+NOISE = "/variational_dequantization/"  # in the names of the weights of the noise flow
+
+
+class _Memory(io.BytesIO):
+    """A file in memory, which Keras takes for one on disk by its name: HDF5 crashes where a real one fills the disk."""
+
+    def __str__(self) -> str:
+        return "memory.weights.h5"
+
+
+def flow_layout(flow: keras.Model) -> Layout:
+    """The layout that `flow` has on disk, independent of other models of this process."""
+    return file_layout(_written(flow))
+
+
+def load_weights(flow: keras.Model, path: str | os.PathLike) -> None:
+    """Load a `.weights.h5` file, refusing one that is not exactly this flow's.
+
+    Args:
+        flow: the flow to load into; unchanged when the file is refused. An optimizer's state stays as it is.
+        path: a file by `save_weights`, flowzoo's or Keras'.
+
+    Raises:
+        CheckpointError: the file is damaged, a variable is missing, extra, or of another shape, or a number is not
+            finite; all that differ are counted and the first ones named.
+    """
+    _assign(flow, require_readable(path, flow_layout(flow)))
+
+
+def load_simpler(flow: keras.Model, path: str | os.PathLike) -> None:
+    """Start a family's flow from weights of a simpler one, so that a new one begins with the same densities.
+
+    The simpler flow has the same config without the condition (and a base for it) or the splines, or with fewer hidden
+    units or a smaller noise flow. The networks' weights for the condition, which they take after their other inputs,
+    become zero, as do those from new hidden units to old ones, and what only the new flow has stays as it is: in a new
+    flow the identity.
+    Masked networks (MADE) can be neither widened nor given a condition: their units would change places.
+
+    Args:
+        flow: the flow to load into; unchanged when the file is refused.
+        path: a file by `save_weights`, flowzoo's or Keras'.
+
+    Raises:
+        CheckpointError: the file is damaged, or of no such flow.
+    """
+    memory = _written(flow)
+    own = file_layout(memory)
+    require_size(path, own)
+    layout = file_layout(path)
+    if not any(layout == flow_layout(simpler) for simpler in _simpler(flow, own, layout)):
+        raise CheckpointError(f"{path} holds the weights of another config. Build the flow with that config.")
+    widened = read_numbers(memory, own)
+    for name, old in require_readable(path, layout).items():
+        value, shape = widened[name], old.shape
+        if len(shape) > 1:
+            value[..., shape[-2] :, : shape[-1]] = 0.0  # from new inputs to old outputs
+        value[tuple(slice(size) for size in shape)] = old
+    _assign(flow, widened)
+
+
+def _simpler(flow: keras.Model, own: Layout, layout: Layout) -> Iterator[keras.Model]:
+    """Flows of the same config without one part, or several, of what a file of this layout may lack."""
+    config = flow.get_config()
+    choices = [[{"bins": 0}] if config.get("bins") and config["affine"] else [], _smaller_noise(config, layout)]
+    if not any(isinstance(layer, MADE) for layer in flow._flatten_layers()):
+        plain = {key: 0 for key in ("classes", "condition_features") if config.get(key)}
+        plain |= {"base": "normal"} if config["base"] == "class-conditional" else {}  # as which it starts
+        choices += [[plain] if plain else [], _narrower(config.get("hidden"), own, layout)]
+    _, *changed = itertools.product(*([{}, *choice] for choice in choices))
+    for chosen in changed:
+        yield type(flow).from_config(config | {key: value for change in chosen for key, value in change.items()})
+
+
+def _smaller_noise(config: dict[str, Any], layout: Layout) -> list[dict[str, int]]:
+    """The couplings, and the width of their networks, of the file's noise flow if it is smaller than the flow's."""
+    if not config.get("noise_depth"):
+        return []
+    widths = [shape[-1] for name, shape in layout.items() if NOISE in name and name.endswith("first/vars/0")]
+    noise = {"noise_depth": len(widths), "noise_hidden": widths[0] if widths else config["noise_hidden"]}
+    smaller = all(noise[key] <= config[key] for key in noise) and any(noise[key] < config[key] for key in noise)
+    return [noise] if smaller else []
+
+
+def _narrower(wide: int | None, own: Layout, layout: Layout) -> list[dict[str, int]]:
+    """What may be the width of the flow's networks in the file, as far as its variables' shapes tell it."""
+    sizes = ((layout[name], own[name]) for name in layout.keys() & own.keys() if NOISE not in name)
+    pairs = (pair for shapes in sizes for pair in zip(*shapes, strict=False))
+    widths = {old for old, new in pairs if new == wide and old < wide}
+    return [{"hidden": width} for width in sorted(widths)]
+
+
+def save_weights(flow: keras.Model, path: str | os.PathLike) -> None:
+    """Write the weights of a flow, all or nothing: no optimizer slots, and the same bytes each time.
+
+    Args:
+        flow: any flow, compiled or not.
+        path: where to, also a URL that TensorFlow knows; it ends in `.weights.h5`, by which Keras knows such files.
+    """
+    if not str(path).endswith(".weights.h5"):
+        raise ValueError(f"`path` must end in .weights.h5, as in 'name.weights.h5', got {str(path)!r}.")
+    memory = _written(flow)
+    content = packed(read_numbers(memory, file_layout(memory)))
+    if "://" not in str(path):
+        write_atomic(path, content)
+        return
+    with tf.io.gfile.GFile(str(path), "wb") as file:  # a bucket, where a file appears whole
+        file.write(content)
+
+
+def _written(flow: keras.Model) -> _Memory:
+    """The flow's variables as Keras writes them, under the paths that it gives them."""
+    memory = _Memory()
+    keras.saving.save_weights(flow, memory, objects_to_skip=[getattr(flow, "optimizer", None)])
+    return memory
+
+
+def _assign(flow: keras.Model, numbers: Numbers) -> None:
+    """Sets all variables of the flow; `numbers` are known to fit, as Keras would stop amid the others."""
+    skipped = [getattr(flow, "optimizer", None)]
+    keras.saving.load_weights(flow, _Memory(packed(numbers)), objects_to_skip=skipped)

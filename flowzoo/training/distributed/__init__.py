@@ -1,0 +1,1 @@
+"""Training on several devices and machines by `tf.distribute`."""

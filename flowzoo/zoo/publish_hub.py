@@ -1,0 +1,154 @@
+"""Write a hub: the static tree from which others load presets."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+from flowzoo.core.errors import CheckpointError, PresetError
+from flowzoo.core.files import damage, unwritable, write_atomic
+from flowzoo.core.progress import bar
+from flowzoo.hub import index, store
+from flowzoo.hub.presets import read_preset
+from flowzoo.measure.promises import PROMISED, failures
+from flowzoo.record.preset import Preset
+from flowzoo.record.schema import check, to_json
+
+
+def write_tree(
+    presets: Iterable[str | Path],
+    folder: str | Path,
+    *,
+    verified: bool = True,
+    data_dir: str | None = None,
+    progress: bool = False,
+) -> index.Revisions:
+    """Adds presets to the hub in `folder`, which is made if need be.
+
+    The index is written last and at once, so that a reader finds either the former hub or the new one, whatever happens
+    meanwhile. Revisions that are there stay.
+
+    Args:
+        presets: what `read_preset` takes.
+        folder: the root of the hub; put it under a web server, or copy it to a bucket.
+        verified: measure every number of the cards again first, on the official test split. Without this they are
+            trusted; that each preset loads is seen to in any case.
+        data_dir: as in `verify`.
+        progress: show bars, on stderr, if it is a terminal.
+
+    Returns:
+        The revisions that the hub has now.
+
+    Raises:
+        CheckpointError: a preset has no measured numbers or no invertibility certificate, that certificate says it does
+            not invert, a number is off or can't be measured here, or its files are missing, damaged or another flow's.
+            Nothing is written.
+        PresetError: there is no such preset, its parts don't fit, a revision is there with other contents, what lies
+            in `folder` is no hub, or nothing can be written there. Nothing is written.
+    """
+    presets, folder = list(presets), Path(folder)
+    if wrong := unwritable(folder):
+        raise PresetError(f"the hub {folder} {wrong}.")
+    _planned(presets, folder)  # what takes no time is looked at first, of all
+    with bar(len(presets), "verifying" if verified else "loading", shown=progress and len(presets) > 1) as done:
+        for name in presets:
+            if verified:
+                _require_true(name, data_dir, progress)
+            else:
+                _require_loadable(name)
+            done.update()
+    return _write(presets, folder)
+
+
+def _require_loadable(name: str | Path) -> None:
+    from flowzoo.data.requirements import require_dataset
+    from flowzoo.zoo.load import load
+
+    preset = read_preset(name)
+    require_dataset(preset.dataset, preset.source, preset.training.get("finish_split"))
+    load(name)
+
+
+def _require_true(name: str | Path, data_dir: str | None, progress: bool) -> None:
+    from flowzoo.zoo.verify import OFFICIAL, verify  # needs TensorFlow
+
+    report = verify(name, data_dir=data_dir, progress=progress)
+    if not report.ok:
+        raise CheckpointError(f"{report}\nThe card of {report.preset} is not verified: no hub gets it.")
+    if report.data != OFFICIAL:
+        raise CheckpointError(
+            f"{report.preset} was measured on {report.data}; of the numbers on its card that says too little for a hub."
+        )
+
+
+def _write(presets: list[str | Path], folder: Path) -> index.Revisions:
+    folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder / ".lock"):
+        revisions, files = _planned(presets, folder)
+        for expected, source in files.values():
+            path = folder / index.address(expected["sha256"])
+            if damage(path, expected):
+                write_atomic(path, source if isinstance(source, bytes) else source.read_bytes())
+        write_atomic(folder / index.INDEX, _content(revisions))
+    return revisions
+
+
+def _planned(presets: list[str | Path], folder: Path) -> tuple[index.Revisions, dict[str, tuple[dict, bytes | Path]]]:
+    """The revisions that the hub is to have, and by digest what belongs to those added and where it is now."""
+    revisions, files = _index(folder), {}
+    for name in presets:
+        preset = read_preset(name)
+        _require_measured(preset)
+        record, its_files = _record(preset, name)
+        _add(revisions, preset, record)
+        files |= its_files
+    index.parse(_content(revisions), index.INDEX)  # what would not be read is not written
+    return revisions, files
+
+
+def _content(revisions: index.Revisions) -> bytes:
+    return to_json({"schema": index.SCHEMA, "presets": revisions}).encode()
+
+
+def _index(folder: Path) -> index.Revisions:
+    path = folder / index.INDEX
+    return index.parse(path.read_bytes(), str(path)) if path.exists() else {}
+
+
+def _require_measured(preset: Preset) -> None:
+    if not preset.trained:
+        why = "it is a recipe only" if preset.recipe_only else "publish a training of it by tools/publish.py first"
+        raise CheckpointError(f"{preset.name} has no measured numbers, so no hub gets it: {why}.")
+    if not set(PROMISED) <= set(preset.certificate or {}):
+        raise CheckpointError(
+            f"{preset.name} has no invertibility certificate, so no hub gets it. "
+            f"Run: flowzoo verify {preset.name} --update"
+        )
+    wrong = failures(preset.certificate)
+    if wrong:
+        raise CheckpointError(f"{preset.name} does not invert, so no hub gets it: {'; '.join(wrong)}.")
+
+
+def _record(preset: Preset, name: str | Path) -> tuple[dict[str, Any], dict[str, tuple[dict, bytes | Path]]]:
+    """What the index says of a preset, and by digest what belongs to it and where it is now."""
+    content = preset.to_json().encode()
+    record = {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
+    files = {record["sha256"]: (dict(record), content)}
+    for file, expected in preset.files.items():
+        files[expected["sha256"]] = expected, store.checked_file(preset, store.folder(name), file)
+    return record | {"files": preset.files}, files
+
+
+def _add(revisions: index.Revisions, preset: Preset, record: dict[str, Any]) -> None:
+    key = str(preset.revision)
+    check(key, index.REVISION, preset.source, "revision")
+    there = revisions.setdefault(preset.name, {}).setdefault(key, record)
+    if there != record:
+        raise PresetError(
+            f"{preset.name}@{key} is in the hub with sha256 {there['sha256']}, got {record['sha256']}. "
+            "A revision never changes: raise `revision` in the preset."
+        )

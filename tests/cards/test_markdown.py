@@ -1,0 +1,185 @@
+"""MODEL_CARDS.md, the pages of docs/models and the README's table are what the presets say."""
+
+import hashlib
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from flowzoo.cards import card_pictures
+from flowzoo.cards.architecture import architecture
+from flowzoo.cards.card import summary
+from flowzoo.cards.markdown import BEGIN, END, PAGES, markdown_cards, markdown_gallery, preset_table, readme_with_table
+from flowzoo.cards.page import markdown_page
+from flowzoo.data import specs
+from flowzoo.hub.presets import list_presets, read_preset
+from flowzoo.record.preset import Preset
+from tests.record import records
+
+ROOT = Path(__file__).parents[2]
+AGAIN = "run `python tools/make_cards.py`"
+
+
+def shipped() -> list[Preset]:
+    return [read_preset(name) for name in list_presets()]
+
+
+def test_model_cards_are_up_to_date():
+    assert (ROOT / "MODEL_CARDS.md").read_text(encoding="utf-8") == markdown_cards(shipped()), AGAIN
+
+
+def test_readme_table_is_up_to_date():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert readme == readme_with_table(readme, shipped()), AGAIN
+
+
+def test_pages_are_up_to_date():
+    folder = ROOT / PAGES
+    pages = {f"{preset.name}.md": markdown_page(preset) for preset in shipped()} | {
+        "index.md": markdown_gallery(shipped())
+    }
+    assert {path.name: path.read_text(encoding="utf-8") for path in folder.glob("*.md")} == pages, AGAIN
+    drawn = {}
+    for preset in shipped():
+        drawn |= {name: source for name, (source, _) in card_pictures.sources(preset, ROOT / "checkpoints").items()}
+    there = {path.relative_to(folder).as_posix(): card_pictures.digest(path) for path in folder.glob("*/*.png")}
+    assert there == drawn, AGAIN
+
+
+def test_pictures_are_drawn_once(tmp_path):
+    (tmp_path / "tiny").mkdir()
+    (tmp_path / "tiny" / "history.csv").write_text(
+        "step,seconds,loss,learning_rate,validation_nats\n1,2,3,4,5\n2,4,3,4,4\n"
+    )
+    scores = {"value": 3.0, "standard_error": 0.1, "examples": 4, "counts": [1, 2, 1]}
+    other = {"dataset": "mnist", "low": 1.0, "high": 4.0, "own": scores, "other": scores | {"value": 2.0}}
+    preset = Preset.from_dict(records.published() | {"elsewhere": other})
+    for name, (source, draw) in card_pictures.sources(preset, tmp_path).items():
+        path = tmp_path / name
+        card_pictures.write(path, source, draw)
+        assert card_pictures.digest(path) == source and path.stat().st_size < 60_000
+        card_pictures.write(path, source, None)  # the same again: nothing is drawn
+        assert f"]({name})" in markdown_page(preset)
+    text = markdown_page(preset)
+    assert (
+        "It scores `mnist`, which it never saw, higher than its own data. Measured: 2.000 ± 0.100 bits/dim on 4" in text
+    )
+
+
+def test_a_card_tells_the_protocol():
+    text = markdown_page(Preset.from_dict(records.published()))
+    for needed in (
+        "3.0000 ± 0.0100",
+        "lower_bound",
+        "1 draw, seed 0",
+        "10,000 examples",
+        "2 CPU cores",
+        "a paper",
+        "1,234",
+    ):
+        assert needed in text
+    for needed in ("| licence of the weights | Apache-2.0 |", "| licence of the data | MIT |", "arXiv:1807.03039"):
+        assert needed in text
+    assert "--preset=tiny" in text and "Glow: 1 scales of 2 steps" in text
+
+
+def test_a_card_has_the_certificate_and_what_fails():
+    record = records.published()
+    assert "| sampled | 1.0e-06 | 1.0e-04 | 0.0% | 0.0% | the first 64 |" in markdown_page(Preset.from_dict(record))
+    assert "Known failures" not in markdown_page(Preset.from_dict(record))
+    record["certificate"]["out_of_distribution"] |= {"reconstruction_error": 0.5, "non_finite_rate": 0.25}
+    record["known_failures"] = ["Zeros are drawn as sixes."]
+    text = markdown_page(Preset.from_dict(record))
+    assert "- Out of distribution, its reconstruction_error is 5.0e-01, more than the 0.001 that" in text
+    assert "its non_finite_rate is 2.5e-01" in text and "- Zeros are drawn as sixes.\n" in text
+
+
+def test_every_preset_is_described_in_words():
+    for preset in shipped():
+        text = architecture(preset)
+        assert str(preset.config["depth"]) in text and "several" not in text and "The family" not in text
+
+
+def test_an_untrained_preset_claims_nothing():
+    preset = Preset.from_dict(records.untrained())
+    assert "not measured yet" in summary(preset)
+    assert "not trained yet" in preset_table([preset])
+    assert "samples.png" not in markdown_page(preset)
+
+
+def test_a_recipe_only_is_marked():
+    preset = Preset.from_dict(records.untrained() | {"recipe_only": True, "parameters": 1234})
+    text = markdown_page(preset)
+    assert "**Recipe only: there are no weights.**" in text and "| parameters | 1,234 |" in text
+    assert "flowzoo verify" not in text and "samples.png" not in text and "## Train it\n" in text
+    assert "recipe only | 1,234" in preset_table([preset])
+    assert "bits/dim   recipe only: there are no weights" in summary(preset)
+
+
+def test_restrictions_of_the_data_are_plain_to_see():
+    record = records.published()
+    record["licence"]["data"] = "CelebA agreement: non-commercial research purposes only"
+    preset = Preset.from_dict(record)
+    assert "**Restricted: non-commercial research only, by the licence of the data.**" in markdown_page(preset)
+    assert "fashion_mnist; non-commercial research only" in preset_table([preset])
+    assert "restricted non-commercial research only" in summary(preset)
+    assert "estricted" not in markdown_page(Preset.from_dict(records.published()))
+
+
+def test_a_part_of_a_data_set_is_named():
+    record = records.published()
+    record["dataset"]["name"] = "celeb_a_subset"
+    preset = Preset.from_dict(record)
+    start = "celeb_a_subset, 8 bits (14,283 of the 162,770 training images, 780"
+    assert f"| data | {start}" in markdown_page(preset) and f"  data       {start}" in summary(preset)
+    assert "fashion_mnist, 8 bits |" in markdown_page(Preset.from_dict(records.published()))
+
+
+def test_memory_and_start_of_a_training():
+    record = records.published()
+    record["provenance"] |= {"peak_memory_bytes": 3 * 2**29, "peak_gpu_memory_bytes": 2**30, "init_from": "glow-mnist"}
+    text = "2 steps in 0.02 h on 2 CPU cores"
+    more = ", at most 1.50 GiB of memory, at most 1.00 GiB of GPU memory, from the weights of glow-mnist"
+    assert f"{text}{more}; tensorflow" in markdown_page(Preset.from_dict(record))
+    assert f"trained    {text}\n" in summary(Preset.from_dict(records.published()))
+
+
+def test_a_start_is_named_so_that_it_is_found_when_the_preset_has_gone_on():
+    record = records.published()
+    record["provenance"]["init_from"] = f"tiny@1, sha256 {'ab' * 32}"
+    page = markdown_page(Preset.from_dict(record))
+    assert "from the weights of tiny@1 (sha256 abababababababab…); " in page
+    show = f"git show {'0' * 40}:checkpoints/tiny/model.weights.h5 > start.weights.h5\n"
+    assert f"# tiny@1, sha256 {'ab' * 32}\n{show}python tools/train.py" in page
+    assert "--workdir=runs/tiny --init_from=start.weights.h5\n" in page
+    record["provenance"]["init_from"] = f"best.weights.h5, sha256 {'ab' * 32}"
+    missing = f"# start.weights.h5 is not in this repository: best.weights.h5, sha256 {'ab' * 32}\n"
+    assert f"{missing}python tools/train.py" in markdown_page(Preset.from_dict(record))
+
+
+def test_the_starts_of_trainings_are_where_cards_say():
+    for preset in map(read_preset, list_presets(weights=True)):
+        if command := re.search(r"git show (\S+) > start", markdown_page(preset)):
+            digest = preset.provenance["init_from"].partition(", sha256 ")[2]
+            done = subprocess.run(["git", "show", command[1]], cwd=ROOT, capture_output=True)
+            if done.returncode:
+                pytest.skip("a clone without its history")
+            assert hashlib.sha256(done.stdout).hexdigest() == digest, preset.name
+
+
+def test_intended_use_is_of_the_data():
+    uses = {name: specs.spec(name).use for name in specs.names()}
+    assert all(uses.values()) and "people" in uses["celeb_a"] and "people" not in uses["mnist"]
+    assert uses["fashion_mnist"] in markdown_page(Preset.from_dict(records.published()))
+
+
+def test_readme_needs_its_markers():
+    presets = [Preset.from_dict(records.published())]
+    text = readme_with_table(f"head\n{BEGIN}\nold\n{END}\ntail\n", presets)
+    assert text.startswith("head\n")
+    assert text.endswith("\ntail\n")
+    assert "old" not in text
+    assert readme_with_table(text, presets) == text
+    with pytest.raises(ValueError, match="the README must have"):
+        readme_with_table("no markers", presets)

@@ -1,0 +1,38 @@
+"""The certificate notices a flow that does not invert, and rows that are not finite."""
+
+import numpy as np
+
+import flowzoo
+from flowzoo.hub.presets import read_preset
+from flowzoo.measure.certificate import COUNT, certificate
+from flowzoo.measure.promises import failures
+from tests.zoo import tiny
+
+
+def test_rows_that_are_not_finite_or_explode_are_counted(published, monkeypatch):
+    flow = tiny.random_flow(read_preset(published))
+    test = flowzoo.data.fixture("fashion_mnist")[0][:COUNT], None
+    assert failures(certificate(flow, test)) == []
+    with monkeypatch.context() as patched:
+        patched.setattr("flowzoo.measure.certificate.EXPLODED", 1e-6)
+        sampled = certificate(flow, None)["sampled"]
+    assert sampled["exploded_rate"] == 1.0 and "reconstruction_error" not in sampled
+    assert [text for text in failures({"sampled": sampled}) if text.startswith("exploded_rate of sampled inputs is 1")]
+    broken = next(w for w in flow.trainable_weights if w.shape == (784,))
+    broken.assign(np.full(784, np.nan, np.float32))
+    found = certificate(flow, test)
+    assert found["sampled"]["non_finite_rate"] == 1.0 and "reconstruction_error" not in found["sampled"]
+    assert len(failures(found)) == 6
+
+
+def test_a_wrong_inverse_and_a_wrong_log_det_are_found():
+    flow = flowzoo.create("realnvp", event_shape=(3,), depth=2, hidden=4, seed=1)
+    x = np.random.default_rng(0).standard_normal((9, 3)).astype("float32")
+    found = certificate(flow, (x, None))
+    assert failures(found) == [] and [entry["examples"] for entry in found.values()] == [9, COUNT, 9]
+    layer = next(layer for layer in flow._flatten_layers() if type(layer).__name__ == "ActNorm")
+    right = layer._decode
+    layer._decode = lambda z, condition: (right(z, condition)[0] + 0.25, right(z, condition)[1] + 0.5)
+    found = certificate(flow, (x, None))
+    assert abs(found["test"]["log_det_error"] - 0.5) < 1e-4 and found["test"]["reconstruction_error"] > 0.2
+    assert len(failures(found)) == 4

@@ -1,0 +1,125 @@
+"""Data frames do what arrays do: the same numbers, checked by the names of their columns."""
+
+import sys
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+import tensorflow as tf
+
+from flowzoo import flows
+from flowzoo.models import frames
+from tests import cases
+
+X = np.random.default_rng(0).normal(size=(32, 2)).astype("float32")
+Y = np.arange(32) % 3
+FRAME = pd.DataFrame(X, columns=["a", "b"])
+
+
+@pytest.fixture(scope="module", autouse=True)
+def eagerly():
+    """Graphs would cost more than all that is computed here."""
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
+def _new(**options):
+    return cases.randomized(flows.create("realnvp", event_shape=(2,), depth=1, hidden=4, **options))
+
+
+def test_every_method_takes_what_arrays_give():
+    model, labels = _new(classes=3), pd.Series(Y, name="kind")
+    expected = model.score(X, Y)
+    np.testing.assert_array_equal(model.score(FRAME, labels), expected)
+    np.testing.assert_array_equal(model.log_prob(FRAME, labels), model.log_prob(X, Y))
+    np.testing.assert_array_equal(model.encode(FRAME, labels)[0], model.encode(X, Y)[0])
+    np.testing.assert_array_equal(model.sample(32, labels, seed=1), model.sample(32, Y, seed=1))
+    one, other = _new(classes=3), _new(classes=3)
+    for flow, x, y, weights in ((one, X, Y, np.ones(32)), (other, FRAME, labels, pd.Series(np.ones(32)))):
+        flow.adapt(x, y)
+        flow.fit(x, y, sample_weight=weights, validation_data=(x, y), shuffle=False, verbose=0)
+        flow.train_on_batch(x, y, weights)
+        flow.losses_seen = [flow.evaluate(x, y, verbose=0), flow.test_on_batch(x, y)]
+    assert one.losses_seen == other.losses_seen
+    np.testing.assert_array_equal(one.score(X, Y), other.score(X, Y))
+    plain = _new()
+    np.testing.assert_array_equal(plain.predict(FRAME, verbose=0), plain.predict(X, verbose=0))
+    np.testing.assert_array_equal(plain.predict_on_batch(FRAME), plain.predict_on_batch(X))
+
+
+@pytest.mark.parametrize("change", [pd.DataFrame.convert_dtypes, lambda frame: frame.astype("Float64")])
+def test_nullable_numbers_are_numbers(change):
+    np.testing.assert_array_equal(_new().score(change(FRAME)), _new().score(X))
+
+
+def test_columns_of_several_types_become_one():
+    mixed = pd.DataFrame({"a": pd.array(Y, "Int64"), "b": pd.array(Y > 0, "boolean"), "c": X[:, 0]})
+    model = flows.create("maf", event_shape=(3,), depth=1, hidden=4)
+    expected = np.stack([Y, Y > 0, X[:, 0]], axis=1).astype("float32")
+    np.testing.assert_array_equal(model.score(mixed), model.score(expected))
+
+
+def test_a_series_is_the_only_column():
+    model = flows.create("maf", event_shape=(1,), depth=1, hidden=4)
+    np.testing.assert_array_equal(model.score(FRAME["a"]), model.score(X[:, :1]))
+    with pytest.raises(ValueError, match=r"`x` must have shape \(batch, 1\), got \(32,\).*pass x\[:, None\]"):
+        model.score(X[:, 0])
+
+
+@pytest.mark.parametrize(
+    ("frame", "message"),
+    [
+        (
+            FRAME.mask(np.isin(np.arange(64).reshape(32, 2), (10, 11))),
+            r"nothing in 1 of 32 rows, first in row 5, in the columns \['a', 'b'\]",
+        ),
+        (FRAME.convert_dtypes().assign(b=pd.array([None] + [1.5] * 31, "Float64")), r"first in row 0, .* \['b'\]"),
+        (FRAME.replace(X[3, 1], np.inf).set_index(np.arange(32) + 100), r"row 3 \(index .*103.*\), .* \['b'\]"),
+        (FRAME.assign(b="text"), "`x` must hold numbers, got dtype (object|str) in column 'b'.*to_numeric"),
+        (FRAME.assign(b=pd.Categorical(Y)), r"got dtype category in column 'b'.*\.cat\.codes"),
+        (FRAME.assign(b=pd.Timestamp("2020-01-01")), "got dtype datetime.* in column 'b'. Give times as numbers"),
+        (pd.DataFrame(X, columns=["a", "a"]), "columns of different names, got 'a' more than once"),
+        (FRAME.assign(c=1.0), r"must have shape \(batch, 2\), got \(32, 3\)"),
+    ],
+)
+def test_what_is_wrong_is_named(frame, message):
+    model = _new()
+    before = [weight.numpy() for weight in model.weights]
+    for call in (model.score, model.adapt, lambda x: model.fit(x, verbose=0), model.predict, model.train_on_batch):
+        with pytest.raises((ValueError, TypeError), match=message):
+            call(frame)
+    assert all(np.array_equal(a, b) for a, b in zip(before, model.weights, strict=True)) and model.columns is None
+
+
+def test_columns_are_known_by_name(tmp_path):
+    model = _new(condition_features=2)
+    condition = pd.DataFrame(X, columns=["u", "v"])
+    assert model.columns is None
+    model.fit(FRAME, condition, verbose=0)
+    model.save(tmp_path / "flow.keras")
+    for flow in (model, keras.models.load_model(tmp_path / "flow.keras")):
+        assert list(flow.columns) == ["a", "b"] and list(flow.condition_columns) == ["u", "v"]
+        expected = flow.score(X, X)
+        np.testing.assert_array_equal(flow.score(FRAME[["b", "a"]], condition[["v", "u"]]), expected)
+        np.testing.assert_array_equal(flow.score(pd.DataFrame(X), X), expected)  # without names it counts as an array
+        with pytest.raises(
+            ValueError, match=r"columns \['a', 'b'\] .* got \['a', 'c'\]: missing \['b'\], extra \['c'\]"
+        ):
+            flow.score(FRAME.rename(columns={"b": "c"}), condition)
+        with pytest.raises(ValueError, match=r"`condition` must have the columns \['u', 'v'\]"):
+            flow.score(FRAME, FRAME)
+
+
+def test_adapt_learns_the_columns():
+    model = _new()
+    model.adapt(FRAME)
+    assert list(model.columns) == ["a", "b"]
+    with pytest.raises(ValueError, match="missing"):
+        model.fit(FRAME.rename(columns={"b": "c"}), verbose=0)
+
+
+def test_pandas_is_not_imported_to_know_a_frame(monkeypatch):
+    monkeypatch.delitem(sys.modules, "pandas")
+    assert not frames.is_frame(X) and frames.column_names(X) is None and "pandas" not in sys.modules

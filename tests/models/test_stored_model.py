@@ -1,0 +1,91 @@
+"""Files hold weights only and are whole or not there; copies by pickle and deepcopy compute as the flow does."""
+
+import copy
+import pickle
+
+import h5py
+import keras
+import numpy as np
+import pytest
+
+from flowzoo import bijectors, flows
+from flowzoo.models.stored_model import frozen_layers
+from tests import cases
+
+X = cases.flow_data("realnvp", 16)[0]
+
+
+def test_weight_files_hold_weights_only(tmp_path):
+    own = flows.Flow(bijectors.Chain([bijectors.ActNorm((2,))]))
+    for name, model in (("family", cases.new_flow("realnvp")), ("own", own)):
+        path = tmp_path / f"{name}.weights.h5"
+        model.save_weights(path)
+        before = path.read_bytes()
+        model.compile("adam")
+        model.optimizer.build(model.trainable_variables)
+        model.save_weights(path)
+        assert path.read_bytes() == before
+        with h5py.File(path) as file:
+            assert "optimizer" not in file
+        weights = model.get_weights()
+        model.set_weights([np.zeros_like(weight) for weight in weights])
+        model.load_weights(path)
+        assert all(np.array_equal(a, b) for a, b in zip(weights, model.get_weights(), strict=True))
+        with pytest.raises(FileExistsError, match="overwrite=True"):
+            model.save_weights(path, overwrite=False)
+    with pytest.raises(ValueError, match=r"must end in .weights.h5.*got .*name.h5"):
+        own.save_weights(tmp_path / "name.h5")
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_a_name_that_keras_could_not_read_is_refused(tmp_path):
+    for name in ("m.h5", "m.hdf5"):
+        with pytest.raises(ValueError, match=r"must end in .keras, got .*m\.h"):
+            cases.flow("realnvp").save(tmp_path / name)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_keras_file_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
+    path, model = tmp_path / "flow.keras", cases.flow("realnvp")
+    model.save(path)
+    before = path.read_bytes()
+
+    def torn(model, path, **options):
+        path.write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(keras.Model, "save", torn)
+    with pytest.raises(OSError, match=f"No space left on device: '{path}'"):
+        model.save(path)
+    assert path.read_bytes() == before and [p.name for p in tmp_path.iterdir()] == ["flow.keras"]
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda model: pickle.loads(pickle.dumps(model))])
+def test_copies_keep_the_switches(copied):
+    model = cases.new_flow("realnvp")
+    model.backprop, model.accumulate, model.xla, model.noise_seed = "remat", 2, True, 7
+    again = copied(model)
+    assert (again.backprop, again.accumulate, again.xla, again.noise_seed) == ("remat", 2, True, 7)
+    assert all(np.array_equal(a, b) for a, b in zip(model.get_weights(), again.get_weights(), strict=True))
+    assert copied(cases.flow("realnvp")).backprop == "store"
+    assert type(model).from_config(model.get_config()).backprop == "store"
+
+
+def test_frozen_layers_come_back(tmp_path):
+    model = cases.new_flow("glow")
+    multiscale = model.transform.transforms[2]
+    multiscale.levels[0].trainable = False
+    multiscale.levels[0].transforms[1].trainable = True  # within a frozen one
+    model.compile("adam")
+    model.optimizer.build(model.trainable_variables)
+    model.save(tmp_path / "flow.keras")
+    again = keras.models.load_model(tmp_path / "flow.keras")
+    assert frozen_layers(again) == frozen_layers(model) != []
+    assert [w.shape for w in again.trainable_weights] == [w.shape for w in model.trainable_weights]
+    assert len(again.trainable_weights) < len(cases.flow("glow").trainable_weights)
+    assert len(again.optimizer.variables) == len(model.optimizer.variables)
+
+
+@pytest.mark.parametrize("name", ["glow", "maf", "nsf-coupling-condition", "ffjord"])
+def test_nothing_is_frozen_in_a_new_flow(name):
+    assert cases.flow(name).get_config() == cases.flow(name).config | {"name": cases.flow(name).name}

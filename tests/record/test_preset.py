@@ -1,0 +1,163 @@
+"""Presets are read strictly: a wrong key is named by its path, a wrong name by its nearest."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import flowzoo
+from flowzoo.core.errors import PresetError
+from flowzoo.hub.presets import list_presets, read_preset
+from flowzoo.record.preset import Preset
+from flowzoo.record.recipe import Recipe
+from tests.record import records
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize("name", list_presets())
+def test_every_shipped_preset_reads_and_is_named_after_its_file(name):
+    preset = read_preset(name)
+    assert preset.name == name
+    family = name.replace("rnode-", "ffjord-")  # a regularised FFJORD, of which papers speak by that name
+    assert family.startswith(f"{preset.family}-")
+
+
+@pytest.mark.parametrize("record", [records.untrained(), records.published()])
+def test_write_then_read_gives_the_same(tmp_path, record):
+    preset = Preset.from_dict(record)
+    preset.write(tmp_path / "tiny.json")
+    assert read_preset(tmp_path / "tiny.json") == preset
+    assert preset.to_dict() == record
+    assert read_preset(tmp_path / "tiny.json").source == "tiny.json"
+
+
+def test_recipe_keys_with_a_default_may_be_absent(tmp_path):
+    record = records.untrained()
+    record["training"] = {"steps": 3, "finish_split": "train_official", "finish_steps": 1}
+    preset = read_preset(records.write(tmp_path / "tiny.json", record))
+    assert preset.to_dict() == record
+    assert Recipe.from_dict(preset.training) == Recipe(steps=3, finish_split="train_official", finish_steps=1)
+    record["training"] = Recipe(steps=3).to_dict()
+    assert Preset.from_dict(record).training == record["training"]
+
+
+def test_null_means_not_measured_yet():
+    assert not Preset.from_dict(records.untrained() | {"files": None, "metrics": None}).trained
+
+
+@pytest.mark.parametrize("number", ["Infinity", "-Infinity", "NaN", "1e999"])
+def test_numbers_are_finite(tmp_path, number):
+    text = json.dumps(records.untrained()).replace("2.9", number)
+    (tmp_path / "tiny.json").write_text(text)
+    with pytest.raises(PresetError, match=rf"tiny\.json: expected a readable JSON file, got: {number} is no finite"):
+        read_preset(tmp_path / "tiny.json")
+
+
+@pytest.mark.parametrize(
+    ("alter", "message"),
+    [
+        (lambda r: r.update(familly="glow"), r"unknown key `familly`"),
+        (lambda r: r["training"].update(step=3), r"unknown key `training\.step`"),
+        (lambda r: r["published"][0].update(x=1), r"unknown key `published\[0\]\.x`"),
+        (lambda r: r["files"]["samples.png"].update(md5="x"), r"unknown key `files\.samples\.png\.md5`"),
+        (lambda r: r["training"].pop("steps"), r"missing key `training\.steps`"),
+        (lambda r: r["training"].update(steps="many"), r"`training\.steps` must be int, got 'many'"),
+        (lambda r: r["training"].update(steps=True), r"`training\.steps` must be int, got True"),
+        (lambda r: r["training"].update(ema="no"), r"`training\.ema` must be int or float, got 'no'"),
+        (lambda r: r.update(config=[1]), r"`config` must be an object, got \[1\]"),
+        (lambda r: r.update(published={}), r"`published` must be a list"),
+        (lambda r: r.update(revision=-5), r"`revision` must be 1 to 999,999,999, got -5"),
+        (lambda r: r["dataset"].update(bits=-1), r"`dataset\.bits` must be 0 to 16, got -1"),
+        (lambda r: r["dataset"].update(bits=10**9), r"`dataset\.bits` must be 0 to 16, got 1000000000"),
+        (lambda r: r["files"]["history.csv"].update(bytes=0), r"`files\.history\.csv\.bytes` must be 1 to 1,099,"),
+        *(
+            (lambda r, text=text: r.update(description=text), "`description` must be a line without control characters")
+            for text in ("a\x1b]0;title\x07", "a\nb", "\x9b", "\u202e")
+        ),
+        (lambda r: r["metrics"]["bits_per_dim"].pop("value"), r"missing key `metrics\.bits_per_dim\.value`"),
+        (lambda r: r["metrics"]["bits_per_dim"].update(value="abc"), r"`metrics\.bits_per_dim\.value` must be int or"),
+        (
+            lambda r: r["metrics"]["bits_per_dim"].update(value=10**400),
+            r"`metrics\.bits_per_dim\.value` must be finite",
+        ),
+        (lambda r: r["metrics"]["bits_per_dim"].update(draws=0), r"`metrics\.bits_per_dim\.draws` must be at least 1"),
+        (lambda r: r["metrics"]["log_det_error"].update(value=float("nan")), "NaN is no finite number"),
+        (lambda r: r["metrics"].clear(), r"missing key `metrics\.bits_per_dim` with the likelihood on the test split"),
+        (
+            lambda r: r["certificate"]["test"].update(non_finite_rate=2),
+            r"\.test\.non_finite_rate` must be 0 to 1, got 2",
+        ),
+        (lambda r: r["certificate"]["test"].update(foo=1), r"unknown key `certificate\.test\.foo`"),
+        (
+            lambda r: r["provenance"].update(versions={"python": 3}),
+            r"`provenance\.versions\.python` must be str",
+        ),
+        *(
+            (lambda r, key=key: r.pop(key), rf"missing key `{key}`, which `files` come with")
+            for key in ("parameters", "fingerprint", "metrics", "provenance")
+        ),
+    ],
+)
+def test_a_wrong_record_is_refused_by_path(tmp_path, alter, message):
+    record = records.published()
+    alter(record)
+    with pytest.raises(PresetError, match=message):
+        read_preset(records.write(tmp_path / "tiny.json", record))
+
+
+def test_not_json_is_refused(tmp_path):
+    (tmp_path / "tiny.json").write_text("{")
+    with pytest.raises(PresetError, match=r"tiny\.json: expected a readable JSON file"):
+        read_preset(tmp_path / "tiny.json")
+    (tmp_path / "tiny.json").write_text(json.dumps(records.untrained() | {"config": {"a": ["\ud800"]}}))
+    with pytest.raises(PresetError, match=r"tiny\.json: expected a readable JSON file, got: .*surrogates"):
+        read_preset(tmp_path / "tiny.json")
+    (tmp_path / "tiny.json").write_text("[]")
+    with pytest.raises(PresetError, match=r"expected a JSON object, got list"):
+        read_preset(tmp_path / "tiny.json")
+
+
+def test_unknown_names_suggest_the_nearest():
+    with pytest.raises(PresetError, match="Did you mean 'glow-fashion-mnist'"):
+        read_preset("glow-fashon-mnist")
+    with pytest.raises(PresetError, match=r"Known: .*glow-fashion-mnist"):
+        read_preset("../secrets")
+    with pytest.raises(PresetError, match="no preset file at"):
+        read_preset("missing.json")
+
+
+def test_list_presets_takes_a_pattern():
+    assert "glow-fashion-mnist" in flowzoo.list_presets("glow-*")
+    assert flowzoo.list_presets("nothing-*") == []
+
+
+def test_list_presets_with_and_without_weights(tmp_path):
+    both = flowzoo.list_presets(weights=True), flowzoo.list_presets(weights=False)
+    assert "glow-fashion-mnist" in both[0] and "glow-cifar10-paper" in both[1]
+    assert sorted(both[0] + both[1]) == flowzoo.list_presets()
+    assert flowzoo.card("glow-cifar10-paper").recipe_only and not flowzoo.card("glow-fashion-mnist").recipe_only
+
+
+def test_a_card_may_tell_of_memory_and_start():
+    record = records.published()
+    record["provenance"] |= {"peak_memory_bytes": 2**30, "init_from": "glow-mnist"}
+    assert Preset.from_dict(record).to_dict() == record
+    with pytest.raises(PresetError, match=r"`provenance\.peak_memory_bytes` must be int"):
+        Preset.from_dict(record | {"provenance": record["provenance"] | {"peak_memory_bytes": "much"}})
+
+
+def test_import_costs_nothing():
+    code = (
+        "import flowzoo, sys; flowzoo.list_presets(); flowzoo.card('glow-fashion-mnist'); print('keras' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
+
+
+def test_unknown_attribute_names_the_public_ones():
+    with pytest.raises(AttributeError, match=r"no attribute 'lod'. Public names: .*load"):
+        flowzoo.lod  # noqa: B018 - reading it is the test
+    assert set(dir(flowzoo)) >= {"load", "create", "list_presets", "card", "verify", "Flow"}
