@@ -50,9 +50,28 @@ class LikelihoodModel(keras.Model):
             if part is not None:
                 part.build(rows, rows)
 
+    def get_compile_config(self) -> dict | None:
+        """As Keras' own; and `slots`, the numbers of the weights that have slots, unless these are the trainable ones.
+
+        They differ where a layer was frozen after the optimizer was built; None says that it was not built.
+        """
+        config, optimizer = super().get_compile_config(), getattr(self, "optimizer", None)
+        if config is None or optimizer is None:
+            return config
+        place = {id(weight): i for i, weight in enumerate(self.weights)}
+        slots = [place.get(id(weight)) for weight in optimizer._trainable_variables] if optimizer.built else None
+        usual = [place[id(weight)] for weight in self.trainable_weights]
+        return config if slots == usual or None in (slots or ()) else {**config, "slots": slots}
+
     def compile_from_config(self, config: dict) -> None:
+        config = dict(config)
+        slots = config.pop("slots", False)
         self.compile(**keras.saving.deserialize_keras_object(config))
-        self._build_optimizer()
+        if slots is False:
+            self._build_optimizer()
+        elif slots is not None:
+            with self.distribute_strategy.scope():
+                self.optimizer.build([self.weights[i] for i in slots])
 
     def fit(self, x=None, y=None, *args, **kwargs) -> keras.callbacks.History:
         """As Keras' own, with the condition as y; a flow that was not compiled is compiled with its defaults first.

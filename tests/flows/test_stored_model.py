@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+import warnings
 
 import h5py
 import keras
@@ -84,6 +85,26 @@ def test_frozen_layers_come_back(tmp_path):
     assert [w.shape for w in again.trainable_weights] == [w.shape for w in model.trainable_weights]
     assert len(again.trainable_weights) < len(cases.flow("glow").trainable_weights)
     assert len(again.optimizer.variables) == len(model.optimizer.variables)
+
+
+@pytest.mark.parametrize("optimizer", ["adam", keras.optimizers.LossScaleOptimizer(keras.optimizers.Adam())])
+def test_slots_come_back_whatever_was_frozen_when(tmp_path, optimizer):
+    model = cases.new_flow("realnvp")
+    model.compile(optimizer)
+    for step in ("not built", "built", "frozen after that"):
+        if step == "built":
+            model.optimizer.build(model.trainable_variables)
+            for i, slot in enumerate(model.optimizer.variables):
+                slot.assign(i * np.ones_like(slot))
+        model.transform.transforms[1].trainable = step != "frozen after that"
+        model.save(tmp_path / "flow.keras")
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", UserWarning)  # Keras': "Skipping variable loading"
+            again = keras.models.load_model(tmp_path / "flow.keras")
+        for one, other in zip(again.optimizer.variables, model.optimizer.variables, strict=True):
+            np.testing.assert_array_equal(one, other)
+        assert frozen_layers(again) == frozen_layers(model)
+    assert np.isfinite(again.fit(X, verbose=0).history["loss"]).all()
 
 
 @pytest.mark.parametrize("name", ["glow", "maf", "nsf-coupling-condition", "ffjord"])
