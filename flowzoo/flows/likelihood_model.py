@@ -51,9 +51,9 @@ class LikelihoodModel(keras.Model):
                 part.build(rows, rows)
 
     def get_compile_config(self) -> dict | None:
-        """As Keras' own; and `slots`, the numbers of the weights that have slots, unless these are the trainable ones.
+        """As Keras' own; and `slots`, the numbers of the weights that have slots, unless all that can be trained have.
 
-        They differ where a layer was frozen after the optimizer was built; None says that it was not built.
+        None says that the optimizer was not built.
         """
         config, optimizer = super().get_compile_config(), getattr(self, "optimizer", None)
         if config is None or optimizer is None:
@@ -61,7 +61,10 @@ class LikelihoodModel(keras.Model):
         place = {id(weight): i for i, weight in enumerate(self.weights)}
         slots = [place.get(id(weight)) for weight in optimizer._trainable_variables] if optimizer.built else None
         usual = [place[id(weight)] for weight in self.trainable_weights]
-        return config if slots == usual or None in (slots or ()) else {**config, "slots": slots}
+        frozen = not all(layer.trainable for layer in self._flatten_layers())  # in a new flow none is
+        if None in (slots or ()) or (slots == usual and not frozen):
+            return config
+        return {**config, "slots": slots}
 
     def compile_from_config(self, config: dict) -> None:
         config = dict(config)

@@ -1,8 +1,10 @@
 """Files hold weights only and are whole or not there; copies by pickle and deepcopy compute as the flow does."""
 
 import copy
+import json
 import pickle
 import warnings
+import zipfile
 
 import h5py
 import keras
@@ -105,6 +107,24 @@ def test_slots_come_back_whatever_was_frozen_when(tmp_path, optimizer):
             np.testing.assert_array_equal(one, other)
         assert frozen_layers(again) == frozen_layers(model)
     assert np.isfinite(again.fit(X, verbose=0).history["loss"]).all()
+
+
+def test_a_configuration_is_what_the_constructor_takes(tmp_path):
+    model = cases.new_flow("realnvp")
+    model.columns = ["a", "b"]
+    model.transform.transforms[1].trainable = False
+    assert type(model)(**model.get_config()).get_config() == model.get_config()
+    path, old = tmp_path / "flow.keras", tmp_path / "old.keras"
+    model.save(path)
+    with zipfile.ZipFile(path) as new, zipfile.ZipFile(old, "w") as file:  # as it was before there were assets
+        config = json.loads(new.read("config.json"))
+        config["config"] |= {"columns": model.columns, "frozen": frozen_layers(model)}
+        file.writestr("config.json", json.dumps(config))
+        for name in ("metadata.json", "model.weights.h5"):
+            file.writestr(name, new.read(name))
+    for again in (keras.models.load_model(path), keras.models.load_model(old), copy.deepcopy(model)):
+        assert again.columns == ["a", "b"] and again.condition_columns is None
+        assert frozen_layers(again) == frozen_layers(model) != []
 
 
 @pytest.mark.parametrize("name", ["glow", "maf", "nsf-coupling-condition", "ffjord"])
