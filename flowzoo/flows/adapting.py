@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import warnings
 from typing import TYPE_CHECKING
 
 import keras
@@ -15,6 +14,7 @@ from flowzoo.bijectors.constant import constant_columns
 from flowzoo.flows.digits import warn_of_lost_digits
 from flowzoo.flows.feeding import is_array
 from flowzoo.flows.support import require_inside
+from flowzoo.flows.warn import warn
 from flowzoo.flows.workers import across_workers
 from flowzoo.transform import Transform
 
@@ -86,18 +86,16 @@ def _adapt_first(flow, x, y):
     count = int(np.clip(NUMBERS // flow.dims, *ROWS))
     found = None if across_workers(flow.distribute_strategy) else _first_rows(x, y, count)
     if found is None or len(found[0]) < 2:
-        warnings.warn(
+        warn(
             "This flow was never adapted, so its first steps may be wild, and `fit` can't adapt it here: it takes "
             "arrays, tf.data and PyDatasets of at least 2 rows, in one process. Call `flow.adapt(x)` with some hundred "
             "examples before `fit`; for several workers do so in one process, save the weights and load them in each.",
-            stacklevel=5,
         )
         return
     flow.adapt(*found)
-    warnings.warn(
+    warn(
         f"This flow was not adapted, so `fit` adapted it to {len(found[0])} rows of its data. Call `flow.adapt(x)` "
         "before `fit` to choose them.",
-        stacklevel=5,
     )
 
 
@@ -151,8 +149,7 @@ def _warn_of_constant_columns(flow, x, layers):
     least = 0.0 if any(isinstance(layer, Standardize) for layer in layers) else 1.0
     constant = np.flatnonzero(constant_columns(np.asarray(x), least)).tolist()
     if layers and constant:
-        warnings.warn(
+        warn(
             f"`x` must vary in each column to be adapted to, got columns {constant} that are constant, or nearly: they "
             "keep scale 1. Adapt with rows in which they vary, or leave them out.",
-            stacklevel=4,
         )

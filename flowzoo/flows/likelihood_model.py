@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 
 import keras
 import numpy as np
@@ -17,6 +16,7 @@ from flowzoo.flows.feeding import in_full
 from flowzoo.flows.fused_update import fuse
 from flowzoo.flows.loss import BitsPerDim, NegativeLogLikelihood
 from flowzoo.flows.switch import Switch
+from flowzoo.flows.warn import warn
 from flowzoo.flows.weights import load_weights
 from flowzoo.flows.workers import across_workers
 
@@ -120,7 +120,7 @@ class LikelihoodModel(keras.Model):
         rows = np.flatnonzero(np.isnan(log_prob))
         if rows.size:
             shown = ", ".join(map(str, rows[:10])) + (", ..." if rows.size > 10 else "")
-            warnings.warn(f"log p(x) is NaN for {rows.size} of {len(log_prob)} rows: {shown}.", stacklevel=3)
+            warn(f"log p(x) is NaN for {rows.size} of {len(log_prob)} rows: {shown}.")
         return log_prob
 
     def train_step(self, data) -> dict:

@@ -251,3 +251,21 @@ def test_digits_that_float32_loses_are_warned_of():
         plain.log_prob(np.full((5, 2), 1.7e9))
         plain.log_prob(times.astype("float32"))
         flowzoo.create("maf", **SMALL).log_prob(times)
+
+
+def test_warnings_point_at_the_line_that_called():
+    times = 1.7e9 + 10.0 * _data()
+    times[:, 1] = 1.0
+    plain, unknown = flows.MAF(**SMALL), flows.MAF(**SMALL)
+    for flow in (plain, unknown):
+        flow.compile(keras.optimizers.SGD(0.0), run_eagerly=True)
+    with warnings.catch_warnings(record=True) as found:
+        warnings.simplefilter("always", UserWarning)
+        plain.adapt(times)
+        plain.fit(times, batch_size=240, verbose=0)
+        unknown.fit(np.float32(times % 10.0), verbose=0)
+        unknown.predict(times * np.nan, verbose=0)
+        flows.MAF(**SMALL).fit(((times[:32],) for _ in range(1)), verbose=0)
+    own = [warning for warning in found if warning.category is UserWarning]
+    for said in ("constant", "loses digits", "was not adapted", "never adapted", "is NaN for"):
+        assert {warning.filename for warning in own if said in str(warning.message)} == {__file__}, said
