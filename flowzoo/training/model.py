@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from absl import logging
 
 from flowzoo import data, flows
-from flowzoo.errors import CheckpointError, PresetError, nearest
+from flowzoo.errors import CheckpointError, PresetError, closest, nearest
 from flowzoo.files import irregular, read_json, sha256
 from flowzoo.flows.weights import load_simpler, load_weights
 from flowzoo.limits import counting
@@ -36,7 +36,7 @@ def build(preset: Preset, conditioner_dtype: str | None = None) -> flows.Flow:
     if family not in flows.FAMILIES:
         raise PresetError(
             f"{preset.source}: `family` must be one of {sorted(flows.FAMILIES)}, got {family!r}. "
-            f"{nearest(family, flows.FAMILIES)}"
+            f"{closest(family, flows.FAMILIES)}".rstrip()
         )
     known = inspect.signature(flows.FAMILIES[family]).parameters
     for key in config:
@@ -152,7 +152,7 @@ def require_dataset(preset: Preset) -> None:
     if name not in data.names():
         raise PresetError(
             f"{preset.source}: `dataset.name` must be one of {sorted(data.names())}, got {name!r}. "
-            f"{nearest(name, data.names())}"
+            f"{closest(name, data.names())}".rstrip()
         )
     facts = data.spec(name)
     least, bits = min(facts.bits, 1), preset.dataset["bits"]
