@@ -9,10 +9,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from flowzoo.bijectors import Standardize
+from flowzoo.bijectors import Bounds, Chain, Standardize
 from flowzoo.bijectors.constant import constant_columns
 from flowzoo.flows.digits import warn_of_lost_digits
 from flowzoo.flows.feeding import is_array
+from flowzoo.flows.frames import SHOWN
 from flowzoo.flows.support import require_inside
 from flowzoo.flows.warn import warn
 from flowzoo.flows.workers import across_workers
@@ -21,6 +22,7 @@ from flowzoo.transform import Transform
 if TYPE_CHECKING:
     from flowzoo.flows import Flow
 
+FAR = 1e4  # deviations of the rows adapted to: beyond, losses are squares of more than 1e4
 ROWS, NUMBERS = (32, 1024), 2**18  # what `fit` adapts to: the rows that hold this many numbers, within these limits
 
 
@@ -80,6 +82,8 @@ def prepare(flow: Flow, x, y) -> None:
     elif isinstance(x, tf.data.Dataset) and tf.float64 in {spec.dtype for spec in tf.nest.flatten(x.element_spec)[:1]}:
         for batch in x.take(1):
             warn_of_lost_digits(tf.nest.flatten(batch)[0], flow.data_dtype)
+    if is_array(x) and int(tf.convert_to_tensor(flow.adapted)):
+        _warn_of_far_columns(flow, x)
 
 
 def _adapt_first(flow, x, y):
@@ -152,4 +156,22 @@ def _warn_of_constant_columns(flow, x, layers):
         warn(
             f"`x` must vary in each column to be adapted to, got columns {constant} that are constant, or nearly: they "
             "keep scale 1. Adapt with rows in which they vary, or leave them out.",
+        )
+
+
+def _warn_of_far_columns(flow, x):
+    """Of columns that hardly vary in the rows adapted to, and do in others, the losses are huge."""
+    front = flow._parts[:2] if isinstance(flow._parts[0], Bounds) else flow._parts[:1]
+    if not isinstance(front[-1], Standardize) or not len(x):
+        return
+    ends = np.stack([np.min(x, axis=0), np.max(x, axis=0)])  # both maps are monotonic
+    reach = np.abs(Chain(front).encode(tf.cast(ends, flow.data_dtype))[0]).max(axis=0)
+    names = flow.columns or range(len(reach))
+    far = [f"{name!r} ({size:.2g})" for name, size in zip(names, reach, strict=True) if size > FAR]
+    if far:
+        more = f" and {len(far) - SHOWN} more" if len(far) > SHOWN else ""
+        warn(
+            f"`x` must be within {FAR:,.0f} deviations of the rows that this flow was adapted to, got more in columns "
+            f"{', '.join(far[:SHOWN])}{more}: they hardly vary in those rows, so losses will be huge. Adapt with rows "
+            "in which they vary, `flow.adapt(x, force=True)`, or leave them out."
         )

@@ -5,6 +5,7 @@ import warnings
 
 import keras
 import numpy as np
+import pandas as pd
 import pytest
 import tensorflow as tf
 
@@ -87,6 +88,24 @@ def test_a_constant_column_is_named_and_keeps_scale_1():
             flow.adapt(x[:512])
         flow.compile(run_eagerly=True)
         assert max(flow.fit(x, batch_size=400, verbose=0).history["loss"]) < 3.0  # was 1e9
+
+
+@pytest.mark.parametrize("unit", [1e-9, 1.0, 1e12])
+def test_columns_far_from_the_rows_adapted_to_are_named(unit):
+    x = np.random.default_rng(0).normal(size=(2000, 3))
+    x[:, 1] *= 1e-5
+    x[600::50, 1] = 1.0
+    flow = flowzoo.create("maf", event_shape=(3,), depth=1, hidden=4, bounds=[None, None, [-9.0 * unit, None]])
+    flow.compile(keras.optimizers.SGD(0.0), run_eagerly=True)
+    flow.adapt(unit * x[:512])
+    message = r"10,000 deviations .* got more in columns 1 \(1e\+05\): .*`flow.adapt\(x, force=True\)`"
+    with pytest.warns(UserWarning, match=message):
+        flow.fit(unit * x, batch_size=2000, verbose=0)  # losses of 1e7
+    frame = pd.DataFrame(unit * x, columns=["a", "b", "c"])
+    with pytest.warns(UserWarning, match=r"in columns 'b' \(1e\+05\)"):
+        flow.fit(frame, batch_size=2000, verbose=0)
+    flow.adapt(unit * x, force=True)
+    _quietly(flow, unit * x, batch_size=2000)
 
 
 def test_adapt_is_all_or_nothing():
