@@ -96,7 +96,13 @@ def _adapt_first(flow, x, y):
             "examples before `fit`; for several workers do so in one process, save the weights and load them in each.",
         )
         return
-    flow.adapt(*found)
+    try:
+        flow.adapt(*found)
+    except (TypeError, ValueError) as error:
+        if is_array(x):
+            raise
+        where = f"the first {len(found[0])} rows of the data set, to which `fit` adapts a new flow"
+        raise type(error)(f"In {where}: {error}") from error
     warn(
         f"This flow was not adapted, so `fit` adapted it to {len(found[0])} rows of its data. Call `flow.adapt(x)` "
         "before `fit` to choose them.",

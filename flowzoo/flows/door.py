@@ -107,7 +107,9 @@ def check_condition(
         if kind != "integer" or shape != (rows,):
             raise ValueError(f"`{what}` must be {expected}, got dtype {values.dtype.name} and shape {shape}.")
         if rows and (values.min() < 0 or values.max() >= classes):
-            raise ValueError(f"`{what}` must be {expected}, got labels from {values.min()} to {values.max()}.")
+            first = np.flatnonzero((values < 0) | (values >= classes))[0]
+            got = f"labels from {values.min()} to {values.max()}, the first wrong one in row {first}"
+            raise ValueError(f"`{what}` must be {expected}, got {got}.")
         return tf.convert_to_tensor(_cast(condition, values, "int32"))
     fits = len(shape) in ((2, 4) if images else (2,)) and (shape[0], shape[-1]) == (rows, features)
     if not fits or kind == "other":

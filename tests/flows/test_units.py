@@ -160,6 +160,15 @@ def test_fit_adapts_a_new_flow_and_never_again(kind):
     np.testing.assert_array_equal(flow.transform.transforms[0].shift, shift)
 
 
+def test_a_bad_row_among_those_adapted_to_is_said_to_be():
+    x, labels = _data(), np.arange(240) % 3
+    labels[200] = 7
+    data = tf.data.Dataset.from_tensor_slices((x, labels)).batch(60)
+    message = r"^In the first 240 rows of the data set, to which `fit` adapts .*labels from 0 to 7, .* in row 200\.$"
+    with pytest.raises(ValueError, match=message):
+        flowzoo.create("maf", **SMALL, classes=3).fit(data, verbose=0)
+
+
 def test_fit_leaves_alone_what_was_trained_or_has_nothing_to_adapt():
     x = _data().astype("float32")
     trained, off = flows.MAF(**SMALL), flows.MAF(**SMALL)
