@@ -44,6 +44,7 @@ class CheckedModel(StoredModel):
         """
         given = _by_name(keras.Model.fit, x, y, *args, **kwargs)
         self._require_trainable()
+        self._require_classes(given.get("class_weight"))
         checked = self._entered(x, y, given.get("sample_weight"))
         validation = given.get("validation_data")
         if isinstance(validation, (tuple, list)):
@@ -67,13 +68,14 @@ class CheckedModel(StoredModel):
         x, _, _ = self._entered(x, None, None, finite=False, squares=False)
         return super().predict(x, *args, **kwargs)
 
-    def train_on_batch(self, x, y=None, sample_weight=None, *args, **kwargs):
+    def train_on_batch(self, x, y=None, sample_weight=None, class_weight=None, *args, **kwargs):
         """As Keras' own, with the condition as y; refuses what `fit` refuses."""
+        self._require_classes(class_weight)
         if self.train_function is None:  # looking through all weights takes longer than a small batch
             self._require_trainable()
         checked = self._entered(x, y, sample_weight)
         self._learn_columns(x, y)
-        return super().train_on_batch(*checked, *args, **kwargs)
+        return super().train_on_batch(*checked, class_weight, *args, **kwargs)
 
     def test_on_batch(self, x, y=None, sample_weight=None, *args, **kwargs):
         """As Keras' own, with the condition as y; refuses what `fit` refuses."""
@@ -82,6 +84,13 @@ class CheckedModel(StoredModel):
     def predict_on_batch(self, x):
         """As Keras' own: log p(x), (n,); refuses what `log_prob` refuses."""
         return super().predict_on_batch(self._entered(x, None, None, squares=False)[0])
+
+    def _require_classes(self, class_weight):
+        if class_weight is not None and not self.classes:
+            raise ValueError(
+                f"`class_weight` is for flows with `classes`, got {class_weight!r} for one without. Weight rows by "
+                "`sample_weight`, or build the flow with `classes`."
+            )
 
     def _entered(self, x, y, weights, where="", **how):
         """x, condition and weights as Keras takes them; a data set is handed on as it is."""

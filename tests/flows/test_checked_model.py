@@ -70,6 +70,21 @@ def test_what_is_wrong_is_named_and_changes_nothing(case, eagerly):
     assert int(model.optimizer.iterations) == 0
 
 
+def test_weights_of_classes_need_classes(eagerly):
+    weights = {0: 1.0, 1: 0.0, 2: 0.0}
+    for options, y in (({}, None), ({"condition_features": 2}, X)):
+        for call in (_new(**options).fit, _new(**options).train_on_batch):
+            with pytest.raises(ValueError, match=r"`class_weight` is for flows with `classes`, got .*`sample_weight`"):
+                call(X, y, class_weight=weights)
+    model, rows = _new(classes=3), (Y == 0).astype("float32")
+    model.compile(keras.optimizers.SGD(0.0))
+    losses = [
+        model.fit(X, Y, verbose=0, **how).history["loss"][0]
+        for how in ({"class_weight": weights}, {"sample_weight": rows})
+    ]
+    assert np.isclose(*losses) and np.isclose(model.train_on_batch(X, Y, class_weight=weights), losses[0])
+
+
 def test_predict_keeps_bad_rows_and_predict_on_batch_does_not(eagerly):
     model, bad = _new(), _with(X, 3, np.nan)
     found = model.predict(bad, verbose=0)
