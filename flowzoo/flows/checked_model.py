@@ -39,14 +39,17 @@ class CheckedModel(StoredModel):
 
         Raises:
           TypeError, ValueError: x, y, `sample_weight` or `validation_data` are of the wrong type, shape or range, not
-            finite, or so large that their squares overflow; a frame lacks a column that the flow knows; or all
-            weights are frozen. Data sets are not looked through first.
+            finite, or so large that their squares overflow; `validation_split` leaves no rows on one side; a frame
+            lacks a column that the flow knows; `class_weight` is given without `classes`; or all weights are frozen.
+            Data sets are not looked through first.
         """
         given = _by_name(keras.Model.fit, x, y, *args, **kwargs)
         self._require_trainable()
         self._require_classes(given.get("class_weight"))
         checked = self._entered(x, y, given.get("sample_weight"))
         validation = given.get("validation_data")
+        divided = _is_array(x) and validation is None
+        door.require_split(given.get("validation_split"), len(checked[0]) if divided else None)
         if isinstance(validation, (tuple, list)):
             parts = keras.utils.unpack_x_y_sample_weight(tuple(validation))
             given["validation_data"] = self._entered(*parts, "validation ")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import numbers
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -136,6 +138,25 @@ def check_weights(weights, rows: int, what: str = "sample_weight") -> np.ndarray
             f"{len(bad)} of {rows} rows."
         )
     return values
+
+
+def require_split(share, rows: int | None) -> None:
+    """Refuses a share of rows for validation that leaves none to train on, or none to validate on.
+
+    Args:
+      share: of the last rows of the data; 0 or None for no validation.
+      rows: of the data; None if it is not split.
+    """
+    if share is None:
+        return
+    if not isinstance(share, numbers.Real) or isinstance(share, bool) or not 0.0 <= share < 1.0:
+        raise ValueError(f"`validation_split` must be a number >= 0 and < 1, got {share!r}.")
+    first = None if rows is None else math.floor(rows * (1.0 - share))
+    if share and first in (0, rows):
+        raise ValueError(
+            f"`validation_split` must leave rows to train on and rows to validate on, got {share!r} of {rows} rows, "
+            f"which leaves {first} and {rows - first}. Pass `validation_data`, or more rows."
+        )
 
 
 def check_seeds(seed, rows: int) -> tf.Tensor:

@@ -85,6 +85,19 @@ def test_weights_of_classes_need_classes(eagerly):
     assert np.isclose(*losses) and np.isclose(model.train_on_batch(X, Y, class_weight=weights), losses[0])
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_split_leaves_rows_on_both_sides(dtype, eagerly):
+    model, x = _new(dtype=dtype), X.astype(dtype)
+    for share in (1.0, -0.5, 1.5, float("nan"), "0.5", True):
+        with pytest.raises(ValueError, match=f"`validation_split` must be a number >= 0 and < 1, got {share!r}"):
+            model.fit(x, validation_split=share, verbose=0)
+    for share, rows, left in ((0.999, 32, "0 and 32"), (0.5, 1, "0 and 1")):
+        with pytest.raises(ValueError, match=f"must leave rows .* got {share} of {rows} rows, which leaves {left}"):
+            model.fit(x[:rows], validation_split=share, verbose=0)
+    assert not model.compiled
+    assert "val_loss" in model.fit(x, validation_split=0.001, verbose=0).history
+
+
 def test_predict_keeps_bad_rows_and_predict_on_batch_does_not(eagerly):
     model, bad = _new(), _with(X, 3, np.nan)
     found = model.predict(bad, verbose=0)
