@@ -121,12 +121,12 @@ class CheckedModel(StoredModel):
         x = _columns(x, what, self.columns, self.event_shape == (1,))
         return door.check_array(x, self.event_shape, bits=self.bits, dtype=self.data_dtype, what=what, **how)
 
-    def _checked_condition(self, condition, rows, where=""):
+    def _checked_condition(self, condition, rows, where="", shared=False):
         forked.refuse()
         what = f"{where}condition"
         condition = _columns(condition, what, self.condition_columns, self.condition_features == 1)
         options = {"features": self.condition_features, "images": self._condition_images, "dtype": self.compute_dtype}
-        return door.check_condition(condition, rows, classes=self.classes, what=what, **options)
+        return door.check_condition(condition, rows, classes=self.classes, shared=shared, what=what, **options)
 
     def _learn_columns(self, x, condition):
         """Keeps the names of frames, once they are checked, if the flow knows none."""

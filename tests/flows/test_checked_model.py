@@ -181,6 +181,15 @@ def test_one_condition_is_that_of_all():
         model.sample(5, np.repeat(one, 2, axis=0))
     with pytest.raises(ValueError, match="labels from 3 to 3"):
         other.sample(5, 3)
+    numbers, labels = r"\(5, 3\) numbers, or \(1, 3\) for all", r"\(5,\) integer labels 0 ... 2, or one of them for all"
+    for flow, condition, expected in (
+        (model, [1.5], rf"{numbers}, got dtype float64 and shape \(1,\)"),
+        (model, 1.5, rf"{numbers}, got dtype float64 and shape \(\)"),
+        (other, [1.5], rf"{labels}, got dtype float64 and shape \(1,\)"),
+        (other, [2, 2], rf"{labels}, got dtype int64 and shape \(2,\)"),
+    ):
+        with pytest.raises(ValueError, match=f"`condition` must be {expected}"):
+            flow.sample(5, condition)
 
 
 @pytest.fixture
