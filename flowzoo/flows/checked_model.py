@@ -118,7 +118,9 @@ class CheckedModel(StoredModel):
 
     def _checked_array(self, x, where="", **how):
         what = f"{where}x"
-        x = _columns(x, what, self.columns, self.event_shape == (1,))
+        frame, x = frames.is_frame(x), _columns(x, what, self.columns, self.event_shape == (1,))
+        if frame and not self.bits and x.dtype.kind in "biu":
+            x = x.astype(np.float64)  # whole numbers are numbers in a table; in an array they may be unscaled pixels
         return door.check_array(x, self.event_shape, bits=self.bits, dtype=self.data_dtype, what=what, **how)
 
     def _checked_condition(self, condition, rows, where="", shared=False):
