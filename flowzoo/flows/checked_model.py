@@ -1,6 +1,6 @@
 """Keras' methods with everything checked, and made an array, at the door: before a weight changes or a graph is traced.
 
-Data sets are not looked through first; a bad row of theirs is NaN in the graph, and in that row only.
+Of data sets only shapes and types are known there; a bad row of theirs is NaN in the graph, and in that row only.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from flowzoo.flows import door, forked, frames
+from flowzoo.flows.data_sets import check_data_set
 from flowzoo.flows.stored_model import StoredModel
 
 
@@ -41,7 +42,7 @@ class CheckedModel(StoredModel):
           TypeError, ValueError: x, y, `sample_weight` or `validation_data` are of the wrong type, shape or range, not
             finite, or so large that their squares overflow; `validation_split` leaves no rows on one side; a frame
             lacks a column that the flow knows; `class_weight` is given without `classes`; or all weights are frozen.
-            Data sets are not looked through first.
+            Of data sets shapes and types are checked, not each row.
         """
         given = _by_name(keras.Model.fit, x, y, *args, **kwargs)
         self._require_trainable()
@@ -96,10 +97,14 @@ class CheckedModel(StoredModel):
             )
 
     def _entered(self, x, y, weights, where="", **how):
-        """x, condition and weights as Keras takes them; a data set is handed on as it is."""
+        """x, condition and weights as Keras takes them; a data set whose shapes and types fit is handed on as it is."""
         forked.refuse()
         door.check_keras_defaults(self.compute_dtype, self._policies())
         if not _is_array(x):
+            if isinstance(x, tf.data.Dataset):
+                options = {"classes": self.classes, "features": self.condition_features}
+                options |= {"images": self._condition_images, "where": where}
+                check_data_set(x, self.event_shape, bits=self.bits, **options)
             return x, y, weights
         x = self._checked_array(x, where, **{"squares": True, **how})
         y = self._checked_condition(y, x.shape[0], where)

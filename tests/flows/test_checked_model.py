@@ -143,15 +143,49 @@ def test_all_frozen_is_said(eagerly):
 @pytest.mark.parametrize(
     ("options", "x", "y", "message"),
     [
-        ({"classes": 3}, X, Y.astype("float32"), "integer labels 0 ... 2, got dtype float32"),
-        ({"classes": 3}, X, Y[:, None], r"integer labels 0 ... 2, got .*shape \(None, 1\)"),
-        ({}, X.astype("int32"), None, "must be floating-point numbers, got dtype int32"),
+        ({"classes": 3}, X, Y.astype("float32"), r"\(batch,\) integer labels 0 ... 2, got dtype float32 .* Cast it"),
+        ({"classes": 3}, X, Y[:, None], r"\(batch,\) integer labels 0 ... 2, got .*shape \(None, 1\). Drop the axis"),
+        ({"classes": 3}, X, None, r"`condition` must be in the data set, got x alone. Give elements \(x, condition\)"),
+        ({"classes": 3}, X[:, :1], Y, r"`x` of .* must be \(batch, 2\) floating.*, got .* shape \(None, 1\)"),
+        (
+            {"condition_features": 2},
+            X,
+            X[:, :1],
+            r"`condition` of the data set must be \(batch, 2\) numbers, got .*1\)",
+        ),
+        ({}, X, Y, "This flow takes no `condition`, got one"),
+        ({}, X.astype("int32"), None, r"`x` .* floating-point numbers, got dtype int32 .* Cast it"),
     ],
 )
-def test_wrong_types_in_a_data_set_are_refused_when_traced(options, x, y, message):
+def test_data_sets_of_wrong_shapes_or_types_are_refused_untraced(options, x, y, message):
+    model = _new(**options)
+    condition = {"classes": Y, "condition_features": X}.get(next(iter(options), None))
+    good = tf.data.Dataset.from_tensors(X if condition is None else (X, condition))
     data = tf.data.Dataset.from_tensor_slices(x if y is None else (x, y)).batch(8)
-    with pytest.raises((TypeError, ValueError), match=message):
-        _new(**options).fit(data, verbose=0)
+    with pytest.raises((TypeError, ValueError), match=message.replace("`", "`validation ", 1)):
+        model.fit(good, validation_data=data, verbose=0)
+    for call in (model.fit, model.evaluate, model.predict):
+        with pytest.raises((TypeError, ValueError), match=message):
+            call(data, verbose=0)
+    assert model.train_function is model.test_function is model.predict_function is None
+
+
+def test_a_data_set_after_another_is_refused_as_if_it_were_the_first():
+    model = _new(classes=3)
+    model.adapts = False
+    labels, rows = (tf.data.Dataset.from_tensor_slices(part) for part in (Y, X))
+    good = tf.data.Dataset.zip(rows, labels).batch(8)
+    bad = good.map(lambda x, y: (x, y[:, None])), good.map(lambda x, y: (tf.tile(x, [1, 2]), y))
+    for call in (model.fit, model.evaluate, model.predict):
+        call(good, verbose=0)
+        for data, message in zip(bad, (r"\(batch,\) integer labels", r"must be \(batch, 2\)"), strict=True):
+            with pytest.raises(ValueError, match=message):  # traced anew, it failed deep inside
+                call(data, verbose=0)
+    with pytest.raises(ValueError, match=r"Divide it into batches by `.batch`"):
+        model.fit(tf.data.Dataset.zip(rows, labels), verbose=0)
+    unknown = tf.data.Dataset.from_generator(lambda: iter([(X, Y)]), output_types=(tf.float32, tf.int32))
+    assert unknown.element_spec[0].shape.rank is None
+    model._entered(unknown, None, None)
 
 
 def test_no_large_label_becomes_a_small_one():
