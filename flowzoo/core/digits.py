@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import warnings
-
 import numpy as np
+
+from flowzoo.core.warn import warn
 
 STEPS = 1024  # of float32 at a column's size: a column that spans no more keeps ten bits, or fewer
 
@@ -22,9 +22,8 @@ def warn_of_lost_digits(x, dtype: str) -> None:
         coarse = (rows.astype(np.float32) == rows).all(axis=0)
         lost = (span > 0.0) & (span < STEPS * np.spacing(np.abs(rows).max(axis=0).astype(np.float32))) & ~coarse
     if lost.any():
-        warnings.warn(
+        warn(
             f"`x` loses digits as it is cast from float64 to float32: the values of columns {np.flatnonzero(lost)} "
             f"lie within {STEPS} steps of float32. Build the flow with `standardize=True`, which keeps float64, or "
             "subtract an offset first.",
-            stacklevel=4,
         )

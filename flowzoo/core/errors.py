@@ -3,6 +3,8 @@
 import difflib
 from collections.abc import Iterable
 
+_LIKENESS = 0.6  # of names; with less, "dropout" would be taken for "depth"
+
 
 class PresetError(ValueError):
     """A preset that does not exist or is not written as one."""
@@ -28,5 +30,5 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
 def closest(name: str, known: Iterable[str]) -> str:
     """The known name that a mistyped one may be meant for, as a question; "" if none is close."""
-    close = difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.5)
+    close = difflib.get_close_matches(name, sorted(known), n=1, cutoff=_LIKENESS)
     return f"Did you mean {close[0]!r}?" if close else ""

@@ -4,7 +4,7 @@ import hashlib
 import io
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import h5py
 import ml_dtypes
@@ -56,12 +56,13 @@ def file_layout(path: str | os.PathLike | io.BytesIO) -> Layout:
     return layout
 
 
-def require_readable(path: str | os.PathLike, expected: Layout) -> Numbers:
+def require_readable(path: str | os.PathLike, expected: Layout, wide: Collection[str] = ()) -> Numbers:
     """Refuses a file that no sha256 vouches for, before anything is loaded, unless it is whole and as expected.
 
     Args:
         path: a `.weights.h5` file.
         expected: of the flow that it is for.
+        wide: the variables that are float64 there; what the others hold must be within the range of float32.
 
     Returns:
         The numbers of each variable, by its path.
@@ -73,8 +74,9 @@ def require_readable(path: str | os.PathLike, expected: Layout) -> Numbers:
     require_size(path, expected)
     require_same_layout(file_layout(path), expected, str(path))
     numbers = read_numbers(path, expected)
-    with np.errstate(over="ignore"):  # what float32 can't hold no flow computes with
-        bad = [name for name, value in numbers.items() if not np.isfinite(value.astype(np.float32)).all()]
+    with np.errstate(over="ignore"):
+        cast = {name: value if name in wide else value.astype(np.float32) for name, value in numbers.items()}
+    bad = [name for name, value in cast.items() if not np.isfinite(value).all()]
     if bad:
         more = f" and {len(bad) - _SHOWN} more" if len(bad) > _SHOWN else ""
         raise CheckpointError(
@@ -99,6 +101,12 @@ def read_numbers(path: str | os.PathLike | io.BytesIO, layout: Layout) -> Number
             return {name: _numbers(file[name]) for name in layout}
     except Exception as error:
         raise CheckpointError(f"{path}: its numbers can't be read: {error}.") from error
+
+
+def wide_names(path: str | os.PathLike | io.BytesIO, layout: Layout) -> set[str]:
+    """The variables of float64 in a file whose `file_layout` this is."""
+    with h5py.File(path, "r") as file:
+        return {name for name in layout if file[name].dtype == np.float64}
 
 
 def packed(numbers: Mapping[str, np.ndarray]) -> bytes:

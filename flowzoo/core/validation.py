@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import numbers
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -81,6 +83,7 @@ def check_condition(
     classes: int = 0,
     features: int = 0,
     images: bool = False,
+    shared: bool = False,
     dtype: str = "float32",
     what: str = "condition",
 ) -> tf.Tensor | None:
@@ -91,6 +94,7 @@ def check_condition(
       rows: of the data.
       classes, features: as of `Flow`.
       images: numbers may also be (rows, height, width, features).
+      shared: one label, or one row of numbers, is that of all rows.
       dtype: to which numbers are cast.
       what: it is called in messages.
     """
@@ -98,23 +102,28 @@ def check_condition(
         if condition is not None and np.shape(condition)[-1:] != (0,):  # which is none, too
             raise ValueError(f"This flow takes no `{what}`, got one. Build it with `classes` or `condition_features`.")
         return None
-    expected = f"({rows},) integer labels 0 ... {classes - 1}" if classes else f"({rows}, {features}) numbers"
+    if classes:
+        expected = f"({rows},) integer labels 0 ... {classes - 1}{', or one of them for all' if shared else ''}"
+    else:
+        expected = f"({rows}, {features}) numbers{f', or (1, {features}) for all' if shared else ''}"
     if condition is None:
         raise ValueError(f"`{what}` must be {expected}, got None.")
     values = np.asarray(condition)
     shape, kind = values.shape, _kind(values.dtype)
     if classes:
-        if kind != "integer" or shape != (rows,):
+        if kind != "integer" or not (shape == (rows,) or (shared and shape in ((), (1,)))):
             raise ValueError(f"`{what}` must be {expected}, got dtype {values.dtype.name} and shape {shape}.")
-        if rows and (values.min() < 0 or values.max() >= classes):
-            raise ValueError(f"`{what}` must be {expected}, got labels from {values.min()} to {values.max()}.")
-        return tf.convert_to_tensor(_cast(condition, values, "int32"))
-    fits = len(shape) in ((2, 4) if images else (2,)) and (shape[0], shape[-1]) == (rows, features)
-    if not fits or kind == "other":
+        if values.size and (values.min() < 0 or values.max() >= classes):
+            first = np.flatnonzero((values < 0) | (values >= classes))[0]
+            got = f"labels from {values.min()} to {values.max()}, the first wrong one in row {first}"
+            raise ValueError(f"`{what}` must be {expected}, got {got}.")
+        return tf.broadcast_to(_cast(condition, values, "int32"), [rows])
+    fits = len(shape) in ((2, 4) if images else (2,)) and shape[-1] == features
+    if not fits or not (shape[0] == rows or (shared and shape[0] == 1)) or kind == "other":
         raise ValueError(f"`{what}` must be {expected}, got dtype {values.dtype.name} and shape {shape}.")
     condition = _cast(condition, values, dtype)
     _require_finite(np.asarray(condition), values, what)
-    return tf.convert_to_tensor(condition)
+    return tf.broadcast_to(condition, [rows, *shape[1:]])
 
 
 def check_weights(weights, rows: int, what: str = "sample_weight") -> np.ndarray:
@@ -134,6 +143,25 @@ def check_weights(weights, rows: int, what: str = "sample_weight") -> np.ndarray
             f"{len(bad)} of {rows} rows."
         )
     return values
+
+
+def require_split(share, rows: int | None) -> None:
+    """Refuses a share of rows for validation that leaves none to train on, or none to validate on.
+
+    Args:
+      share: of the last rows of the data; 0 or None for no validation.
+      rows: of the data; None if it is not split.
+    """
+    if share is None:
+        return
+    if not isinstance(share, numbers.Real) or isinstance(share, bool) or not 0.0 <= share < 1.0:
+        raise ValueError(f"`validation_split` must be a number >= 0 and < 1, got {share!r}.")
+    first = None if rows is None else math.floor(rows * (1.0 - share))
+    if share and first in (0, rows):
+        raise ValueError(
+            f"`validation_split` must leave rows to train on and rows to validate on, got {share!r} of {rows} rows, "
+            f"which leaves {first} and {rows - first}. Pass `validation_data`, or more rows."
+        )
 
 
 def check_seeds(seed, rows: int) -> tf.Tensor:

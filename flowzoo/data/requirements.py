@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from flowzoo.core.errors import PresetError, nearest
+from flowzoo.core.errors import PresetError, closest
 from flowzoo.data import specs
 
 
@@ -21,7 +21,7 @@ def require_dataset(dataset: Mapping[str, Any], source: str, training_split: str
     name, known = dataset["name"], specs.names()
     if name not in known:
         raise PresetError(
-            f"{source}: `dataset.name` must be one of {sorted(known)}, got {name!r}. {nearest(name, known)}"
+            f"{source}: `dataset.name` must be one of {sorted(known)}, got {name!r}. {closest(name, known)}".rstrip()
         )
     facts = specs.spec(name)
     least, bits = min(facts.bits, 1), dataset["bits"]

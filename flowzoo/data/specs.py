@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from flowzoo.core.errors import nearest
+from flowzoo.core.errors import closest
 
 _VALIDATION_RULE = (
     "validation = the last 5,000 training examples in TFDS' own order; train = the rest; test = the official test set"
@@ -285,6 +285,5 @@ def spec(name: str) -> DatasetSpec:
     """
     if name in _SPECS:
         return _SPECS[name]
-    raise ValueError(
-        f"`name` must be one of {', '.join(map(repr, _SPECS))}, got {name!r}. {nearest(str(name), _SPECS)}"
-    )
+    known, hint = ", ".join(map(repr, _SPECS)), closest(str(name), _SPECS)
+    raise ValueError(f"`name` must be one of {known}, got {name!r}. {hint}".rstrip())

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import functools
 import inspect
+import json
 import math
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -19,6 +21,9 @@ from flowzoo.core.limits import counting
 from flowzoo.core.transform import Transform
 from flowzoo.models.flow import Flow
 from flowzoo.models.stored_model import freeze_layers, frozen_layers
+
+KEPT = ("columns", "condition_columns", "frozen")  # the names of columns, and the numbers of frozen layers
+ASSETS = "flow.json"  # where they are in a `.keras` file
 
 
 class Family(Flow):
@@ -49,21 +54,34 @@ class Family(Flow):
         self.config = config
 
     def get_config(self) -> dict[str, Any]:
-        """The keywords of the constructor; beside them the names of columns and the frozen layers, if there are any."""
-        kept = {"columns": self.columns, "condition_columns": self.condition_columns, "frozen": frozen_layers(self)}
-        return {**self.config, "name": self.name, **{key: value for key, value in kept.items() if value}}
+        """The keywords of the constructor."""
+        return {**self.config, "name": self.name}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Family:
         """As Keras' own; a flow of too many weights is refused, as by `flows.create`."""
         config = dict(config)
-        columns, condition_columns = config.pop("columns", None), config.pop("condition_columns", None)
-        frozen = config.pop("frozen", [])
+        kept = {key: config.pop(key) for key in KEPT if key in config}  # of files from before `save_assets`
         with counting():
             flow = super().from_config(config)
-        flow.columns, flow.condition_columns = columns, condition_columns
-        freeze_layers(flow, frozen)
+        flow._keep(kept)
         return flow
+
+    def save_assets(self, dir_path: str) -> None:
+        """Of Keras: writes to a `.keras` file what is neither weight nor configuration, if there is any."""
+        kept = dict(zip(KEPT, (self.columns, self.condition_columns, frozen_layers(self)), strict=True))
+        if any(kept.values()):
+            Path(dir_path, ASSETS).write_text(json.dumps(kept))
+
+    def load_assets(self, dir_path: str) -> None:
+        """Of Keras: takes from a `.keras` file what `save_assets` wrote."""
+        path = Path(dir_path, ASSETS)
+        if path.exists():
+            self._keep(json.loads(path.read_text()))
+
+    def _keep(self, kept):
+        self.columns, self.condition_columns = kept.get("columns"), kept.get("condition_columns")
+        freeze_layers(self, kept.get("frozen") or [])
 
 
 def keywords(constructor: Callable, values: dict[str, Any]) -> dict[str, Any]:

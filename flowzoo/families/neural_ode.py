@@ -62,7 +62,8 @@ class ContinuousFlow(Family):
     def sample(self, n: int, condition=None, temperature=1.0, seed=None, batch_size: int = 64) -> tf.Tensor:
         seeds = validation.check_seeds(seed, check_count(n, "n", least=0))
         x = super().sample(n, condition, temperature, seeds, batch_size)
-        temperature, condition = validation.check_temperature(temperature, n), self._condition_of_each(condition, n)
+        temperature = validation.check_temperature(temperature, n)
+        condition = self._checked_condition(condition, n, shared=True)
         return self._solved(x, lambda: self._sample(seeds, temperature, condition))
 
     def reconstruction_error(self, x, condition=None, seed: int = 0) -> tf.Tensor:

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import itertools
-import warnings
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from flowzoo.bijectors import Standardize
+from flowzoo.bijectors import Bounds, Chain, Standardize
 from flowzoo.bijectors.constant import constant_columns
 from flowzoo.core.digits import warn_of_lost_digits
 from flowzoo.core.transform import Transform
+from flowzoo.core.warn import warn
 from flowzoo.models.feeding import is_array
+from flowzoo.models.frames import SHOWN
 from flowzoo.models.support import Adaptable, require_inside
 from flowzoo.models.workers import across_workers
 
+FAR = 1e4  # deviations of the rows adapted to: beyond, losses are squares of more than 1e4
 ROWS, NUMBERS = (32, 1024), 2**18  # what `fit` adapts to: the rows that hold this many numbers, within these limits
 
 
@@ -76,24 +78,30 @@ def prepare(flow: Adaptable, x, y) -> None:
     elif isinstance(x, tf.data.Dataset) and tf.float64 in {spec.dtype for spec in tf.nest.flatten(x.element_spec)[:1]}:
         for batch in x.take(1):
             warn_of_lost_digits(tf.nest.flatten(batch)[0], flow.data_dtype)
+    if is_array(x) and int(tf.convert_to_tensor(flow.adapted)):
+        _warn_of_far_columns(flow, x)
 
 
 def _adapt_first(flow, x, y):
     count = int(np.clip(NUMBERS // flow.dims, *ROWS))
     found = None if across_workers(flow.distribute_strategy) else _first_rows(x, y, count)
     if found is None or len(found[0]) < 2:
-        warnings.warn(
+        warn(
             "This flow was never adapted, so its first steps may be wild, and `fit` can't adapt it here: it takes "
             "arrays, tf.data and PyDatasets of at least 2 rows, in one process. Call `flow.adapt(x)` with some hundred "
             "examples before `fit`; for several workers do so in one process, save the weights and load them in each.",
-            stacklevel=5,
         )
         return
-    flow.adapt(*found)
-    warnings.warn(
+    try:
+        flow.adapt(*found)
+    except (TypeError, ValueError) as error:
+        if is_array(x):
+            raise
+        where = f"the first {len(found[0])} rows of the data set, to which `fit` adapts a new flow"
+        raise type(error)(f"In {where}: {error}") from error
+    warn(
         f"This flow was not adapted, so `fit` adapted it to {len(found[0])} rows of its data. Call `flow.adapt(x)` "
         "before `fit` to choose them.",
-        stacklevel=5,
     )
 
 
@@ -147,8 +155,25 @@ def _warn_of_constant_columns(flow, x, layers):
     least = 0.0 if any(isinstance(layer, Standardize) for layer in layers) else 1.0
     constant = np.flatnonzero(constant_columns(np.asarray(x), least)).tolist()
     if layers and constant:
-        warnings.warn(
+        warn(
             f"`x` must vary in each column to be adapted to, got columns {constant} that are constant, or nearly: they "
             "keep scale 1. Adapt with rows in which they vary, or leave them out.",
-            stacklevel=4,
+        )
+
+
+def _warn_of_far_columns(flow, x):
+    """Of columns that hardly vary in the rows adapted to, and do in others, the losses are huge."""
+    front = flow._parts[:2] if isinstance(flow._parts[0], Bounds) else flow._parts[:1]
+    if not isinstance(front[-1], Standardize) or not len(x):
+        return
+    ends = np.stack([np.min(x, axis=0), np.max(x, axis=0)])  # both maps are monotonic
+    reach = np.abs(Chain(front).encode(tf.cast(ends, flow.data_dtype))[0]).max(axis=0)
+    names = flow.columns or range(len(reach))
+    far = [f"{name!r} ({size:.2g})" for name, size in zip(names, reach, strict=True) if size > FAR]
+    if far:
+        more = f" and {len(far) - SHOWN} more" if len(far) > SHOWN else ""
+        warn(
+            f"`x` must be within {FAR:,.0f} deviations of the rows that this flow was adapted to, got more in columns "
+            f"{', '.join(far[:SHOWN])}{more}: they hardly vary in those rows, so losses will be huge. Adapt with rows "
+            "in which they vary, `flow.adapt(x, force=True)`, or leave them out."
         )

@@ -1,6 +1,6 @@
 """Keras' methods with everything checked, and made an array, at the door: before a weight changes or a graph is traced.
 
-Data sets are not looked through first; a bad row of theirs is NaN in the graph, and in that row only.
+Of data sets only shapes and types are known there; a bad row of theirs is NaN in the graph, and in that row only.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from flowzoo.core import validation
 from flowzoo.models import forked, frames
+from flowzoo.models.data_sets import check_data_set
 from flowzoo.models.stored_model import StoredModel
 
 
@@ -40,18 +41,22 @@ class CheckedModel(StoredModel):
 
         Raises:
           TypeError, ValueError: x, y, `sample_weight` or `validation_data` are of the wrong type, shape or range, not
-            finite, or so large that their squares overflow; a frame lacks a column that the flow knows; or all
-            weights are frozen. Data sets are not looked through first.
+            finite, or so large that their squares overflow; `validation_split` leaves no rows on one side; a frame
+            lacks a column that the flow knows; `class_weight` is given without `classes`; or all weights are frozen.
+            Of data sets shapes and types are checked, not each row.
         """
         given = _by_name(keras.Model.fit, x, y, *args, **kwargs)
         self._require_trainable()
+        self._require_classes(given.get("class_weight"))
         checked = self._entered(x, y, given.get("sample_weight"))
-        validation = given.get("validation_data")
-        if isinstance(validation, (tuple, list)):
-            parts = keras.utils.unpack_x_y_sample_weight(tuple(validation))
+        held_out = given.get("validation_data")
+        divided = _is_array(x) and held_out is None
+        validation.require_split(given.get("validation_split"), len(checked[0]) if divided else None)
+        if isinstance(held_out, (tuple, list)):
+            parts = keras.utils.unpack_x_y_sample_weight(tuple(held_out))
             given["validation_data"] = self._entered(*parts, "validation ")
-        elif validation is not None:
-            given["validation_data"] = self._entered(validation, None, None, "validation ")[0]
+        elif held_out is not None:
+            given["validation_data"] = self._entered(held_out, None, None, "validation ")[0]
         self._learn_columns(x, y)
         return super().fit(**given | dict(zip(("x", "y", "sample_weight"), checked, strict=True)))
 
@@ -68,13 +73,14 @@ class CheckedModel(StoredModel):
         x, _, _ = self._entered(x, None, None, finite=False, squares=False)
         return super().predict(x, *args, **kwargs)
 
-    def train_on_batch(self, x, y=None, sample_weight=None, *args, **kwargs):
+    def train_on_batch(self, x, y=None, sample_weight=None, class_weight=None, *args, **kwargs):
         """As Keras' own, with the condition as y; refuses what `fit` refuses."""
+        self._require_classes(class_weight)
         if self.train_function is None:  # looking through all weights takes longer than a small batch
             self._require_trainable()
         checked = self._entered(x, y, sample_weight)
         self._learn_columns(x, y)
-        return super().train_on_batch(*checked, *args, **kwargs)
+        return super().train_on_batch(*checked, class_weight, *args, **kwargs)
 
     def test_on_batch(self, x, y=None, sample_weight=None, *args, **kwargs):
         """As Keras' own, with the condition as y; refuses what `fit` refuses."""
@@ -84,11 +90,22 @@ class CheckedModel(StoredModel):
         """As Keras' own: log p(x), (n,); refuses what `log_prob` refuses."""
         return super().predict_on_batch(self._entered(x, None, None, squares=False)[0])
 
+    def _require_classes(self, class_weight):
+        if class_weight is not None and not self.classes:
+            raise ValueError(
+                f"`class_weight` is for flows with `classes`, got {class_weight!r} for one without. Weight rows by "
+                "`sample_weight`, or build the flow with `classes`."
+            )
+
     def _entered(self, x, y, weights, where="", **how):
-        """x, condition and weights as Keras takes them; a data set is handed on as it is."""
+        """x, condition and weights as Keras takes them; a data set whose shapes and types fit is handed on as it is."""
         forked.refuse()
         validation.check_keras_defaults(self.compute_dtype, self._policies())
         if not _is_array(x):
+            if isinstance(x, tf.data.Dataset):
+                options = {"classes": self.classes, "features": self.condition_features}
+                options |= {"images": self._condition_images, "where": where}
+                check_data_set(x, self.event_shape, bits=self.bits, **options)
             return x, y, weights
         x = self._checked_array(x, where, **{"squares": True, **how})
         y = self._checked_condition(y, x.shape[0], where)
@@ -107,15 +124,17 @@ class CheckedModel(StoredModel):
 
     def _checked_array(self, x, where="", **how):
         what = f"{where}x"
-        x = _columns(x, what, self.columns, self.event_shape == (1,))
+        frame, x = frames.is_frame(x), _columns(x, what, self.columns, self.event_shape == (1,))
+        if frame and not self.bits and x.dtype.kind in "biu":
+            x = x.astype(np.float64)  # whole numbers are numbers in a table; in an array they may be unscaled pixels
         return validation.check_array(x, self.event_shape, bits=self.bits, dtype=self.data_dtype, what=what, **how)
 
-    def _checked_condition(self, condition, rows, where=""):
+    def _checked_condition(self, condition, rows, where="", shared=False):
         forked.refuse()
         what = f"{where}condition"
         condition = _columns(condition, what, self.condition_columns, self.condition_features == 1)
         options = {"features": self.condition_features, "images": self._condition_images, "dtype": self.compute_dtype}
-        return validation.check_condition(condition, rows, classes=self.classes, what=what, **options)
+        return validation.check_condition(condition, rows, classes=self.classes, shared=shared, what=what, **options)
 
     def _learn_columns(self, x, condition):
         """Keeps the names of frames, once they are checked, if the flow knows none."""

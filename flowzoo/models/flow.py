@@ -149,7 +149,7 @@ class Flow(Computations):
         """
         n, batch_size = check_count(n, "n", least=0), check_count(batch_size, "batch_size")
         seeds, temperature = validation.check_seeds(seed, n), validation.check_temperature(temperature, n)
-        condition = self._condition_of_each(condition, n)
+        condition = self._checked_condition(condition, n, shared=True)
         parts = []
         for start in range(0, max(n, 1), batch_size):
             rows = slice(start, start + batch_size)
@@ -249,14 +249,6 @@ class Flow(Computations):
         if training and getattr(self, "optimizer", None) is not None:
             word += tf.cast(self.optimizer.iterations + 1, tf.uint32) * tf.constant(0x9E3779B1, tf.uint32)
         return word
-
-    def _condition_of_each(self, condition, n):
-        """The condition of n rows, which may be given once for all of them."""
-        shape = np.shape(condition)
-        if condition is None or not (shape[:1] == (1,) or (self.classes and shape == ())):
-            return self._checked_condition(condition, n)
-        one = self._checked_condition([condition] if shape == () else condition, 1)
-        return one if one is None else tf.repeat(one, n, axis=0)
 
 
 def _rows(values, start, size):

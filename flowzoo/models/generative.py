@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import warnings
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from flowzoo.core.checks import check_count
+from flowzoo.core.warn import warn
 from flowzoo.models import finite
 from flowzoo.models.accumulation import in_parts
 from flowzoo.models.adapting import prepare
@@ -50,9 +50,31 @@ class GenerativeModel(keras.Model):
             if part is not None:
                 part.build(rows, rows)
 
+    def get_compile_config(self) -> dict | None:
+        """As Keras' own; and `slots`, the numbers of the weights that have slots, unless all that can be trained have.
+
+        None says that the optimizer was not built.
+        """
+        config, optimizer = super().get_compile_config(), getattr(self, "optimizer", None)
+        if config is None or optimizer is None:
+            return config
+        place = {id(weight): i for i, weight in enumerate(self.weights)}
+        slots = [place.get(id(weight)) for weight in optimizer._trainable_variables] if optimizer.built else None
+        usual = [place[id(weight)] for weight in self.trainable_weights]
+        frozen = not all(layer.trainable for layer in self._flatten_layers())  # in a new flow none is
+        if None in (slots or ()) or (slots == usual and not frozen):
+            return config
+        return {**config, "slots": slots}
+
     def compile_from_config(self, config: dict) -> None:
+        config = dict(config)
+        slots = config.pop("slots", False)
         self.compile(**keras.saving.deserialize_keras_object(config))
-        self._build_optimizer()
+        if slots is False:
+            self._build_optimizer()
+        elif slots is not None:
+            with self.distribute_strategy.scope():
+                self.optimizer.build([self.weights[i] for i in slots])
 
     def fit(self, x=None, y=None, *args, **kwargs) -> keras.callbacks.History:
         """As Keras' own, with the condition as y; a flow that was not compiled is compiled with its defaults first.
@@ -98,7 +120,7 @@ class GenerativeModel(keras.Model):
         rows = np.flatnonzero(np.isnan(log_prob))
         if rows.size:
             shown = ", ".join(map(str, rows[:10])) + (", ..." if rows.size > 10 else "")
-            warnings.warn(f"log p(x) is NaN for {rows.size} of {len(log_prob)} rows: {shown}.", stacklevel=3)
+            warn(f"log p(x) is NaN for {rows.size} of {len(log_prob)} rows: {shown}.")
         return log_prob
 
     def train_step(self, data) -> dict:

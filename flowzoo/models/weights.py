@@ -16,7 +16,16 @@ import tensorflow as tf
 from flowzoo.conditioners import MADE
 from flowzoo.core.errors import CheckpointError
 from flowzoo.core.files import write_atomic
-from flowzoo.core.layout import Layout, Numbers, file_layout, packed, read_numbers, require_readable, require_size
+from flowzoo.core.layout import (
+    Layout,
+    Numbers,
+    file_layout,
+    packed,
+    read_numbers,
+    require_readable,
+    require_size,
+    wide_names,
+)
 
 NOISE = "/variational_dequantization/"  # in the names of the weights of the noise flow
 
@@ -44,7 +53,9 @@ def load_weights(flow: keras.Model, path: str | os.PathLike) -> None:
         CheckpointError: the file is damaged, a variable is missing, extra, or of another shape, or a number is not
             finite; all that differ are counted and the first ones named.
     """
-    _assign(flow, require_readable(path, flow_layout(flow)))
+    memory = _written(flow)
+    own = file_layout(memory)
+    _assign(flow, require_readable(path, own, wide_names(memory, own)))
 
 
 def load_simpler(flow: keras.Model, path: str | os.PathLike) -> None:
@@ -70,7 +81,7 @@ def load_simpler(flow: keras.Model, path: str | os.PathLike) -> None:
     if not any(layout == flow_layout(simpler) for simpler in _simpler(flow, own, layout)):
         raise CheckpointError(f"{path} holds the weights of another config. Build the flow with that config.")
     widened = read_numbers(memory, own)
-    for name, old in require_readable(path, layout).items():
+    for name, old in require_readable(path, layout, wide_names(memory, own)).items():
         value, shape = widened[name], old.shape
         if len(shape) > 1:
             value[..., shape[-2] :, : shape[-1]] = 0.0  # from new inputs to old outputs

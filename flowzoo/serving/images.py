@@ -20,7 +20,7 @@ WHOLE = "expected_a_whole_PNG_or_JPEG_file"  # a decoder refuses in its own word
 
 
 def takes_pictures(event_shape: tuple[int, ...], bits: int) -> bool:
-    """Whether examples of this shape can be pictures of files."""
+    """Whether examples of this shape can be images from files."""
     return len(event_shape) == 3 and event_shape[2] in (1, 3) and 0 < bits <= 8
 
 
@@ -48,7 +48,7 @@ def decode_pictures(encoded: tf.Tensor, event_shape: tuple[int, ...], bits: int,
         return tf.bitwise.right_shift(pixels, tf.constant(8 - bits, tf.uint8))
 
     total = tf.reduce_sum(tf.map_fn(_pixels, encoded, fn_output_signature=tf.TensorSpec([], tf.int64)))
-    expected = f"pictures of at most {most} pixels in one request"
+    expected = f"images of at most {most} pixels in one request"
     with tf.control_dependencies([total]):
         encoded = tf.identity(encoded) if most is None else require(encoded, total <= most, expected, "{}", total)
     return tf.map_fn(one, encoded, fn_output_signature=tf.TensorSpec(event_shape, tf.uint8))
@@ -65,10 +65,10 @@ def _pixels(picture):
     whole = tf.cond(is_png, lambda: tf.strings.regex_full_match(picture, r"\C*IEND\C*"), lambda: _ends(picture))
     picture = require(picture, whole, "a whole PNG or JPEG file", "a truncated one of {} bytes", size)
     depth = tf.where(is_png, numbers[24], 8)
-    picture = require(picture, depth <= 8, "a picture of 8 bits per channel", "{}", depth)
+    picture = require(picture, depth <= 8, "an image of 8 bits per channel", "{}", depth)
     before = tf.strings.regex_replace(picture, r"IDAT\C*", "")  # the chunks of a PNG before its pixels
     moves = is_png & tf.strings.regex_full_match(before, ANIMATED)
-    picture = require(picture, ~moves, "one picture", "an animated PNG of {} bytes", size)
+    picture = require(picture, ~moves, "one image", "an animated PNG of {} bytes", size)
     clear = is_png & tf.strings.regex_full_match(before, TRANSPARENT)  # which decode_png drops from gray
     picture = require(picture, ~clear, PLAIN, "a transparent PNG of {} bytes", size)
     height, width, found = tf.unstack(tf.cond(is_png, lambda: _png_shape(numbers), lambda: _jpeg_shape(picture)))
@@ -76,7 +76,7 @@ def _pixels(picture):
     fits = (height > 0) & (width > 0) & (height <= LARGEST) & (width <= LARGEST)
     fits &= height * width <= LARGEST
     with tf.control_dependencies([picture]):
-        return require(height * width, fits, f"a picture of 1 ... {LARGEST} pixels", "{} x {}", height, width)
+        return require(height * width, fits, f"an image of 1 ... {LARGEST} pixels", "{} x {}", height, width)
 
 
 def _is_png(picture):

@@ -28,7 +28,7 @@ class Signatures:
         self._flow, self._check, self._weights = flow, check, weights
         self._word = tf.constant(0, tf.uint32)
         self._scale = -1.0 / (flow.dims * math.log(2.0))
-        # by what a row becomes, not by what comes: seeds and pictures are much smaller than what is made of them
+        # by what a row becomes, not by what comes: seeds and images are much smaller than what is made of them
         self._most = checks.LARGEST // max(flow.dims, math.prod(flow.latent_shape), flow.condition_features)
         self._specs = {
             "x": tf.TensorSpec([None, *flow.event_shape], flow.data_dtype),

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from absl import logging
 
 from flowzoo import families
-from flowzoo.core.errors import CheckpointError, PresetError, nearest
+from flowzoo.core.errors import CheckpointError, PresetError, closest, nearest
 from flowzoo.core.files import irregular, read_json, sha256
 from flowzoo.core.limits import counting
 from flowzoo.models.flow import Flow
@@ -38,7 +38,7 @@ def build(preset: Preset, conditioner_dtype: str | None = None) -> Flow:
     if family not in families.FAMILIES:
         raise PresetError(
             f"{preset.source}: `family` must be one of {sorted(families.FAMILIES)}, got {family!r}. "
-            f"{nearest(family, families.FAMILIES)}"
+            f"{closest(family, families.FAMILIES)}".rstrip()
         )
     known = inspect.signature(families.FAMILIES[family]).parameters
     for key in config:

@@ -35,6 +35,14 @@ def test_what_is_for_images_is_not_proposed_for_vectors():
         flows.create("nsf-coupling", event_shape=(4, 4, 1), bits=8, level=3)
 
 
+def test_far_names_are_not_proposed():
+    with pytest.raises(TypeError, match=r"takes no 'dropout'. Known: base, bits, .*depth, ") as error:
+        flows.create("maf", dropout=0.1)
+    assert "Did you mean" not in str(error.value)
+    with pytest.raises(ValueError, match=r"must be one of \['cnf', .*\], got 'vae'\.$"):
+        flows.create("vae")
+
+
 def test_families_for_one_feature_are_named():
     for family in flows.FAMILIES:
         options = {"event_shape": (1,)} | ({"bits": 0} if family == "glow" else {})

@@ -5,6 +5,7 @@ import warnings
 
 import keras
 import numpy as np
+import pandas as pd
 import pytest
 import tensorflow as tf
 
@@ -89,6 +90,24 @@ def test_a_constant_column_is_named_and_keeps_scale_1():
         assert max(flow.fit(x, batch_size=400, verbose=0).history["loss"]) < 3.0  # was 1e9
 
 
+@pytest.mark.parametrize("unit", [1e-9, 1.0, 1e12])
+def test_columns_far_from_the_rows_adapted_to_are_named(unit):
+    x = np.random.default_rng(0).normal(size=(2000, 3))
+    x[:, 1] *= 1e-5
+    x[600::50, 1] = 1.0
+    flow = flowzoo.create("maf", event_shape=(3,), depth=1, hidden=4, bounds=[None, None, [-9.0 * unit, None]])
+    flow.compile(keras.optimizers.SGD(0.0), run_eagerly=True)
+    flow.adapt(unit * x[:512])
+    message = r"10,000 deviations .* got more in columns 1 \(1e\+05\): .*`flow.adapt\(x, force=True\)`"
+    with pytest.warns(UserWarning, match=message):
+        flow.fit(unit * x, batch_size=2000, verbose=0)  # losses of 1e7
+    frame = pd.DataFrame(unit * x, columns=["a", "b", "c"])
+    with pytest.warns(UserWarning, match=r"in columns 'b' \(1e\+05\)"):
+        flow.fit(frame, batch_size=2000, verbose=0)
+    flow.adapt(unit * x, force=True)
+    _quietly(flow, unit * x, batch_size=2000)
+
+
 def test_adapt_is_all_or_nothing():
     flow, x = flows.MAF(**SMALL), _data()
     before = flow.get_weights()
@@ -139,6 +158,15 @@ def test_fit_adapts_a_new_flow_and_never_again(kind):
     flow.optimizer.iterations.assign(0)
     _quietly(flow, x, **options)
     np.testing.assert_array_equal(flow.transform.transforms[0].shift, shift)
+
+
+def test_a_bad_row_among_those_adapted_to_is_said_to_be():
+    x, labels = _data(), np.arange(240) % 3
+    labels[200] = 7
+    data = tf.data.Dataset.from_tensor_slices((x, labels)).batch(60)
+    message = r"^In the first 240 rows of the data set, to which `fit` adapts .*labels from 0 to 7, .* in row 200\.$"
+    with pytest.raises(ValueError, match=message):
+        flowzoo.create("maf", **SMALL, classes=3).fit(data, verbose=0)
 
 
 def test_fit_leaves_alone_what_was_trained_or_has_nothing_to_adapt():
@@ -251,3 +279,21 @@ def test_digits_that_float32_loses_are_warned_of():
         plain.log_prob(np.full((5, 2), 1.7e9))
         plain.log_prob(times.astype("float32"))
         flowzoo.create("maf", **SMALL).log_prob(times)
+
+
+def test_warnings_point_at_the_line_that_called():
+    times = 1.7e9 + 10.0 * _data()
+    times[:, 1] = 1.0
+    plain, unknown = flows.MAF(**SMALL), flows.MAF(**SMALL)
+    for flow in (plain, unknown):
+        flow.compile(keras.optimizers.SGD(0.0), run_eagerly=True)
+    with warnings.catch_warnings(record=True) as found:
+        warnings.simplefilter("always", UserWarning)
+        plain.adapt(times)
+        plain.fit(times, batch_size=240, verbose=0)
+        unknown.fit(np.float32(times % 10.0), verbose=0)
+        unknown.predict(times * np.nan, verbose=0)
+        flows.MAF(**SMALL).fit(((times[:32],) for _ in range(1)), verbose=0)
+    own = [warning for warning in found if warning.category is UserWarning]
+    for said in ("constant", "loses digits", "was not adapted", "never adapted", "is NaN for"):
+        assert {warning.filename for warning in own if said in str(warning.message)} == {__file__}, said

@@ -70,6 +70,34 @@ def test_what_is_wrong_is_named_and_changes_nothing(case, eagerly):
     assert int(model.optimizer.iterations) == 0
 
 
+def test_weights_of_classes_need_classes(eagerly):
+    weights = {0: 1.0, 1: 0.0, 2: 0.0}
+    for options, y in (({}, None), ({"condition_features": 2}, X)):
+        for call in (_new(**options).fit, _new(**options).train_on_batch):
+            with pytest.raises(ValueError, match=r"`class_weight` is for flows with `classes`, got .*`sample_weight`"):
+                call(X, y, class_weight=weights)
+    model, rows = _new(classes=3), (Y == 0).astype("float32")
+    model.compile(keras.optimizers.SGD(0.0))
+    losses = [
+        model.fit(X, Y, verbose=0, **how).history["loss"][0]
+        for how in ({"class_weight": weights}, {"sample_weight": rows})
+    ]
+    assert np.isclose(*losses) and np.isclose(model.train_on_batch(X, Y, class_weight=weights), losses[0])
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_split_leaves_rows_on_both_sides(dtype, eagerly):
+    model, x = _new(dtype=dtype), X.astype(dtype)
+    for share in (1.0, -0.5, 1.5, float("nan"), "0.5", True):
+        with pytest.raises(ValueError, match=f"`validation_split` must be a number >= 0 and < 1, got {share!r}"):
+            model.fit(x, validation_split=share, verbose=0)
+    for share, rows, left in ((0.999, 32, "0 and 32"), (0.5, 1, "0 and 1")):
+        with pytest.raises(ValueError, match=f"must leave rows .* got {share} of {rows} rows, which leaves {left}"):
+            model.fit(x[:rows], validation_split=share, verbose=0)
+    assert not model.compiled
+    assert "val_loss" in model.fit(x, validation_split=0.001, verbose=0).history
+
+
 def test_predict_keeps_bad_rows_and_predict_on_batch_does_not(eagerly):
     model, bad = _new(), _with(X, 3, np.nan)
     found = model.predict(bad, verbose=0)
@@ -115,15 +143,49 @@ def test_all_frozen_is_said(eagerly):
 @pytest.mark.parametrize(
     ("options", "x", "y", "message"),
     [
-        ({"classes": 3}, X, Y.astype("float32"), "integer labels 0 ... 2, got dtype float32"),
-        ({"classes": 3}, X, Y[:, None], r"integer labels 0 ... 2, got .*shape \(None, 1\)"),
-        ({}, X.astype("int32"), None, "must be floating-point numbers, got dtype int32"),
+        ({"classes": 3}, X, Y.astype("float32"), r"\(batch,\) integer labels 0 ... 2, got dtype float32 .* Cast it"),
+        ({"classes": 3}, X, Y[:, None], r"\(batch,\) integer labels 0 ... 2, got .*shape \(None, 1\). Drop the axis"),
+        ({"classes": 3}, X, None, r"`condition` must be in the data set, got x alone. Give elements \(x, condition\)"),
+        ({"classes": 3}, X[:, :1], Y, r"`x` of .* must be \(batch, 2\) floating.*, got .* shape \(None, 1\)"),
+        (
+            {"condition_features": 2},
+            X,
+            X[:, :1],
+            r"`condition` of the data set must be \(batch, 2\) numbers, got .*1\)",
+        ),
+        ({}, X, Y, "This flow takes no `condition`, got one"),
+        ({}, X.astype("int32"), None, r"`x` .* floating-point numbers, got dtype int32 .* Cast it"),
     ],
 )
-def test_wrong_types_in_a_data_set_are_refused_when_traced(options, x, y, message):
+def test_data_sets_of_wrong_shapes_or_types_are_refused_untraced(options, x, y, message):
+    model = _new(**options)
+    condition = {"classes": Y, "condition_features": X}.get(next(iter(options), None))
+    good = tf.data.Dataset.from_tensors(X if condition is None else (X, condition))
     data = tf.data.Dataset.from_tensor_slices(x if y is None else (x, y)).batch(8)
-    with pytest.raises((TypeError, ValueError), match=message):
-        _new(**options).fit(data, verbose=0)
+    with pytest.raises((TypeError, ValueError), match=message.replace("`", "`validation ", 1)):
+        model.fit(good, validation_data=data, verbose=0)
+    for call in (model.fit, model.evaluate, model.predict):
+        with pytest.raises((TypeError, ValueError), match=message):
+            call(data, verbose=0)
+    assert model.train_function is model.test_function is model.predict_function is None
+
+
+def test_a_data_set_after_another_is_refused_as_if_it_were_the_first():
+    model = _new(classes=3)
+    model.adapts = False
+    labels, rows = (tf.data.Dataset.from_tensor_slices(part) for part in (Y, X))
+    good = tf.data.Dataset.zip(rows, labels).batch(8)
+    bad = good.map(lambda x, y: (x, y[:, None])), good.map(lambda x, y: (tf.tile(x, [1, 2]), y))
+    for call in (model.fit, model.evaluate, model.predict):
+        call(good, verbose=0)
+        for data, message in zip(bad, (r"\(batch,\) integer labels", r"must be \(batch, 2\)"), strict=True):
+            with pytest.raises(ValueError, match=message):  # traced anew, it failed deep inside
+                call(data, verbose=0)
+    with pytest.raises(ValueError, match=r"Divide it into batches by `.batch`"):
+        model.fit(tf.data.Dataset.zip(rows, labels), verbose=0)
+    unknown = tf.data.Dataset.from_generator(lambda: iter([(X, Y)]), output_types=(tf.float32, tf.int32))
+    assert unknown.element_spec[0].shape.rank is None
+    model._entered(unknown, None, None)
 
 
 def test_no_large_label_becomes_a_small_one():
@@ -153,6 +215,15 @@ def test_one_condition_is_that_of_all():
         model.sample(5, np.repeat(one, 2, axis=0))
     with pytest.raises(ValueError, match="labels from 3 to 3"):
         other.sample(5, 3)
+    numbers, labels = r"\(5, 3\) numbers, or \(1, 3\) for all", r"\(5,\) integer labels 0 ... 2, or one of them for all"
+    for flow, condition, expected in (
+        (model, [1.5], rf"{numbers}, got dtype float64 and shape \(1,\)"),
+        (model, 1.5, rf"{numbers}, got dtype float64 and shape \(\)"),
+        (other, [1.5], rf"{labels}, got dtype float64 and shape \(1,\)"),
+        (other, [2, 2], rf"{labels}, got dtype int64 and shape \(2,\)"),
+    ):
+        with pytest.raises(ValueError, match=f"`condition` must be {expected}"):
+            flow.sample(5, condition)
 
 
 @pytest.fixture

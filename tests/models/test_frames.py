@@ -61,6 +61,20 @@ def test_columns_of_several_types_become_one():
     np.testing.assert_array_equal(model.score(mixed), model.score(expected))
 
 
+def test_columns_of_whole_numbers_are_numbers():
+    whole, model = pd.DataFrame({"a": Y, "b": Y > 0}), _new()
+    expected = whole.to_numpy("float64")
+    np.testing.assert_array_equal(model.score(whole), model.score(expected))
+    np.testing.assert_array_equal(model.score(whole.convert_dtypes()), model.score(expected))
+    assert np.isfinite(model.fit(whole.astype("int8"), verbose=0).history["loss"]).all()
+    with pytest.raises(TypeError, match=r"`x` must hold floating-point numbers, got dtype int64. Cast it first"):
+        model.score(whole.to_numpy("int64"))
+    pixels = flows.create("maf", event_shape=(2,), bits=8, depth=1, hidden=4)
+    np.testing.assert_array_equal(
+        pixels.score(whole[["a", "a"]].set_axis(["a", "b"], axis=1)), pixels.score(np.stack([Y, Y], 1))
+    )
+
+
 def test_a_series_is_the_only_column():
     model = flows.create("maf", event_shape=(1,), depth=1, hidden=4)
     np.testing.assert_array_equal(model.score(FRAME["a"]), model.score(X[:, :1]))

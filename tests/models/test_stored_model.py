@@ -1,7 +1,10 @@
 """Files hold weights only and are whole or not there; copies by pickle and deepcopy compute as the flow does."""
 
 import copy
+import json
 import pickle
+import warnings
+import zipfile
 
 import h5py
 import keras
@@ -84,6 +87,44 @@ def test_frozen_layers_come_back(tmp_path):
     assert [w.shape for w in again.trainable_weights] == [w.shape for w in model.trainable_weights]
     assert len(again.trainable_weights) < len(cases.flow("glow").trainable_weights)
     assert len(again.optimizer.variables) == len(model.optimizer.variables)
+
+
+@pytest.mark.parametrize("optimizer", ["adam", keras.optimizers.LossScaleOptimizer(keras.optimizers.Adam())])
+def test_slots_come_back_whatever_was_frozen_when(tmp_path, optimizer):
+    model = cases.new_flow("realnvp")
+    model.compile(optimizer)
+    for step in ("not built", "built", "frozen after that"):
+        if step == "built":
+            model.optimizer.build(model.trainable_variables)
+            for i, slot in enumerate(model.optimizer.variables):
+                slot.assign(i * np.ones_like(slot))
+        model.transform.transforms[1].trainable = step != "frozen after that"
+        model.save(tmp_path / "flow.keras")
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", UserWarning)  # Keras': "Skipping variable loading"
+            again = keras.models.load_model(tmp_path / "flow.keras")
+        for one, other in zip(again.optimizer.variables, model.optimizer.variables, strict=True):
+            np.testing.assert_array_equal(one, other)
+        assert frozen_layers(again) == frozen_layers(model)
+    assert np.isfinite(again.fit(X, verbose=0).history["loss"]).all()
+
+
+def test_a_configuration_is_what_the_constructor_takes(tmp_path):
+    model = cases.new_flow("realnvp")
+    model.columns = ["a", "b"]
+    model.transform.transforms[1].trainable = False
+    assert type(model)(**model.get_config()).get_config() == model.get_config()
+    path, old = tmp_path / "flow.keras", tmp_path / "old.keras"
+    model.save(path)
+    with zipfile.ZipFile(path) as new, zipfile.ZipFile(old, "w") as file:  # as it was before there were assets
+        config = json.loads(new.read("config.json"))
+        config["config"] |= {"columns": model.columns, "frozen": frozen_layers(model)}
+        file.writestr("config.json", json.dumps(config))
+        for name in ("metadata.json", "model.weights.h5"):
+            file.writestr(name, new.read(name))
+    for again in (keras.models.load_model(path), keras.models.load_model(old), copy.deepcopy(model)):
+        assert again.columns == ["a", "b"] and again.condition_columns is None
+        assert frozen_layers(again) == frozen_layers(model) != []
 
 
 @pytest.mark.parametrize("name", ["glow", "maf", "nsf-coupling-condition", "ffjord"])

@@ -62,6 +62,23 @@ def test_networks_in_bfloat16_come_back(tmp_path):
         np.testing.assert_array_equal(got, expected)
 
 
+def test_numbers_that_only_float64_holds_come_back(tmp_path):
+    path, config = tmp_path / "x.weights.h5", {"event_shape": (2,), "depth": 2, "hidden": 4}
+    flow = create("nice", **config)
+    flow.transform.transforms[0].scale.assign([1e39, 1e-300])
+    save_weights(flow, path)
+    for load, again in ((load_weights, create("nice", **config)), (load_simpler, create("nice", **config, classes=2))):
+        load(again, path)
+        np.testing.assert_array_equal(again.transform.transforms[0].scale, [1e39, 1e-300])
+    with h5py.File(path, "r+") as file:
+        narrow = next(name for name in flow_layout(flow) if file[name].dtype == np.float32)
+        shape = file[narrow].shape
+        del file[narrow]
+        file[narrow] = np.full(shape, 1e39)
+    with pytest.raises(CheckpointError, match=f"got NaN or infinity in {narrow}"):
+        load_weights(flow, path)
+
+
 @pytest.mark.parametrize("value", [np.nan, b"1.5"])
 def test_a_refused_file_changes_nothing_even_if_its_last_variable_is_wrong(value, tmp_path):
     path, flow = tmp_path / "x.weights.h5", create("realnvp", event_shape=(2,), depth=2, hidden=4, seed=1)

@@ -28,7 +28,7 @@ WAYS = pytest.mark.parametrize("way", [0, 1], ids=["rest", "grpc"])
 
 
 def png(array, form="PNG"):
-    """An encoded picture."""
+    """An encoded image."""
     file = io.BytesIO()
     Image.fromarray(array).save(file, form)
     return file.getvalue()
@@ -121,7 +121,7 @@ def _bad():
             {"seed": [[0, 1]] * 2, "temperature": [1.0]},
             "as many rows as `seed`, got.*1.*and.*2",
         ),
-        "no picture": (IMAGES, "serving_bytes", {"image_bytes": [b"GIF89a"]}, "expected a PNG or JPEG file"),
+        "no image": (IMAGES, "serving_bytes", {"image_bytes": [b"GIF89a"]}, "expected a PNG or JPEG file"),
         "truncated": (IMAGES, "serving_bytes", {"image_bytes": [picture[:-20]]}, "expected a whole PNG or JPEG file"),
         "broken": (IMAGES, "serving_bytes", {"image_bytes": [broken]}, "Invalid PNG data.*expected_a_whole_PNG"),
         "broken JPEG": (IMAGES, "serving_bytes", {"image_bytes": [cut]}, "Invalid JPEG data.*expected_a_whole_PNG"),
@@ -130,26 +130,26 @@ def _bad():
             IMAGES,
             "serving_bytes",
             {"image_bytes": [png(deep)]},
-            "expected a picture of 8 bits per channel, got.*16",
+            "expected an image of 8 bits per channel, got.*16",
         ),
         "clear": (IMAGES, "serving_bytes", {"image_bytes": [png(clear)]}, "expected gray or RGB without transparency"),
         "huge": (
             IMAGES,
             "serving_bytes",
             {"image_bytes": [huge]},
-            "expected a picture of 1 ... 16777216 pixels, got.*65536",
+            "expected an image of 1 ... 16777216 pixels, got.*65536",
         ),
         "bomb": (
             IMAGES,
             "serving_bytes",
             {"image_bytes": [half, half]},
-            "expected pictures of at most 16777216 pixels in one request, got.*16820000",
+            "expected images of at most 16777216 pixels in one request, got.*16820000",
         ),
         "animated": (
             IMAGES,
             "serving_bytes",
             {"image_bytes": [moving.getvalue()]},
-            "expected one picture, got an animat",
+            "expected one image, got an animat",
         ),
         "key": (IMAGES, "serving_bytes", {"image_bytes": [key.getvalue()]}, "transparency, got a transparent PNG"),
         "inks": (
