@@ -2,7 +2,7 @@
 
 import inspect
 
-from flowzoo.core.errors import nearest
+from flowzoo.core.errors import closest
 from flowzoo.core.limits import counting
 from flowzoo.families.cnf import CNF
 from flowzoo.families.ffjord import FFJORD
@@ -53,9 +53,8 @@ def create(family: str, **config) -> Flow:
       TypeError: the family takes no such keyword.
     """
     if family not in FAMILIES:
-        raise ValueError(
-            f"`family` must be one of {sorted(FAMILIES)}, got {family!r}. {nearest(str(family), FAMILIES)}"
-        )
+        hint = closest(str(family), FAMILIES)
+        raise ValueError(f"`family` must be one of {sorted(FAMILIES)}, got {family!r}. {hint}".rstrip())
     known = inspect.signature(FAMILIES[family]).parameters
     bits = config.get("bits", known["bits"].default if "bits" in known else 0)
     for key in config.keys() - known.keys():
