@@ -17,7 +17,7 @@ from flowzoo.checks import check_count, check_flag, check_seed
 from flowzoo.flows import adapting, door, forked
 from flowzoo.flows.computations import Computations
 from flowzoo.flows.switch import Switch
-from flowzoo.transform import Transform
+from flowzoo.transform import Transform, check_parts
 
 LANES = 16  # numbers that a processor computes at once; those left over at the end of an array are rounded otherwise
 
@@ -54,6 +54,7 @@ class Flow(Computations):
     ):
         if not isinstance(transform, Transform):
             raise TypeError(f"`transform` must be a flowzoo Transform, got {type(transform).__name__}.")
+        check_parts(transform)
         # else Keras would cast x, of which float32 may not hold the digits
         autocast = transform.event_dtype == transform.compute_dtype
         super().__init__(dtype=transform.compute_dtype, autocast=autocast, name=name)

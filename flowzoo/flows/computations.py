@@ -56,10 +56,10 @@ class Computations(CheckedModel):
 
     @property
     def _noisy(self):
-        """How many parts there are up to the last stochastic one; `Bounds` and `Standardize` may stand before it."""
+        """How many parts there are up to the last that draws noise; `Bounds` and `Standardize` may stand before it."""
         parts = self._parts
-        noisy = max((i + 1 for i, t in enumerate(parts) if t.stochastic), default=0)
-        if any(not t.stochastic and t.trainable_variables for t in parts[:noisy]):
+        noisy = max((i + 1 for i, t in enumerate(parts) if t.draws), default=0)
+        if any(not t.draws and t.trainable_variables for t in parts[:noisy]):
             raise ValueError("Stochastic transforms must come before the exact ones for `bijection`, got them mixed.")
         return noisy
 
@@ -72,7 +72,7 @@ class Computations(CheckedModel):
                 z, log_det = self._encoded(x, condition, seeds, draw)
             return self.base.log_prob(z, condition) + log_det
 
-        if samples == 1 or not self.transform.stochastic:
+        if samples == 1 or not self.transform.draws:
             return once(None)
         draws = tf.map_fn(once, tf.range(samples, dtype=tf.int32), fn_output_signature=self.compute_dtype)
         return tf.reduce_logsumexp(draws, axis=0) - math.log(samples)
@@ -141,7 +141,7 @@ class Computations(CheckedModel):
         return tf.constant(check_seed(seed, "seed"), tf.uint32)
 
     def _seeds(self, x, word):
-        return self._row_streams(x, word) if self.transform.stochastic else None
+        return self._row_streams(x, word) if self.transform.draws else None
 
     def _row_streams(self, x, word):
         x = x if self.bits else tf.cast(x, self.transform.event_dtype)  # in which `log_prob` takes it, so one noise
