@@ -46,7 +46,17 @@ class Computations(CheckedModel):
 
     @property
     def bijection(self) -> Transform:
-        """The exact part of the transform: what follows dequantization, or other noise."""
+        """The exact part of the transform: what follows dequantization, or other noise.
+
+        Raises:
+          ValueError: decode of some part does not give back what encode took, or a part with weights precedes noise.
+        """
+        lossy = next((part for part in self._parts if not part.invertible), None)
+        if lossy is not None:
+            raise ValueError(
+                f"`bijection` needs parts that invert, got {type(lossy).__name__}, whose decode does not give back "
+                "what encode took."
+            )
         exact = self._parts[self._noisy :]
         return exact[0] if len(exact) == 1 else Chain(exact) if exact else Identity(self.latent_shape)
 
