@@ -85,7 +85,8 @@ class Flow(Computations):
         Args:
           x: (batch, *event_shape).
           condition: (batch,) int labels or (batch, condition_features), as the flow was built.
-          seed: of the dequantization noise, a pure function of `seed` and each row's content; no effect if exact.
+          seed: of the noise of dequantization and the probes of an estimate, a pure function of `seed` and each row's
+            content; no effect if exact.
           samples: noise draws per row; more than 1 gives the importance-weighted bound
             log mean_k exp(.) of Burda et al. 2016, arXiv:1509.00519.
 

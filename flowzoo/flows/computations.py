@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from flowzoo import random
 from flowzoo.bijectors import Chain, Identity, backprop
+from flowzoo.bijectors.continuous import purpose
 from flowzoo.checks import check_seed
 from flowzoo.flows.checked_model import CheckedModel
 from flowzoo.transform import Transform
@@ -120,7 +121,8 @@ class Computations(CheckedModel):
     _reconstruction_graph = tf.function(_reconstruction, reduce_retracing=True, autograph=False)
 
     def _encoded(self, x, condition, seeds, draw=None):
-        return self.transform.encode(x, condition, seeds if draw is None else random.fold_in(seeds, draw))
+        with purpose(streams=seeds):  # the same probes for all draws: their errors would raise the bound, not cancel
+            return self.transform.encode(x, condition, seeds if draw is None else random.fold_in(seeds, draw))
 
     def _drawn(self, z, condition):
         return self.transform.decode(z, condition)[0]
@@ -151,7 +153,13 @@ class Computations(CheckedModel):
         return tf.constant(check_seed(seed, "seed"), tf.uint32)
 
     def _seeds(self, x, word):
-        return self._row_streams(x, word) if self.transform.draws else None
+        return self._row_streams(x, word) if self.transform.draws or self._estimates else None
+
+    @property
+    def _estimates(self):
+        """Whether some part draws probes, however weak the whole is."""
+        layers = self.transform._flatten_layers()
+        return any(isinstance(layer, Transform) and layer.kind == "estimate" for layer in layers)
 
     def _row_streams(self, x, word):
         x = x if self.bits else tf.cast(x, self.transform.event_dtype)  # in which `log_prob` takes it, so one noise
