@@ -24,7 +24,7 @@ class Augment(Transform):
     """
 
     kind = "lower_bound"
-    stochastic = True
+    draws = frozenset({"encode"})
 
     def __init__(self, event_shape: Sequence[int], extra: int, *, dtype: str = "float32", name: str | None = None):
         (features,), self.extra = event_shape, check_count(extra, "extra")

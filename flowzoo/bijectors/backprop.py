@@ -65,14 +65,14 @@ class Run:
     Networks must compute the same when asked again.
 
     Args:
-      transforms: neither thrifty nor stochastic, of one dtype.
+      transforms: of one dtype, none of which manages memory or draws noise.
       invert: find the input of each step that is `reversible` by decoding its output; otherwise it is kept.
 
     Raises:
       ValueError: a network has dropout or the like.
     """
 
-    stochastic = False
+    draws = frozenset()
 
     def __init__(self, transforms: Sequence[Transform], invert: bool):
         self.steps, step = [], []
@@ -122,7 +122,7 @@ class Run:
 
 
 def _kind(transform):
-    return transform.thrifty or transform.stochastic, transform.compute_dtype
+    return transform.manages_memory or bool(transform.draws), transform.compute_dtype
 
 
 def _encoded(step, x, *condition):

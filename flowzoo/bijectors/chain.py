@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from flowzoo.bijectors import backprop
 from flowzoo.core import random
-from flowzoo.core.transform import Bijector, Transform, add_log_dets, constant_log_det, weakest_kind
+from flowzoo.core.transform import Bijector, Transform, add_log_dets, constant_log_det
 
 
 class Chain(Transform):
@@ -25,7 +25,7 @@ class Chain(Transform):
       ValueError: the list is empty or two neighbours do not fit.
     """
 
-    composite = thrifty = True
+    composite = manages_memory = reversible = True
 
     def __init__(self, transforms: Sequence[Transform], *, name: str | None = None):
         transforms = list(transforms)
@@ -38,11 +38,9 @@ class Chain(Transform):
                     f"{type(second).__name__} must take what {type(first).__name__} gives: expected event_shape "
                     f"{first.latent_shape}, got {second.event_shape}. Insert a reshaping transform between them."
                 )
-        super().__init__(transforms[0].event_shape, transforms[-1].latent_shape, dtype=dtype, name=name)
+        shapes = transforms[0].event_shape, transforms[-1].latent_shape
+        super().__init__(*shapes, parts=transforms, dtype=dtype, name=name)
         self.transforms = transforms
-        self.kind = weakest_kind(t.kind for t in transforms)
-        self.stochastic = any(t.stochastic for t in transforms)
-        self.reversible = all(t.reversible for t in transforms)
 
     @property
     def takes_integers(self) -> bool:
@@ -55,20 +53,20 @@ class Chain(Transform):
     def _encode(self, x, condition, seed=None):
         log_dets = []
         for i, transform in backprop.parts(self.transforms):
-            x, log_det = transform.encode(x, condition, _seed_of(transform, seed, i))
+            x, log_det = transform.encode(x, condition, seed_of(transform, seed, i))
             log_dets.append(log_det)
         return x, tf.cast(add_log_dets(log_dets), self.compute_dtype)
 
     def _decode(self, z, condition, seed=None):
         log_dets = []
         for i, transform in reversed(list(enumerate(self.transforms))):
-            z, log_det = transform.decode(z, condition, _seed_of(transform, seed, i))
+            z, log_det = transform.decode(z, condition, seed_of(transform, seed, i))
             log_dets.append(log_det)
         return z, tf.cast(add_log_dets(log_dets), self.compute_dtype)
 
     def adapt(self, x: tf.Tensor, condition: tf.Tensor | None = None, seed: tf.Tensor | None = None) -> tf.Tensor:
         for i, transform in enumerate(self.transforms):
-            x = transform.adapt(x, condition, _seed_of(transform, seed, i))
+            x = transform.adapt(x, condition, seed_of(transform, seed, i))
         return x
 
 
@@ -86,9 +84,10 @@ class Invert(Bijector):
                 f"Invert expected a bijector of one dtype, got one of {bijector.event_dtype} data and "
                 f"{bijector.compute_dtype} latents. Invert its parts of float32 only."
             )
-        super().__init__(bijector.latent_shape, bijector.event_shape, dtype=bijector.compute_dtype, name=name)
+        shapes, dtype = (bijector.latent_shape, bijector.event_shape), bijector.compute_dtype
+        super().__init__(*shapes, parts=[bijector], dtype=dtype, name=name)
         self.bijector = bijector
-        self.reversible = bijector.reversible
+        self.bounded = False  # only the other's latents are
 
     def _encode(self, x, condition):
         return self.bijector.decode(x, condition)
@@ -110,7 +109,7 @@ def require_exact(bijector: Transform, who: str) -> None:
     """TypeError, saying who asked, unless this is an exact bijection."""
     if not isinstance(bijector, Transform):
         raise TypeError(f"{who} expected a Bijector, got {type(bijector).__name__}.")
-    if bijector.stochastic or bijector.kind != "exact":
+    if bijector.kind != "exact" or bijector.draws or not bijector.invertible:
         raise TypeError(
             f"{who} expected an exact bijection, got {type(bijector).__name__} of kind {bijector.kind!r}. "
             "Dequantization and other surjections have no inverse."
@@ -133,5 +132,6 @@ def common_dtype(transforms: Sequence[Transform], what: str, but_first: str | No
     return dtypes[-1]
 
 
-def _seed_of(transform, seed, index):
-    return random.fold_in(seed, index) if transform.stochastic and seed is not None else None
+def seed_of(transform: Transform, seed: tf.Tensor | None, index: int) -> tf.Tensor | None:
+    """The streams of the part at a place of a composition; None if it draws nothing."""
+    return random.fold_in(seed, index) if transform.draws and seed is not None else None

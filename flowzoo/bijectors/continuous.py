@@ -81,7 +81,7 @@ class Continuous(Transform):
     How to train your neural ODE, arXiv:2002.02798 (the penalties).
     """
 
-    thrifty = True  # the solver decides what is kept for gradients
+    manages_memory = True  # the solver decides what is kept for gradients
 
     def __init__(
         self,

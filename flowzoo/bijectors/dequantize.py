@@ -24,7 +24,7 @@ class UniformDequantization(Transform):
     """
 
     kind = "lower_bound"
-    stochastic = True
+    draws = frozenset({"encode"})
 
     def __init__(self, event_shape: Sequence[int], bits: int = 8, *, dtype: str = "float32", name: str | None = None):
         super().__init__(event_shape, dtype=dtype, name=name)

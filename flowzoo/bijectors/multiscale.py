@@ -7,18 +7,18 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
-from flowzoo.bijectors.chain import common_dtype
+from flowzoo.bijectors.chain import common_dtype, seed_of
 from flowzoo.bijectors.splits import ChannelSplit
-from flowzoo.core.transform import Bijector, Transform, add_log_dets
+from flowzoo.core.transform import Transform, add_log_dets
 
 
-class Multiscale(Bijector):
+class Multiscale(Transform):
     """After each level but the last, the second half of the channels leaves; the flat latent holds all that left.
 
     decode takes the whole flat latent, so reconstruction is exact; sampling draws all of it anew.
 
     Args:
-      levels: bijectors on images; each takes the kept half of what the one before gives.
+      levels: transforms on images; each takes the kept half of what the one before gives.
 
     Raises:
       TypeError: an entry is no `Transform`, or they are of different dtypes.
@@ -27,12 +27,12 @@ class Multiscale(Bijector):
     Reference: Dinh et al. 2017, Density estimation using Real NVP, arXiv:1605.08803.
     """
 
-    composite = thrifty = True
+    composite = manages_memory = reversible = True
 
     def __init__(self, levels: Sequence[Transform], *, name: str | None = None):
         levels = list(levels)
         if not levels:
-            raise ValueError("`levels` must hold at least one bijector, got an empty list.")
+            raise ValueError("`levels` must hold at least one transform, got an empty list.")
         dtype = common_dtype(levels, "levels")
         splits = [ChannelSplit(level.latent_shape) for level in levels[:-1]]
         for split, level in zip(splits, levels[1:], strict=True):
@@ -42,36 +42,35 @@ class Multiscale(Bijector):
                     f"got {level.event_shape}."
                 )
         event_shape = levels[0].event_shape
-        super().__init__(event_shape, (math.prod(event_shape),), dtype=dtype, name=name)
+        super().__init__(event_shape, (math.prod(event_shape),), parts=levels, dtype=dtype, name=name)
         self.levels = levels
         self.splits = splits
-        self.reversible = all(level.reversible for level in levels)
         self.leaving_shapes = [split.free_shape for split in splits] + [levels[-1].latent_shape]
 
-    def _encode(self, x, condition):
+    def _encode(self, x, condition, seed=None):
         leaving, log_dets = [], []
         for i, level in enumerate(self.levels):
-            x, log_det = level.encode(x, condition)
+            x, log_det = level.encode(x, condition, seed_of(level, seed, i))
             log_dets.append(log_det)
             if i < len(self.splits):
                 x, free = self.splits[i].split(x)
                 leaving.append(free)
         return self._pack([*leaving, x]), add_log_dets(log_dets)
 
-    def _decode(self, z, condition):
+    def _decode(self, z, condition, seed=None):
         *leaving, z = self._unpack(z)
         log_dets = []
         for i, level in reversed(list(enumerate(self.levels))):
             if i < len(self.splits):
                 z = self.splits[i].merge(z, leaving[i])
-            z, log_det = level.decode(z, condition)
+            z, log_det = level.decode(z, condition, seed_of(level, seed, i))
             log_dets.append(log_det)
         return z, add_log_dets(log_dets)
 
     def adapt(self, x: tf.Tensor, condition: tf.Tensor | None = None, seed: tf.Tensor | None = None) -> tf.Tensor:
         leaving = []
         for i, level in enumerate(self.levels):
-            x = level.adapt(x, condition)
+            x = level.adapt(x, condition, seed_of(level, seed, i))
             if i < len(self.splits):
                 x, free = self.splits[i].split(x)
                 leaving.append(free)

@@ -12,8 +12,12 @@ _IMAGES = {
     "realnvp": "Real NVP: {levels} scales, each {depth} checkerboard couplings, a squeeze and {depth} channel "
     "couplings, whose residual networks have {blocks} blocks of {hidden} channels; half of the channels leave "
     "between scales.",
-    "nsf-coupling": "Neural spline flow: {levels} scales of {depth} of Glow's steps with rational-quadratic splines, "
-    "whose networks have {hidden} channels.",
+    "nsf-coupling": "Neural spline flow: {levels} scales of {depth} of Glow's steps with {maps}, whose networks have "
+    "{hidden} channels.",
+}
+_MULTISCALE = {
+    "ffjord": "FFJORD: {levels} scales of {depth} neural ODEs after an ActNorm each, solved by {method}, whose "
+    "networks have {blocks} concat-squash layers of {hidden} channels; half of the channels leave between scales.",
 }
 _VECTORS = {
     "glow": "Glow on vectors: {depth} steps, each an ActNorm, an invertible linear map and an {coupling} coupling "
@@ -24,14 +28,13 @@ _VECTORS = {
     "scale per feature.",
     "maf": "Masked autoregressive flow: {depth} affine layers, each feature given those before it, by masked networks "
     "of {hidden} units. Densities take one pass, samples one step per feature.",
-    "maf-mog": "Masked autoregressive flow of {depth} layers that ends with an autoregressive mixture of {components} "
+    "maf-mog": "Masked autoregressive flow: {depth} affine layers, then an autoregressive mixture of {components} "
     "Gaussians per feature; masked networks of {hidden} units. Densities take one pass.",
     "iaf": "Inverse autoregressive flow: {depth} affine layers by masked networks of {hidden} units. Samples take one "
     "pass, densities one step per feature.",
-    "nsf-coupling": "Neural spline flow: {depth} couplings with rational-quadratic splines and networks of "
-    "{hidden} units.",
-    "nsf-ar": "Autoregressive neural spline flow: {depth} layers of rational-quadratic splines, masked networks of "
-    "{hidden} units. Densities take one pass, samples one step per feature.",
+    "nsf-coupling": "Neural spline flow: {depth} couplings with {maps} and networks of {hidden} units.",
+    "nsf-ar": "Autoregressive neural spline flow: {depth} layers of {maps}, masked networks of {hidden} units. "
+    "Densities take one pass, samples one step per feature.",
     "cnf": "Continuous normalizing flow: {depth} neural ODEs after an ActNorm each, solved by {method}, whose networks "
     "have {blocks} layers of {hidden} units; exact trace.",
     "ffjord": "FFJORD: {depth} neural ODEs after an ActNorm each, solved by {method}, whose networks have {blocks} "
@@ -41,23 +44,31 @@ _VECTORS = {
 }
 _DEFAULTS = {"coupling": "affine", "levels": "several", "depth": "several", "hidden": "several", "blocks": 2}
 _DEFAULTS |= {"components": 10, "method": "dopri5"}
+_OWN_DEFAULTS = {family: {"alpha": 1e-6} for family in ("maf", "maf-mog", "iaf", "nsf-ar")}
+_OWN_DEFAULTS |= {"realnvp": {"alpha": 0.05}, "ffjord": {"blocks": 3}}
 
 
 def architecture(preset: Preset) -> str:
     """What the flow consists of, in a few sentences; a family without a description is named."""
-    config = preset.config
-    templates = _IMAGES if len(config["event_shape"]) == 3 and preset.family in _IMAGES else _VECTORS
+    config = _DEFAULTS | _OWN_DEFAULTS.get(preset.family, {}) | preset.config
+    config["maps"] = "affine maps" if config.get("bins") == 0 else "rational-quadratic splines"
+    images = _MULTISCALE if config.get("multiscale") else _IMAGES
+    templates = images if len(config["event_shape"]) == 3 and preset.family in images else _VECTORS
     template = templates.get(preset.family, f"The family `{preset.family}`.")
-    return " ".join([template.format_map(_DEFAULTS | config), *_extras(config)])
+    return " ".join([template.format_map(config), *_extras(preset.family, config)])
 
 
-def _extras(config: Mapping[str, Any]) -> list[str]:
+def _extras(family: str, config: Mapping[str, Any]) -> list[str]:
     said = []
     if config.get("bounds"):
         said.append("Columns with bounds pass through a logit or a logarithm.")
     if config.get("standardize"):
         said.append("Each column is standardised first.")
-    if config.get("alpha"):
+    if config.get("whiten"):
+        said.append("Features are whitened first.")
+    if config.get("affine") and config.get("bins") != 0:
+        said.append("A shift and a scale come before each spline.")
+    if config.get("alpha") and config.get("bits"):
         said.append(f"Pixels pass through a logit with alpha {config['alpha']:g}.")
     if config.get("noise_depth"):
         said.append(
@@ -77,6 +88,10 @@ def _extras(config: Mapping[str, Any]) -> list[str]:
         said.append(f"Couplings enlarge at most by exp({config['growth']:g}).")
     if config.get("position"):
         said.append("The networks have a learned bias per position.")
+    base = config.get("base", "normal")
+    if base not in ("normal", "class-conditional"):
+        said.append(f"The base is `{base}`.")
     if config.get("classes"):
-        said.append(f"The prior is one of {config['classes']}, by class.")
+        prior = " and the prior" if family == "glow" or base == "class-conditional" else ""
+        said.append(f"The class, one of {config['classes']}, conditions the networks{prior}.")
     return said

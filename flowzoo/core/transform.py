@@ -18,11 +18,19 @@ class Transform(Counted):
     """A map between data x and latent z that reports its contribution to log p(x).
 
     Subclasses implement `_encode(x, condition)` and `_decode(z, condition)`; both return the value and
-    `log_det`. A transform with `stochastic = True` gets the per-row seeds as a third argument.
+    `log_det`. A transform that draws noise gets the per-row seeds as a third argument, in both directions.
+
+    A class states the facts of its own maps; an instance is as weak as the weakest of its `parts`, too.
+
+    Attributes:
+      kind: what its log_det is: "exact", an unbiased "estimate", or a "lower_bound".
+      draws: the directions in which it draws noise, of "encode" and "decode".
+      invertible: whether decode gives back what encode took.
 
     Args:
       event_shape: shape of one x, without the batch dimension.
       latent_shape: shape of one z; `event_shape` if not given.
+      parts: the transforms it is made of, if any.
       dtype: float32 or float64; log-determinants are never narrower.
       name: Keras name.
 
@@ -30,10 +38,11 @@ class Transform(Counted):
     """
 
     kind = "exact"
-    stochastic = False
+    draws: frozenset[str] = frozenset()
+    invertible = True
     least_axes = 0  # of an event
     composite = False  # encodes by other transforms
-    thrifty = False  # saves memory on the way back by itself, or its parts do; see `bijectors.backprop`
+    manages_memory = False  # on the way back, by itself or by its parts; see `bijectors.backprop`
     reversible = False  # decode gives x back to rounding, at about the cost of encode
     bounded = False  # it takes a part of space only: elsewhere encode gives log_det -inf, and a z without a meaning
 
@@ -42,6 +51,7 @@ class Transform(Counted):
         event_shape: Sequence[int],
         latent_shape: Sequence[int] | None = None,
         *,
+        parts: Iterable[Transform] = (),
         dtype: str = "float32",
         name: str | None = None,
     ):
@@ -53,6 +63,7 @@ class Transform(Counted):
             )
         self.event_shape = check_shape(event_shape, "event_shape", self.least_axes)
         self.latent_shape = self.event_shape if latent_shape is None else check_shape(latent_shape, "latent_shape")
+        self._fold(list(parts))
         self.built = True
 
     def encode(self, x, condition=None, seed=None) -> tuple[tf.Tensor, tf.Tensor]:
@@ -61,21 +72,21 @@ class Transform(Counted):
         Args:
           x: (batch, *event_shape).
           condition: what the conditioners take, or None.
-          seed: (batch, 2) int32, one random stream per row; only stochastic transforms read it.
+          seed: (batch, 2) int32, one random stream per row; only transforms that draw noise read it.
 
         Returns:
           z: (batch, *latent_shape), and log_det: (batch,) in nats, log |dz/dx| for a bijection.
         """
         x = self._checked(x, self.event_shape, "x")
-        if self.stochastic:
-            return self._encode(x, condition, _required(seed, self))
+        if self.draws:
+            return self._encode(x, condition, _required(seed, self, "encode"))
         return self._encode(x, condition)
 
     def decode(self, z, condition=None, seed=None) -> tuple[tf.Tensor, tf.Tensor]:
         """Maps latent to data; arguments and results mirror `encode`."""
         z = self._checked(z, self.latent_shape, "z", integers=False, dtype=self.compute_dtype)
-        if self.stochastic:
-            return self._decode(z, condition, seed)
+        if self.draws:
+            return self._decode(z, condition, _required(seed, self, "decode"))
         return self._decode(z, condition)
 
     def adapt(self, x, condition=None, seed=None) -> tf.Tensor:
@@ -100,6 +111,15 @@ class Transform(Counted):
     def event_dtype(self) -> str:
         """dtype in which x is taken and given, if it is not integer data; z and log_det have `compute_dtype`."""
         return self.compute_dtype
+
+    def _fold(self, parts):
+        """Weakens the facts of this instance to those of its parts."""
+        if parts:
+            self.kind = weakest_kind([self.kind, *(part.kind for part in parts)])
+            self.draws = self.draws.union(*(part.draws for part in parts))
+            self.invertible = self.invertible and all(part.invertible for part in parts)
+            self.reversible = self.reversible and all(part.reversible for part in parts)
+            self.bounded = self.bounded or any(part.bounded for part in parts)
 
     def _weight(self, value, name, trainable=True):
         """A weight that starts at the array `value`."""
@@ -170,15 +190,25 @@ def constant_log_det(value, like: tf.Tensor) -> tf.Tensor:
     return tf.fill(tf.shape(like)[:1], value)
 
 
+def check_parts(transform: Transform) -> None:
+    """TypeError if a transform claims a stronger kind than one that it holds, which it then did not name as a part."""
+    for part in transform._flatten_layers():
+        if isinstance(part, Transform) and weakest_kind([transform.kind, part.kind]) != transform.kind:
+            raise TypeError(
+                f"{type(transform).__name__} says kind {transform.kind!r}, but holds a {type(part).__name__} of kind "
+                f"{part.kind!r}. The transform that holds it must pass it in `parts` to `Transform.__init__`."
+            )
+
+
 def weakest_kind(kinds: Iterable[str]) -> str:
     """The kind of a composition, given those of its parts."""
     return max(kinds, key=KINDS.index, default="exact")
 
 
-def _required(seed, transform):
-    if seed is None:
+def _required(seed, transform, direction):
+    if seed is None and direction in transform.draws:
         raise ValueError(
-            f"{type(transform).__name__} is stochastic: `seed` must be (batch, 2) int32, got None. "
-            "Use `row_seeds(seed, batch)` of `flowzoo.core.random`."
+            f"{type(transform).__name__} draws noise in {direction}: `seed` must be (batch, 2) int32, got None. "
+            "Use `row_seeds(seed, batch)` of `flowzoo.random`."
         )
     return seed

@@ -105,10 +105,6 @@ class ContinuousFlow(Family):
     _counts_graph = tf.function(_counts, reduce_retracing=True, autograph=False)
     _error_graph = tf.function(_error, reduce_retracing=True, autograph=False)
 
-    def _encoded(self, x, condition, seeds, draw=None):
-        with purpose(streams=seeds):  # the same probes for all draws: their errors would raise the bound, not cancel
-            return super()._encoded(x, condition, seeds, draw)
-
     def _drawn(self, z, condition):
         with purpose(log_det=False):
             return super()._drawn(z, condition)

@@ -94,16 +94,16 @@ def as_tfp(
 
     Raises:
       TypeError: it is no transform.
-      ValueError: it is stochastic or no bijection.
+      ValueError: it draws noise or is not a bijection.
     """
     if not isinstance(transform, Transform):
         raise TypeError(
             f"`transform` must be a flowzoo Transform, got {type(transform).__name__}. Use `flow.bijector`."
         )
-    if transform.stochastic or transform.kind != "exact":
+    if transform.kind != "exact" or transform.draws or not transform.invertible:
         raise ValueError(
             f"`transform` must be an exact bijection, got {type(transform).__name__} of kind {transform.kind!r}, "
-            "stochastic or not invertible. `flow.bijector` is the part of a flow after dequantization."
+            "one that draws noise or is not invertible. `flow.bijector` is the part of a flow after dequantization."
         )
     return _View(transform, condition, name or type(transform).__name__)
 

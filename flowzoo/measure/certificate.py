@@ -36,7 +36,10 @@ def certificate(flow: Flow, test: Examples | None) -> Certificate:
         For each kind of input: what it is, how many, the largest |decode(encode(y)) - y|, the largest
         |log_det of encode + log_det of decode| in nats, both of the rows that stay finite, and the share of the others.
         Integers that became numbers beyond `EXPLODED` data ranges are left out; their share is told if there are any.
+        Nothing at all of a flow that does not invert, or in which only noise is left to look at.
     """
+    if not flow.transform.invertible or flow._noisy == len(flow._parts):
+        return {}
     labels = np.arange(COUNT, dtype=np.int32) % flow.classes if flow.classes else None
     errors = _errors(flow)
     return {

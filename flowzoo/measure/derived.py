@@ -59,7 +59,7 @@ def restated(
 
 
 def _logit_log_det(preset, flow, batches, seed):
-    logit = next((part for part in flow._parts if not part.stochastic), None)
+    logit = next((part for part in flow._parts if not part.draws), None)
     if not isinstance(logit, Logit):
         raise PresetError(f"{preset.source}: `published` has {LOGIT}, but the flow does not begin with a logit.")
 

@@ -164,7 +164,7 @@ def _noted(flow: Flow) -> Iterator[list[tuple[str, Transform, tf.Tensor]]]:
     exact = [
         (path, layer)
         for path, layer in [("transform", flow.transform), *layers(flow.transform)]
-        if isinstance(layer, Transform) and not layer.composite and not layer.stochastic and layer.kind == "exact"
+        if isinstance(layer, Transform) and not layer.composite and not layer.draws and layer.kind == "exact"
     ]
     with wrapped([watch(f"{path} {_kind(layer)}", layer) for path, layer in exact]):
         yield calls

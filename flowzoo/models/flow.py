@@ -15,7 +15,7 @@ from flowzoo.bases import StandardNormal
 from flowzoo.bijectors.backprop import check_mode
 from flowzoo.core import validation
 from flowzoo.core.checks import check_count, check_flag, check_seed
-from flowzoo.core.transform import Transform
+from flowzoo.core.transform import Transform, check_parts
 from flowzoo.models import adapting, forked
 from flowzoo.models.raw import Computations
 from flowzoo.models.traced_option import TracedOption
@@ -55,6 +55,7 @@ class Flow(Computations):
     ):
         if not isinstance(transform, Transform):
             raise TypeError(f"`transform` must be a flowzoo Transform, got {type(transform).__name__}.")
+        check_parts(transform)
         # else Keras would cast x, of which float32 may not hold the digits
         autocast = transform.event_dtype == transform.compute_dtype
         super().__init__(dtype=transform.compute_dtype, autocast=autocast, name=name)
@@ -85,7 +86,8 @@ class Flow(Computations):
         Args:
           x: (batch, *event_shape).
           condition: (batch,) int labels or (batch, condition_features), as the flow was built.
-          seed: of the dequantization noise, a pure function of `seed` and each row's content; no effect if exact.
+          seed: of the noise of dequantization and the probes of an estimate, a pure function of `seed` and each row's
+            content; no effect if exact.
           samples: noise draws per row; more than 1 gives the importance-weighted bound
             log mean_k exp(.) of Burda et al. 2016, arXiv:1509.00519.
 

@@ -8,6 +8,7 @@ import math
 import tensorflow as tf
 
 from flowzoo.bijectors import Chain, Identity, backprop
+from flowzoo.bijectors.continuous import purpose
 from flowzoo.core import random
 from flowzoo.core.checks import check_seed
 from flowzoo.core.transform import Transform
@@ -46,7 +47,17 @@ class Computations(CheckedModel):
 
     @property
     def bijection(self) -> Transform:
-        """The exact part of the transform: what follows dequantization, or other noise."""
+        """The exact part of the transform: what follows dequantization, or other noise.
+
+        Raises:
+          ValueError: decode of some part does not give back what encode took, or a part with weights precedes noise.
+        """
+        lossy = next((part for part in self._parts if not part.invertible), None)
+        if lossy is not None:
+            raise ValueError(
+                f"`bijection` needs parts that invert, got {type(lossy).__name__}, whose decode does not give back "
+                "what encode took."
+            )
         exact = self._parts[self._noisy :]
         return exact[0] if len(exact) == 1 else Chain(exact) if exact else Identity(self.latent_shape)
 
@@ -56,10 +67,10 @@ class Computations(CheckedModel):
 
     @property
     def _noisy(self):
-        """How many parts there are up to the last stochastic one; `Bounds` and `Standardize` may stand before it."""
+        """How many parts there are up to the last that draws noise; `Bounds` and `Standardize` may stand before it."""
         parts = self._parts
-        noisy = max((i + 1 for i, t in enumerate(parts) if t.stochastic), default=0)
-        if any(not t.stochastic and t.trainable_variables for t in parts[:noisy]):
+        noisy = max((i + 1 for i, t in enumerate(parts) if t.draws), default=0)
+        if any(not t.draws and t.trainable_variables for t in parts[:noisy]):
             raise ValueError("Stochastic transforms must come before the exact ones for `bijection`, got them mixed.")
         return noisy
 
@@ -72,7 +83,7 @@ class Computations(CheckedModel):
                 z, log_det = self._encoded(x, condition, seeds, draw)
             return self.base.log_prob(z, condition) + log_det
 
-        if samples == 1 or not self.transform.stochastic:
+        if samples == 1 or not self.transform.draws:
             return once(None)
         draws = tf.map_fn(once, tf.range(samples, dtype=tf.int32), fn_output_signature=self.compute_dtype)
         return tf.reduce_logsumexp(draws, axis=0) - math.log(samples)
@@ -110,7 +121,8 @@ class Computations(CheckedModel):
     _reconstruction_graph = tf.function(_reconstruction, reduce_retracing=True, autograph=False)
 
     def _encoded(self, x, condition, seeds, draw=None):
-        return self.transform.encode(x, condition, seeds if draw is None else random.fold_in(seeds, draw))
+        with purpose(streams=seeds):  # the same probes for all draws: their errors would raise the bound, not cancel
+            return self.transform.encode(x, condition, seeds if draw is None else random.fold_in(seeds, draw))
 
     def _drawn(self, z, condition):
         return self.transform.decode(z, condition)[0]
@@ -141,7 +153,13 @@ class Computations(CheckedModel):
         return tf.constant(check_seed(seed, "seed"), tf.uint32)
 
     def _seeds(self, x, word):
-        return self._row_streams(x, word) if self.transform.stochastic else None
+        return self._row_streams(x, word) if self.transform.draws or self._estimates else None
+
+    @property
+    def _estimates(self):
+        """Whether some part draws probes, however weak the whole is."""
+        layers = self.transform._flatten_layers()
+        return any(isinstance(layer, Transform) and layer.kind == "estimate" for layer in layers)
 
     def _row_streams(self, x, word):
         x = x if self.bits else tf.cast(x, self.transform.event_dtype)  # in which `log_prob` takes it, so one noise

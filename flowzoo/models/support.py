@@ -29,7 +29,7 @@ def require_inside(flow: Adaptable, x: tf.Tensor | np.ndarray, condition=None) -
     """
     parts = flow._parts
     until = max((i + 1 for i, part in enumerate(parts) if part.bounded), default=0)
-    if not until or any(part.stochastic or part.takes_integers for part in parts[:until]):
+    if not until or any(part.draws or part.takes_integers for part in parts[:until]):
         return
     x = tf.cast(x, flow.data_dtype)
     rows = np.flatnonzero(np.isneginf(Chain(parts[:until]).encode(x, flow._ready(condition))[1]))

@@ -32,7 +32,7 @@ def build(preset: Preset, conditioner_dtype: str | None = None) -> Flow:
 
     Raises:
         PresetError: an unknown family or config key (the message names the nearest), a config that the family refuses,
-            or a `dataset` of other bits or labels than the flow's.
+            a `dataset` of other bits or labels than the flow's, or a flow with a condition that no data set has.
     """
     family, config = preset.family, preset.config
     if family not in families.FAMILIES:
@@ -150,6 +150,12 @@ def start_from(flow: Flow, path: Path) -> None:
 
 def _require_fitting(preset: Preset, flow: Flow) -> None:
     bits, labels = preset.dataset["bits"], preset.dataset["labels"]
+    if flow.condition_features:
+        raise PresetError(
+            f"{preset.source}: `config.condition_features` must be 0 in a preset, as no data set of flowzoo has "
+            f"condition vectors, got {flow.condition_features}. Leave it out, use `classes`, or make such a flow by "
+            "`flowzoo.create` and `fit` it on your own data."
+        )
     if bits != flow.bits:
         raise PresetError(
             f"{preset.source}: `dataset.bits` must be the {flow.bits} of the flow's config (0 for continuous data), "

@@ -163,7 +163,10 @@ def verify(
     if others := other_data_set.elsewhere(preset, flow):
         again["elsewhere"] = others
         checks.append(_others(preset, others))
-    left_out = [] if "test" in again["certificate"] else ["the certificate of test inputs: the data set is not here"]
+    left_out = []
+    if "test" not in again["certificate"]:
+        why = "the data set is not here" if again["certificate"] else "the flow has nothing that inverts"
+        left_out.append(f"the certificate of test inputs: {why}")
     if exhaustive or flow.dims <= LARGE:
         checks.append(_log_det(preset, flow, progress))
     else:

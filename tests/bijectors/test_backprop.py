@@ -89,7 +89,7 @@ def test_what_is_inverted_and_what_is_kept(monkeypatch):
         (_, logit), (_, run) = backprop.parts([b.Multiscale([b.Logit((4, 4, 2))]), b.Logit((4, 4, 2))])
         assert isinstance(logit, b.Multiscale)  # whose levels save memory themselves
         assert isinstance(run, backprop.Run) and not run.steps[0][0].reversible
-    assert backprop.parts([b.Logit((2,))])[0][1].stochastic is False  # the transform itself again
+    assert backprop.parts([b.Logit((2,))])[0][1].draws == frozenset()  # the transform itself again
 
 
 def test_bad_modes_and_networks_are_named():

@@ -1,6 +1,7 @@
 """MODEL_CARDS.md, the pages of docs/models and the README's table are what the presets say."""
 
 import hashlib
+import inspect
 import re
 import subprocess
 from pathlib import Path
@@ -13,9 +14,11 @@ from flowzoo.cards.card import summary
 from flowzoo.cards.markdown import BEGIN, END, PAGES, markdown_cards, markdown_gallery, preset_table, readme_with_table
 from flowzoo.cards.page import markdown_page
 from flowzoo.data import specs
-from flowzoo.hub.presets import list_presets, read_preset
-from flowzoo.record.preset import Preset
-from tests.record import records
+from flowzoo.families import FAMILIES
+from flowzoo.hub.presets import read_preset
+from flowzoo.record.preset import Preset, list_presets
+from flowzoo.training.model import build
+from tests.zoo import records
 
 ROOT = Path(__file__).parents[2]
 AGAIN = "run `python tools/make_cards.py`"
@@ -99,6 +102,53 @@ def test_every_preset_is_described_in_words():
     for preset in shipped():
         text = architecture(preset)
         assert str(preset.config["depth"]) in text and "several" not in text and "The family" not in text
+
+
+@pytest.mark.parametrize(
+    ("family", "options", "said"),
+    [
+        ("glow", {"event_shape": [8, 8, 1], "bits": 8}, "The class, one of 7, conditions the networks and the prior."),
+        ("realnvp", {"event_shape": [4, 4, 1], "bits": 8}, "The class, one of 7, conditions the networks."),
+        ("realnvp", {"event_shape": [3], "base": "class-conditional"}, "conditions the networks and the prior."),
+        ("planar", {"event_shape": [3]}, "The class, one of 7, conditions the networks."),
+    ],
+)
+def test_a_description_says_what_the_class_conditions(family, options, said):
+    record = records.untrained() | {"family": family, "config": options | {"depth": 1, "hidden": 4, "classes": 7}}
+    record["dataset"] = {"name": "tiny", "bits": options.get("bits", 0), "labels": True}
+    preset = Preset.from_dict(record)
+    text, flow = architecture(preset), build(preset)
+    assert text.endswith(said)
+    by_class = type(flow.base).__name__ == "ClassConditional" or type(flow).__name__ == "Glow"
+    assert ("the prior" in said) == by_class
+
+
+@pytest.mark.parametrize("family", sorted(FAMILIES))
+def test_a_description_says_what_the_config_leaves_to_the_family(family):
+    defaults = {key: value.default for key, value in inspect.signature(FAMILIES[family]).parameters.items()}
+    said = {key: defaults[key] for key in ("alpha", "blocks", "components", "method", "coupling") if key in defaults}
+    for bits, shape in ((8, [4, 4, 1]), (0, [3])):
+        config = {"event_shape": shape, "bits": bits}
+        short, long = (records.untrained() | {"family": family, "config": one} for one in (config, config | said))
+        text = architecture(Preset.from_dict(short))
+        assert text == architecture(Preset.from_dict(long))
+        assert ("logit with alpha" in text) == bool(bits and said.get("alpha"))
+
+
+@pytest.mark.parametrize(
+    ("family", "options", "said"),
+    [
+        ("ffjord", {"event_shape": [4, 4, 1], "bits": 8, "multiscale": True}, "FFJORD: 2 scales of 1 neural ODEs"),
+        ("nsf-coupling", {"event_shape": [3], "bins": 0, "affine": True}, "5 couplings with affine maps and networks"),
+        ("nsf-coupling", {"event_shape": [3], "affine": True}, "A shift and a scale come before each spline."),
+        ("maf", {"event_shape": [3], "whiten": True}, "Features are whitened first."),
+        ("realnvp", {"event_shape": [3], "base": "student"}, "The base is `student`."),
+    ],
+)
+def test_a_description_says_what_an_option_changes(family, options, said):
+    config = {"depth": 5, "hidden": 8} | options | ({"depth": 1, "levels": 2} if "multiscale" in options else {})
+    record = records.untrained() | {"family": family, "config": config}
+    assert said in architecture(Preset.from_dict(record))
 
 
 def test_an_untrained_preset_claims_nothing():

@@ -102,6 +102,20 @@ def test_a_density_of_many_dimensions_is_an_estimate_with_its_error():
     np.testing.assert_array_equal(exact.log_prob_error(x)[1], 0.0)
 
 
+def test_a_plain_flow_draws_its_probes_by_seed_and_row():
+    flow, x = flowzoo.Flow(_transform(exact_up_to=0)), _x()
+    assert flow.kind == "estimate"
+    for call in (flow.log_prob, lambda x, **how: flow.encode(x, **how)[1]):
+        one, again, other = (np.asarray(call(x, seed=seed)) for seed in (0, 0, 1))
+        np.testing.assert_array_equal(one, again)
+        assert (one != other).all()
+    np.testing.assert_array_equal(flow.log_prob(x[1:], seed=1), flow.log_prob(x, seed=1)[1:])
+    family = cases.new_flow("ffjord", event_shape=(3,), augment=1, exact_up_to=0)
+    plain = flowzoo.Flow(family.transform)
+    assert plain.kind == "lower_bound"  # the estimate is within
+    np.testing.assert_array_equal(plain.log_prob(x, seed=3), family.log_prob(x, seed=3))
+
+
 def test_more_draws_do_not_lift_a_bound_by_the_errors_of_its_probes():
     options = {"event_shape": (2, 2, 1), "bits": 8, "time": 1.0}
     exact = cases.new_flow("ffjord", **options)

@@ -1,11 +1,16 @@
 """The certificate notices a flow that does not invert, and rows that are not finite."""
 
 import numpy as np
+import pytest
+import tensorflow as tf
 
 import flowzoo
+from flowzoo.bijectors import Augment, Chain, Logit, Reverse
+from flowzoo.core.transform import Transform
 from flowzoo.hub.presets import read_preset
 from flowzoo.measure.certificate import COUNT, certificate
 from flowzoo.measure.promises import failures
+from flowzoo.models.flow import Flow
 from tests.zoo import tiny
 
 
@@ -36,3 +41,27 @@ def test_a_wrong_inverse_and_a_wrong_log_det_are_found():
     found = certificate(flow, (x, None))
     assert abs(found["test"]["log_det_error"] - 0.5) < 1e-4 and found["test"]["reconstruction_error"] > 0.2
     assert len(failures(found)) == 4
+
+
+class Latent(Transform):
+    """As the layer of a VAE: draws both ways, so decode does not give back what encode took."""
+
+    kind = "lower_bound"
+    draws = frozenset({"encode", "decode"})
+    invertible = False
+
+    def _encode(self, x, condition, seed):
+        return x + 1.0, tf.zeros(tf.shape(x)[:1])
+
+    def _decode(self, z, condition, seed):
+        return z + 1.0, tf.zeros(tf.shape(z)[:1])
+
+
+def test_what_was_not_looked_at_gets_no_certificate():
+    test = np.random.default_rng(0).uniform(0.1, 0.9, (9, 3)).astype("float32"), None
+    for parts in ([Latent((3,))], [Latent((3,)), Reverse((3,))], [Logit((3,)), Augment((3,), 1)]):
+        assert certificate(Flow(Chain(parts)), test) == {}
+    flow = Flow(Chain([Latent((3,)), Reverse((3,))]))
+    for call in (flow.reconstruction_error, lambda x: flowzoo.diagnose(flow, x), lambda x: flow.bijector):
+        with pytest.raises(ValueError, match="Latent, whose decode does not give back what encode took"):
+            call(test[0])

@@ -7,7 +7,9 @@ import pytest
 
 from flowzoo.core.errors import CheckpointError, PresetError
 from flowzoo.families import create
-from flowzoo.training.model import origin, start_from
+from flowzoo.record.preset import Preset
+from flowzoo.training.model import build, origin, start_from
+from tests.zoo import records
 
 CONFIG = {"event_shape": (2,), "hidden": 4}
 
@@ -42,3 +44,12 @@ def test_weights_that_fit_neither_are_compared_with_the_flow(classes, tmp_path):
     deep.save_weights(path)
     with pytest.raises(CheckpointError, match=rf"{len(deep.weights)} variables and the flow has {len(flow.weights)}"):
         start_from(flow, path)
+
+
+def test_a_condition_that_no_data_set_has_is_refused():
+    record = records.untrained() | {"family": "realnvp", "config": CONFIG | {"event_shape": [2]}}
+    record["dataset"] = {"name": "moons", "bits": 0, "labels": False}
+    assert build(Preset.from_dict(record)).condition_features == 0
+    record["config"]["condition_features"] = 3
+    with pytest.raises(PresetError, match=r"`config\.condition_features` must be 0 in a preset, .* got 3"):
+        build(Preset.from_dict(record))
