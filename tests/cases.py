@@ -107,7 +107,7 @@ def _continuous(shape, features=0):
 
     def build(dtype, _):
         velocity = Velocity(shape, [4], features, seed=1, dtype=dtype)
-        return b.Continuous(velocity, Solver("rk4", steps=8), time=0.1, dtype=dtype)
+        return b.Continuous(velocity, Solver("rk4", steps=2), time=0.025, dtype=dtype)
 
     return TransformCase(build, shape, condition_features=features)
 

@@ -71,16 +71,20 @@ def test_gradient_reaches_every_weight(name):
 
 @pytest.mark.parametrize("name", EVERY)
 def test_xla_equals_eager(name):
+    """Both directions, and the gradients of training: the families are made of these."""
     transform = cases.transform(name)
     x, condition, seed = cases.transform_data(name)
 
-    def both(x, z, condition, seed):
-        return transform.encode(x, condition, seed), transform.decode(z, condition, seed)
+    def everything(x, z, condition, seed):
+        with tf.GradientTape() as tape:
+            encoded = transform.encode(x, condition, seed)
+            loss = tf.reduce_sum(tf.sin(encoded[0])) + tf.reduce_sum(encoded[1])
+        return encoded, transform.decode(z, condition, seed), tape.gradient(loss, transform.trainable_weights)
 
-    eager = both(x, _latent(transform), condition, seed)
-    compiled = tf.function(both, jit_compile=True)(x, _latent(transform), condition, seed)
+    eager = everything(x, _latent(transform), condition, seed)
+    compiled = tf.function(everything, jit_compile=True)(x, _latent(transform), condition, seed)
     for expected, actual in zip(tf.nest.flatten(eager), tf.nest.flatten(compiled), strict=True):
-        np.testing.assert_allclose(actual, expected, rtol=1e-5, atol=1e-5)
+        np.testing.assert_allclose(actual, expected, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("name", TAKES_BFLOAT16)
