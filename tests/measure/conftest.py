@@ -1,0 +1,3 @@
+"""Shared: images of the fixtures in place of a prepared data set."""
+
+from tests.training.conftest import images  # noqa: F401
