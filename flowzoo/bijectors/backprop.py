@@ -86,12 +86,12 @@ class Run:
             kept.append(None if found_later else x)
             x, log_det = _encoded(step, own, x, *condition)
             log_dets.append(log_det)
-        end = x
-        names += own.notes
+        end, notes = x, own.notes
+        names += notes
 
         def gradient(dz, dlog_det, *of_notes, variables=()):
             z, known = end, [dz, dlog_det]
-            dpenalty = dict(zip(names, of_notes, strict=True)).get(PENALTY)  # the other notes stop gradients
+            dpenalty = dict(zip(notes, of_notes, strict=True)).get(PENALTY)  # the other notes stop gradients
             of_condition, of_weights = [tf.zeros_like(part) for part in condition], {}
             for step, x in zip(reversed(self.steps), reversed(kept), strict=True):
                 z = _after(known, z if x is None else x)
@@ -99,11 +99,9 @@ class Run:
                 with tf.GradientTape() as tape:
                     tape.watch([x, *condition])
                     outputs = _encoded(step, again, x, *condition)
-                targets, upstream = [*outputs], [dz, dlog_det]
-                if PENALTY in again.notes:
-                    targets, upstream = [*targets, again.notes[PENALTY]], [*upstream, dpenalty]
-                weights = tape.watched_variables()
-                known = tape.gradient(targets, [x, *condition, *weights], output_gradients=upstream)
+                    penalties = [again.notes[PENALTY]] if PENALTY in again.notes else []
+                weights, upstream = tape.watched_variables(), [dz, dlog_det, *[dpenalty] * len(penalties)]
+                known = tape.gradient([*outputs, *penalties], [x, *condition, *weights], output_gradients=upstream)
                 dz, *rest = known
                 of_condition = [_sum(*pair) for pair in zip(of_condition, rest, strict=False)]
                 for weight, value in zip(weights, rest[len(condition) :], strict=True):
@@ -112,7 +110,7 @@ class Run:
             inputs = [dz, *of_condition]
             return (inputs, [of_weights.get(weight.ref()) for weight in variables]) if variables else inputs
 
-        return (end, add_log_dets(log_dets), *own.notes.values()), gradient
+        return (end, add_log_dets(log_dets), *notes.values()), gradient
 
 
 def _kind(transform):

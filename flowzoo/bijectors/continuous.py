@@ -23,8 +23,8 @@ class Continuous(Transform):
     """z = y(T) where y(0) = x and dy/dt = velocity(t, y); log_det is the integral of the trace of d velocity / dy.
 
     The trace is exact, the sum over all directions, or estimated by e J e with random e, drawn once per solve
-    (Hutchinson). Each row draws from its own stream under a flow's `log_prob`; else all rows share their probes, so
-    that the log_dets of encode and decode cancel.
+    (Hutchinson). Each row draws from its own stream where the context has a `root`, as under a flow's `log_prob`; else
+    all rows share their probes, so that the log_dets of encode and decode cancel.
 
     Args:
       velocity: a `Velocity`.

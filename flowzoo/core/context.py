@@ -29,6 +29,9 @@ class Context:
       memory: how a chain propagates gradients back, one of `flowzoo.bijectors.backprop.MODES`.
       mask: (batch, steps) bool, True where padded values are real ones; None if nothing is padded.
 
+    Raises:
+      ValueError: `root` is of another shape.
+
     >>> from flowzoo.core.random import row_seeds
     >>> context = Context(row_seeds(0, 4), training=True)
     >>> context.at(2).streams.shape
@@ -43,6 +46,14 @@ class Context:
     mask: tf.Tensor | None = None
     _noted: dict[str, list[tf.Tensor]] = dataclasses.field(default_factory=dict, init=False, repr=False)
 
+    def __post_init__(self):
+        shape = tf.TensorShape(getattr(self.root, "shape", ()))
+        if self.root is not None and not shape.is_compatible_with([None, 2]):
+            raise ValueError(
+                f"`root` must be (batch, 2) int32, one random stream per row, got {type(self.root).__name__} of shape "
+                f"{tuple(shape)}. Pass `flowzoo.random.row_seeds(seed, batch)`."
+            )
+
     @property
     def streams(self) -> tf.Tensor:
         """The root folded along the path, (batch, 2) int32: each place has random numbers of its own.
@@ -53,7 +64,7 @@ class Context:
         if self.root is None:
             raise ValueError(
                 "Random numbers need a `root` of (batch, 2) int32, one stream per row, got None. "
-                "Pass `Context(row_seeds(seed, batch))`."
+                "Pass `flowzoo.Context(flowzoo.random.row_seeds(seed, batch))`."
             )
         return functools.reduce(random.fold_in, self.path, self.root)
 

@@ -98,7 +98,8 @@ class Transform(Counted):
 
     def adapt(self, x, condition=None, context: Context | None = None) -> tf.Tensor:
         """Data-dependent initialisation from one batch x; returns the z that comes out afterwards."""
-        return self.encode(x, condition, context)[0]
+        context = check_context(context)
+        return self.encode(x, condition, context if self.draws else None)[0]  # so that rows share the probes of traces
 
     def call(self, x, condition=None, context: Context | None = None) -> tuple[tf.Tensor, tf.Tensor]:
         return self.encode(x, condition, context)

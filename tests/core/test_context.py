@@ -67,8 +67,11 @@ def test_streams_are_the_root_folded_along_the_path():
 
 def test_streams_need_a_root():
     context = Context().at(1)  # places cost nothing until somebody draws
-    with pytest.raises(ValueError, match=r"need a `root` of \(batch, 2\) int32, .* got None. Pass `Context\(row_seeds"):
+    with pytest.raises(ValueError, match=r"need a `root` of \(batch, 2\) int32, .* got None. Pass `.*row_seeds"):
         context.streams  # noqa: B018
+    for wrong, got in ((3, r"int of shape \(\)"), (tf.zeros([4, 3], tf.int32), r"EagerTensor of shape \(4, 3\)")):
+        with pytest.raises(ValueError, match=rf"`root` must be \(batch, 2\) int32, .* got {got}. Pass `.*row_seeds"):
+            Context(wrong)
 
 
 def test_each_place_draws_noise_of_its_own():
