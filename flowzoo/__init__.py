@@ -12,6 +12,7 @@ from flowzoo.registration import register_with_keras
 __version__ = "0.1.0"
 
 _HOME = {
+    "Context": "flowzoo.core.context",
     "Flow": "flowzoo.models.flow",
     "create": "flowzoo.families",
     "card": "flowzoo.cards.card",

@@ -14,6 +14,7 @@ from flowzoo import bases, flows
 from flowzoo import bijectors as b
 from flowzoo.conditioners import MADE, MLP, Conditioner, GlowConvNet, ResidualConvNet, Velocity
 from flowzoo.core import random
+from flowzoo.core.context import Context
 from flowzoo.core.transform import Transform
 from flowzoo.families.neural_ode import ContinuousFlow
 from flowzoo.ode import Solver
@@ -321,7 +322,7 @@ def base_data(name, rows=6, dtype="float32", seed=1):
 
 
 def transform_data(name, rows=6, dtype="float32", seed=1):
-    """x, condition, seed of a row's transform."""
+    """x, condition, context of a row's transform."""
     case, numbers = TRANSFORMS[name], np.random.default_rng(seed)
     shape = (rows, *case.shape)
     x = {
@@ -332,7 +333,7 @@ def transform_data(name, rows=6, dtype="float32", seed=1):
     }[case.draw]()
     features = case.condition_features
     condition = tf.constant(numbers.normal(size=(rows, features)), dtype) if features else None
-    return tf.constant(x), condition, random.row_seeds(7, rows)
+    return tf.constant(x), condition, Context(random.row_seeds(7, rows))
 
 
 def takes_bfloat16():

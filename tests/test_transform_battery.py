@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from flowzoo.core.context import Context
 from tests import cases
 from tests.jacobian import log_det_of_jacobian
 
@@ -55,12 +56,12 @@ def test_log_det_is_that_of_the_jacobian(name):
 @pytest.mark.parametrize("name", EVERY)
 def test_gradient_reaches_every_weight(name):
     transform = cases.transform(name)
-    x, condition, seed = cases.transform_data(name)
+    x, condition, context = cases.transform_data(name)
     z = _latent(transform)
     directions = [(transform.encode, x), (transform.decode, z)]
     for direction, start in directions[:1] if transform.draws else directions:  # decode only rounds there
         with tf.GradientTape() as tape:
-            value, log_det = direction(start, condition, seed)
+            value, log_det = direction(start, condition, context)
             loss = tf.reduce_sum(tf.sin(value)) + tf.reduce_sum(log_det)
         for weight, gradient in zip(
             transform.trainable_weights, tape.gradient(loss, transform.trainable_weights), strict=True
@@ -73,16 +74,17 @@ def test_gradient_reaches_every_weight(name):
 def test_xla_equals_eager(name):
     """Both directions, and the gradients of training: the families are made of these."""
     transform = cases.transform(name)
-    x, condition, seed = cases.transform_data(name)
+    x, condition, context = cases.transform_data(name)
 
-    def everything(x, z, condition, seed):
+    def everything(x, z, condition, root):
+        context = Context(root)
         with tf.GradientTape() as tape:
-            encoded = transform.encode(x, condition, seed)
+            encoded = transform.encode(x, condition, context)
             loss = tf.reduce_sum(tf.sin(encoded[0])) + tf.reduce_sum(encoded[1])
-        return encoded, transform.decode(z, condition, seed), tape.gradient(loss, transform.trainable_weights)
+        return encoded, transform.decode(z, condition, context), tape.gradient(loss, transform.trainable_weights)
 
-    eager = everything(x, _latent(transform), condition, seed)
-    compiled = tf.function(everything, jit_compile=True)(x, _latent(transform), condition, seed)
+    eager = everything(x, _latent(transform), condition, context.root)
+    compiled = tf.function(everything, jit_compile=True)(x, _latent(transform), condition, context.root)
     for expected, actual in zip(tf.nest.flatten(eager), tf.nest.flatten(compiled), strict=True):
         np.testing.assert_allclose(actual, expected, rtol=1e-4, atol=1e-5)
 
@@ -118,16 +120,16 @@ def test_condition_changes_the_result(name):
 @pytest.mark.parametrize("name", EVERY)
 def test_bad_shapes_and_types_are_named(name):
     transform = cases.transform(name)
-    x, condition, seed = cases.transform_data(name)
+    x, condition, context = cases.transform_data(name)
     z = _latent(transform)
     for direction, what, value in ((transform.encode, "x", x), (transform.decode, "z", z)):
         with pytest.raises(ValueError, match=rf"`{what}` must have shape \(batch, .*got \(6,.*, 1\)\."):
-            direction(value[..., None], condition, seed)
+            direction(value[..., None], condition, context)
         with pytest.raises(ValueError, match=rf"`{what}` must have shape \(batch, .*got .*batch"):
-            direction(value[0], condition, seed)
+            direction(value[0], condition, context)
         expected, wrong = ("integers", "float16") if value.dtype.is_integer else ("floating-point", "int32")
         with pytest.raises(TypeError, match=rf"`{what}` must be {expected}.*got dtype {wrong}"):
-            direction(tf.cast(value, wrong), condition, seed)
+            direction(tf.cast(value, wrong), condition, context)
 
 
 @pytest.mark.parametrize("name", CONTINUOUS)

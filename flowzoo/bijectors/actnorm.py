@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from flowzoo.bijectors.constant import constant_columns
+from flowzoo.core.context import Context
 from flowzoo.core.transform import Bijector, constant_log_det
 
 
@@ -64,7 +65,7 @@ class ActNorm(ElementwiseAffine):
     def __init__(self, event_shape: Sequence[int], *, dtype: str = "float32", name: str | None = None):
         super().__init__(event_shape, tuple(event_shape)[-1:], dtype=dtype, name=name)
 
-    def adapt(self, x: tf.Tensor, condition: tf.Tensor | None = None, seed: tf.Tensor | None = None) -> tf.Tensor:
+    def adapt(self, x: tf.Tensor, condition: tf.Tensor | None = None, context: Context | None = None) -> tf.Tensor:
         x = self._checked(x, self.event_shape, "x")
         mean, variance = tf.nn.moments(x, axes=list(range(x.shape.rank - 1)))
         self.shift.assign(-mean)

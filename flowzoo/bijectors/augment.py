@@ -25,16 +25,17 @@ class Augment(Transform):
 
     kind = "lower_bound"
     draws = frozenset({"encode"})
+    takes_context = True
 
     def __init__(self, event_shape: Sequence[int], extra: int, *, dtype: str = "float32", name: str | None = None):
         (features,), self.extra = event_shape, check_count(extra, "extra")
         super().__init__(event_shape, (features + self.extra,), dtype=dtype, name=name)
 
-    def _encode(self, x, condition, seed):
-        u = tf.cast(random.normal(seed, (self.extra,)), x.dtype)
+    def _encode(self, x, condition, context):
+        u = tf.cast(random.normal(context.streams, (self.extra,)), x.dtype)
         return tf.concat([x, u], axis=1), _entropy(u)
 
-    def _decode(self, z, condition, seed=None):
+    def _decode(self, z, condition, context):
         x, u = tf.split(z, [self.event_shape[0], self.extra], axis=1)
         return x, -_entropy(u)
 

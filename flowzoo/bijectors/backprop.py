@@ -10,33 +10,16 @@ Gomez et al. 2017, The reversible residual network, arXiv:1707.04585 (reversible
 
 from __future__ import annotations
 
-import contextlib
-import contextvars
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import tensorflow as tf
 
+from flowzoo.core.context import PENALTY, Context
 from flowzoo.core.transform import Transform, add_log_dets
 
 MODES = ("store", "remat", "reversible")
 ANCHOR = 8  # "reversible" keeps the input of each so many steps, lest rounding errors grow from inverse to inverse
-
-_mode = contextvars.ContextVar("backprop", default="store")
-
-
-@contextlib.contextmanager
-def backprop(mode: str) -> Iterator[None]:
-    """Chains encoded within propagate gradients back by this mode; a pure Python switch, seen when a graph is traced.
-
-    Raises:
-      ValueError: there is no such mode.
-    """
-    token = _mode.set(check_mode(mode))
-    try:
-        yield
-    finally:
-        _mode.reset(token)
 
 
 def check_mode(mode: str, what: str = "backprop") -> str:
@@ -46,23 +29,27 @@ def check_mode(mode: str, what: str = "backprop") -> str:
     return mode
 
 
-def parts(transforms: Sequence[Transform]) -> list[tuple[int, Transform | Run]]:
-    """The transforms of a chain with their places; runs of them become one `Run` where the mode asks for it."""
+def parts(transforms: Sequence[Transform], mode: str) -> list[tuple[int, Transform | Run]]:
+    """The transforms of a chain with their places; runs of them become one `Run` where the mode asks for it.
+
+    Raises:
+      ValueError: there is no such mode.
+    """
     numbered = list(enumerate(transforms))
-    if _mode.get() == "store":
+    if check_mode(mode, "memory") == "store":
         return numbered
     found = []
     for (apart, _), group in itertools.groupby(numbered, lambda pair: _kind(pair[1])):
         group = list(group)
         first = group[0][0]
-        found += group if apart else [(first, Run([t for _, t in group], invert=_mode.get() == "reversible"))]
+        found += group if apart else [(first, Run([t for _, t in group], invert=mode == "reversible"))]
     return found
 
 
 class Run:
     """Consecutive transforms whose `encode` has a gradient of its own: one step at a time, from the last to the first.
 
-    Networks must compute the same when asked again.
+    Networks must compute the same when asked again. It stands at the place of its first transform.
 
     Args:
       transforms: of one dtype, none of which manages memory or draws noise.
@@ -72,44 +59,49 @@ class Run:
       ValueError: a network has dropout or the like.
     """
 
-    draws = frozenset()
-
     def __init__(self, transforms: Sequence[Transform], invert: bool):
-        self.steps, step = [], []
-        for transform in transforms:
-            if step and step[-1].reversible != transform.reversible:
+        self.steps, step = [], []  # a step is a list of (places after the first, transform)
+        for numbered in enumerate(transforms):
+            transform = numbered[1]
+            if step and step[-1][1].reversible != transform.reversible:
                 self.steps, step = [*self.steps, step], []
-            step.append(transform)
+            step.append(numbered)
             if _networks(transform):
                 self.steps, step = [*self.steps, step], []
         self.steps += [step] if step else []
         self.invert, self.dtype = invert, transforms[0].compute_dtype
 
-    def encode(self, x: tf.Tensor, condition: tf.Tensor | None = None, seed=None) -> tuple[tf.Tensor, tf.Tensor]:
+    def encode(self, x: tf.Tensor, condition: tf.Tensor | None, context: Context) -> tuple[tf.Tensor, tf.Tensor]:
         """As `Transform.encode`."""
-        x = tf.cast(x, self.dtype)
-        return tf.custom_gradient(self._encode)(x, *([] if condition is None else [tf.convert_to_tensor(condition)]))
+        x, given, names = tf.cast(x, self.dtype), [] if condition is None else [tf.convert_to_tensor(condition)], []
+        z, log_det, *notes = tf.custom_gradient(lambda *inputs: self._encode(context, names, *inputs))(x, *given)
+        context.join(dict(zip(names, notes, strict=True)))
+        return z, log_det
 
-    def _encode(self, x, *condition):
-        kept, log_dets = [], []
+    def _encode(self, context, names, x, *condition):
+        """Outputs and gradient; appends to `names` those of the notes among the outputs."""
+        own, kept, log_dets = context.apart(), [], []
         for step in self.steps:
-            found_later = self.invert and step[0].reversible and (not kept or len(kept) % ANCHOR)
+            found_later = self.invert and _reversible(step) and (not kept or len(kept) % ANCHOR)
             kept.append(None if found_later else x)
-            x, log_det = _encoded(step, x, *condition)
+            x, log_det = _encoded(step, own, x, *condition)
             log_dets.append(log_det)
-        end = x
+        end, notes = x, own.notes
+        names += notes
 
-        def gradient(dz, dlog_det, variables=()):
+        def gradient(dz, dlog_det, *of_notes, variables=()):
             z, known = end, [dz, dlog_det]
+            dpenalty = dict(zip(notes, of_notes, strict=True)).get(PENALTY)  # the other notes stop gradients
             of_condition, of_weights = [tf.zeros_like(part) for part in condition], {}
             for step, x in zip(reversed(self.steps), reversed(kept), strict=True):
                 z = _after(known, z if x is None else x)
-                x = tf.stop_gradient(_decoded(step, z, *condition) if x is None else z)
+                x, again = tf.stop_gradient(_decoded(step, context, z, *condition) if x is None else z), context.apart()
                 with tf.GradientTape() as tape:
                     tape.watch([x, *condition])
-                    outputs = _encoded(step, x, *condition)
-                weights = tape.watched_variables()
-                known = tape.gradient(outputs, [x, *condition, *weights], output_gradients=[dz, dlog_det])
+                    outputs = _encoded(step, again, x, *condition)
+                    penalties = [again.notes[PENALTY]] if PENALTY in again.notes else []
+                weights, upstream = tape.watched_variables(), [dz, dlog_det, *[dpenalty] * len(penalties)]
+                known = tape.gradient([*outputs, *penalties], [x, *condition, *weights], output_gradients=upstream)
                 dz, *rest = known
                 of_condition = [_sum(*pair) for pair in zip(of_condition, rest, strict=False)]
                 for weight, value in zip(weights, rest[len(condition) :], strict=True):
@@ -118,24 +110,29 @@ class Run:
             inputs = [dz, *of_condition]
             return (inputs, [of_weights.get(weight.ref()) for weight in variables]) if variables else inputs
 
-        return (end, add_log_dets(log_dets)), gradient
+        return (end, add_log_dets(log_dets), *notes.values()), gradient
 
 
 def _kind(transform):
     return transform.manages_memory or bool(transform.draws), transform.compute_dtype
 
 
-def _encoded(step, x, *condition):
+def _reversible(step):
+    return step[0][1].reversible
+
+
+def _encoded(step, context, x, *condition):
     log_dets = []
-    for transform in step:
-        x, log_det = transform.encode(x, *condition)
+    for places, transform in step:
+        x, log_det = transform.encode(x, *(condition or [None]), context.beside(places))
         log_dets.append(log_det)
     return x, add_log_dets(log_dets)
 
 
-def _decoded(step, z, *condition):
-    for transform in reversed(step):
-        z, _ = transform.decode(z, *condition)
+def _decoded(step, context, z, *condition):
+    context = context.apart()  # what is noted on the way back is nobody's
+    for places, transform in reversed(step):
+        z, _ = transform.decode(z, *(condition or [None]), context.beside(places))
     return z
 
 

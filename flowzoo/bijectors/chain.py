@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import tensorflow as tf
 
 from flowzoo.bijectors import backprop
-from flowzoo.core import random
+from flowzoo.core.context import Context, check_context
 from flowzoo.core.transform import Bijector, Transform, add_log_dets, constant_log_det
 
 
@@ -25,7 +25,7 @@ class Chain(Transform):
       ValueError: the list is empty or two neighbours do not fit.
     """
 
-    composite = manages_memory = reversible = True
+    composite = manages_memory = reversible = takes_context = True
 
     def __init__(self, transforms: Sequence[Transform], *, name: str | None = None):
         transforms = list(transforms)
@@ -50,23 +50,24 @@ class Chain(Transform):
     def event_dtype(self) -> str:
         return self.transforms[0].event_dtype
 
-    def _encode(self, x, condition, seed=None):
+    def _encode(self, x, condition, context):
         log_dets = []
-        for i, transform in backprop.parts(self.transforms):
-            x, log_det = transform.encode(x, condition, seed_of(transform, seed, i))
+        for i, part in backprop.parts(self.transforms, context.memory):
+            x, log_det = part.encode(x, condition, context.at(i))
             log_dets.append(log_det)
         return x, tf.cast(add_log_dets(log_dets), self.compute_dtype)
 
-    def _decode(self, z, condition, seed=None):
+    def _decode(self, z, condition, context):
         log_dets = []
         for i, transform in reversed(list(enumerate(self.transforms))):
-            z, log_det = transform.decode(z, condition, seed_of(transform, seed, i))
+            z, log_det = transform.decode(z, condition, context.at(i))
             log_dets.append(log_det)
         return z, tf.cast(add_log_dets(log_dets), self.compute_dtype)
 
-    def adapt(self, x: tf.Tensor, condition: tf.Tensor | None = None, seed: tf.Tensor | None = None) -> tf.Tensor:
+    def adapt(self, x: tf.Tensor, condition: tf.Tensor | None = None, context: Context | None = None) -> tf.Tensor:
+        context = check_context(context)
         for i, transform in enumerate(self.transforms):
-            x = transform.adapt(x, condition, seed_of(transform, seed, i))
+            x = transform.adapt(x, condition, context.at(i))
         return x
 
 
@@ -88,12 +89,13 @@ class Invert(Bijector):
         super().__init__(*shapes, parts=[bijector], dtype=dtype, name=name)
         self.bijector = bijector
         self.bounded = False  # only the other's latents are
+        self.takes_context = bijector.takes_context
 
-    def _encode(self, x, condition):
-        return self.bijector.decode(x, condition)
+    def _encode(self, x, condition, context=None):
+        return self.bijector.decode(x, condition, context)
 
-    def _decode(self, z, condition):
-        return self.bijector.encode(z, condition)
+    def _decode(self, z, condition, context=None):
+        return self.bijector.encode(z, condition, context)
 
 
 class Identity(Bijector):
@@ -130,8 +132,3 @@ def common_dtype(transforms: Sequence[Transform], what: str, but_first: str | No
             f"`{what}` must all be of one dtype, got {', '.join(dtypes)}. Build them with the same `dtype`."
         )
     return dtypes[-1]
-
-
-def seed_of(transform: Transform, seed: tf.Tensor | None, index: int) -> tf.Tensor | None:
-    """The streams of the part at a place of a composition; None if it draws nothing."""
-    return random.fold_in(seed, index) if transform.draws and seed is not None else None

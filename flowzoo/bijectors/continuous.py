@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
-import contextvars
-import dataclasses
 import itertools
 import math
-from collections.abc import Iterator
 
 import keras
 import numpy as np
@@ -15,6 +11,7 @@ import tensorflow as tf
 
 from flowzoo.core import random
 from flowzoo.core.checks import check_count, check_number
+from flowzoo.core.context import Context
 from flowzoo.core.transform import Transform
 from flowzoo.ode import Solver, solve
 
@@ -22,47 +19,12 @@ NOISES = ("rademacher", "gaussian")
 APART = -1  # folded into the streams of probes: no place in a chain, so no noise of dequantization is a probe, too
 
 
-@dataclasses.dataclass
-class Purpose:
-    """What a pass is for; continuous transforms look it up, and tell what they met.
-
-    Attributes:
-      log_det: whether anyone reads it.
-      training: few probes, penalties.
-      streams: (batch, 2) int32, the random numbers of probes; None for the same ones for all rows.
-      penalties: (batch,) of each transform that has any.
-      evaluations: (batch,) int32, of each transform.
-      errors: (batch,), standard errors of log_det over the probes of each transform; 0 if exact.
-    """
-
-    log_det: bool = True
-    training: bool = False
-    streams: tf.Tensor | None = None
-    penalties: list[tf.Tensor] = dataclasses.field(default_factory=list)
-    evaluations: list[tf.Tensor] = dataclasses.field(default_factory=list)
-    errors: list[tf.Tensor] = dataclasses.field(default_factory=list)
-
-
-_purpose = contextvars.ContextVar("purpose", default=None)
-
-
-@contextlib.contextmanager
-def purpose(**what) -> Iterator[Purpose]:
-    """Passes within are for this `Purpose`; a pure Python switch, seen when a graph is traced."""
-    found = Purpose(**what)
-    token = _purpose.set(found)
-    try:
-        yield found
-    finally:
-        _purpose.reset(token)
-
-
 class Continuous(Transform):
     """z = y(T) where y(0) = x and dy/dt = velocity(t, y); log_det is the integral of the trace of d velocity / dy.
 
     The trace is exact, the sum over all directions, or estimated by e J e with random e, drawn once per solve
-    (Hutchinson). Each row draws from its own stream under a flow's `log_prob`; else all rows share their probes, so
-    that the log_dets of encode and decode cancel.
+    (Hutchinson). Each row draws from its own stream where the context has a `root`, as under a flow's `log_prob`; else
+    all rows share their probes, so that the log_dets of encode and decode cancel.
 
     Args:
       velocity: a `Velocity`.
@@ -81,6 +43,7 @@ class Continuous(Transform):
     How to train your neural ODE, arXiv:2002.02798 (the penalties).
     """
 
+    takes_context = True
     manages_memory = True  # the solver decides what is kept for gradients
 
     def __init__(
@@ -112,25 +75,23 @@ class Continuous(Transform):
         self.exact = self.size <= check_count(exact_up_to, "exact_up_to", 0)
         self.kind = "exact" if self.exact else "estimate"
 
-    def _encode(self, x, condition):
-        return self._moved(x, condition, 0.0, self.time)
+    def _encode(self, x, condition, context):
+        return self._moved(x, condition, context, 0.0, self.time)
 
-    def _decode(self, z, condition):
-        return self._moved(z, condition, self.time, 0.0)
+    def _decode(self, z, condition, context):
+        return self._moved(z, condition, context, self.time, 0.0)
 
     def path(self, x: tf.Tensor, condition: tf.Tensor | None = None, points: int = 33) -> tf.Tensor:
         """Where x is on its way to z, at equal times: (points, batch, *event_shape)."""
         places, times = [self._checked(x, self.event_shape, "x")], np.linspace(0.0, self.time, points).tolist()
-        with purpose(log_det=False):
-            for start, end in itertools.pairwise(times):
-                places.append(self._moved(places[-1], condition, start, end)[0])
+        for start, end in itertools.pairwise(times):
+            places.append(self._moved(places[-1], condition, Context(log_det=False), start, end)[0])
         return tf.stack(places)
 
-    def _moved(self, y, condition, start, end):
+    def _moved(self, y, condition, context, start, end):
         """The end of the way, and log_det."""
-        what = _purpose.get() or Purpose()
-        directions, columns = self._directions(what, tf.shape(y)[0])
-        penalized = what.training and (self.kinetic or self.jacobian)
+        directions, columns = self._directions(context, tf.shape(y)[0])
+        penalized = context.training and (self.kinetic or self.jacobian)
         size, shape = self.size, [-1, *self.event_shape]
 
         def derivative(t, state, *condition):
@@ -154,21 +115,22 @@ class Continuous(Transform):
         state = tf.pad(tf.reshape(y, [-1, size]), [[0, 0], [0, extra]])
         extras = [] if condition is None else [tf.convert_to_tensor(condition)]
         solution = solve(derivative, state, start, end, extras, solver=self.solver, controlled=size + columns)
-        what.evaluations.append(solution.evaluations)
+        context.note("evaluations", solution.evaluations)
         if penalized:
-            what.penalties.append(solution.y[:, -1])
+            context.penalize(solution.y[:, -1])
         log_dets = solution.y[:, size : size + max(columns, 1)]
-        what.errors.append(tf.math.reduce_std(log_dets, axis=1) / math.sqrt(max(columns - 1, 1)))
+        error = tf.math.reduce_std(log_dets, axis=1) / math.sqrt(max(columns - 1, 1))
+        context.note("variance", tf.square(error))  # of log_det, over the probes; 0 if exact
         return tf.reshape(solution.y[:, :size], shape), tf.reduce_mean(log_dets, axis=1)
 
-    def _directions(self, what, rows):
+    def _directions(self, context, rows):
         """Probes (directions, batch, *event_shape), or None for all directions, and the number of log_dets."""
-        if not what.log_det and not what.training:
+        if not context.log_det and not context.training:
             return None, 0
-        count = self.probes if what.training else 0 if self.exact else self.evaluation_probes
+        count = self.probes if context.training else 0 if self.exact else self.evaluation_probes
         if not count:
             return None, 1
-        streams = random.row_seeds(0, 1) if what.streams is None else what.streams
+        streams = random.row_seeds(0, 1) if context.root is None else context.root
         streams, shape = random.fold_in(random.fold_in(streams, APART), self.seed), (count, *self.event_shape)
         if self.noise == "gaussian":
             drawn = random.normal(streams, shape)

@@ -25,6 +25,7 @@ class UniformDequantization(Transform):
 
     kind = "lower_bound"
     draws = frozenset({"encode"})
+    takes_context = True
 
     def __init__(self, event_shape: Sequence[int], bits: int = 8, *, dtype: str = "float32", name: str | None = None):
         super().__init__(event_shape, dtype=dtype, name=name)
@@ -35,11 +36,13 @@ class UniformDequantization(Transform):
     def takes_integers(self) -> bool:
         return True
 
-    def _encode(self, x, condition, seed):
+    def _encode(self, x, condition, context):
         x = self._whole(x)
-        return self._noisy(x, random.uniform(seed, self.event_shape)), constant_log_det(-self.total_log_bins, x)
+        return self._noisy(x, random.uniform(context.streams, self.event_shape)), constant_log_det(
+            -self.total_log_bins, x
+        )
 
-    def _decode(self, z, condition, seed=None):
+    def _decode(self, z, condition, context):
         x = tf.floor(tf.clip_by_value(z * 2.0**self.bits, 0.0, 2.0**self.bits - 1.0))
         return tf.cast(x, tf.uint8 if self.bits <= 8 else tf.int32), constant_log_det(self.total_log_bins, z)
 
@@ -100,11 +103,11 @@ class VariationalDequantization(UniformDequantization):
             )
         self.noise = noise
 
-    def _encode(self, x, condition, seed):
+    def _encode(self, x, condition, context):
         x = self._whole(x)
         image = tf.nn.space_to_depth(x * 2.0**-self.bits - 0.5, 2)
-        e = tf.cast(random.normal(seed, self.noise.latent_shape), self.compute_dtype)
-        y, log_det = self.noise.decode(e, image)
+        e = tf.cast(random.normal(context.streams, self.noise.latent_shape), self.compute_dtype)
+        y, log_det = self.noise.decode(e, image, context)
         u = 0.5 * tf.math.erfc(-math.sqrt(0.5) * tf.nn.depth_to_space(y, 2))
         entropy = log_det + 0.5 * sum_event(tf.square(e) - tf.square(y))  # -log q(u | x)
         return self._noisy(x, u), entropy - self.total_log_bins

@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from flowzoo.core.checks import check_flag
+from flowzoo.core.context import Context
 from flowzoo.core.limits import require
 from flowzoo.core.transform import Bijector, constant_log_det
 
@@ -104,7 +105,7 @@ class Whitening(InvertibleLinear):
     def _start(self, channels, numbers, permute):
         return np.eye(channels)
 
-    def adapt(self, x: tf.Tensor, condition: tf.Tensor | None = None, seed: tf.Tensor | None = None) -> tf.Tensor:
+    def adapt(self, x: tf.Tensor, condition: tf.Tensor | None = None, context: Context | None = None) -> tf.Tensor:
         x = self._checked(x, self.event_shape, "x")
         channels = self.event_shape[-1]
         rows = np.asarray(x, np.float64).reshape(-1, channels)

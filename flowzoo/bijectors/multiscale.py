@@ -7,8 +7,9 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
-from flowzoo.bijectors.chain import common_dtype, seed_of
+from flowzoo.bijectors.chain import common_dtype
 from flowzoo.bijectors.splits import ChannelSplit
+from flowzoo.core.context import Context, check_context
 from flowzoo.core.transform import Transform, add_log_dets
 
 
@@ -27,7 +28,7 @@ class Multiscale(Transform):
     Reference: Dinh et al. 2017, Density estimation using Real NVP, arXiv:1605.08803.
     """
 
-    composite = manages_memory = reversible = True
+    composite = manages_memory = reversible = takes_context = True
 
     def __init__(self, levels: Sequence[Transform], *, name: str | None = None):
         levels = list(levels)
@@ -47,30 +48,30 @@ class Multiscale(Transform):
         self.splits = splits
         self.leaving_shapes = [split.free_shape for split in splits] + [levels[-1].latent_shape]
 
-    def _encode(self, x, condition, seed=None):
+    def _encode(self, x, condition, context):
         leaving, log_dets = [], []
         for i, level in enumerate(self.levels):
-            x, log_det = level.encode(x, condition, seed_of(level, seed, i))
+            x, log_det = level.encode(x, condition, context.at(i))
             log_dets.append(log_det)
             if i < len(self.splits):
                 x, free = self.splits[i].split(x)
                 leaving.append(free)
         return self._pack([*leaving, x]), add_log_dets(log_dets)
 
-    def _decode(self, z, condition, seed=None):
+    def _decode(self, z, condition, context):
         *leaving, z = self._unpack(z)
         log_dets = []
         for i, level in reversed(list(enumerate(self.levels))):
             if i < len(self.splits):
                 z = self.splits[i].merge(z, leaving[i])
-            z, log_det = level.decode(z, condition, seed_of(level, seed, i))
+            z, log_det = level.decode(z, condition, context.at(i))
             log_dets.append(log_det)
         return z, add_log_dets(log_dets)
 
-    def adapt(self, x: tf.Tensor, condition: tf.Tensor | None = None, seed: tf.Tensor | None = None) -> tf.Tensor:
-        leaving = []
+    def adapt(self, x: tf.Tensor, condition: tf.Tensor | None = None, context: Context | None = None) -> tf.Tensor:
+        leaving, context = [], check_context(context)
         for i, level in enumerate(self.levels):
-            x = level.adapt(x, condition, seed_of(level, seed, i))
+            x = level.adapt(x, condition, context.at(i))
             if i < len(self.splits):
                 x, free = self.splits[i].split(x)
                 leaving.append(free)

@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from flowzoo.bijectors.constant import constant_columns
+from flowzoo.core.context import Context
 from flowzoo.core.transform import Bijector, constant_log_det
 
 FAR = 1e30  # deviations; beyond, float32 would make infinity of z, and NaN of its density, which is 0
@@ -42,7 +43,7 @@ class Standardize(Bijector):
     def _decode(self, z, condition):
         return z * self.scale + self.shift, constant_log_det(tf.reduce_sum(tf.math.log(self.scale)), z)
 
-    def adapt(self, x: tf.Tensor, condition: tf.Tensor | None = None, seed: tf.Tensor | None = None) -> tf.Tensor:
+    def adapt(self, x: tf.Tensor, condition: tf.Tensor | None = None, context: Context | None = None) -> tf.Tensor:
         x = self._checked(x, self.event_shape, "x")
         rows = np.asarray(x, np.float64)
         centred = rows - rows[0]  # first, as the sum of many large numbers is rounded

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from flowzoo.bijectors import Continuous
 from flowzoo.core import random
+from flowzoo.core.context import Context
 from flowzoo.core.files import write_figure
 from flowzoo.data.energies import SIDE, Density
 from flowzoo.modalities.image import write_png
@@ -109,14 +110,14 @@ def write_trajectories(
     if not is_plane(flow) or not any(isinstance(part, Continuous) for part in parts):
         raise ValueError("trajectories need a continuous flow (`cnf`, `ffjord`) of 2-D vectors, got another flow.")
     _, condition = _classes(flow, label, count)
-    y, seeds = flow.sample(count, condition, temperature, seed), random.row_seeds(seed, count)
+    y, context = flow.sample(count, condition, temperature, seed), Context(random.row_seeds(seed, count))
     condition, ways = flow._ready(condition), [y.numpy()[None]]
     for part in parts:
         if isinstance(part, Continuous):
             way = tf.function(part.path)(y, condition).numpy()
             y = way[-1]
         else:
-            y = part.encode(y, condition, seeds)[0]
+            y = part.encode(y, condition, context)[0]
             way = y.numpy()[None]
         ways.append(way[..., :2])
     ways = np.concatenate(ways)

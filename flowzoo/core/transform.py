@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from flowzoo.core.checks import check_shape
+from flowzoo.core.context import Context, check_context
 from flowzoo.core.limits import Counted
 
 KINDS = ("exact", "estimate", "lower_bound")  # ordered: a composition is as weak as its weakest part
@@ -17,8 +18,8 @@ KINDS = ("exact", "estimate", "lower_bound")  # ordered: a composition is as wea
 class Transform(Counted):
     """A map between data x and latent z that reports its contribution to log p(x).
 
-    Subclasses implement `_encode(x, condition)` and `_decode(z, condition)`; both return the value and
-    `log_det`. A transform that draws noise gets the per-row seeds as a third argument, in both directions.
+    Subclasses implement `_encode(x, condition)` and `_decode(z, condition)`; both return the value and `log_det`. One
+    with `takes_context = True`, as all that draw noise, gets the `Context` as a third argument of both.
 
     A class states the facts of its own maps; an instance is as weak as the weakest of its `parts`, too.
 
@@ -40,6 +41,7 @@ class Transform(Counted):
     kind = "exact"
     draws: frozenset[str] = frozenset()
     invertible = True
+    takes_context = False  # `_encode` and `_decode` have a third argument
     least_axes = 0  # of an event
     composite = False  # encodes by other transforms
     manages_memory = False  # on the way back, by itself or by its parts; see `bijectors.backprop`
@@ -64,37 +66,43 @@ class Transform(Counted):
         self.event_shape = check_shape(event_shape, "event_shape", self.least_axes)
         self.latent_shape = self.event_shape if latent_shape is None else check_shape(latent_shape, "latent_shape")
         self._fold(list(parts))
+        if self.draws and not self.takes_context:
+            raise TypeError(
+                f"{type(self).__name__} draws noise, by itself or by its parts, so its class must state "
+                "`takes_context = True`, got False. Its `_encode` and `_decode` then get the context as third argument."
+            )
         self.built = True
 
-    def encode(self, x, condition=None, seed=None) -> tuple[tf.Tensor, tf.Tensor]:
+    def encode(self, x, condition=None, context: Context | None = None) -> tuple[tf.Tensor, tf.Tensor]:
         """Maps data to latent.
 
         Args:
           x: (batch, *event_shape).
           condition: what the conditioners take, or None.
-          seed: (batch, 2) int32, one random stream per row; only transforms that draw noise read it.
+          context: what the pass is for; `Context(row_seeds(seed, batch))` for transforms that draw noise.
 
         Returns:
           z: (batch, *latent_shape), and log_det: (batch,) in nats, log |dz/dx| for a bijection.
-        """
-        x = self._checked(x, self.event_shape, "x")
-        if self.draws:
-            return self._encode(x, condition, _required(seed, self, "encode"))
-        return self._encode(x, condition)
 
-    def decode(self, z, condition=None, seed=None) -> tuple[tf.Tensor, tf.Tensor]:
+        Raises:
+          TypeError, ValueError: x is of the wrong type or shape, or the context lacks the random streams.
+        """
+        x, context = self._checked(x, self.event_shape, "x"), self._checked_context(context, "encode")
+        return self._encode(x, condition, context) if self.takes_context else self._encode(x, condition)
+
+    def decode(self, z, condition=None, context: Context | None = None) -> tuple[tf.Tensor, tf.Tensor]:
         """Maps latent to data; arguments and results mirror `encode`."""
         z = self._checked(z, self.latent_shape, "z", integers=False, dtype=self.compute_dtype)
-        if self.draws:
-            return self._decode(z, condition, _required(seed, self, "decode"))
-        return self._decode(z, condition)
+        context = self._checked_context(context, "decode")
+        return self._decode(z, condition, context) if self.takes_context else self._decode(z, condition)
 
-    def adapt(self, x, condition=None, seed=None) -> tf.Tensor:
+    def adapt(self, x, condition=None, context: Context | None = None) -> tf.Tensor:
         """Data-dependent initialisation from one batch x; returns the z that comes out afterwards."""
-        return self.encode(x, condition, seed)[0]
+        context = check_context(context)
+        return self.encode(x, condition, context if self.draws else None)[0]  # so that rows share the probes of traces
 
-    def call(self, x, condition=None, seed=None) -> tuple[tf.Tensor, tf.Tensor]:
-        return self.encode(x, condition, seed)
+    def call(self, x, condition=None, context: Context | None = None) -> tuple[tf.Tensor, tf.Tensor]:
+        return self.encode(x, condition, context)
 
     def _encode(self, x, condition):
         raise NotImplementedError(f"{type(self).__name__} must implement `_encode`.")
@@ -141,6 +149,15 @@ class Transform(Counted):
                 f"got {tuple(value.shape)}. The first dimension is the batch."
             )
         return value if integers else tf.cast(value, dtype or self.event_dtype)
+
+    def _checked_context(self, context, direction):
+        context = check_context(context)
+        if context.root is None and direction in self.draws:
+            raise ValueError(
+                f"{type(self).__name__} draws noise in {direction}: `context` must have a `root` of (batch, 2) int32, "
+                "got None. Pass `flowzoo.Context(flowzoo.random.row_seeds(seed, batch))`."
+            )
+        return context
 
 
 class Bijector(Transform):
@@ -203,12 +220,3 @@ def check_parts(transform: Transform) -> None:
 def weakest_kind(kinds: Iterable[str]) -> str:
     """The kind of a composition, given those of its parts."""
     return max(kinds, key=KINDS.index, default="exact")
-
-
-def _required(seed, transform, direction):
-    if seed is None and direction in transform.draws:
-        raise ValueError(
-            f"{type(transform).__name__} draws noise in {direction}: `seed` must be (batch, 2) int32, got None. "
-            "Use `row_seeds(seed, batch)` of `flowzoo.random`."
-        )
-    return seed

@@ -10,8 +10,6 @@ import numpy as np
 import tensorflow as tf
 
 from flowzoo.bijectors import ActNorm, Chain, Continuous, Multiscale, Squeeze
-from flowzoo.bijectors.backprop import backprop
-from flowzoo.bijectors.continuous import purpose
 from flowzoo.conditioners import Velocity
 from flowzoo.core import validation
 from flowzoo.core.checks import check_count
@@ -39,11 +37,9 @@ class ContinuousFlow(Family):
 
     def call(self, x, condition=None, training: bool | None = None) -> tf.Tensor:
         """log p(x); under `fit` less the penalties, with noise that is new at each step."""
-        function = self._pass_xla if self.xla else self._pass
-        mode = self.backprop if training else "store"
-        log_prob, penalty, evaluations = function(x, condition, self._step_word(training), mode, bool(training))
-        self.evaluations.update_state(evaluations)
-        return log_prob - penalty
+        objective, notes = self._objective(x, condition, training, "evaluations")
+        self.evaluations.update_state(tf.cast(notes["evaluations"], tf.float32))
+        return objective
 
     def log_prob(self, x, condition=None, seed: int = 0, samples: int = 1) -> tf.Tensor:
         found = super().log_prob(x, condition, seed, samples)
@@ -82,35 +78,16 @@ class ContinuousFlow(Family):
     def __dir__(self):
         return sorted({*super().__dir__()} - {"evaluations"})  # no part of a checkpoint
 
-    def _pass(self, x, condition, word, mode, training):
-        condition, seeds = self._ready(condition), self._seeds(x, word)
-        with backprop(mode), purpose(training=training, streams=seeds) as met:
-            z, log_det = self.transform.encode(x, condition, seeds)
-        log_prob = self.base.log_prob(z, condition) + log_det
-        penalty = tf.add_n(met.penalties) if met.penalties else tf.zeros_like(log_prob)
-        return log_prob, penalty, tf.cast(tf.add_n(met.evaluations), tf.float32)
-
-    _pass_xla = tf.function(_pass, jit_compile=True, autograph=False)
-
     def _counts(self, x, condition, word):
-        return self._pass(x, condition, word, "store", False)[2]
+        notes = self._pass(x, condition, word, "store", False, ("evaluations",))[1]
+        return tf.cast(notes["evaluations"], tf.float32)
 
     def _error(self, x, condition, word):
-        condition, seeds = self._ready(condition), self._seeds(x, word)
-        with purpose(streams=seeds) as met:
-            z, log_det = self.transform.encode(x, condition, seeds)
-        variance = tf.add_n([tf.square(error) for error in met.errors])
-        return self.base.log_prob(z, condition) + log_det, tf.sqrt(variance)
+        log_prob, notes = self._pass(x, condition, word, "store", False, ("variance",))
+        return log_prob, tf.sqrt(notes["variance"])
 
     _counts_graph = tf.function(_counts, reduce_retracing=True, autograph=False)
     _error_graph = tf.function(_error, reduce_retracing=True, autograph=False)
-
-    def _drawn(self, z, condition):
-        with purpose(log_det=False):
-            return super()._drawn(z, condition)
-
-    def _seeds(self, x, word):
-        return self._row_streams(x, word)  # probes need them, too
 
     def _solved(self, results, again: Callable[[], Any]):
         """`results`; if one is not finite, an eager pass, which raises where a solver failed."""

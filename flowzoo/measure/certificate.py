@@ -72,7 +72,7 @@ def _strange(flow: Flow) -> np.ndarray:
 
 def _dequantized(flow: Flow, x: np.ndarray, condition: np.ndarray | None) -> tf.Tensor:
     x, condition = flow._checked(x, condition)
-    return flow._dequantized(x, flow._ready(condition), flow._seeds(x, flow._word(0)))
+    return flow._dequantized(x, flow._ready(condition), flow._word(0))
 
 
 def _sampled(flow: Flow, labels: np.ndarray | None) -> tf.Tensor:

@@ -66,6 +66,6 @@ def _logit_log_det(preset, flow, batches, seed):
     @tf.function
     def log_det(x, condition):
         condition = flow._ready(condition)
-        return logit.encode(flow._dequantized(x, condition, flow._seeds(x, flow._word(seed))))[1]
+        return logit.encode(flow._dequantized(x, condition, flow._word(seed)))[1]
 
     return np.concatenate([log_det(*batch).numpy() for batch in batches])

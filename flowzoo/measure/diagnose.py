@@ -132,7 +132,7 @@ def diagnose(flow: Flow, x: Any, condition: Any = None, seed: int = 0, *, progre
     if not len(x):
         raise ValueError("`x` must hold some examples, got none.")
     bijection, ready = flow.bijection, flow._ready(condition)
-    y = flow._dequantized(x, ready, flow._seeds(x, flow._word(seed)))
+    y = flow._dequantized(x, ready, flow._word(seed))
     with _noted(flow) as calls:
         encoded = bijection.encode(y, ready)
     if not calls:

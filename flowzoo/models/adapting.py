@@ -43,7 +43,7 @@ def adapt(flow: Adaptable, x: tf.Tensor, condition: tf.Tensor | None, seed: int)
     weights = [weight for layer in layers for weight in layer.weights]
     before = [_numbers(weight) for weight in weights]
     try:
-        z = flow.transform.adapt(x, flow._ready(condition), flow._seeds(x, flow._word(seed)))
+        z = flow.transform.adapt(x, flow._ready(condition), flow._context(x, flow._word(seed)))
         bad = next((weight.path for weight in weights if not np.isfinite(_numbers(weight)).all()), None)
         if bad is not None or not np.isfinite(z).all():
             raise ValueError(

@@ -15,6 +15,7 @@ from flowzoo.bases import StandardNormal
 from flowzoo.bijectors.backprop import check_mode
 from flowzoo.core import validation
 from flowzoo.core.checks import check_count, check_flag, check_seed
+from flowzoo.core.context import PENALTY
 from flowzoo.core.transform import Transform, check_parts
 from flowzoo.models import adapting, forked
 from flowzoo.models.raw import Computations
@@ -200,9 +201,8 @@ class Flow(Computations):
         self._learn_columns(frame, names)
 
     def call(self, x, condition=None, training: bool | None = None) -> tf.Tensor:
-        """log p(x); under `fit` with noise that is new at each step."""
-        function = self._log_prob_xla if self.xla else self._log_prob
-        return function(x, condition, self._step_word(training), 1, self.backprop if training else "store")
+        """log p(x); under `fit` less the penalties of the transforms, with noise that is new at each step."""
+        return self._objective(x, condition, training)[0]
 
     def get_config(self) -> dict[str, Any]:
         raise ValueError(
@@ -245,6 +245,12 @@ class Flow(Computations):
     def data_dtype(self) -> str:
         """dtype of native data: uint8 (int32 above 8 bits), float64 with `standardize` or `bounds`, or its own."""
         return ("uint8" if self.bits <= 8 else "int32") if self.bits else self.transform.event_dtype
+
+    def _objective(self, x, condition, training, *names):
+        """What `call` gives, and the notes of these names."""
+        function, mode = self._pass_xla if self.xla else self._pass, self.backprop if training else "store"
+        log_prob, notes = function(x, condition, self._step_word(training), mode, bool(training), (PENALTY, *names))
+        return log_prob - notes[PENALTY] if training and PENALTY in notes else log_prob, notes
 
     def _step_word(self, training):
         word = self._word(self.noise_seed if training else 0)

@@ -7,12 +7,14 @@ import math
 
 import tensorflow as tf
 
-from flowzoo.bijectors import Chain, Identity, backprop
-from flowzoo.bijectors.continuous import purpose
+from flowzoo.bijectors import Chain, Identity
 from flowzoo.core import random
 from flowzoo.core.checks import check_seed
+from flowzoo.core.context import Context
 from flowzoo.core.transform import Transform
 from flowzoo.models.checked_model import CheckedModel
+
+DECODING = -2  # the place of the transform in sampling; the base draws from the root
 
 
 def _without_rows_too(function):
@@ -76,21 +78,26 @@ class Computations(CheckedModel):
 
     @_without_rows_too
     def _log_prob(self, x, condition, word, samples, mode="store"):
-        condition, seeds = self._ready(condition), self._seeds(x, word)
-
-        def once(draw):
-            with backprop.backprop(mode):
-                z, log_det = self._encoded(x, condition, seeds, draw)
-            return self.base.log_prob(z, condition) + log_det
-
+        condition, context = self._ready(condition), self._context(x, word, memory=mode)
         if samples == 1 or not self.transform.draws:
-            return once(None)
+            return self._scored(x, condition, context)
+
+        def once(draw):  # with the same probes for all draws: their errors would raise the bound, not cancel
+            return self._scored(x, condition, context.apart().at(draw))
+
         draws = tf.map_fn(once, tf.range(samples, dtype=tf.int32), fn_output_signature=self.compute_dtype)
         return tf.reduce_logsumexp(draws, axis=0) - math.log(samples)
 
     @_without_rows_too
+    def _pass(self, x, condition, word, mode, training, names):
+        """log p(x), and of the notes of the transforms those of these names."""
+        context = self._context(x, word, memory=mode, training=training)
+        log_prob = self._scored(x, self._ready(condition), context)
+        return log_prob, {name: value for name, value in context.notes.items() if name in names}
+
+    @_without_rows_too
     def _encode(self, x, condition, word):
-        return self._encoded(x, self._ready(condition), self._seeds(x, word))
+        return self.transform.encode(x, self._ready(condition), self._context(x, word))
 
     @_without_rows_too
     def _decode(self, z, condition):
@@ -99,33 +106,32 @@ class Computations(CheckedModel):
     @_without_rows_too
     def _sample(self, seeds, temperature, condition):
         condition = self._ready(condition)
-        return self._drawn(self.base.sample(seeds, temperature, condition), condition)
+        z = self.base.sample(seeds, temperature, condition)
+        return self.transform.decode(z, condition, Context(seeds, (DECODING,), log_det=False))[0]
 
     @_without_rows_too
     def _reconstruction(self, x, condition, word):
         condition, bijection = self._ready(condition), self.bijection
-        x = self._dequantized(x, condition, self._seeds(x, word))
+        x = self._dequantized(x, condition, word)
         again = bijection.decode(bijection.encode(x, condition)[0], condition)[0]
         return tf.reduce_max(tf.abs(tf.reshape(again - x, [tf.shape(x)[0], -1])), axis=1)
 
-    def _dequantized(self, x, condition, seeds):
+    def _dequantized(self, x, condition, word):
         """x as `bijection` takes it."""
         noisy = self._parts[: self._noisy]
-        return Chain(noisy).encode(x, condition, seeds)[0] if noisy else x
+        return Chain(noisy).encode(x, condition, self._context(x, word))[0] if noisy else x
 
     _log_prob_graph = tf.function(_log_prob, reduce_retracing=True, autograph=False)
     _log_prob_xla = tf.function(_log_prob, jit_compile=True, autograph=False)
+    _pass_xla = tf.function(_pass, jit_compile=True, autograph=False)
     _encode_graph = tf.function(_encode, reduce_retracing=True, autograph=False)
     _decode_graph = tf.function(_decode, reduce_retracing=True, autograph=False)
     _sample_graph = tf.function(_sample, reduce_retracing=True, autograph=False)
     _reconstruction_graph = tf.function(_reconstruction, reduce_retracing=True, autograph=False)
 
-    def _encoded(self, x, condition, seeds, draw=None):
-        with purpose(streams=seeds):  # the same probes for all draws: their errors would raise the bound, not cancel
-            return self.transform.encode(x, condition, seeds if draw is None else random.fold_in(seeds, draw))
-
-    def _drawn(self, z, condition):
-        return self.transform.decode(z, condition)[0]
+    def _scored(self, x, condition, context):
+        z, log_det = self.transform.encode(x, condition, context)
+        return self.base.log_prob(z, condition) + log_det
 
     def _ready(self, condition):
         if condition is None:
@@ -152,14 +158,11 @@ class Computations(CheckedModel):
             seed = seed.numpy()
         return tf.constant(check_seed(seed, "seed"), tf.uint32)
 
-    def _seeds(self, x, word):
-        return self._row_streams(x, word) if self.transform.draws or self._estimates else None
-
-    @property
-    def _estimates(self):
-        """Whether some part draws probes, however weak the whole is."""
-        layers = self.transform._flatten_layers()
-        return any(isinstance(layer, Transform) and layer.kind == "estimate" for layer in layers)
+    def _context(self, x, word, **how):
+        """With a stream for each row, if any transform may draw noise or probes."""
+        layers = (layer for layer in self.transform._flatten_layers() if isinstance(layer, Transform))
+        reads = any(layer.takes_context and not layer.composite for layer in layers)
+        return Context(self._row_streams(x, word) if reads else None, **how)
 
     def _row_streams(self, x, word):
         x = x if self.bits else tf.cast(x, self.transform.event_dtype)  # in which `log_prob` takes it, so one noise

@@ -11,6 +11,7 @@ from flowzoo import bijectors as b
 from flowzoo import flows
 from flowzoo.bijectors import backprop
 from flowzoo.conditioners import MLP
+from flowzoo.core.context import Context
 from tests import cases
 
 
@@ -55,9 +56,9 @@ def test_gradients_of_data_and_condition(mode):
 
     @tf.function
     def both(x, condition, mode):
-        with tf.GradientTape() as tape, backprop.backprop(mode):
+        with tf.GradientTape() as tape:
             tape.watch([x, condition])
-            z, log_det = chain.encode(x, condition)
+            z, log_det = chain.encode(x, condition, Context(memory=mode))
             loss = tf.reduce_sum(tf.sin(z)) + tf.reduce_sum(log_det)
         return tape.gradient(loss, [x, condition, *chain.trainable_weights])
 
@@ -81,15 +82,15 @@ def test_what_is_inverted_and_what_is_kept(monkeypatch):
     chain, x = _steps(depth), tf.ones([2, 5])
     for mode, expected in (("store", 0), ("remat", 0), ("reversible", depth - 2)):  # all but the anchors
         decoded.clear()
-        with tf.GradientTape() as tape, backprop.backprop(mode):
-            loss = tf.reduce_sum(chain.encode(x)[0])
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_sum(chain.encode(x, context=Context(memory=mode))[0])
         tape.gradient(loss, chain.trainable_weights)
         assert len(decoded) == len(set(decoded)) == expected
-    with backprop.backprop("reversible"):
-        (_, logit), (_, run) = backprop.parts([b.Multiscale([b.Logit((4, 4, 2))]), b.Logit((4, 4, 2))])
-        assert isinstance(logit, b.Multiscale)  # whose levels save memory themselves
-        assert isinstance(run, backprop.Run) and not run.steps[0][0].reversible
-    assert backprop.parts([b.Logit((2,))])[0][1].draws == frozenset()  # the transform itself again
+    layers = [b.Multiscale([b.Logit((4, 4, 2))]), b.Logit((4, 4, 2))]
+    (_, logit), (place, run) = backprop.parts(layers, "reversible")
+    assert isinstance(logit, b.Multiscale)  # whose levels save memory themselves
+    assert place == 1 and isinstance(run, backprop.Run) and not run.steps[0][0][1].reversible
+    assert backprop.parts(layers, "store") == [*enumerate(layers)]
 
 
 def test_bad_modes_and_networks_are_named():
@@ -99,8 +100,10 @@ def test_bad_modes_and_networks_are_named():
     network.drop = keras.layers.Dropout(0.1)
     split = b.FeatureMask([1, 0, 1, 0, 1])
     chain = b.Chain([b.AffineCoupling((5,), split, network)])
-    with pytest.raises(ValueError, match="got a Dropout in AffineCoupling"), backprop.backprop("remat"):
-        chain.encode(tf.ones([2, 5]))
+    with pytest.raises(ValueError, match="got a Dropout in AffineCoupling"):
+        chain.encode(tf.ones([2, 5]), context=Context(memory="remat"))
+    with pytest.raises(ValueError, match=r"`memory` must be one of .*, got 'less'"):
+        chain.encode(tf.ones([2, 5]), context=Context(memory="less"))
 
 
 @pytest.mark.parametrize(
@@ -124,15 +127,15 @@ def test_fit_is_the_same(xla, conditioner_dtype, tolerance):
 _PEAKS = """
 import json
 import tensorflow as tf
-from flowzoo.bijectors import backprop
+from flowzoo.core.context import Context
 from tests.bijectors.test_backprop import _steps
 x, peaks = tf.ones([1024, 6]), {}
 for mode, depth in (("store", 14), ("remat", 14), ("reversible", 14), ("reversible", 3)):
     chain = _steps(depth, hidden=128, features=6)
     @tf.function(autograph=False)
     def step():
-        with tf.GradientTape() as tape, backprop.backprop(mode):
-            z, log_det = chain.encode(x)
+        with tf.GradientTape() as tape:
+            z, log_det = chain.encode(x, context=Context(memory=mode))
             loss = tf.reduce_mean(z**2) - tf.reduce_mean(log_det)
         for weight, gradient in zip(chain.trainable_weights, tape.gradient(loss, chain.trainable_weights)):
             weight.assign_sub(0.01 * gradient)

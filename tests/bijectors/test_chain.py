@@ -25,11 +25,14 @@ class Noise(Transform):
     kind = "lower_bound"
     draws = frozenset({"encode"})
     invertible = False
+    takes_context = True
 
-    def _encode(self, x, condition, seed):
-        return x + tf.cast(random.uniform(seed, self.event_shape), x.dtype), tf.zeros(tf.shape(x)[:1], x.dtype)
+    def _encode(self, x, condition, context):
+        return x + tf.cast(random.uniform(context.streams, self.event_shape), x.dtype), tf.zeros(
+            tf.shape(x)[:1], x.dtype
+        )
 
-    def _decode(self, z, condition, seed):
+    def _decode(self, z, condition, context):
         return z - 0.5, tf.zeros(tf.shape(z)[:1], z.dtype)
 
 
@@ -97,7 +100,7 @@ def test_multiscale_draws_what_its_levels_draw():
     one, other = (flow.encode(x, seed=seed)[0].numpy() for seed in (0, 1))
     assert (one != other).all() and len(np.unique(one[0])) == 8  # no level draws the noise of another
     np.testing.assert_array_equal(one, flow.encode(x, seed=0)[0])
-    with pytest.raises(ValueError, match="Multiscale draws noise in encode: `seed` must be"):
+    with pytest.raises(ValueError, match="Multiscale draws noise in encode: `context` must have a `root`"):
         levels.encode(x)
     assert levels.decode(tf.zeros([3, 8]))[0].shape == x.shape  # draws nothing
 

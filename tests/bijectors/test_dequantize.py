@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from flowzoo.bijectors import Identity, UniformDequantization, VariationalDequantization
 from flowzoo.core import random
+from flowzoo.core.context import Context
 
 
 @pytest.mark.parametrize("bits", [1, 5, 8, 16])
@@ -14,7 +15,7 @@ def test_every_value_comes_back_for_any_noise(bits, noise, monkeypatch):
     monkeypatch.setattr(random, "uniform", lambda seeds, shape: tf.fill([len(seeds), *shape], noise))
     x = np.arange(2**bits, dtype=np.uint8 if bits <= 8 else np.int32)[:, None]
     layer = UniformDequantization((1,), bits)
-    z, log_det = layer.encode(x, seed=random.row_seeds(0, len(x)))
+    z, log_det = layer.encode(x, context=Context(random.row_seeds(0, len(x))))
     assert (z.numpy() >= 0).all() and (z.numpy() < 1).all()
     again, back = layer.decode(z)
     np.testing.assert_array_equal(again, x)
@@ -26,7 +27,7 @@ def test_every_value_comes_back_for_any_noise(bits, noise, monkeypatch):
 def test_noise_fills_the_bin_and_is_new_for_each_seed():
     layer = UniformDequantization((2, 2, 1))
     x = np.full((2000, 2, 2, 1), 7, np.uint8)
-    z = layer.encode(x, seed=random.row_seeds(0, len(x)))[0].numpy() * 256 - 7
+    z = layer.encode(x, context=Context(random.row_seeds(0, len(x))))[0].numpy() * 256 - 7
     np.testing.assert_allclose(z.mean(), 0.5, atol=0.02)
     np.testing.assert_allclose(z.var(), 1 / 12, rtol=0.05)
     assert np.abs(np.corrcoef(z.reshape(2000, 4).T) - np.eye(4)).max() < 0.12
@@ -40,7 +41,7 @@ def test_decode_clips_what_lies_outside():
 def test_errors():
     with pytest.raises(ValueError, match="`bits` must be a whole number from 1 to 16, got 17"):
         UniformDequantization((2,), 17)
-    with pytest.raises(ValueError, match=r"`seed` must be \(batch, 2\) int32, got None"):
+    with pytest.raises(ValueError, match=r"`context` must have a `root` of \(batch, 2\) int32, got None"):
         UniformDequantization((2,)).encode(np.zeros((1, 2), np.uint8))
 
 

@@ -7,10 +7,10 @@ import tensorflow as tf
 
 import flowzoo
 from flowzoo.bijectors import Continuous, UniformDequantization
-from flowzoo.bijectors.continuous import Purpose, purpose
 from flowzoo.cards.plots import write_trajectories
 from flowzoo.conditioners import Velocity
 from flowzoo.core import random
+from flowzoo.core.context import Context
 from flowzoo.ode import Solver, SolverError
 from tests import cases
 
@@ -45,25 +45,25 @@ def test_probes_estimate_the_exact_trace_with_the_error_they_say(noise):
     estimated = _transform(exact_up_to=0, evaluation_probes=400, noise=noise)
     assert (exact.kind, estimated.kind) == ("exact", "estimate")
     expected = exact.encode(x)[1]
-    with purpose(streams=random.row_seeds(1, 4)) as met:
-        found = estimated.encode(x)[1]
-    error = met.errors[0].numpy()
+    context = Context(random.row_seeds(1, 4))
+    found = estimated.encode(x, context=context)[1]
+    error = np.sqrt(context.notes["variance"])
     assert (error > 0).all() and (error < 0.1).all()
     assert (np.abs(found - expected) < 4 * error).all()
     np.testing.assert_allclose(estimated.decode(estimated.encode(x)[0])[1], -estimated.encode(x)[1], atol=1e-4)
 
 
 def test_probes_are_not_the_noise_of_dequantization_again():
-    noisy, seeds = UniformDequantization((4, 4, 1)), random.row_seeds(3, 16)
-    u = noisy.encode(tf.zeros([16, 4, 4, 1], tf.uint8), None, random.fold_in(seeds, 0))[0] * 2.0**8  # as in a chain
-    probes = _transform((4, 4, 1))._directions(Purpose(training=True, streams=seeds), 16)[0]
+    noisy, context = UniformDequantization((4, 4, 1)), Context(random.row_seeds(3, 16), training=True)
+    u = noisy.encode(tf.zeros([16, 4, 4, 1], tf.uint8), None, context.at(0))[0] * 2.0**8  # as in a chain
+    probes = _transform((4, 4, 1))._directions(context.at(1), 16)[0]
     assert abs(np.corrcoef(np.ravel(u), np.ravel(probes))[0, 1]) < 0.2
 
 
 def test_penalties_are_the_integrals_of_the_paper():
     transform, x, count = _transform(kinetic=2.0, jacobian=3.0, probes=0), _x(), 8
-    with purpose(training=True) as met:
-        transform.encode(x)
+    context = Context(training=True)
+    transform.encode(x, context=context)
     expected, middles = 0.0, transform.path(x, points=2 * count + 1)[1::2]
     for i, y in enumerate(middles):
         with tf.GradientTape(persistent=True) as tape:
@@ -72,7 +72,7 @@ def test_penalties_are_the_integrals_of_the_paper():
         jacobian = tape.batch_jacobian(velocity, y, experimental_use_pfor=False)
         squares = 2.0 * tf.reduce_sum(velocity**2, axis=1) + 3.0 * tf.reduce_sum(jacobian**2, axis=[1, 2])
         expected += squares / count
-    np.testing.assert_allclose(met.penalties[0], expected, rtol=1e-2)
+    np.testing.assert_allclose(context.notes["penalty"], expected, rtol=1e-2)
 
 
 def test_fit_counts_evaluations_and_adds_penalties():

@@ -49,11 +49,12 @@ class Latent(Transform):
     kind = "lower_bound"
     draws = frozenset({"encode", "decode"})
     invertible = False
+    takes_context = True
 
-    def _encode(self, x, condition, seed):
+    def _encode(self, x, condition, context):
         return x + 1.0, tf.zeros(tf.shape(x)[:1])
 
-    def _decode(self, z, condition, seed):
+    def _decode(self, z, condition, context):
         return z + 1.0, tf.zeros(tf.shape(z)[:1])
 
 

@@ -136,8 +136,8 @@ def test_a_gradient_alone():
     encode = flow.transform.encode
     weight = next(w for w in flow.trainable_weights if w.path.endswith("shift"))
 
-    def kinked(x, condition=None, seed=None):  # the root of 0 is 0, its slope infinite
-        z, log_det = encode(x, condition, seed)
+    def kinked(x, condition=None, context=None):  # the root of 0 is 0, its slope infinite
+        z, log_det = encode(x, condition, context)
         return z, log_det + tf.sqrt(tf.abs(0.0 * tf.reduce_sum(weight)))
 
     flow.transform.encode = kinked

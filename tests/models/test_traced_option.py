@@ -9,12 +9,12 @@ from tests import cases
 
 
 def test_a_switch_is_seen_after_the_first_fit(monkeypatch):
-    traced, log_prob = [], Computations._log_prob
-    for name in ("_log_prob", "_log_prob_xla"):
+    traced, scored = [], Computations._pass
+    for name in ("_pass", "_pass_xla"):
 
         def noted(flow, *args, name=name):
-            traced.append((name, args[-1]))
-            return log_prob(flow, *args)
+            traced.append((name, args[3]))
+            return scored(flow, *args)
 
         monkeypatch.setattr(Computations, name, noted)
     model, x = cases.new_flow("realnvp"), cases.flow_data("realnvp", 8)[0]
@@ -26,12 +26,12 @@ def test_a_switch_is_seen_after_the_first_fit(monkeypatch):
         action(x, batch_size=8, verbose=0, **options)
         return set(traced)
 
-    assert ("_log_prob", "store") in seen()
+    assert ("_pass", "store") in seen()
     model.backprop = "remat"
-    assert ("_log_prob", "remat") in seen()
-    assert seen(model.evaluate) == seen(model.predict) == {("_log_prob", "store")}
+    assert ("_pass", "remat") in seen()
+    assert seen(model.evaluate) == seen(model.predict) == {("_pass", "store")}
     model.xla = True
-    assert seen(model.evaluate) == seen(model.predict) == {("_log_prob_xla", "store")}
+    assert seen(model.evaluate) == seen(model.predict) == {("_pass_xla", "store")}
     model.xla, model.accumulate = False, 3
     with pytest.raises(ValueError, match="`accumulate` = 3 must divide the rows"):
         model.fit(x, batch_size=8, verbose=0)
@@ -41,7 +41,7 @@ def test_a_switch_is_seen_after_the_first_fit(monkeypatch):
             self.model.backprop = "reversible"
 
     model.accumulate = 2
-    assert ("_log_prob", "reversible") in seen(epochs=2, callbacks=[Change()])
+    assert ("_pass", "reversible") in seen(epochs=2, callbacks=[Change()])
 
 
 @pytest.mark.parametrize(
