@@ -58,6 +58,8 @@ setup(
         "tensorboard>=2.20,<2.22",  # tf.summary writes with it, and tensorflow does not bring it
         "requests>=2.32,<3",
         "urllib3>=2.2,<3",
+        "msgspec>=0.19,<0.23",
+        "packaging>=24,<27",
         "filelock>=4,<5",
         "platformdirs>=4.2,<5",
         "tqdm>=4.66,<5",
