@@ -79,7 +79,7 @@ def fault(value: Any, kind: Any, path: str = "") -> str:
     """
     try:
         msgspec.convert(value, kind)
-    except (msgspec.ValidationError, OverflowError):  # the latter before 0.22, of an integer too large for a float
+    except msgspec.ValidationError:
         what = "a list" if get_origin(kind) is list else "an object"
         what = kind.__metadata__[0].description if get_origin(kind) is Annotated else what
         return _in_parts(value, kind, path) or f"`{path}` must be {what}, got {_SHORT.repr(value)}."
