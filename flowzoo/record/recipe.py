@@ -2,9 +2,11 @@
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any, NotRequired
+from typing import Annotated, Any, NotRequired
 
-from flowzoo.record.types import Count, CountFrom0, Flag, Line, NotNegative, fault, keys, number, one_of, whole
+from msgspec import Meta
+
+from flowzoo.record.types import HUGE, Count, CountFrom0, Flag, Line, NotNegative, fault, keys, one_of, whole
 
 OPTIMIZERS = {"adam": "Adam", "adamax": "Adamax", "adamw": "AdamW", "lion": "Lion", "sgd": "SGD"}  # Keras' names
 
@@ -50,14 +52,14 @@ class Recipe:
 
     steps: Count
     batch_size: Count = 64
-    seed: whole(-(2**63)) = 0
-    optimizer: one_of(*OPTIMIZERS) = "adam"
-    learning_rate: number("a finite number > 0", gt=0) = 1e-3
+    seed: Annotated[int, whole(-(2**63))] = 0
+    optimizer: Annotated[str, one_of(*OPTIMIZERS)] = "adam"
+    learning_rate: Annotated[float, Meta(gt=0, le=HUGE, description="a finite number > 0")] = 1e-3
     warmup_steps: CountFrom0 = 0
-    decay: one_of("cosine", "constant") = "cosine"
+    decay: Annotated[str, one_of("cosine", "constant")] = "cosine"
     final_learning_rate: NotNegative = 0.0
     clip_norm: NotNegative = 0.0
-    ema: number("a number from 0 to below 1", ge=0, lt=1) = 0.0
+    ema: Annotated[float, Meta(ge=0, lt=1, description="a number from 0 to below 1")] = 0.0
     flip: Flag = False
     shift: CountFrom0 = 0
     conditioner_dtype: Line = ""

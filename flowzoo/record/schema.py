@@ -3,7 +3,9 @@
 import json
 import math
 from collections.abc import Mapping
-from typing import Any, NoReturn, NotRequired
+from typing import Annotated, Any, NoReturn, NotRequired
+
+from msgspec import Meta
 
 from flowzoo.core.errors import PresetError
 from flowzoo.record.convention import stated
@@ -13,7 +15,6 @@ from flowzoo.record.types import (
     CountFrom0,
     File,
     Flag,
-    Free,
     Line,
     Name,
     NotNegative,
@@ -21,13 +22,13 @@ from flowzoo.record.types import (
     Sha256,
     check,
     keys,
-    number,
     whole,
 )
 
 LIMIT, DEPTH = 2**20, 32  # of JSON: bytes, and objects in objects; presets have up to 5,000 bytes and 5 levels
 
-Bits, Share = whole(0, 16), number("a number from 0 to 1", ge=0, le=1)
+Bits = Annotated[int, whole(0, 16)]
+Share = Annotated[float, Meta(ge=0, le=1, description="a number from 0 to 1")]
 ROUND_TRIP = keys(  # of `flowzoo.measure.certificate`
     inputs=Line,
     examples=Count,
@@ -68,14 +69,14 @@ PROVENANCE = keys(
 )
 REQUIRED = {
     "name": Name,
-    "revision": whole(1, 999_999_999),
+    "revision": Annotated[int, whole(1, 999_999_999)],
     "description": Line,
     "family": Line,
-    "config": Free,  # the family's constructor checks it
+    "config": dict,  # the family's constructor checks it
     "dataset": keys(name=Line, bits=Bits, labels=Flag),
     "training": TRAINING,
     "licence": keys(code=Line, weights=Line, data=Line),
-    "paper": keys(title=Line, authors=Line, year=whole(0, 9999), arxiv=Line),
+    "paper": keys(title=Line, authors=Line, year=Annotated[int, whole(0, 9999)], arxiv=Line),
     "published": list[keys(metric=Line, value=Number, source=Line, note=Line, verified=Flag)],
 }
 OPTIONAL = {  # absent or null
@@ -84,14 +85,10 @@ OPTIONAL = {  # absent or null
     "parameters": CountFrom0,  # this and all that follows `tools/publish.py` fills
     "fingerprint": Sha256,
     "files": keys(
-        **{
-            "model.weights.h5": File,
-            "samples.png": NotRequired[File],
-            "interpolations.png": NotRequired[File],
-            "history.csv": File,
-        }
+        **{"model.weights.h5": File, "history.csv": File},
+        **dict.fromkeys(("samples.png", "interpolations.png"), NotRequired[File]),
     ),
-    "metrics": dict[Name, Free],  # each is a LIKELIHOOD or an OTHER_METRIC
+    "metrics": dict[Name, dict],  # each is a LIKELIHOOD or an OTHER_METRIC
     "certificate": keys(**dict.fromkeys(("test", "sampled", "out_of_distribution"), NotRequired[ROUND_TRIP])),
     "elsewhere": keys(dataset=Name, low=Number, high=Number, own=SCORES, other=SCORES),
     "provenance": PROVENANCE,

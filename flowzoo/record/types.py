@@ -1,10 +1,12 @@
 """Types of what JSON holds, which msgspec checks, and words for the first part that is not of its type."""
 
+import re
 import reprlib
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, NotRequired, get_args, get_origin
+from typing import Annotated, Any, NotRequired, get_args, get_origin
 
 import msgspec
+from msgspec import Meta
 
 from flowzoo.core.errors import PresetError, nearest
 
@@ -26,36 +28,30 @@ def keys(**kinds: Any) -> type[msgspec.Struct]:
     return msgspec.defstruct("Keys", fields, kw_only=True, forbid_unknown_fields=True)
 
 
-def text(form: str, what: str) -> Any:
-    """The type of a string of one form, such as one that becomes part of a path."""
-    return Annotated[str, msgspec.Meta(pattern=rf"^(?:{form})\Z", description=what)]
+def text(form: str, what: str) -> Meta:
+    """The bounds of a string of one form, such as one that becomes part of a path."""
+    return Meta(pattern=rf"^(?:{form})\Z", description=what)
 
 
-def one_of(*choices: str) -> Any:
-    """The type of a string that is one of a few."""
-    return Annotated[Literal[choices], msgspec.Meta(description=f"one of {', '.join(map(repr, choices))}")]
+def one_of(*choices: str) -> Meta:
+    """The bounds of a string that is one of a few."""
+    return text("|".join(map(re.escape, choices)), f"one of {', '.join(map(repr, choices))}")
 
 
-def whole(least: int, most: int = LARGEST) -> Any:
-    """The type of an integer within bounds."""
+def whole(least: int, most: int = LARGEST) -> Meta:
+    """The bounds of an integer."""
     bounds = f"from {least:,} to {most:,}" if most < LARGEST else f">= {least} and < 2^63"
-    return Annotated[int, msgspec.Meta(ge=least, le=most, description=f"an integer {bounds}")]
+    return Meta(ge=least, le=most, description=f"an integer {bounds}")
 
 
-def number(what: str, **bounds: float) -> Any:
-    """The type of a finite number within bounds, as `msgspec.Meta` takes them."""
-    finite = {other: end for bound, other, end in (("gt", "ge", -HUGE), ("lt", "le", HUGE)) if bound not in bounds}
-    return Annotated[float, msgspec.Meta(**finite | bounds, description=what)]
-
-
-Name = text(NAME, "a plain name of letters, digits, '.', '_' and '-'")
-Sha256 = text("[0-9a-f]{64}", "64 hexadecimal digits")
-Line = text(f"[^{CONTROL}]*", "a line without control characters")
-Flag = Annotated[bool, msgspec.Meta(description="true or false")]
-Free = Annotated[dict, msgspec.Meta(description="an object")]
-Number, NotNegative = number("a finite number"), number("a finite number >= 0", ge=0)
-Count, CountFrom0 = whole(1), whole(0)
-Bytes = whole(1, 2**40)
+Name = Annotated[str, text(NAME, "a plain name of letters, digits, '.', '_' and '-'")]
+Sha256 = Annotated[str, text("[0-9a-f]{64}", "64 hexadecimal digits")]
+Line = Annotated[str, text(f"[^{CONTROL}]*", "a line without control characters")]
+Flag = Annotated[bool, Meta(description="true or false")]
+Number = Annotated[float, Meta(ge=-HUGE, le=HUGE, description="a finite number")]
+NotNegative = Annotated[float, Meta(ge=0, le=HUGE, description="a finite number >= 0")]
+Count, CountFrom0 = Annotated[int, whole(1)], Annotated[int, whole(0)]
+Bytes = Annotated[int, whole(1, 2**40)]
 File = keys(sha256=Sha256, bytes=Bytes)
 
 
