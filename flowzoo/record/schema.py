@@ -130,7 +130,7 @@ def parse_json(content: bytes, source: str, limit: int = LIMIT) -> Any:
         raise PresetError(f"{source}: expected at most {limit} bytes of JSON, got more.")
     try:
         value = json.loads(content.decode(), parse_constant=_refuse, parse_float=_finite, object_pairs_hook=_once)
-        to_json(value).encode()  # half a surrogate pair can't be written, or printed
+        json.dumps(value, ensure_ascii=False).encode()  # half a surrogate pair can't be written, or printed
     except (ValueError, RecursionError) as error:
         raise PresetError(f"{source}: expected a readable JSON file, got: {error}.") from error
     if _too_deep(value):
