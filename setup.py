@@ -57,7 +57,9 @@ setup(
         "matplotlib>=3.8,<4",
         "tensorboard>=2.20,<2.22",  # tf.summary writes with it, and tensorflow does not bring it
         "requests>=2.32,<3",
-        "urllib3>=2.2,<3",
+        "urllib3>=2.6.3,<3",  # retry_after_max
+        "msgspec>=0.22,<0.23",  # 0.21 fails, in C, on an integer too large for a float
+        "packaging>=24,<27",
         "filelock>=4,<5",
         "platformdirs>=4.2,<5",
         "tqdm>=4.66,<5",

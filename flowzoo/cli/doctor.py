@@ -2,7 +2,6 @@
 
 import argparse
 import os
-import re
 from collections.abc import Iterator
 
 from flowzoo.cli.quiet import import_tensorflow
@@ -58,33 +57,23 @@ def _checks(names: list[str]) -> Iterator[tuple[bool, str]]:
 def _requirements() -> Iterator[tuple[bool, str]]:
     from importlib import metadata  # here, as it takes a while
 
+    from packaging.requirements import Requirement
+
     try:
         requirements = metadata.requires("flowzoo") or []
     except metadata.PackageNotFoundError:
         yield False, "flowzoo is not installed, only found: run `python -m pip install .` in the clone"
         return
-    for requirement in requirements:
-        if "extra ==" in requirement:
+    for requirement in map(Requirement, requirements):
+        if requirement.marker and not requirement.marker.evaluate({"extra": ""}):
             continue
-        name, bounds = re.fullmatch(r"([\w.-]+)(?:\[.*\])?(.*)", requirement).groups()
+        name, bounds = requirement.name, requirement.specifier
         try:
             version = metadata.version(name)
         except metadata.PackageNotFoundError:
             yield False, f"{name}: expected {bounds}, not installed. Run `python -m pip install .` in the clone"
             continue
-        yield _within(version, bounds), f"{name} {version} (tested: {bounds})"
-
-
-def _within(version: str, bounds: str) -> bool:
-    compare = {">=": lambda a, b: a >= b, "<": lambda a, b: a < b}
-    return all(
-        compare[operator](_numbers(version), _numbers(bound))
-        for operator, bound in re.findall(r"(>=|<)([\d.]+)", bounds)
-    )
-
-
-def _numbers(version: str) -> tuple[int, ...]:
-    return tuple(int(number) for number in re.findall(r"\d+", version)[:3])
+        yield bounds.contains(version, prereleases=True), f"{name} {version} (tested: {bounds})"
 
 
 def _environment() -> Iterator[tuple[bool, str]]:

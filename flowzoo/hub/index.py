@@ -4,17 +4,19 @@ index.json                  {"schema": 1, "presets": {name: {revision: {"sha256"
 sha256/<ab>/<digest>        a preset's JSON, or one of its files; <ab> begins <digest>
 """
 
-from typing import Any
+from typing import Annotated, Any
 
 from flowzoo.core.errors import PresetError
-from flowzoo.record.schema import FILE, NAME, Each, Text, check, parse_json
+from flowzoo.record.schema import parse_json
+from flowzoo.record.types import Bytes, File, Name, Sha256, check, keys, text, whole
 
 INDEX, SCHEMA = "index.json", 1
 LIMIT = 2**23  # bytes of an index; a revision takes about 600
 
-REVISION = Text(r"[1-9][0-9]{0,8}", "a number from 1")
-RECORD = FILE | {"files": Each(NAME, FILE)}  # of the preset's JSON, and of each of its files
-KEYS = {"schema": int, "presets": Each(NAME, Each(REVISION, RECORD))}
+REVISION = r"[1-9][0-9]{0,8}"
+Revision = Annotated[str, text(REVISION, "a number from 1")]
+RECORD = keys(sha256=Sha256, bytes=Bytes, files=dict[Name, File])  # of the preset's JSON, and of each of its files
+KEYS = keys(schema=Annotated[int, whole(1, SCHEMA)], presets=dict[Name, dict[Revision, RECORD]])
 
 Revisions = dict[str, dict[str, dict[str, Any]]]  # name -> revision -> record
 

@@ -12,7 +12,7 @@ import re
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from typing import TypeVar
+from typing import Any, TypeVar
 from urllib.parse import urljoin, urlsplit
 
 from flowzoo.core.errors import HubError
@@ -28,7 +28,11 @@ Result = TypeVar("Result")
 
 
 class Broken(Exception):
-    """A failure that the next attempt may not meet."""
+    """A failure that the next attempt may not meet; `response` may say when to make it."""
+
+    def __init__(self, why: str, response: Any = None):
+        super().__init__(why)
+        self.response = response
 
 
 class Unreachable(HubError):
@@ -97,7 +101,7 @@ def _http(url: str, start: int) -> Iterator[tuple[int, Read]]:
         if response.status_code == 416:  # nothing after `start`: what we have is no part of this file
             response = _within(lambda: _get(session, url, {**headers, "Range": "bytes=0-"}))
         if response.status_code in LATER:
-            raise Broken(f"status {response.status_code}")
+            raise Broken(f"status {response.status_code}", response.raw)
         if response.status_code not in (200, 206):
             raise HubError(f"{url}: status {response.status_code} {response.reason}.")
         at = 0

@@ -16,7 +16,8 @@ from flowzoo.core.errors import CheckpointError, HubError, PresetError
 from flowzoo.core.files import damage
 from flowzoo.hub import cache, mirrors
 from flowzoo.hub.index import REVISION
-from flowzoo.record.schema import LIMIT, NAME
+from flowzoo.record.schema import LIMIT
+from flowzoo.record.types import NAME
 
 if TYPE_CHECKING:
     from flowzoo.record.preset import Preset
@@ -92,7 +93,7 @@ def _places(preset: Preset, where: Path, file: str) -> list[Path]:
 
 def split(wanted: str) -> tuple[str, int]:
     """Name and revision of `name@revision`; raises `PresetError` if it is not written so."""
-    match = re.fullmatch(f"({NAME.form})@({REVISION.form})", wanted, re.ASCII)
+    match = re.fullmatch(f"({NAME})@({REVISION})", wanted, re.ASCII)
     if not match:
         raise PresetError(f"a preset must be `name` or `name@revision`, the latter a number from 1, got {wanted!r}.")
     return match[1], int(match[3])
@@ -131,7 +132,7 @@ def revision(name: str, number: int, own: Iterable[int]) -> Path:
 
 def revisions(name: str) -> list[int]:
     """The revisions of a preset in the cache and on the hubs, as far as these answer."""
-    if not re.fullmatch(NAME.form, name, re.ASCII):
+    if not re.fullmatch(NAME, name, re.ASCII):
         return []
     _, known, _ = mirrors.find(name, 0)  # which none has
     return sorted(known | set(cache.revisions(name)[0]))

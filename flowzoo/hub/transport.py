@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import random
+import contextlib
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,7 +11,8 @@ from flowzoo.core.errors import HubError
 from flowzoo.hub.sources import Broken, Read, Result, Unreachable, opened
 
 ATTEMPTS = 5
-PAUSE = 0.5  # seconds before the second attempt; twice as long before each further one
+PAUSE = 0.5  # seconds: none before the second attempt, twice this before the third, then each time twice as long
+LONGEST = 60  # seconds that a server may ask to wait
 SLOWEST, WINDOW = 1024, 30.0  # bytes per second, on average over so many seconds
 
 
@@ -39,14 +40,18 @@ def download(url: str, part: Path, size: int, tell: Callable[[int], object]) -> 
 
 
 def _again(url: str, action: Callable[[], Result]) -> Result:
-    for attempt in range(ATTEMPTS):
-        if attempt:
-            time.sleep(PAUSE * 2 ** (attempt - 1) * random.uniform(0.5, 1.0))  # so that many don't come at once
+    from urllib3 import Retry, exceptions  # here: `import flowzoo` costs nothing
+
+    pauses = Retry(ATTEMPTS - 1, backoff_factor=PAUSE, backoff_jitter=PAUSE, retry_after_max=LONGEST)
+    while True:
         try:
             return action()
         except Broken as error:
-            problem = error
-    raise Unreachable(f"{url}: {problem}; gave up after {ATTEMPTS} attempts.")
+            if not pauses.total:
+                raise Unreachable(f"{url}: {error}; gave up after {ATTEMPTS} attempts.") from error
+            pauses = pauses.increment(error=error)
+            with contextlib.suppress(exceptions.InvalidHeader, ValueError):  # a Retry-After that can't be read
+                pauses.sleep(error.response)
 
 
 def _whole(url: str, limit: int) -> bytes:

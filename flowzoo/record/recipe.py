@@ -1,10 +1,12 @@
 """Recipe: the checked `training` part of a preset."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any, NotRequired
+
+from msgspec import Meta
+
+from flowzoo.record.types import HUGE, Count, CountFrom0, Flag, Line, NotNegative, fault, keys, one_of, whole
 
 OPTIMIZERS = {"adam": "Adam", "adamax": "Adamax", "adamw": "AdamW", "lion": "Lion", "sgd": "SGD"}  # Keras' names
 
@@ -48,62 +50,53 @@ class Recipe:
         finish_steps: how many of `steps`; 0 with `finish_split` "".
     """
 
-    steps: int
-    batch_size: int = 64
-    seed: int = 0
-    optimizer: str = "adam"
-    learning_rate: float = 1e-3
-    warmup_steps: int = 0
-    decay: str = "cosine"
-    final_learning_rate: float = 0.0
-    clip_norm: float = 0.0
-    ema: float = 0.0
-    flip: bool = False
-    shift: int = 0
-    conditioner_dtype: str = ""
-    validate_every: int = 500
-    validation_examples: int = 5000
-    patience: int = 0
-    adapt_examples: int = 512
-    jit_compile: bool = False
-    finish_split: str = ""
-    finish_steps: int = 0
+    steps: Count
+    batch_size: Count = 64
+    seed: Annotated[int, whole(-(2**63))] = 0
+    optimizer: Annotated[str, one_of(*OPTIMIZERS)] = "adam"
+    learning_rate: Annotated[float, Meta(gt=0, le=HUGE, description="a finite number > 0")] = 1e-3
+    warmup_steps: CountFrom0 = 0
+    decay: Annotated[str, one_of("cosine", "constant")] = "cosine"
+    final_learning_rate: NotNegative = 0.0
+    clip_norm: NotNegative = 0.0
+    ema: Annotated[float, Meta(ge=0, lt=1, description="a number from 0 to below 1")] = 0.0
+    flip: Flag = False
+    shift: CountFrom0 = 0
+    conditioner_dtype: Line = ""
+    validate_every: Count = 500
+    validation_examples: Count = 5000
+    patience: CountFrom0 = 0
+    adapt_examples: CountFrom0 = 512
+    jit_compile: Flag = False
+    finish_split: Line = ""
+    finish_steps: CountFrom0 = 0
 
     def __post_init__(self):
-        for name in ("steps", "batch_size", "validate_every", "validation_examples"):
-            _require(getattr(self, name) >= 1, name, "at least 1", getattr(self, name))
-        for name in ("warmup_steps", "final_learning_rate", "clip_norm", "patience", "adapt_examples", "shift"):
-            _require(getattr(self, name) >= 0, name, "at least 0", getattr(self, name))
-        _require(self.learning_rate > 0, "learning_rate", "above 0", self.learning_rate)
-        _require(0 <= self.ema < 1, "ema", "in [0, 1)", self.ema)
-        _require(self.optimizer in OPTIMIZERS, "optimizer", f"one of {sorted(OPTIMIZERS)}", self.optimizer)
-        _require(0 <= self.finish_steps <= self.steps, "finish_steps", "0 to `steps`", self.finish_steps)
+        if wrong := fault(self.to_dict(), TRAINING, "training"):
+            raise ValueError(wrong)
+        _require(self.finish_steps <= self.steps, "finish_steps", "0 to `steps`", self.finish_steps)
         _require(not (self.patience and self.finish_steps), "patience", "0 with `finish_steps`", self.patience)
         wanted = "named where `finish_steps` is above 0, and nowhere else"
         _require(bool(self.finish_split) == bool(self.finish_steps), "finish_split", wanted, self.finish_split)
-        _require(self.decay in ("cosine", "constant"), "decay", "'cosine' or 'constant'", self.decay)
 
     @classmethod
-    def from_dict(cls, training: Mapping[str, Any]) -> Recipe:
+    def from_dict(cls, training: Mapping[str, Any]) -> "Recipe":
         """Reads the `training` part of a preset.
 
         Raises:
             ValueError: an unknown key, no `steps`, or a value out of range.
         """
-        known = [field.name for field in dataclasses.fields(cls)]
-        unknown = sorted(set(training) - set(known))
-        if unknown:
-            raise ValueError(f"`training` has unknown keys {unknown}. Known: {known}.")
-        if "steps" not in training:
-            raise ValueError("`training` must have `steps`, the number of optimizer steps.")
-        return cls(**{key: value for key, value in training.items() if value is not None})
+        training = {key: value for key, value in training.items() if value is not None}
+        if wrong := fault(training, TRAINING, "training"):
+            raise ValueError(wrong)
+        return cls(**training)
 
     @property
     def decay_steps(self) -> int:
         """Steps after the warm-up."""
         return self.steps - min(self.warmup_steps, self.steps - 1)
 
-    def smoke(self) -> Recipe:
+    def smoke(self) -> "Recipe":
         """The same recipe, shortened to see in seconds whether everything runs."""
         return dataclasses.replace(
             self, steps=4, batch_size=8, warmup_steps=min(self.warmup_steps, 2), validate_every=2,
@@ -114,6 +107,14 @@ class Recipe:
     def to_dict(self) -> dict[str, Any]:
         """A plain dictionary, as in a preset."""
         return dataclasses.asdict(self)
+
+
+TRAINING = keys(
+    **{
+        key.name: key.type if key.default is dataclasses.MISSING else NotRequired[key.type]
+        for key in dataclasses.fields(Recipe)
+    }
+)
 
 
 def _require(holds: bool, name: str, wanted: str, got: Any) -> None:

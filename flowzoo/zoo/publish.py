@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from flowzoo import data
@@ -25,7 +26,7 @@ from flowzoo.models.flow import Flow
 from flowzoo.models.weights import load_weights, save_weights
 from flowzoo.record.preset import Preset
 from flowzoo.record.recipe import Recipe
-from flowzoo.record.schema import MEASURED, Default
+from flowzoo.record.schema import PROVENANCE
 from flowzoo.training import drawings
 from flowzoo.training.model import build
 
@@ -214,8 +215,8 @@ def _provenance(result: dict[str, Any]) -> dict[str, Any]:
     facts = result | {"seconds_per_step": pace} | {"command": _without_folders(result["command"])}
     if result.get("init_from"):
         facts["init_from"] = result.get("origin") or _origin(Path(result["init_from"]))
-    kinds = MEASURED["provenance"].items()
-    return {key: facts[key] for key, kind in kinds if not isinstance(kind, Default) or facts.get(key) is not None}
+    keys = msgspec.structs.fields(PROVENANCE)
+    return {key.name: facts[key.name] for key in keys if key.required or facts.get(key.name) is not None}
 
 
 def _origin(init_from: Path) -> str:

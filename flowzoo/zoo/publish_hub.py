@@ -16,7 +16,8 @@ from flowzoo.hub import index, store
 from flowzoo.hub.presets import read_preset
 from flowzoo.measure.promises import PROMISED, failures
 from flowzoo.record.preset import Preset
-from flowzoo.record.schema import check, to_json
+from flowzoo.record.schema import to_json
+from flowzoo.record.types import check
 
 
 def write_tree(
@@ -145,7 +146,7 @@ def _record(preset: Preset, name: str | Path) -> tuple[dict[str, Any], dict[str,
 
 def _add(revisions: index.Revisions, preset: Preset, record: dict[str, Any]) -> None:
     key = str(preset.revision)
-    check(key, index.REVISION, preset.source, "revision")
+    check(key, index.Revision, preset.source, "revision")
     there = revisions.setdefault(preset.name, {}).setdefault(key, record)
     if there != record:
         raise PresetError(

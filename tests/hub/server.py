@@ -81,6 +81,12 @@ class _Handler(BaseHTTPRequestHandler):
     def error(self, content):
         self.send_error(503)
 
+    def busy(self, content):
+        self._send(b"", 429, {"Retry-After": "9" * 6})
+
+    def babbling(self, content):
+        self._send(b"", 503, {"Retry-After": "soon"})
+
     def gone(self, content):
         self.send_error(404)
 

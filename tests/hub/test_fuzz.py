@@ -84,6 +84,13 @@ def test_names_do_not_leave_their_folder(name, tree, cache, tmp_path):
             index.parse(json.dumps({"schema": 1, "presets": presets}).encode(), "index")
 
 
+def test_a_wrong_number_in_an_index_is_named_by_its_path():
+    entry = {"sha256": "0" * 64, "bytes": 1, "files": {"a.b": {"sha256": "0" * 64, "bytes": 0}}}
+    wrong = json.dumps({"schema": 1, "presets": {"good": {}, "tiny": {"1": entry}}}).encode()
+    with pytest.raises(PresetError, match=r"`presets\.tiny\.1\.files\.a\.b\.bytes` must be an integer .*, got 0"):
+        index.parse(wrong, "index")
+
+
 def test_json_is_bounded(tmp_path):
     path = tmp_path / "tiny.json"
     path.write_bytes(b'"' + b"x" * LIMIT + b'"')

@@ -291,7 +291,7 @@ def test_the_tool_writes_a_hub(tmp_path, fresh_process):
             lambda record: record["metrics"]["log_likelihood"].pop("value"),
             r"missing key `metrics\.log_likelihood\.value`",
         ),
-        (lambda record: record["metrics"]["log_likelihood"].update(value=float("nan")), "NaN is no finite number"),
+        (lambda record: record["metrics"]["log_likelihood"].update(value=float("nan")), "NaN is not a finite number"),
         (lambda record: record.update(fingerprint="0" * 64), "expected .* parameters with fingerprint"),
     ],
 )

@@ -49,6 +49,7 @@ def nothing_loadable(cache):
         (["truncated"], [None, "bytes=100000-"]),
         (["short"], [None, "bytes=100000-"]),
         (["error", "error"], [None, None, None]),
+        (["babbling", "babbling"], [None, None, None]),
         (["truncated", "error", "truncated"], [None, "bytes=100000-", "bytes=100000-", "bytes=100000-"]),
         (["truncated", "whole"], [None, "bytes=100000-"]),  # no Range support
         (["truncated", "shifted"], [None, "bytes=100000-"]),
@@ -58,6 +59,14 @@ def test_a_fault_that_passes_is_overcome(hub, faults, spans):
     hub.faults, hub.where = faults.copy(), trees.digest()
     assert trees.weights().read_bytes() == trees.content()
     assert hub.asked_for(trees.digest()) == spans and not hub.faults
+
+
+def test_a_server_says_when_to_come_again(hub, monkeypatch):
+    pauses = []
+    monkeypatch.setattr("urllib3.util.retry.time.sleep", pauses.append)
+    hub.faults, hub.where = ["busy"], trees.digest()
+    assert trees.weights().read_bytes() == trees.content()
+    assert pauses == [transport.LONGEST]
 
 
 @pytest.mark.parametrize(

@@ -52,48 +52,65 @@ def test_null_means_not_measured_yet():
 def test_numbers_are_finite(tmp_path, number):
     text = json.dumps(records.untrained()).replace("2.9", number)
     (tmp_path / "tiny.json").write_text(text)
-    with pytest.raises(PresetError, match=rf"tiny\.json: expected a readable JSON file, got: {number} is no finite"):
+    with pytest.raises(PresetError, match=rf"tiny\.json: expected a readable JSON file, got: {number} is not a finite"):
         read_preset(tmp_path / "tiny.json")
 
 
 @pytest.mark.parametrize(
     ("alter", "message"),
     [
-        (lambda r: r.update(familly="glow"), r"unknown key `familly`"),
-        (lambda r: r["training"].update(step=3), r"unknown key `training\.step`"),
-        (lambda r: r["published"][0].update(x=1), r"unknown key `published\[0\]\.x`"),
+        (lambda r: r.update(familly="glow"), r"unknown key `familly`\. Did you mean 'family'\?"),
+        (lambda r: r["training"].update(step=3), r"unknown key `training\.step`\. Did you mean 'steps'\?"),
+        (lambda r: r["published"][0].update(x=1), r"unknown key `published\[0\]\.x`\. Known: metric, note, "),
         (lambda r: r["files"]["samples.png"].update(md5="x"), r"unknown key `files\.samples\.png\.md5`"),
         (lambda r: r["training"].pop("steps"), r"missing key `training\.steps`"),
-        (lambda r: r["training"].update(steps="many"), r"`training\.steps` must be int, got 'many'"),
-        (lambda r: r["training"].update(steps=True), r"`training\.steps` must be int, got True"),
-        (lambda r: r["training"].update(ema="no"), r"`training\.ema` must be int or float, got 'no'"),
+        (
+            lambda r: r["training"].update(steps="many"),
+            r"`training\.steps` must be an integer >= 1 and < 2\^63, got 'many'",
+        ),
+        (lambda r: r["training"].update(steps=0), r"`training\.steps` must be an integer >= 1 .*, got 0"),
+        (
+            lambda r: r["training"].update(decay="linear"),
+            r"`training\.decay` must be one of 'cosine', 'constant', got 'linear'",
+        ),
+        (lambda r: r["training"].update(steps=True), r"`training\.steps` must be an integer .*, got True"),
+        (lambda r: r["training"].update(ema="no"), r"`training\.ema` must be a number from 0 to below 1, got 'no'"),
         (lambda r: r.update(config=[1]), r"`config` must be an object, got \[1\]"),
         (lambda r: r.update(published={}), r"`published` must be a list"),
-        (lambda r: r.update(revision=-5), r"`revision` must be 1 to 999,999,999, got -5"),
-        (lambda r: r["dataset"].update(bits=-1), r"`dataset\.bits` must be 0 to 16, got -1"),
-        (lambda r: r["dataset"].update(bits=10**9), r"`dataset\.bits` must be 0 to 16, got 1000000000"),
-        (lambda r: r["files"]["history.csv"].update(bytes=0), r"`files\.history\.csv\.bytes` must be 1 to 1,099,"),
+        (lambda r: r.update(revision=-5), r"`revision` must be an integer from 1 to 999,999,999, got -5"),
+        (lambda r: r["dataset"].update(bits=-1), r"`dataset\.bits` must be an integer from 0 to 16, got -1"),
+        (lambda r: r["dataset"].update(bits=10**9), r"`dataset\.bits` must be an integer from 0 to 16, got 1000000000"),
+        (
+            lambda r: r["files"]["history.csv"].update(bytes=0),
+            r"`files\.history\.csv\.bytes` must be an integer from 1 to 1,099,",
+        ),
         *(
             (lambda r, text=text: r.update(description=text), "`description` must be a line without control characters")
             for text in ("a\x1b]0;title\x07", "a\nb", "\x9b", "\u202e")
         ),
         (lambda r: r["metrics"]["bits_per_dim"].pop("value"), r"missing key `metrics\.bits_per_dim\.value`"),
-        (lambda r: r["metrics"]["bits_per_dim"].update(value="abc"), r"`metrics\.bits_per_dim\.value` must be int or"),
+        (
+            lambda r: r["metrics"]["bits_per_dim"].update(value="abc"),
+            r"`metrics\.bits_per_dim\.value` must be a finite number, got 'abc'",
+        ),
         (
             lambda r: r["metrics"]["bits_per_dim"].update(value=10**400),
-            r"`metrics\.bits_per_dim\.value` must be finite",
+            r"`metrics\.bits_per_dim\.value` must be a finite number, got 1000",
         ),
-        (lambda r: r["metrics"]["bits_per_dim"].update(draws=0), r"`metrics\.bits_per_dim\.draws` must be at least 1"),
-        (lambda r: r["metrics"]["log_det_error"].update(value=float("nan")), "NaN is no finite number"),
+        (
+            lambda r: r["metrics"]["bits_per_dim"].update(draws=0),
+            r"`metrics\.bits_per_dim\.draws` must be an integer >= 1",
+        ),
+        (lambda r: r["metrics"]["log_det_error"].update(value=float("nan")), "NaN is not a finite number"),
         (lambda r: r["metrics"].clear(), r"missing key `metrics\.bits_per_dim` with the likelihood on the test split"),
         (
             lambda r: r["certificate"]["test"].update(non_finite_rate=2),
-            r"\.test\.non_finite_rate` must be 0 to 1, got 2",
+            r"\.test\.non_finite_rate` must be a number from 0 to 1, got 2",
         ),
         (lambda r: r["certificate"]["test"].update(foo=1), r"unknown key `certificate\.test\.foo`"),
         (
             lambda r: r["provenance"].update(versions={"python": 3}),
-            r"`provenance\.versions\.python` must be str",
+            r"`provenance\.versions\.python` must be a line without control characters, got 3",
         ),
         *(
             (lambda r, key=key: r.pop(key), rf"missing key `{key}`, which `files` come with")
@@ -114,6 +131,9 @@ def test_not_json_is_refused(tmp_path):
         read_preset(tmp_path / "tiny.json")
     (tmp_path / "tiny.json").write_text(json.dumps(records.untrained() | {"config": {"a": ["\ud800"]}}))
     with pytest.raises(PresetError, match=r"tiny\.json: expected a readable JSON file, got: .*surrogates"):
+        read_preset(tmp_path / "tiny.json")
+    (tmp_path / "tiny.json").write_text('{"config": {"depth": 1, "depth": 2}}')
+    with pytest.raises(PresetError, match=r"tiny\.json: expected a readable JSON file, got: the key 'depth' twice"):
         read_preset(tmp_path / "tiny.json")
     (tmp_path / "tiny.json").write_text("[]")
     with pytest.raises(PresetError, match=r"expected a JSON object, got list"):
@@ -145,7 +165,7 @@ def test_a_card_may_tell_of_memory_and_start():
     record = records.published()
     record["provenance"] |= {"peak_memory_bytes": 2**30, "init_from": "glow-mnist"}
     assert Preset.from_dict(record).to_dict() == record
-    with pytest.raises(PresetError, match=r"`provenance\.peak_memory_bytes` must be int"):
+    with pytest.raises(PresetError, match=r"`provenance\.peak_memory_bytes` must be an integer"):
         Preset.from_dict(record | {"provenance": record["provenance"] | {"peak_memory_bytes": "much"}})
 
 

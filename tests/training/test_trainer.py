@@ -277,8 +277,8 @@ def test_smoke_on_images_without_the_data_set(tmp_path, monkeypatch):
     ],
 )
 def test_a_wrong_preset_leaves_no_folder(tmp_path, change, message):
-    preset = Preset.from_dict(toy.preset(toy.CIRCLE).to_dict() | change)
     with pytest.raises(PresetError, match=message):
+        preset = Preset.from_dict(toy.preset(toy.CIRCLE).to_dict() | change)
         training.run(preset, tmp_path / "run", smoke=True)
     assert not (tmp_path / "run").exists()
 
