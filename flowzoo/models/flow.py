@@ -19,6 +19,7 @@ from flowzoo.core.transform import Transform, check_parts
 from flowzoo.models import adapting, forked
 from flowzoo.models.raw import Computations
 from flowzoo.models.traced_option import TracedOption
+from flowzoo.objectives import LIKELIHOOD
 
 LANES = 16  # numbers that a processor computes at once; those left over at the end of an array are rounded otherwise
 
@@ -203,6 +204,13 @@ class Flow(Computations):
         """log p(x); under `fit` with noise that is new at each step."""
         function = self._log_prob_xla if self.xla else self._log_prob
         return function(x, condition, self._step_word(training), 1, self.backprop if training else "store")
+
+    def objective(self, x, condition=None, training: bool | None = None) -> tf.Tensor:
+        """What `fit` minimises, (batch,): -log p(x) and its penalties, or what `training_objective` names."""
+        if self.training_objective == LIKELIHOOD:
+            return -self(x, condition, training=training)
+        function = self._objective_xla if self.xla else self._objective
+        return function(x, condition, self._step_word(training), self.training_objective)
 
     def get_config(self) -> dict[str, Any]:
         raise ValueError(

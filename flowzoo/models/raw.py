@@ -13,6 +13,7 @@ from flowzoo.core import random
 from flowzoo.core.checks import check_seed
 from flowzoo.core.transform import Transform
 from flowzoo.models.checked_model import CheckedModel
+from flowzoo.objectives import OBJECTIVES
 
 
 def _without_rows_too(function):
@@ -119,6 +120,11 @@ class Computations(CheckedModel):
     _decode_graph = tf.function(_decode, reduce_retracing=True, autograph=False)
     _sample_graph = tf.function(_sample, reduce_retracing=True, autograph=False)
     _reconstruction_graph = tf.function(_reconstruction, reduce_retracing=True, autograph=False)
+
+    def _objective(self, x, condition, word, name):
+        return OBJECTIVES[name](self.transform, self.base, x, self._ready(condition), self._row_streams(x, word))
+
+    _objective_xla = tf.function(_objective, jit_compile=True, autograph=False)
 
     def _encoded(self, x, condition, seeds, draw=None):
         with purpose(streams=seeds):  # the same probes for all draws: their errors would raise the bound, not cancel
