@@ -10,7 +10,8 @@ from flowzoo.conditioners import MLP, Conditioner, GlowConvNet
 from flowzoo.core.transform import Bijector, Transform
 from flowzoo.families.dequantization import dequantization
 
-FOR_ONE = ("maf", "maf-mog", "nsf-ar", "iaf", "planar", "radial", "cnf", "ffjord")  # families that take one feature
+# families that take one feature
+FOR_ONE = ("maf", "maf-mog", "nsf-ar", "iaf", "planar", "radial", "cnf", "ffjord", "flow-matching")
 Couple = Callable[[ChannelSplit, int], Bijector]  # of a split and the number of the coupling
 
 
