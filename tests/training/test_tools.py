@@ -41,7 +41,8 @@ def test_a_wrong_preset_is_one_line(tmp_path):
 
 
 def test_a_wrong_recipe_is_one_line(tmp_path):
-    toy.preset(toy.IMAGES, decay="linear").write(tmp_path / "mine.json")
+    text = toy.preset(toy.IMAGES).to_json()
+    (tmp_path / "mine.json").write_text(text.replace('"decay": "cosine"', '"decay": "linear"'))
     wrong = tool("train.py", "--preset=mine.json", "--workdir=run", folder=tmp_path)
     assert wrong.returncode == 1 and "mine.json: `training.decay` must be" in wrong.stderr
     assert "Traceback" not in wrong.stderr and not (tmp_path / "run").exists()
