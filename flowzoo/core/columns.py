@@ -6,7 +6,12 @@ from collections.abc import Sequence
 
 from flowzoo.core.errors import nearest
 
-MISSING = ("", "-", "?", "na", "n/a", "#n/a", "nan", "null", "none")  # words for nothing, which are no names
+# words for nothing, all that pandas knows among them, and for what a spreadsheet could not compute: no names
+MISSING = {
+    *("", "-", "--", ".", "?", "na", "n/a", "nan", "-nan", "nat", "nil", "null", "none", "<na>", "#n/a", "#na"),
+    *("#n/a n/a", "1.#ind", "-1.#ind", "1.#qnan", "-1.#qnan"),
+    *("#div/0!", "#name?", "#null!", "#num!", "#ref!", "#value!"),
+}
 HINT = "Write numbers as 1234.5, with commas only between cells."
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 import numbers
-from collections.abc import Iterable, Sequence
+import numbers as numbers_abc
+import reprlib
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -143,6 +145,17 @@ def check_weights(weights, rows: int, what: str = "sample_weight") -> np.ndarray
             f"{len(bad)} of {rows} rows."
         )
     return values
+
+
+def check_class_weight(weights, classes: int) -> None:
+    """Refuses weights of classes that are not one finite number >= 0 for each class, by its label."""
+    known, given = set(range(classes)), weights if isinstance(weights, Mapping) else {}
+    numbers = [value for value in given.values() if isinstance(value, numbers_abc.Real) and 0 <= value < math.inf]
+    if set(given) != known or len(numbers) != classes:
+        raise ValueError(
+            f"`class_weight` must be a dict with a finite number >= 0 for each label 0 ... {classes - 1}, got "
+            f"{reprlib.repr(weights)}."
+        )
 
 
 def require_split(share, rows: int | None) -> None:

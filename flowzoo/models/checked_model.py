@@ -91,7 +91,9 @@ class CheckedModel(StoredModel):
         return super().predict_on_batch(self._entered(x, None, None, squares=False)[0])
 
     def _require_classes(self, class_weight):
-        if class_weight is not None and not self.classes:
+        if class_weight is not None and self.classes:
+            validation.check_class_weight(class_weight, self.classes)
+        elif class_weight is not None:
             raise ValueError(
                 f"`class_weight` is for flows with `classes`, got {class_weight!r} for one without. Weight rows by "
                 "`sample_weight`, or build the flow with `classes`."

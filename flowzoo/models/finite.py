@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import re
 from collections.abc import Callable, Iterator, Sequence
 
@@ -35,7 +36,7 @@ def require(model: keras.Model, batch: Sequence, log_prob: tf.Tensor, loss: tf.T
       tf.errors.InvalidArgumentError: in the graph; `explained` puts it into words.
     """
     squares = _squares(gradients)
-    finite = _all_finite(loss, squares)
+    finite = _all_finite(loss, squares) & ~tf.reduce_any(_wrong_weight(batch[2]))
     counts = tf.zeros([len(CAUSES)])  # of each cause, in all replicas
     if tf.distribute.get_strategy().num_replicas_in_sync > 1:  # all stop, lest one waits for another's gradient
         bad = [tf.cast(~finite, tf.float32)[None], *_bad(model, batch, log_prob, squares)]
@@ -89,7 +90,7 @@ def _bad(model, batch, log_prob, squares):
     return [
         _wrong(x, 2**model.bits if model.bits else 0),
         _wrong(condition, model.classes),
-        _wrong(weight, 0),
+        _wrong_weight(weight),
         _wrong(log_prob, 0),
         ~tf.math.is_finite(squares),
     ]
@@ -104,6 +105,13 @@ def _wrong(values, count):
     else:
         wrong = ~tf.math.is_finite(values) if values.dtype.is_floating else tf.zeros_like(values, tf.bool)
     return tf.reduce_any(wrong, axis=list(range(1, wrong.shape.rank)))
+
+
+def _wrong_weight(weight):
+    """Which rows have a weight that is not finite and at least 0; a negative one would make them less likely."""
+    if weight is None:
+        return tf.zeros([0], tf.bool)
+    return _wrong(tf.where(weight < tf.zeros([], weight.dtype), math.nan, tf.cast(weight, tf.float32)), 0)
 
 
 def _cause(model, message):
@@ -136,7 +144,7 @@ def _sentences(model):
     return {
         "x": f"`x` holds {data} in {{where}}. Remove or repair these rows.",
         "condition": f"the condition holds {label} in {{where}}. Remove or repair these rows.",
-        "weight": "`sample_weight` is NaN or infinite in {where}. Give each row a finite weight of at least 0.",
+        "weight": "`sample_weight` is NaN, infinite or negative in {where}. Give each row a finite one >= 0.",
         "log_prob": "log p(x) is not finite in {where}, though x is: values outside the flow's support, or too large "
         "for its dtype, or weights that have diverged. Look at these rows; standardise the data, lower the learning "
         "rate, or clip gradients (`global_clipnorm` of the optimizer).",

@@ -116,7 +116,8 @@ class Flow(Computations):
         The result of a row does not depend on its neighbours, to the last bit.
 
         Args:
-          x: (n, *event_shape) array, or a batched `tf.data.Dataset` of x or (x, condition).
+          x: (n, *event_shape) array, or a batched `tf.data.Dataset` of x, (x, condition) or (x, condition, weights),
+            which `score` does not weigh.
           condition, seed, samples: as in `log_prob`.
           batch_size: rows per call, to which fewer are filled up; rounded up to a multiple of 16. The last bit of a
             result may depend on it.
@@ -125,8 +126,8 @@ class Flow(Computations):
           (n,) NumPy array.
         """
         if isinstance(x, tf.data.Dataset):
-            parts = (part if isinstance(part, tuple) else (part, None) for part in x.unbatch().batch(batch_size))
-            return np.concatenate([self.score(a, b, seed, samples, batch_size) for a, b in parts] or [np.zeros(0)])
+            parts = map(keras.utils.unpack_x_y_sample_weight, x.unbatch().batch(batch_size))
+            return np.concatenate([self.score(a, b, seed, samples, batch_size) for a, b, _ in parts] or [np.zeros(0)])
         x, condition = self._checked(x, condition)
         batch_size, scores = -(-check_count(batch_size, "batch_size") // LANES) * LANES, []
         for start in range(0, len(x), batch_size):

@@ -54,6 +54,11 @@ def _arranged(frame, what, columns):
     twice = frame.columns[frame.columns.duplicated()]
     if len(twice):
         raise ValueError(f"`{what}` must have columns of different names, got {twice[0]!r} more than once.")
+    if frame.columns.nlevels > 1:
+        raise ValueError(
+            f"`{what}` must have one level of column names, got {frame.columns.nlevels}. Join them first, as by "
+            "`df.columns = df.columns.map('/'.join)`."
+        )
     names = column_names(frame)
     if names is None or columns is None or names == list(columns):
         return frame

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 import keras
 import numpy as np
 import tensorflow as tf
@@ -17,7 +15,6 @@ from flowzoo.models.feeding import in_full
 from flowzoo.models.fused_update import fuse
 from flowzoo.models.loss import BitsPerDim, NegativeLogLikelihood
 from flowzoo.models.traced_option import TracedOption
-from flowzoo.models.weights import load_weights
 from flowzoo.models.workers import across_workers
 from flowzoo.objectives import LIKELIHOOD, check_objective
 
@@ -165,18 +162,6 @@ class GenerativeModel(keras.Model):
             return logs
         # Keras takes the mean over axis 0 here, which scalars lack (keras issue 20585).
         return {name: tf.reshape(value, [1]) for name, value in logs.items()}
-
-    def load_weights(self, filepath: str | os.PathLike, skip_mismatch: bool = False, **kwargs) -> None:
-        """As Keras' own, but a `.weights.h5` that is not exactly this flow's is refused, not loaded in part.
-
-        Raises:
-          CheckpointError: the file is damaged, or a variable is missing, extra, of another shape or not of finite
-            numbers; it names them.
-        """
-        if str(filepath).endswith(".weights.h5") and not skip_mismatch and not kwargs:
-            load_weights(self, filepath)
-        else:
-            super().load_weights(filepath, skip_mismatch=skip_mismatch, **kwargs)
 
     def _maybe_symbolic_build(self, iterator=None, data_batch=None) -> None:
         """As Keras' own, unless that fails: it averages the first batch over the replicas.

@@ -9,9 +9,10 @@ from typing import Any
 import keras
 
 from flowzoo.core import files
+from flowzoo.core.errors import CheckpointError
 from flowzoo.models.generative import GenerativeModel
 from flowzoo.models.traced_option import TracedOption
-from flowzoo.models.weights import save_weights
+from flowzoo.models.weights import load_weights, save_weights
 
 
 class StoredModel(GenerativeModel):
@@ -20,11 +21,14 @@ class StoredModel(GenerativeModel):
     By pickle and `copy.deepcopy` the switches go along, which are no part of a configuration.
     """
 
+    _backups = ()  # folders of the `BackupAndRestore` callbacks of the running `fit`
+
     def save(self, filepath: str | os.PathLike, overwrite: bool = True, zipped: bool | None = None) -> None:
         """As Keras' own, to `.keras`, all or nothing.
 
         Raises:
-          ValueError: the name ends in `.h5`: Keras would write a file that it can't read again.
+          ValueError: the name ends in `.h5`: Keras would write a file that it can't read again; or `zipped` is False.
+          FileExistsError: the file is there, and `overwrite` is False.
           OSError: the file can't be written; one that was there is as before.
         """
         if Path(filepath).suffix in (".h5", ".hdf5"):
@@ -32,35 +36,78 @@ class StoredModel(GenerativeModel):
                 f"`filepath` must end in .keras, got {os.fspath(filepath)!r}, a format from which Keras can't build a "
                 "flow again. Save to .keras, or the weights alone by `save_weights('name.weights.h5')`."
             )
-        if Path(filepath).suffix != ".keras" or "://" in str(filepath) or not overwrite:
+        if zipped is False:  # HDF5 would write into the folder, and crash where the disk is full
+            raise ValueError("`zipped` must be True or None, got False: flows are saved to one `.keras` file.")
+        if Path(filepath).suffix != ".keras" or "://" in str(filepath):
             super().save(filepath, overwrite=overwrite, zipped=zipped)
             return
+        _require_new(filepath, overwrite)
         with files.replacing(filepath) as beside:
             super().save(beside, zipped=zipped)
 
     def save_weights(self, filepath: str | os.PathLike, overwrite: bool = True, max_shard_size: float | None = None):
         """Writes the weights only, without optimizer slots, all or nothing.
 
+        Of `keras.callbacks.BackupAndRestore` it writes the optimizer too, with which a training resumes.
+
         Args:
           filepath: ends in `.weights.h5`.
           overwrite: whether a file that is there is replaced.
-          max_shard_size: as Keras takes it, which then writes optimizer slots too; None for one file.
+          max_shard_size: None: a flow's weights are in one file.
 
         Raises:
-          ValueError: the name does not end in `.weights.h5`.
+          ValueError: the name does not end in `.weights.h5`, or `max_shard_size` is given.
           FileExistsError: the file is there, and `overwrite` is False.
         """
         if max_shard_size is not None:
-            super().save_weights(filepath, overwrite=overwrite, max_shard_size=max_shard_size)
-            return
-        if not overwrite and os.path.exists(filepath):
-            raise FileExistsError(f"{filepath} is there already. Pass overwrite=True to replace it.")
-        save_weights(self, filepath)
+            raise ValueError(
+                f"`max_shard_size` must be None, got {max_shard_size!r}: a flow's weights are in one file."
+            )
+        _require_new(filepath, overwrite)
+        save_weights(self, filepath, optimizer=self._is_backup(filepath))
+
+    def load_weights(self, filepath: str | os.PathLike, skip_mismatch: bool = False, **kwargs) -> None:
+        """As Keras' own, but a file that is not exactly this flow's is refused, not loaded in part.
+
+        Args:
+          filepath: a `.weights.h5`, or a `.keras` file, of which the weights are taken.
+          skip_mismatch: True loads what fits, by Keras' own rules and without these checks.
+
+        Raises:
+          CheckpointError: the file is damaged, or a variable is missing, extra, of another shape or not of finite
+            numbers; it names them.
+        """
+        if wrong := files.irregular(filepath):
+            raise CheckpointError(f"{os.fspath(filepath)} {wrong}. Pass the path of a file of weights.")
+        backup = self._is_backup(filepath)
+        if not skip_mismatch and not kwargs:
+            load_weights(self, filepath)
+        if skip_mismatch or kwargs or backup:  # the optimizer's state, too
+            super().load_weights(filepath, skip_mismatch=skip_mismatch, **kwargs)
+
+    def fit(self, *args, **kwargs) -> keras.callbacks.History:
+        callbacks = kwargs.get("callbacks") or ()
+        callbacks = getattr(callbacks, "callbacks", callbacks)
+        callbacks = callbacks if isinstance(callbacks, (list, tuple)) else [callbacks]
+        kept = keras.callbacks.BackupAndRestore
+        self._backups = tuple(os.path.abspath(each.backup_dir) for each in callbacks if isinstance(each, kept))
+        try:
+            return super().fit(*args, **kwargs)
+        finally:
+            self._backups = ()
+
+    def _is_backup(self, path):
+        return os.path.dirname(os.path.abspath(path)) in self._backups
 
     def __reduce__(self) -> tuple[Any, ...]:
         named = {name: value for kind in type(self).__mro__ for name, value in vars(kind).items()}
         switches = [name for name, value in named.items() if isinstance(value, TracedOption) and name in vars(self)]
         return (*super().__reduce__(), {name: vars(self)[name] for name in switches})
+
+
+def _require_new(path, overwrite):
+    if not overwrite and os.path.exists(path):
+        raise FileExistsError(f"{os.fspath(path)} is there already. Pass overwrite=True to replace it.")
 
 
 def frozen_layers(model: keras.Model) -> list[int]:

@@ -7,6 +7,8 @@ of the flow first. The layout comes from attribute names, class names and list o
 import io
 import itertools
 import os
+import tempfile
+import zipfile
 from collections.abc import Iterator
 from typing import Any
 
@@ -43,16 +45,19 @@ def flow_layout(flow: keras.Model) -> Layout:
 
 
 def load_weights(flow: keras.Model, path: str | os.PathLike) -> None:
-    """Load a `.weights.h5` file, refusing one that is not exactly this flow's.
+    """Load a file of weights, refusing one that is not exactly this flow's.
 
     Args:
         flow: the flow to load into; unchanged when the file is refused. An optimizer's state stays as it is.
-        path: a file by `save_weights`, flowzoo's or Keras'.
+        path: a `.weights.h5` by `save_weights`, flowzoo's or Keras', or a `.keras` file.
 
     Raises:
         CheckpointError: the file is damaged, a variable is missing, extra, or of another shape, or a number is not
             finite; all that differ are counted and the first ones named.
     """
+    if str(path).endswith(".keras"):
+        _load_inner(flow, path)
+        return
     memory = _written(flow)
     own = file_layout(memory)
     _assign(flow, require_readable(path, own, wide_names(memory, own)))
@@ -120,17 +125,18 @@ def _narrower(wide: int | None, own: Layout, layout: Layout) -> list[dict[str, i
     return [{"hidden": width} for width in sorted(widths)]
 
 
-def save_weights(flow: keras.Model, path: str | os.PathLike) -> None:
-    """Write the weights of a flow, all or nothing: no optimizer slots, and the same bytes each time.
+def save_weights(flow: keras.Model, path: str | os.PathLike, optimizer: bool = False) -> None:
+    """Write the weights of a flow, all or nothing, and the same bytes each time.
 
     Args:
         flow: any flow, compiled or not.
         path: where to, also a URL that TensorFlow knows; it ends in `.weights.h5`, by which Keras knows such files.
+        optimizer: whether its state is written, too, as Keras writes it.
     """
     if not str(path).endswith(".weights.h5"):
         raise ValueError(f"`path` must end in .weights.h5, as in 'name.weights.h5', got {str(path)!r}.")
-    memory = _written(flow)
-    content = packed(read_numbers(memory, file_layout(memory)))
+    memory = _written(flow, optimizer)
+    content = memory.getvalue() if optimizer else packed(read_numbers(memory, file_layout(memory)))
     if "://" not in str(path):
         write_atomic(path, content)
         return
@@ -138,11 +144,25 @@ def save_weights(flow: keras.Model, path: str | os.PathLike) -> None:
         file.write(content)
 
 
-def _written(flow: keras.Model) -> _Memory:
+def _written(flow: keras.Model, optimizer: bool = False) -> _Memory:
     """The flow's variables as Keras writes them, under the paths that it gives them."""
     memory = _Memory()
-    keras.saving.save_weights(flow, memory, objects_to_skip=[getattr(flow, "optimizer", None)])
+    keras.saving.save_weights(flow, memory, objects_to_skip=[] if optimizer else [getattr(flow, "optimizer", None)])
     return memory
+
+
+def _load_inner(flow, path):
+    """The weights within a `.keras` file."""
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            with zipfile.ZipFile(path) as archive:
+                inner = archive.extract("model.weights.h5", folder)
+        except (KeyError, OSError, zipfile.BadZipFile) as error:
+            raise CheckpointError(f"{path}: expected a `.keras` file that holds weights, got: {error}.") from error
+        try:
+            load_weights(flow, inner)
+        except CheckpointError as error:
+            raise CheckpointError(str(error).replace(inner, str(path))) from None
 
 
 def _assign(flow: keras.Model, numbers: Numbers) -> None:

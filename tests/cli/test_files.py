@@ -80,6 +80,12 @@ def test_what_is_a_header_and_what_is_no_row(text):
     assert rows_of(text) == [[[1, 2]]]
 
 
+@pytest.mark.parametrize("line", ["<NA>,NaT", "None,<NA>", "-,--", "#N/A N/A,1.#QNAN", "#DIV/0!,#REF!"])
+def test_a_first_line_of_missing_values_is_no_header(line):
+    with pytest.raises(ValueError, match=r"line 1: cell 1: expected a number"):
+        rows_of(f"{line}\n1,2\n")
+
+
 @pytest.mark.parametrize("name", ["x.csv", "x.npy", "x.parquet", "x.png"])
 def test_a_named_pipe_is_refused_and_not_waited_for(name):
     os.mkfifo(name)

@@ -257,3 +257,16 @@ def test_what_keras_is_set_to_may_be_what_the_flow_is(keras_defaults):
     keras.config.set_floatx("float32")
     keras.config.set_dtype_policy("mixed_bfloat16")
     assert _new(conditioner_dtype="mixed_bfloat16").compute_dtype == "float32"
+
+
+@pytest.mark.parametrize("wrong", [{0: 1.0}, {0: 1.0, 1: -1.0, 2: 1.0}, {0: 1.0, 1: np.nan, 2: 1.0}, [1.0, 1.0, 1.0]])
+def test_weights_of_classes_are_one_for_each(wrong):
+    model, (x, labels) = cases.new_flow("maf-classes"), cases.flow_data("maf-classes")
+    with pytest.raises(ValueError, match=r"`class_weight` must be a dict with a finite number >= 0 for each label 0"):
+        model.fit(x, labels, class_weight=wrong)
+
+
+def test_score_takes_the_data_sets_of_fit():
+    model, (x, condition) = cases.flow("realnvp-condition"), cases.flow_data("realnvp-condition", 16)
+    data = tf.data.Dataset.from_tensor_slices((x, condition, np.ones(16, "float32"))).batch(8)
+    np.testing.assert_array_equal(model.score(data, batch_size=16), model.score(x, condition, batch_size=16))

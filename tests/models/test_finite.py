@@ -37,7 +37,13 @@ CASES = {  # options of a maf (bits: of an image flow), the data set, the bad st
         CLASSES,
         [numbers(), LABELS, spoiled(np.ones(ROWS, "float32"), 3, np.nan)],
         1,
-        r"`sample_weight` is NaN or infinite in rows 3",
+        r"`sample_weight` is NaN, infinite or negative in rows 3",
+    ),
+    "negative": (
+        CLASSES,
+        [numbers(), LABELS, spoiled(np.ones(ROWS, "float32"), 20, -1.0)],
+        2,
+        r"`sample_weight` is NaN, infinite or negative in rows 4",
     ),
     "condition": (
         {"depth": 1, "hidden": 8, "condition_features": 2},

@@ -137,3 +137,9 @@ def test_adapt_learns_the_columns():
 def test_pandas_is_not_imported_to_know_a_frame(monkeypatch):
     monkeypatch.delitem(sys.modules, "pandas")
     assert not frames.is_frame(X) and frames.column_names(X) is None and "pandas" not in sys.modules
+
+
+def test_several_levels_of_names_are_refused():
+    frame = pd.DataFrame(X, columns=pd.MultiIndex.from_tuples([("a", "x"), ("a", "y")]))
+    with pytest.raises(ValueError, match=r"one level of column names, got 2. Join them first"):
+        _new().score(frame)

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from flowzoo import bijectors, flows
+from flowzoo.core.errors import CheckpointError
 from flowzoo.models.stored_model import frozen_layers
 from tests import cases
 
@@ -130,3 +131,64 @@ def test_a_configuration_is_what_the_constructor_takes(tmp_path):
 @pytest.mark.parametrize("name", ["glow", "maf", "nsf-coupling-condition", "ffjord"])
 def test_nothing_is_frozen_in_a_new_flow(name):
     assert cases.flow(name).get_config() == cases.flow(name).config | {"name": cases.flow(name).name}
+
+
+def test_a_training_resumes_from_keras_backup_with_its_optimizer(tmp_path):
+    """`save_weights` leaves slots out, but not for the callback that resumes with them."""
+    x = np.random.default_rng(0).normal(size=(32, 2)).astype("float32")
+
+    class Stop(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            if epoch == 2:
+                raise KeyboardInterrupt
+
+    found = []
+    note = keras.callbacks.LambdaCallback(
+        on_epoch_begin=lambda epoch, logs: found.append((epoch, [np.array(v) for v in model.optimizer.variables]))
+    )
+    model = flows.create("realnvp", event_shape=(2,), depth=1, hidden=4)
+    model.adapt(x)
+    backup = keras.callbacks.BackupAndRestore(tmp_path / "backup", delete_checkpoint=False)
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(x, epochs=4, verbose=0, callbacks=[backup, Stop()])
+    expected, saved = [np.array(value) for value in model.optimizer.variables], [np.array(w) for w in model.weights]
+
+    model = flows.create("realnvp", event_shape=(2,), depth=1, hidden=4, seed=1)
+    model.adapted.assign(1)
+    backup = keras.callbacks.BackupAndRestore(tmp_path / "backup", delete_checkpoint=False)
+    model.fit(x, epochs=3, verbose=0, callbacks=[backup, note])
+    epoch, optimizer = found[0]
+    assert epoch == 2 and len(found) == 1
+    for one, other in zip(optimizer, expected, strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert any((one != other).any() for one, other in zip(saved, map(np.array, model.weights), strict=True))
+    model.save_weights(tmp_path / "alone.weights.h5")  # afterwards, weights only
+    with h5py.File(tmp_path / "alone.weights.h5") as file:
+        assert "optimizer" not in file
+
+
+def test_the_weights_of_a_keras_file_are_checked_like_others(tmp_path):
+    deep, shallow = (cases.new_flow("realnvp", depth=depth) for depth in (2, 1))
+    deep.save(tmp_path / "deep.keras")
+    before = [np.array(weight) for weight in shallow.weights]
+    with pytest.raises(CheckpointError, match=r"deep\.keras"):
+        shallow.load_weights(tmp_path / "deep.keras")
+    for one, other in zip(before, shallow.weights, strict=True):
+        np.testing.assert_array_equal(one, other)
+    again = cases.new_flow("realnvp", depth=2, seed=9)
+    again.load_weights(tmp_path / "deep.keras")
+    np.testing.assert_array_equal(again.weights[1], deep.weights[1])
+    (tmp_path / "cut.keras").write_bytes((tmp_path / "deep.keras").read_bytes()[:500])
+    with pytest.raises(CheckpointError, match=r"cut\.keras: expected a `\.keras` file that holds weights"):
+        again.load_weights(tmp_path / "cut.keras")
+
+
+def test_what_would_write_without_care_is_refused(tmp_path):
+    model = cases.flow("realnvp")
+    with pytest.raises(ValueError, match="`zipped` must be True or None"):
+        model.save(tmp_path / "folder", zipped=False)
+    with pytest.raises(ValueError, match="`max_shard_size` must be None"):
+        model.save_weights(tmp_path / "m.weights.json", max_shard_size=0.001)
+    (tmp_path / "m.keras").touch()
+    with pytest.raises(FileExistsError, match="overwrite=True"):
+        model.save(tmp_path / "m.keras", overwrite=False)
