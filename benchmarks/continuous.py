@@ -3,8 +3,7 @@
 Each library runs in a process of its own, one after the other, all in one run: the same concat-squash or dense network
 (three hidden layers of 64 in the plane, two of 256 for 63 features), Dormand-Prince at rtol = atol = 1e-5, one
 Rademacher probe in training, float32, standard normal numbers as data; the median of `--repeats`. All start from
-random weights of the same size. "flow matching" trains the same flow without solving its equation. The peers are an
-extra: pip install -e ".[bench]".
+random weights of the same size. The peers are an extra: pip install -e ".[bench]".
 """
 
 import itertools
@@ -50,31 +49,18 @@ def time_flowzoo(features, x):
         layer.kernel.assign(kernel)
         layer.bias.assign(bias)
     x, seeds, temperature = tf.constant(x), random.row_seeds(0, len(x)), tf.ones([len(x)])
-    word, optimizer = tf.constant(0, tf.uint32), keras.optimizers.Adam(1e-6)
+    optimizer = keras.optimizers.Adam(1e-6)
     optimizer.build(flow.trainable_variables)
 
-    def step(loss_of):
+    def train():
         with tf.GradientTape() as tape:
-            loss = tf.reduce_mean(loss_of(x))
-        gradients = tape.gradient(loss, flow.trainable_variables, unconnected_gradients=tf.UnconnectedGradients.ZERO)
-        optimizer.apply(gradients, flow.trainable_variables)
+            loss = -tf.reduce_mean(flow._pass(x, None, tf.constant(0, tf.uint32), "store", True)[0])
+        optimizer.apply(tape.gradient(loss, flow.trainable_variables), flow.trainable_variables)
         return loss
 
-    def train():
-        return step(lambda x: -flow._pass(x, None, word, "store", True, ())[0])
-
-    def match():
-        return step(lambda x: flow._trained_by(x, None, word, "flow_matching"))
-
-    def sample():
-        return flow._sample(seeds, temperature, None)
-
-    def evaluations():
-        return flow._pass(x, None, word, "store", True, ("evaluations",))[1]["evaluations"]
-
-    counts = tf.function(evaluations, autograph=False)()
+    counts = tf.function(lambda: flow._pass(x, None, tf.constant(0, tf.uint32), "store", True)[2], autograph=False)()
     found = {"evaluations, mean row": float(np.mean(counts)), "evaluations, worst row": float(np.max(counts))}
-    for name, function in (("train", train), ("flow matching", match), ("sample", sample)):
+    for name, function in (("train", train), ("sample", lambda: flow._sample(seeds, temperature, None))):
         for how, xla in (("graph", False), ("XLA", True)):
             compiled = tf.function(function, jit_compile=xla, autograph=False)
             found[f"{name}, {how}"] = rate(lambda compiled=compiled: compiled().numpy())

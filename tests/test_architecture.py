@@ -11,7 +11,6 @@ LEVELS = [  # each package may import those before its line, and itself
     {"core"},
     {"record", "ode", "modalities"},
     {"hub", "bijectors", "conditioners", "bases", "data"},
-    {"objectives"},
     {"models"},
     {"families"},
     {"measure"},

@@ -39,8 +39,6 @@ _VECTORS = {
     "have {blocks} layers of {hidden} units; exact trace.",
     "ffjord": "FFJORD: {depth} neural ODEs after an ActNorm each, solved by {method}, whose networks have {blocks} "
     "concat-squash layers of {hidden} units.",
-    "flow-matching": "Flow matching: a neural ODE after an ActNorm, solved by {method}, whose network has {blocks} "
-    "concat-squash layers of {hidden} units.",
     "planar": "Planar flow: {depth} planar maps in a row, each a bend along one direction.",
     "radial": "Radial flow: {depth} radial maps in a row, each a contraction or expansion about one point.",
 }
@@ -48,7 +46,6 @@ _DEFAULTS = {"coupling": "affine", "levels": "several", "depth": "several", "hid
 _DEFAULTS |= {"components": 10, "method": "dopri5"}
 _OWN_DEFAULTS = {family: {"alpha": 1e-6} for family in ("maf", "maf-mog", "iaf", "nsf-ar")}
 _OWN_DEFAULTS |= {"realnvp": {"alpha": 0.05}, "ffjord": {"blocks": 3}}
-_OWN_DEFAULTS |= {"flow-matching": {"hidden": 128, "blocks": 4, "probes": 1}}
 
 
 def architecture(preset: Preset) -> str:

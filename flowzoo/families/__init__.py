@@ -6,7 +6,6 @@ from flowzoo.core.errors import closest
 from flowzoo.core.limits import counting
 from flowzoo.families.cnf import CNF
 from flowzoo.families.ffjord import FFJORD
-from flowzoo.families.flow_matching import FlowMatching
 from flowzoo.families.glow import Glow
 from flowzoo.families.hints import meant
 from flowzoo.families.iaf import IAF
@@ -23,7 +22,6 @@ from flowzoo.models.flow import Flow
 FAMILIES = {
     "cnf": CNF,
     "ffjord": FFJORD,
-    "flow-matching": FlowMatching,
     "glow": Glow,
     "iaf": IAF,
     "maf": MAF,

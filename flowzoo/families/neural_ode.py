@@ -15,7 +15,6 @@ from flowzoo.core import validation
 from flowzoo.core.checks import check_count
 from flowzoo.core.transform import Transform
 from flowzoo.families.family import Family
-from flowzoo.objectives import LIKELIHOOD
 from flowzoo.ode import Solver
 
 SOLVER = ("method", "rtol", "atol", "steps", "max_steps", "gradient")  # options of a family that are a `Solver`'s
@@ -38,9 +37,9 @@ class ContinuousFlow(Family):
 
     def call(self, x, condition=None, training: bool | None = None) -> tf.Tensor:
         """log p(x); under `fit` less the penalties, with noise that is new at each step."""
-        log_prob, notes = self._penalized(x, condition, training, "evaluations")
+        objective, notes = self._objective(x, condition, training, "evaluations")
         self.evaluations.update_state(tf.cast(notes["evaluations"], tf.float32))
-        return log_prob
+        return objective
 
     def log_prob(self, x, condition=None, seed: int = 0, samples: int = 1) -> tf.Tensor:
         found = super().log_prob(x, condition, seed, samples)
@@ -75,12 +74,6 @@ class ContinuousFlow(Family):
         """log p(x) and its standard error over the probes of the trace, both (batch,); the error is 0 if exact."""
         found = self._error_graph(*self._checked(x, condition), self._word(seed))
         return self._solved(found, lambda: self._error(*self._checked(x, condition), self._word(seed)))
-
-    def get_metrics_result(self) -> dict:
-        logs = super().get_metrics_result()
-        if self.training_objective != LIKELIHOOD:
-            logs.pop("evaluations", None)  # nothing was solved
-        return logs
 
     def __dir__(self):
         return sorted({*super().__dir__()} - {"evaluations"})  # no part of a checkpoint

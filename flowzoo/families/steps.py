@@ -10,8 +10,7 @@ from flowzoo.conditioners import MLP, Conditioner, GlowConvNet
 from flowzoo.core.transform import Bijector, Transform
 from flowzoo.families.dequantization import dequantization
 
-# families that take one feature
-FOR_ONE = ("maf", "maf-mog", "nsf-ar", "iaf", "planar", "radial", "cnf", "ffjord", "flow-matching")
+FOR_ONE = ("maf", "maf-mog", "nsf-ar", "iaf", "planar", "radial", "cnf", "ffjord")  # families that take one feature
 Couple = Callable[[ChannelSplit, int], Bijector]  # of a split and the number of the coupling
 
 

@@ -20,7 +20,6 @@ from flowzoo.core.transform import Transform, check_parts
 from flowzoo.models import adapting, forked
 from flowzoo.models.raw import Computations
 from flowzoo.models.traced_option import TracedOption
-from flowzoo.objectives import LIKELIHOOD
 
 LANES = 16  # numbers that a processor computes at once; those left over at the end of an array are rounded otherwise
 
@@ -204,14 +203,7 @@ class Flow(Computations):
 
     def call(self, x, condition=None, training: bool | None = None) -> tf.Tensor:
         """log p(x); under `fit` less the penalties of the transforms, with noise that is new at each step."""
-        return self._penalized(x, condition, training)[0]
-
-    def objective(self, x, condition=None, training: bool | None = None) -> tf.Tensor:
-        """What `fit` minimises, (batch,): -log p(x) and its penalties, or what `training_objective` names."""
-        if self.training_objective == LIKELIHOOD:
-            return -self(x, condition, training=training)
-        function = self._trained_by_xla if self.xla else self._trained_by
-        return function(x, condition, self._step_word(training), self.training_objective)
+        return self._objective(x, condition, training)[0]
 
     def get_config(self) -> dict[str, Any]:
         raise ValueError(
@@ -255,8 +247,8 @@ class Flow(Computations):
         """dtype of native data: uint8 (int32 above 8 bits), float64 with `standardize` or `bounds`, or its own."""
         return ("uint8" if self.bits <= 8 else "int32") if self.bits else self.transform.event_dtype
 
-    def _penalized(self, x, condition, training, *names):
-        """log p(x), under `fit` less the penalties, and the notes of these names."""
+    def _objective(self, x, condition, training, *names):
+        """What `call` gives, and the notes of these names."""
         function, mode = self._pass_xla if self.xla else self._pass, self.backprop if training else "store"
         log_prob, notes = function(x, condition, self._step_word(training), mode, bool(training), (PENALTY, *names))
         return log_prob - notes[PENALTY] if training and PENALTY in notes else log_prob, notes

@@ -16,7 +16,6 @@ from flowzoo.models.fused_update import fuse
 from flowzoo.models.loss import BitsPerDim, NegativeLogLikelihood
 from flowzoo.models.traced_option import TracedOption
 from flowzoo.models.workers import across_workers
-from flowzoo.objectives import LIKELIHOOD, check_objective
 
 
 class GenerativeModel(keras.Model):
@@ -27,13 +26,12 @@ class GenerativeModel(keras.Model):
     """
 
     accumulate = TracedOption(1, check_count)  # micro-batches that make one step of the optimizer; see docs/memory.md
-    training_objective = TracedOption(LIKELIHOOD, check_objective)  # what `fit` minimises; set it before `compile`
 
     def compile(self, optimizer="adam", loss=None, weighted_metrics=None, jit_compile: bool = False, **kwargs) -> None:
         """As Keras' own, with the negative log-likelihood as default loss; XLA is the `xla` switch, not jit_compile."""
         if jit_compile:
             raise ValueError("`jit_compile` must be False: set `flow.xla = True` to compile log_prob with XLA.")
-        default = [BitsPerDim(self.dims)] if self.bits and self.training_objective == LIKELIHOOD else []
+        default = [BitsPerDim(self.dims)] if self.bits else []
         super().compile(
             optimizer=optimizer,
             loss=NegativeLogLikelihood(self.dims) if loss is None else loss,
@@ -125,17 +123,13 @@ class GenerativeModel(keras.Model):
     def train_step(self, data) -> dict:
         x, condition, weight = keras.utils.unpack_x_y_sample_weight(data)
         weights, share = self.trainable_weights, self._share(x)
-        likelihood = self.training_objective == LIKELIHOOD
 
         def gradients(x, condition, weight):
             with tf.GradientTape() as tape:
-                log_prob = -self.objective(x, condition, training=True)
+                log_prob = self(x, condition, training=True)
                 loss = self.compute_loss(x, log_prob, log_prob, weight, training=True)
                 scaled = self.optimizer.scale_loss(loss * tf.cast(share, loss.dtype))
-            found = tape.gradient(scaled, weights)
-            if not likelihood:  # what stands before a velocity learns nothing by flow matching; Keras would warn
-                found = [tf.zeros_like(w) if g is None else g for g, w in zip(found, weights, strict=True)]
-            return log_prob, tf.cast(loss, log_prob.dtype), found
+            return log_prob, tf.cast(loss, log_prob.dtype), tape.gradient(scaled, weights)
 
         batch = (x, condition, weight)
         log_prob, loss, gradients = in_parts(gradients, batch, self.accumulate, weights, self.compute_dtype)
@@ -146,7 +140,7 @@ class GenerativeModel(keras.Model):
 
     def test_step(self, data) -> dict:
         x, condition, weight = keras.utils.unpack_x_y_sample_weight(data)
-        log_prob = -self.objective(x, condition, training=False)
+        log_prob = self(x, condition, training=False)
         loss = self.compute_loss(x, log_prob, log_prob, weight, training=False)
         with tf.control_dependencies([finite.require(self, (x, condition, weight), log_prob, loss)]):
             self._track(loss, x)

@@ -13,7 +13,6 @@ from flowzoo.core.checks import check_seed
 from flowzoo.core.context import Context
 from flowzoo.core.transform import Transform
 from flowzoo.models.checked_model import CheckedModel
-from flowzoo.objectives import OBJECTIVES
 
 DECODING = -2  # the place of the transform in sampling; the base draws from the root
 
@@ -133,12 +132,6 @@ class Computations(CheckedModel):
     def _scored(self, x, condition, context):
         z, log_det = self.transform.encode(x, condition, context)
         return self.base.log_prob(z, condition) + log_det
-
-    def _trained_by(self, x, condition, word, name):
-        context = Context(self._row_streams(x, word), training=True)
-        return OBJECTIVES[name](self.transform, self.base, x, self._ready(condition), context)
-
-    _trained_by_xla = tf.function(_trained_by, jit_compile=True, autograph=False)
 
     def _ready(self, condition):
         if condition is None:

@@ -68,8 +68,6 @@ def compiled(preset: Preset, recipe: Recipe) -> Flow:
 def untrained(preset: Preset, recipe: Recipe) -> Flow:
     """A new flow that computes as in a training by a recipe."""
     flow = build(preset, recipe.conditioner_dtype or None)
-    if recipe.objective:
-        flow.training_objective = recipe.objective
     flow.xla, flow.adapts = recipe.jit_compile, False  # `adapt_examples` says whether
     return flow
 
