@@ -54,11 +54,14 @@ def time_flowzoo(features, x):
 
     def train():
         with tf.GradientTape() as tape:
-            loss = -tf.reduce_mean(flow._pass(x, None, tf.constant(0, tf.uint32), "store", True)[0])
+            loss = -tf.reduce_mean(flow._pass(x, None, tf.constant(0, tf.uint32), "store", True, ())[0])
         optimizer.apply(tape.gradient(loss, flow.trainable_variables), flow.trainable_variables)
         return loss
 
-    counts = tf.function(lambda: flow._pass(x, None, tf.constant(0, tf.uint32), "store", True)[2], autograph=False)()
+    def evaluations():
+        return flow._pass(x, None, tf.constant(0, tf.uint32), "store", True, ("evaluations",))[1]["evaluations"]
+
+    counts = tf.function(evaluations, autograph=False)()
     found = {"evaluations, mean row": float(np.mean(counts)), "evaluations, worst row": float(np.max(counts))}
     for name, function in (("train", train), ("sample", lambda: flow._sample(seeds, temperature, None))):
         for how, xla in (("graph", False), ("XLA", True)):

@@ -86,7 +86,7 @@ def test_xla_equals_eager(name):
     eager = everything(x, _latent(transform), condition, context.root)
     compiled = tf.function(everything, jit_compile=True)(x, _latent(transform), condition, context.root)
     for expected, actual in zip(tf.nest.flatten(eager), tf.nest.flatten(compiled), strict=True):
-        np.testing.assert_allclose(actual, expected, rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(actual, expected, rtol=1e-3, atol=1e-4)
 
 
 @pytest.mark.parametrize("name", TAKES_BFLOAT16)

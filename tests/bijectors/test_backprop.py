@@ -129,9 +129,9 @@ import json
 import tensorflow as tf
 from flowzoo.core.context import Context
 from tests.bijectors.test_backprop import _steps
-x, peaks = tf.ones([1024, 6]), {}
+x, peaks = tf.ones([1024, 32]), {}  # steps wide enough that what is kept outweighs the order of operations
 for mode, depth in (("store", 14), ("remat", 14), ("reversible", 14), ("reversible", 3)):
-    chain = _steps(depth, hidden=128, features=6)
+    chain = _steps(depth, hidden=128, features=32)
     @tf.function(autograph=False)
     def step():
         with tf.GradientTape() as tape:

@@ -111,7 +111,7 @@ def test_a_release_names_its_hub(dist, monkeypatch, tmp_path):
     monkeypatch.delenv("FLOWZOO_HUB", raising=False)
     assert mirrors.hubs() == ()  # in a clone
     zipfile.ZipFile(wheel).extractall(tmp_path)
-    monkeypatch.setattr(mirrors, "STAMPED", tmp_path / "flowzoo" / "zoo" / mirrors.STAMPED.name)
+    monkeypatch.setattr(mirrors, "STAMPED", tmp_path / "flowzoo" / "hub" / mirrors.STAMPED.name)
     assert mirrors.hubs() == (HUB,)
     monkeypatch.setenv("FLOWZOO_HUB", "https://other.example")
     assert mirrors.hubs() == ("https://other.example",)
