@@ -22,11 +22,11 @@ _HOME = {
     "set_hub": "flowzoo.hub.mirrors",
     "verify": "flowzoo.zoo.verify",
 }
-_MODULES = {
-    **{name: f"flowzoo.{name}" for name in ("bases", "bijectors", "conditioners", "core", "data", "families", "flows")},
-    **{name: f"flowzoo.{name}" for name in ("interop", "serving", "training", "zoo")},
-    "random": "flowzoo.core.random",
-}
+_PACKAGES = (
+    *("bases", "bijectors", "conditioners", "core", "data", "families", "flows"),
+    *("interop", "serving", "training", "zoo"),
+)
+_MODULES = {name: f"flowzoo.{name}" for name in _PACKAGES} | {"random": "flowzoo.core.random"}
 
 __all__ = ["__version__", *sorted(_HOME), *_MODULES]
 

@@ -33,7 +33,7 @@ def parts(transforms: Sequence[Transform], mode: str) -> list[tuple[int, Transfo
     """The transforms of a chain with their places; runs of them become one `Run` where the mode asks for it.
 
     Raises:
-      ValueError: there is no such mode.
+      ValueError: `mode` is not one of `MODES`.
     """
     numbered = list(enumerate(transforms))
     if check_mode(mode, "memory") == "store":

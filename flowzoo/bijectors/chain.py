@@ -111,7 +111,7 @@ def require_exact(bijector: Transform, who: str) -> None:
     """TypeError, saying who asked, unless this is an exact bijection."""
     if not isinstance(bijector, Transform):
         raise TypeError(f"{who} expected a Bijector, got {type(bijector).__name__}.")
-    if bijector.kind != "exact" or bijector.draws or not bijector.invertible:
+    if not bijector.bijective:
         raise TypeError(
             f"{who} expected an exact bijection, got {type(bijector).__name__} of kind {bijector.kind!r}. "
             "Dequantization and other surjections have no inverse."

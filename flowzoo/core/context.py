@@ -78,7 +78,7 @@ class Context:
         return self._changed(path=(*self.path, place))
 
     def beside(self, places: int) -> Context:
-        """The context of the part so many places further on; notes go to this one."""
+        """The context of the part that stands `places` further on; notes go to this one."""
         return self._changed(path=(*self.path[:-1], self.path[-1] + places))
 
     def apart(self) -> Context:

@@ -120,6 +120,11 @@ class Transform(Counted):
         """dtype in which x is taken and given, if it is not integer data; z and log_det have `compute_dtype`."""
         return self.compute_dtype
 
+    @property
+    def bijective(self) -> bool:
+        """Whether it is an exact bijection: it states its exact log_det, draws nothing, and decode inverts encode."""
+        return self.kind == "exact" and not self.draws and self.invertible
+
     def _fold(self, parts):
         """Weakens the facts of this instance to those of its parts."""
         if parts:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import numbers
-import numbers as numbers_abc
 import reprlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -119,13 +118,14 @@ def check_condition(
             first = np.flatnonzero((values < 0) | (values >= classes))[0]
             got = f"labels from {values.min()} to {values.max()}, the first wrong one in row {first}"
             raise ValueError(f"`{what}` must be {expected}, got {got}.")
-        return tf.broadcast_to(_cast(condition, values, "int32"), [rows])
+        condition = _cast(condition, values, "int32")
+        return tf.broadcast_to(condition, [rows]) if shared else tf.convert_to_tensor(condition)
     fits = len(shape) in ((2, 4) if images else (2,)) and shape[-1] == features
     if not fits or not (shape[0] == rows or (shared and shape[0] == 1)) or kind == "other":
         raise ValueError(f"`{what}` must be {expected}, got dtype {values.dtype.name} and shape {shape}.")
     condition = _cast(condition, values, dtype)
     _require_finite(np.asarray(condition), values, what)
-    return tf.broadcast_to(condition, [rows, *shape[1:]])
+    return tf.broadcast_to(condition, [rows, *shape[1:]]) if shared else tf.convert_to_tensor(condition)
 
 
 def check_weights(weights, rows: int, what: str = "sample_weight") -> np.ndarray:
@@ -149,9 +149,9 @@ def check_weights(weights, rows: int, what: str = "sample_weight") -> np.ndarray
 
 def check_class_weight(weights, classes: int) -> None:
     """Refuses weights of classes that are not one finite number >= 0 for each class, by its label."""
-    known, given = set(range(classes)), weights if isinstance(weights, Mapping) else {}
-    numbers = [value for value in given.values() if isinstance(value, numbers_abc.Real) and 0 <= value < math.inf]
-    if set(given) != known or len(numbers) != classes:
+    given = weights if isinstance(weights, Mapping) else {}
+    fits = all(isinstance(value, numbers.Real) and 0 <= value < math.inf for value in given.values())
+    if not fits or set(given) != set(range(classes)):
         raise ValueError(
             f"`class_weight` must be a dict with a finite number >= 0 for each label 0 ... {classes - 1}, got "
             f"{reprlib.repr(weights)}."

@@ -1,23 +1,27 @@
 """The refusal of a data set that flowzoo does not know, or that lacks what is asked of it."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol
 
 from flowzoo.core.errors import PresetError, closest
 from flowzoo.data import specs
 
 
-def require_dataset(dataset: Mapping[str, Any], source: str, training_split: str | None = None) -> None:
-    """Refuses a data set that flowzoo does not know, or that has not the bits, labels or split asked for.
+class Wanted(Protocol):
+    """What is read of a preset."""
 
-    Args:
-        dataset: the `dataset` part of a preset: name, bits, labels.
-        source: where it stands, for messages.
-        training_split: a further split to train on, as `finish_split` of a recipe.
+    dataset: Mapping[str, Any]
+    training: Mapping[str, Any]
+    source: str
+
+
+def require_dataset(preset: Wanted) -> None:
+    """Refuses a preset whose data set flowzoo does not know, or lacks the bits, labels or split asked for.
 
     Raises:
         PresetError: names what was expected and what came.
     """
+    dataset, source, training_split = preset.dataset, preset.source, preset.training.get("finish_split")
     name, known = dataset["name"], specs.names()
     if name not in known:
         raise PresetError(

@@ -49,7 +49,7 @@ def create(family: str, **config) -> Flow:
       **config: keywords of the family's constructor; `Family` has those that all families of vectors share.
 
     Raises:
-      ValueError: there is no such family, an option is wrong, or the flow would have too many weights.
+      ValueError: the family is unknown, an option is wrong, or the flow would have too many weights.
       TypeError: the family takes no such keyword.
     """
     if family not in FAMILIES:

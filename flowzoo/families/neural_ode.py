@@ -37,9 +37,9 @@ class ContinuousFlow(Family):
 
     def call(self, x, condition=None, training: bool | None = None) -> tf.Tensor:
         """log p(x); under `fit` less the penalties, with noise that is new at each step."""
-        objective, notes = self._objective(x, condition, training, "evaluations")
+        log_prob, notes = self._penalized(x, condition, training, "evaluations")
         self.evaluations.update_state(tf.cast(notes["evaluations"], tf.float32))
-        return objective
+        return log_prob
 
     def log_prob(self, x, condition=None, seed: int = 0, samples: int = 1) -> tf.Tensor:
         found = super().log_prob(x, condition, seed, samples)

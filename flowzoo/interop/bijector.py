@@ -100,7 +100,7 @@ def as_tfp(
         raise TypeError(
             f"`transform` must be a flowzoo Transform, got {type(transform).__name__}. Use `flow.bijector`."
         )
-    if transform.kind != "exact" or transform.draws or not transform.invertible:
+    if not transform.bijective:
         raise ValueError(
             f"`transform` must be an exact bijection, got {type(transform).__name__} of kind {transform.kind!r}, "
             "one that draws noise or is not invertible. `flow.bijector` is the part of a flow after dequantization."

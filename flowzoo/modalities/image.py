@@ -43,7 +43,7 @@ def grid(images: np.ndarray, columns: int | None = None, bits: int = 8, scale: i
         scale: each pixel becomes scale x scale.
 
     Returns:
-        A picture; places left over are black.
+        One image; cells left over are black.
     """
     count, height, width, channels = images.shape
     columns = columns or math.ceil(math.sqrt(count))

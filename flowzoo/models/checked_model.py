@@ -1,6 +1,6 @@
-"""Keras' methods with everything checked, and made an array, at the door: before a weight changes or a graph is traced.
+"""Keras' methods that check all arguments and make arrays of them before a weight changes or a graph is traced.
 
-Of data sets only shapes and types are known there; a bad row of theirs is NaN in the graph, and in that row only.
+Of data sets only shapes and types are known then; a bad row of theirs is NaN in the graph, and in that row only.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class CheckedModel(StoredModel):
         Raises:
           TypeError, ValueError: x, y, `sample_weight` or `validation_data` are of the wrong type, shape or range, not
             finite, or so large that their squares overflow; `validation_split` leaves no rows on one side; a frame
-            lacks a column that the flow knows; `class_weight` is given without `classes`; or all weights are frozen.
+            lacks a column that the flow knows; `class_weight` has not one number per class; or all weights are frozen.
             Of data sets shapes and types are checked, not each row.
         """
         given = _by_name(keras.Model.fit, x, y, *args, **kwargs)

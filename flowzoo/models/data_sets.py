@@ -22,8 +22,8 @@ def check_data_set(
 
     Args:
       data: of batches of x, (x, condition) or (x, condition, weights).
-      event_shape, bits: as of `validation.check_array`.
-      classes, features, images: as of `validation.check_condition`.
+      event_shape, bits: as in `validation.check_array`.
+      classes, features, images: as in `validation.check_condition`.
       where: stands before the names in messages.
 
     Raises:

@@ -203,7 +203,7 @@ class Flow(Computations):
 
     def call(self, x, condition=None, training: bool | None = None) -> tf.Tensor:
         """log p(x); under `fit` less the penalties of the transforms, with noise that is new at each step."""
-        return self._objective(x, condition, training)[0]
+        return self._penalized(x, condition, training)[0]
 
     def get_config(self) -> dict[str, Any]:
         raise ValueError(
@@ -247,8 +247,8 @@ class Flow(Computations):
         """dtype of native data: uint8 (int32 above 8 bits), float64 with `standardize` or `bounds`, or its own."""
         return ("uint8" if self.bits <= 8 else "int32") if self.bits else self.transform.event_dtype
 
-    def _objective(self, x, condition, training, *names):
-        """What `call` gives, and the notes of these names."""
+    def _penalized(self, x, condition, training, *names):
+        """log p(x), under `fit` less the penalties, and the notes of these names."""
         function, mode = self._pass_xla if self.xla else self._pass, self.backprop if training else "store"
         log_prob, notes = function(x, condition, self._step_word(training), mode, bool(training), (PENALTY, *names))
         return log_prob - notes[PENALTY] if training and PENALTY in notes else log_prob, notes

@@ -79,17 +79,15 @@ class StoredModel(GenerativeModel):
         """
         if wrong := files.irregular(filepath):
             raise CheckpointError(f"{os.fspath(filepath)} {wrong}. Pass the path of a file of weights.")
-        backup = self._is_backup(filepath)
-        if not skip_mismatch and not kwargs:
+        strict = not skip_mismatch and not kwargs
+        if strict:
             load_weights(self, filepath)
-        if skip_mismatch or kwargs or backup:  # the optimizer's state, too
+        if not strict or self._is_backup(filepath):  # whose optimizer's state is loaded, too
             super().load_weights(filepath, skip_mismatch=skip_mismatch, **kwargs)
 
     def fit(self, *args, **kwargs) -> keras.callbacks.History:
-        callbacks = kwargs.get("callbacks") or ()
-        callbacks = getattr(callbacks, "callbacks", callbacks)
-        callbacks = callbacks if isinstance(callbacks, (list, tuple)) else [callbacks]
-        kept = keras.callbacks.BackupAndRestore
+        given, kept = kwargs.get("callbacks"), keras.callbacks.BackupAndRestore
+        callbacks = keras.tree.flatten(getattr(given, "callbacks", given))  # one, several, or a list of Keras' own
         self._backups = tuple(os.path.abspath(each.backup_dir) for each in callbacks if isinstance(each, kept))
         try:
             return super().fit(*args, **kwargs)

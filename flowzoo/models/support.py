@@ -12,7 +12,7 @@ from flowzoo.core.transform import Transform
 
 
 class Adaptable(Protocol):
-    """What is needed here and in `adapting` of a `Flow`, which imports both."""
+    """What `require_inside` reads of a `Flow`, which can't be imported here; `adapting` reads more."""
 
     transform: Transform
     data_dtype: str

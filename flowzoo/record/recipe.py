@@ -39,11 +39,11 @@ class Recipe:
         ema: momentum of the moving average of the weights; 0 for none. After t steps it is at most t / (10 + t), so
             that the initial weights are soon forgotten.
         flip: mirror training images at random.
-        shift: move training images at random by up to so many pixels along both sides.
+        shift: move training images at random, by up to this many pixels along both sides.
         conditioner_dtype: Keras dtype policy of the conditioners in training, "" for the model's own.
         validate_every: steps between validations.
         validation_examples: how many of the validation split, from its start.
-        patience: stop after so many validations without a better one; 0 for never.
+        patience: stop after this many validations without a better one; 0 for never.
         adapt_examples: training examples for the data-dependent initialisation; 0 for none.
         jit_compile: compile log_prob with XLA.
         finish_split: what the last `finish_steps` draw from instead of "train", "" for nothing else.

@@ -34,7 +34,7 @@ class Sources:
     """
 
     def __init__(self, preset: Preset, recipe: Recipe, fixture: bool = False):
-        require_dataset(preset.dataset, preset.source, preset.training.get("finish_split"))
+        require_dataset(preset)
         dataset = preset.dataset
         self.dataset, self.recipe = dataset, recipe
         self.fixture = None

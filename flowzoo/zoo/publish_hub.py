@@ -69,8 +69,7 @@ def _require_loadable(name: str | Path) -> None:
     from flowzoo.data.requirements import require_dataset
     from flowzoo.zoo.load import load
 
-    preset = read_preset(name)
-    require_dataset(preset.dataset, preset.source, preset.training.get("finish_split"))
+    require_dataset(read_preset(name))
     load(name)
 
 

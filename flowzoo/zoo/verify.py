@@ -143,7 +143,7 @@ def verify(
     if preset.metrics is None:
         why = "it is a recipe only" if preset.recipe_only else "it was not trained and published"
         raise CheckpointError(f"{preset.name} has no measured numbers{'' if preset.recipe_only else ' yet'}: {why}.")
-    require_dataset(preset.dataset, preset.source, preset.training.get("finish_split"))
+    require_dataset(preset)
     flow, metric, paper = load(name), preset.likelihood.metric, _paper(preset)
     shipped = test = shipped_examples(preset)
     try:
