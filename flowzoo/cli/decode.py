@@ -2,7 +2,7 @@
 
 import argparse
 
-from flowzoo.cli.common import add_files, add_label, add_preset, labels
+from flowzoo.cli.common import add_condition, add_files, add_preset, told
 from flowzoo.cli.writing import ARRAYS, ROWS, add_json, add_out, check_out, check_picture, tell, write_data
 
 NAME, HELP = "decode", "Turn latents, such as those of `flowzoo encode`, into data."
@@ -17,7 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     add_preset(parser)
     add_files(parser, ".npy of (n, *latent_shape), or .csv or .parquet with a latent in each row")
-    add_label(parser)
+    add_condition(parser)
     add_out(parser, "decoded.npy", (".png", *ARRAYS), f"a .png picture of images, {ROWS}")
     add_json(parser, "what was decoded and where it is")
 
@@ -32,7 +32,7 @@ def run(args: argparse.Namespace) -> int:
     flow = flowzoo.load(args.preset)
     check_picture(args.out, flow)
     z, _ = reading.read(args.files, reading.latents(flow), args.columns)
-    condition = labels(flow, args.label, len(z))
+    condition = told(flow, args, len(z))
 
     def decode(rows):
         return flow.decode(z[rows], None if condition is None else condition[rows])[0].numpy()

@@ -38,8 +38,9 @@ def run(args: argparse.Namespace) -> int:
     print(summary(preset), end="\n\n", flush=True)
     flow = flowzoo.load(name)
 
-    condition = np.arange(64) % flow.classes if flow.classes else None
-    write_png(args.out, flow.sample(64, condition, seed=0).numpy(), bits=preset.dataset["bits"])
+    classes = flow.condition.labels
+    condition = np.arange(64) % classes if classes else None
+    write_png(args.out, flow.sample(64, condition, seed=0).numpy(), values=flow.x_space.values)
     print("drew 64 samples at T = 1, seed 0", flush=True)
 
     (x, labels), what = inputs(preset, flow)

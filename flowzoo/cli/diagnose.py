@@ -3,7 +3,7 @@
 import argparse
 import dataclasses
 
-from flowzoo.cli.common import add_files, add_label, add_noise_seed, add_preset, labels, positive
+from flowzoo.cli.common import add_condition, add_files, add_noise_seed, add_preset, positive, told
 from flowzoo.cli.score import FILES
 from flowzoo.cli.writing import add_json, check_out, print_json
 
@@ -20,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_preset(parser)
     add_files(parser, f"{FILES}; if not given, test images shipped with flowzoo, or samples", nargs="*")
     parser.add_argument("--rows", type=positive, default=16, metavar="N", help="only the first N examples (16)")
-    add_label(parser)
+    add_condition(parser)
     add_noise_seed(parser)
     parser.add_argument("--plot", metavar="FILE", help="also draw errors and stretches by layer, a .png file")
     add_json(parser, "the report")
@@ -37,7 +37,7 @@ def run(args: argparse.Namespace) -> int:
     flow = flowzoo.load(args.preset)
     if args.files:
         x, files = reading.read(args.files, reading.data(flow), args.columns)
-        condition, what = labels(flow, args.label, len(x)), f"examples of {files[0]}"
+        condition, what = told(flow, args, len(x)), f"examples of {files[0]}"
     else:
         (x, condition), what = inputs(read_preset(args.preset), flow)
     x, condition = x[: args.rows], None if condition is None else condition[: args.rows]

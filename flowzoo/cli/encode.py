@@ -2,7 +2,7 @@
 
 import argparse
 
-from flowzoo.cli.common import add_files, add_label, add_noise_seed, add_preset, labels
+from flowzoo.cli.common import add_condition, add_files, add_noise_seed, add_preset, told
 from flowzoo.cli.score import FILES
 from flowzoo.cli.writing import ARRAYS, ROWS, add_json, add_out, check_out, tell, write_rows
 
@@ -18,7 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     add_preset(parser)
     add_files(parser, FILES)
-    add_label(parser)
+    add_condition(parser)
     add_noise_seed(parser)
     add_out(parser, "latents.npy", ARRAYS, ROWS)
     add_json(parser, "what was encoded and where it is")
@@ -33,7 +33,7 @@ def run(args: argparse.Namespace) -> int:
 
     flow = flowzoo.load(args.preset)
     x, _ = reading.read(args.files, reading.data(flow), args.columns)
-    condition = labels(flow, args.label, len(x))
+    condition = told(flow, args, len(x))
 
     def encode(rows):
         return flow.encode(x[rows], None if condition is None else condition[rows], args.seed)[0].numpy()

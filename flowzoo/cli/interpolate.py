@@ -2,7 +2,7 @@
 
 import argparse
 
-from flowzoo.cli.common import add_columns, add_label, add_preset, labels, positive
+from flowzoo.cli.common import add_columns, add_condition, add_preset, positive, told
 from flowzoo.cli.writing import ARRAYS, add_json, add_out, check_out, check_picture, tell, write_data
 
 NAME, HELP = "interpolate", "Decode the straight lines between the latents of two sets of examples."
@@ -20,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         parser.add_argument(name, metavar=what, help="a file or folder as of `flowzoo score`; as many examples in both")
     add_columns(parser)
     parser.add_argument("--steps", type=positive, default=8, metavar="N", help="points on a line, with its ends (8)")
-    add_label(parser)
+    add_condition(parser)
     what = "a .png with a line in each row, a .npy of (n, steps, *shape), or a .csv or .parquet of line, step, x"
     add_out(parser, "interpolations.png", (".png", *ARRAYS), what)
     add_json(parser, "what was drawn and where it is")
@@ -40,7 +40,7 @@ def run(args: argparse.Namespace) -> int:
     (start, _), (end, _) = reading.read_each([[args.start], [args.end]], reading.data(flow), args.columns)
     if len(start) != len(end):
         raise ValueError(f"FROM and TO must hold as many examples, got {len(start)} and {len(end)}.")
-    condition = labels(flow, args.label, len(start))
+    condition = told(flow, args, len(start))
 
     def between(rows):
         given = None if condition is None else condition[rows]

@@ -14,6 +14,8 @@ from flowzoo.cli import image_files, tables
 from flowzoo.cli.common import note
 from flowzoo.core.columns import Columns, listed
 from flowzoo.core.files import irregular
+from flowzoo.core.space import Space
+from flowzoo.modalities import image
 
 if TYPE_CHECKING:
     from flowzoo.models.flow import Flow
@@ -27,17 +29,13 @@ class Form:
     """What an array must be.
 
     Attributes:
-        shape: of one example.
-        dtype: its numbers; in what integers may be stored does not matter.
-        bits: they are integers 0 ... 2^bits - 1; 0 for finite floating-point numbers.
+        space: of one example; in what type integers are stored does not matter.
         what: they are called in messages.
         names: of the columns that the flow was fitted on; () if it knows none.
         usual: what its columns are called by number, as in x0, x1, ...: those of flowzoo's own tables.
     """
 
-    shape: tuple[int, ...]
-    dtype: str
-    bits: int = 0
+    space: Space
     what: str = "examples"
     names: tuple[str, ...] = ()
     usual: str = "x"
@@ -46,12 +44,17 @@ class Form:
 def data(flow: Flow) -> Form:
     """The form of what `flow` encodes."""
     names = flow.columns or ()  # of the frames that it was fitted on
-    return Form(tuple(flow.event_shape), flow.data_dtype, flow.bits, names=tuple(names))
+    return Form(flow.x_space, names=tuple(names))
 
 
 def latents(flow: Flow) -> Form:
     """The form of what `flow` decodes."""
-    return Form(tuple(flow.latent_shape), flow.compute_dtype, what="latents", usual="z")
+    return Form(flow.z_space, what="latents", usual="z")
+
+
+def condition(name: str, space: Space) -> Form:
+    """The form of one condition."""
+    return Form(space, what=f"values of {name}", usual="c")
 
 
 def read(paths: Sequence[str], form: Form, columns: Sequence[str] | None = None) -> tuple[np.ndarray, np.ndarray]:
@@ -66,7 +69,7 @@ def read(paths: Sequence[str], form: Form, columns: Sequence[str] | None = None)
             ... by their names; else all in the order of the first table, which stderr says.
 
     Returns:
-        (n, *form.shape) of form.dtype, and (n,) the file that each row came from.
+        (n, *form.space.shape) of form.space.dtype, and (n,) the file that each row came from.
 
     Raises:
         ValueError: a file is of no such kind, its shape, names or numbers are not those of the form, or it has no rows.
@@ -79,7 +82,7 @@ def read_each(
     groups: Sequence[Sequence[str]], form: Form, columns: Sequence[str] | None = None
 ) -> list[tuple[np.ndarray, np.ndarray]]:
     """What `read` gives for each of some groups of paths, with the columns of all tables in one order."""
-    taken = Columns(columns, form.names, [f"{form.usual}{i}" for i in range(math.prod(form.shape))])
+    taken = Columns(columns, form.names, [f"{form.usual}{i}" for i in range(_width(form))])
     found = [_group(paths, form, taken) for paths in groups]
     if taken.assumed:
         note(taken.assumed)
@@ -116,29 +119,31 @@ def _read(path: Path, form: Form, columns: Columns) -> np.ndarray:
         return _array(path)
     if suffix in tables.SUFFIXES:
         return _table(path, form, columns)
-    if len(form.shape) != 3 or form.shape[-1] not in (1, 3):
-        raise ValueError(f"{path}: {form.what} of shape {form.shape} are read from {FLAT}, got another file.")
-    return image_files.read_image(path, form.shape, form.bits, KNOWN)
+    space = form.space
+    if not image.drawable(space):
+        raise ValueError(f"{path}: {form.what} of shape {space.shape} are read from {FLAT}, got another file.")
+    return image_files.read_image(path, space.shape, space.bits, KNOWN)
 
 
 def _conform(path: Path, array: np.ndarray, form: Form) -> np.ndarray:
-    if array.shape == form.shape:
+    space = form.space
+    if space.fits(array.shape):
         array = array[None]
-    if array.shape[1:] != form.shape:
-        raise ValueError(f"{path}: {form.what} must have shape {form.shape}, got an array of shape {array.shape}.")
+    if not space.fits(array.shape[1:]):
+        raise ValueError(f"{path}: {form.what} must have shape {space.shape}, got an array of shape {array.shape}.")
     if not len(array):
         raise ValueError(f"{path}: expected at least one row of {form.what}, got an array of shape {array.shape}.")
-    if not np.issubdtype(array.dtype, np.integer if form.bits else np.floating):
-        raise ValueError(f"{path}: {form.what} must be {form.dtype}, got {array.dtype}. Save them in native units.")
-    if form.bits and (array.min() < 0 or array.max() >= 2**form.bits):
+    if not np.issubdtype(array.dtype, np.integer if space.values else np.floating):
+        raise ValueError(f"{path}: {form.what} must be {space.dtype}, got {array.dtype}. Save them in native units.")
+    if space.values and (array.min() < 0 or array.max() >= space.values):
         found = f"{array.min()} to {array.max()}"
-        raise ValueError(f"{path}: {form.what} must be integers 0 to {2**form.bits - 1}, got {found}.")
+        raise ValueError(f"{path}: {form.what} must be integers 0 to {space.values - 1}, got {found}.")
     with np.errstate(over="ignore"):
-        array = np.array(array, form.dtype)
+        array = np.array(array, space.dtype)
     bad = bad_rows(array)
     if len(bad):
         raise ValueError(
-            f"{path}: {form.what} must be finite {form.dtype}, got NaN, infinity or nothing in {len(bad)} of "
+            f"{path}: {form.what} must be finite {space.dtype}, got NaN, infinity or nothing in {len(bad)} of "
             f"{len(array)} rows, first in row {bad[0]} (counted from 0). Remove or repair these rows."
         )
     return array
@@ -167,18 +172,23 @@ def _array(path: Path) -> np.ndarray:
 
 def _table(path: Path, form: Form, columns: Columns) -> np.ndarray:
     rows = tables.read_table(path, columns)
-    width = math.prod(form.shape)
+    width, space = _width(form), form.space
     if rows.shape[1] != width:
         raise ValueError(
-            f"{path}: {form.what} of shape {form.shape} take {width} columns, got {rows.shape[1]}. "
+            f"{path}: {form.what} of shape {space.shape} take {width} columns, got {rows.shape[1]}. "
             "Choose them by --columns=NAME,NAME,..."
         )
-    if form.bits:
+    if space.values:
         broken = np.flatnonzero((rows != np.round(rows)).any(axis=1))  # NaN is among them
         if len(broken):
             raise ValueError(
-                f"{path}: {form.what} must be integers 0 to {2**form.bits - 1}, got something else in {len(broken)} of "
+                f"{path}: {form.what} must be integers 0 to {space.values - 1}, got something else in {len(broken)} of "
                 f"{len(rows)} rows, first in row {broken[0]} (counted from 0)."
             )
         rows = np.clip(rows, -(2.0**53), 2.0**53).astype(np.int64)  # what is larger is refused for its range
-    return rows.reshape(len(rows), *form.shape)
+    return rows.reshape(len(rows), *space.shape)
+
+
+def _width(form: Form) -> int:
+    """How many cells of a table make an example; 0 if that varies."""
+    return 0 if None in form.space.shape else math.prod(form.space.shape)

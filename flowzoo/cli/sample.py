@@ -2,7 +2,7 @@
 
 import argparse
 
-from flowzoo.cli.common import add_label, add_preset, labels, positive
+from flowzoo.cli.common import add_condition, add_preset, positive, told
 from flowzoo.cli.writing import ARRAYS, ROWS, add_json, add_out, check_out, check_picture, tell, write_data
 
 NAME, HELP = "sample", "Draw samples, as a picture, an array or a table."
@@ -17,7 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     add_preset(parser)
     parser.add_argument("--count", type=positive, default=64, metavar="N", help="samples to draw (64)")
-    add_label(parser)
+    add_condition(parser)
     parser.add_argument("--temperature", type=float, default=1.0, metavar="T", help="scale of the latent noise (1.0)")
     parser.add_argument("--seed", type=int, default=0, help="the same seed draws the same samples (0)")
     add_out(parser, "samples.png", (".png", *ARRAYS), f"a .png picture of images, {ROWS}")
@@ -34,7 +34,7 @@ def run(args: argparse.Namespace) -> int:
 
     flow = flowzoo.load(args.preset)
     check_picture(args.out, flow)
-    condition = labels(flow, args.label, args.count)
+    condition = told(flow, args, args.count)
     seeds = random.row_seeds(check_count(args.seed, "seed", 0), args.count)
 
     def draw(rows):

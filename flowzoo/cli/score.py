@@ -2,7 +2,7 @@
 
 import argparse
 
-from flowzoo.cli.common import add_files, add_label, add_noise_seed, add_preset, labels, positive
+from flowzoo.cli.common import add_condition, add_files, add_noise_seed, add_preset, positive, told
 from flowzoo.cli.writing import ARRAYS, add_json, add_out, check_out, print_json, write_columns
 
 NAME, HELP = "score", "Measure -log p of examples: bits/dim for integer data, else nats."
@@ -18,7 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     add_preset(parser)
     add_files(parser, FILES)
-    add_label(parser)
+    add_condition(parser)
     parser.add_argument("--draws", type=positive, default=1, help="noise draws of the importance-weighted bound (1)")
     add_noise_seed(parser)
     add_out(parser, None, ARRAYS, "write a .csv or .parquet of index, file and value, or a .npy of the values")
@@ -36,7 +36,7 @@ def run(args: argparse.Namespace) -> int:
 
     flow = flowzoo.load(args.preset)
     x, files = reading.read(args.files, reading.data(flow), args.columns)
-    given = labels(flow, args.label, len(x))
+    given = told(flow, args, len(x))
     values = losses(flow, x, given, samples=args.draws, seed=args.seed, progress=True)
     if args.out:
         write_columns(args.out, values, {"index": np.arange(len(values)), "file": files, unit(flow): values})

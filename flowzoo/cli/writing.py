@@ -101,7 +101,7 @@ def write_data(
         return
     from flowzoo.modalities.image import write_png
 
-    write_png(out, values, columns=images_in_a_row, bits=flow.bits or 8)
+    write_png(out, values, columns=images_in_a_row, values=flow.x_space.values or 256)
 
 
 def print_json(value: Any) -> None:

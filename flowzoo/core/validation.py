@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import numbers
 import reprlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import keras
@@ -14,30 +14,22 @@ import tensorflow as tf
 
 from flowzoo.core import random
 from flowzoo.core.digits import warn_of_lost_digits
+from flowzoo.core.space import ONE, Condition, Space
 
 
-def check_data(x, event_shape: Sequence[int], *, bits: int = 0, dtype: str = "float32", what: str = "x", **how):
+def check_data(x, space: Space, what: str = "x", **how) -> tf.Tensor:
     """`check_array` as a tensor."""
-    return tf.convert_to_tensor(check_array(x, event_shape, bits=bits, dtype=dtype, what=what, **how))
+    return tf.convert_to_tensor(check_array(x, space, what, **how))
 
 
 def check_array(
-    x,
-    event_shape: Sequence[int],
-    *,
-    bits: int = 0,
-    dtype: str = "float32",
-    what: str = "x",
-    finite: bool = True,
-    squares: bool = False,
+    x, space: Space, what: str = "x", *, finite: bool = True, squares: bool = False
 ) -> np.ndarray | tf.Tensor:
-    """Returns x in the dtype that a flow takes, or raises naming what was expected and what came.
+    """Returns x in the dtype of its space, or raises naming what was expected and what came.
 
     Args:
-      x: (batch, *event_shape), an array or tensor. A tensor stays one, so that gradients reach it.
-      event_shape: of one example.
-      bits: if positive, x must hold integers 0 ... 2^bits - 1; else finite floating-point numbers.
-      dtype: to which floating-point data is cast.
+      x: (batch, *space.shape), an array or tensor. A tensor stays one, so that gradients reach it.
+      space: of one example. Integers may be of any type; other numbers must be floating-point.
       what: x is called in messages.
       finite: whether rows with NaN or infinity are refused.
       squares: whether rows are refused whose squares overflow, as those of a likelihood would.
@@ -47,85 +39,80 @@ def check_array(
       ValueError: wrong shape, a non-finite entry, or an integer out of range.
     """
     values = np.asarray(x)
-    shape, event_shape = values.shape, tuple(event_shape)
-    if len(shape) != len(event_shape) + 1 or shape[1:] != event_shape:
+    if not values.ndim or not space.fits(values.shape[1:]):
         fix = "The first dimension is the batch: for one example pass x[None]."
-        if event_shape == (1,) and len(shape) == 1:
+        if space.shape == (1,) and values.ndim == 1:
             fix = "For a column of one feature pass x[:, None]."
-        expected = f"(batch, {', '.join(map(str, event_shape))})"
-        raise ValueError(f"`{what}` must have shape {expected}, got {shape}. {fix}")
-    kind = _kind(values.dtype)
-    if bits:
+        expected = space.described().rpartition(") ")[0]
+        raise ValueError(f"`{what}` must have shape {expected}), got {values.shape}. {fix}")
+    kind, span = _kind(values.dtype), f"integers 0 ... {space.values - 1}"
+    if space.values:
         if kind != "integer":
             raise TypeError(
-                f"`{what}` must hold integers 0 ... {2**bits - 1} (the model dequantizes them itself), got dtype "
-                f"{values.dtype.name}. Pass the native pixel values, e.g. uint8, without scaling them."
+                f"`{what}` must hold {span} (the model dequantizes them itself), got dtype {values.dtype.name}. Pass "
+                "the native pixel values, e.g. uint8, without scaling them."
             )
         low, high = (int(values.min()), int(values.max())) if values.size else (0, 0)
-        if low < 0 or high >= 2**bits:
+        if low < 0 or high >= space.values:
             raise ValueError(
-                f"`{what}` must hold integers 0 ... {2**bits - 1}, got values from {low} to {high}. "
-                "For a model of fewer bits shift 8-bit data: x >> (8 - bits)."
+                f"`{what}` must hold {span}, got values from {low} to {high}. For a model of fewer bits shift 8-bit "
+                "data: x >> (8 - bits)."
             )
-        return _cast(x, values, "uint8" if bits <= 8 else "int32")
+        return _cast(x, values, space.dtype)
     if kind != "floating":
         raise TypeError(f"`{what}` must hold floating-point numbers, got dtype {values.dtype.name}. Cast it first.")
-    warn_of_lost_digits(values, dtype)
-    x = _cast(x, values, dtype)
+    warn_of_lost_digits(values, space.dtype)
+    x = _cast(x, values, space.dtype)
     if finite:
         _require_finite(np.asarray(x), values, what, squares)
     return x
 
 
-def check_condition(
-    condition,
-    rows: int,
-    *,
-    classes: int = 0,
-    features: int = 0,
-    images: bool = False,
-    shared: bool = False,
-    dtype: str = "float32",
-    what: str = "condition",
-) -> tf.Tensor | None:
-    """Returns the condition as a tensor (or None), or raises naming what was expected and what came.
+def check_condition(value, condition: Condition, rows: int, *, shared: bool = False, what: str = ONE) -> Any:
+    """Returns what a model is told as tensors (one, a dict, or None), or raises naming what was expected and what came.
 
     Args:
-      condition: (rows,) labels with `classes`, (rows, features) numbers with `features`, else None.
+      value: (rows, *shape) of the only Space, a dict of such by name, or None, as `condition` says.
+      condition: of the model.
       rows: of the data.
-      classes, features: as of `Flow`.
-      images: numbers may also be (rows, height, width, features).
-      shared: one label, or one row of numbers, is that of all rows.
-      dtype: to which numbers are cast.
+      shared: one value without its first axis, or with one row, is that of all rows.
       what: it is called in messages.
     """
-    if not classes and not features:
-        if condition is not None and np.shape(condition)[-1:] != (0,):  # which is none, too
+    if not condition:
+        if value is not None and (isinstance(value, Mapping) or np.shape(value)[-1:] != (0,)):  # which is none, too
             raise ValueError(f"This flow takes no `{what}`, got one. Build it with `classes` or `condition_features`.")
         return None
-    if classes:
-        expected = f"({rows},) integer labels 0 ... {classes - 1}{', or one of them for all' if shared else ''}"
-    else:
-        expected = f"({rows}, {features}) numbers{f', or (1, {features}) for all' if shared else ''}"
-    if condition is None:
+    names = {name: f'{what}["{name}"]' if condition.named else what for name in condition.spaces}
+    return condition.whole(
+        {
+            name: _check_told(part, condition.spaces[name], rows, shared, names[name])
+            for name, part in condition.parted(value, what).items()
+        }
+    )
+
+
+def _check_told(value, space, rows, shared, what):
+    one = f", or {space.described(1) if space.shape else 'one of them'} for all" if shared else ""
+    one = one.replace(" numbers", "")
+    expected = f"{space.described(rows)}{one}"
+    if value is None:
         raise ValueError(f"`{what}` must be {expected}, got None.")
-    values = np.asarray(condition)
+    values = np.asarray(value)
     shape, kind = values.shape, _kind(values.dtype)
-    if classes:
-        if kind != "integer" or not (shape == (rows,) or (shared and shape in ((), (1,)))):
-            raise ValueError(f"`{what}` must be {expected}, got dtype {values.dtype.name} and shape {shape}.")
-        if values.size and (values.min() < 0 or values.max() >= classes):
-            first = np.flatnonzero((values < 0) | (values >= classes))[0]
-            got = f"labels from {values.min()} to {values.max()}, the first wrong one in row {first}"
-            raise ValueError(f"`{what}` must be {expected}, got {got}.")
-        condition = _cast(condition, values, "int32")
-        return tf.broadcast_to(condition, [rows]) if shared else tf.convert_to_tensor(condition)
-    fits = len(shape) in ((2, 4) if images else (2,)) and shape[-1] == features
-    if not fits or not (shape[0] == rows or (shared and shape[0] == 1)) or kind == "other":
+    few = shared and (shape[:1] == (1,) or (shape == () and not space.shape))
+    fits = (shape[:1] == (rows,) or few) and space.fits(shape[1:])
+    if not fits or kind == "other" or (space.values and kind != "integer"):
         raise ValueError(f"`{what}` must be {expected}, got dtype {values.dtype.name} and shape {shape}.")
-    condition = _cast(condition, values, dtype)
-    _require_finite(np.asarray(condition), values, what)
-    return tf.broadcast_to(condition, [rows, *shape[1:]]) if shared else tf.convert_to_tensor(condition)
+    if space.values and values.size and (values.min() < 0 or values.max() >= space.values):
+        bad = (values < 0) | (values >= space.values)
+        first = np.flatnonzero(bad.reshape(len(bad), -1).any(axis=1) if bad.ndim else bad)[0]
+        kinds = "labels" if not space.shape else "integers"
+        got = f"{kinds} from {values.min()} to {values.max()}, the first wrong one in row {first}"
+        raise ValueError(f"`{what}` must be {expected}, got {got}.")
+    value = _cast(value, values, space.dtype)
+    if not space.values:
+        _require_finite(np.asarray(value), values, what)
+    return tf.broadcast_to(value, [rows, *shape[1:]]) if shared else tf.convert_to_tensor(value)
 
 
 def check_weights(weights, rows: int, what: str = "sample_weight") -> np.ndarray:

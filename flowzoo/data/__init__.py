@@ -3,14 +3,14 @@
 from flowzoo.data.arrays import MissingDataError
 from flowzoo.data.energies import density
 from flowzoo.data.fixtures import fixture
-from flowzoo.data.specs import DatasetSpec, names, spec
+from flowzoo.data.specs import DatasetSpec, names, spaces, spec
 
-__all__ = ["DatasetSpec", "MissingDataError", "density", "fixture", "load", "names", "spec"]
+__all__ = ["DatasetSpec", "MissingDataError", "density", "fixture", "load", "names", "spaces", "spec", "stream"]
 
 
 def __getattr__(name: str):
-    if name == "load":  # imports TensorFlow; the facts about data sets shouldn't
-        from flowzoo.data.pipeline import load
+    if name in ("load", "stream"):  # imports TensorFlow; the facts about data sets shouldn't
+        from flowzoo.data import pipeline
 
-        return load
+        return getattr(pipeline, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -101,7 +101,7 @@ def _read(folder: Path, tfds_split: str, name: str) -> tuple[np.ndarray, np.ndar
     stored = builder.info.features[facts.feature].shape
     record = 1 if len(stored) == len(facts.event_shape) else stored[0]  # examples in one record
     size = record * builder.info.splits[tfds_split].num_examples
-    x = np.empty((size, *facts.event_shape), facts.dtype)  # filled in place: CelebA's are 2 GB
+    x = np.empty((size, *facts.event_shape), facts.x_space.dtype)  # filled in place: CelebA's are 2 GB
     labels = np.empty(size, np.int32) if facts.classes else None
     start = 0
     keys = [facts.feature] + ["label"] * bool(facts.classes)

@@ -7,6 +7,7 @@ The data sets fit in memory, so the stream is one of indices: the order of an ep
 import math
 import numbers
 import os
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -104,6 +105,11 @@ def load(
     options = tf.data.Options()
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA  # there are no files
     return stream.apply(tf.data.experimental.assert_cardinality(left)).prefetch(tf.data.AUTOTUNE).with_options(options)
+
+
+def stream(dataset: Mapping[str, Any], split: str = "train", **how: Any) -> tf.data.Dataset:
+    """`load` as a preset's `dataset` asks: of its name, with its bits, and with labels if it wants them."""
+    return load(dataset["name"], split, bits=dataset["bits"], labels=dataset["labels"], **how)
 
 
 def epoch_plan(

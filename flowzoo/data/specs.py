@@ -3,8 +3,10 @@
 import dataclasses
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import Any
 
 from flowzoo.core.errors import closest
+from flowzoo.core.space import Condition, Space
 
 _VALIDATION_RULE = (
     "validation = the last 5,000 training examples in TFDS' own order; train = the rest; test = the official test set"
@@ -64,9 +66,14 @@ class DatasetSpec:
     packaged: bool = False
 
     @property
-    def dtype(self) -> str:
-        """dtype of an example."""
-        return "uint8" if self.bits else "float32"
+    def x_space(self) -> Space:
+        """What an example is."""
+        return Space.integers(self.event_shape, 2**self.bits) if self.bits else Space(self.event_shape)
+
+    @property
+    def condition(self) -> Condition:
+        """What comes with it, if that is asked for: its label."""
+        return Condition.of(self.classes)
 
     @property
     def drawn(self) -> bool:
@@ -287,3 +294,14 @@ def spec(name: str) -> DatasetSpec:
         return _SPECS[name]
     known, hint = ", ".join(map(repr, _SPECS)), closest(str(name), _SPECS)
     raise ValueError(f"`name` must be one of {known}, got {name!r}. {hint}".rstrip())
+
+
+def spaces(dataset: Mapping[str, Any]) -> tuple[Space, Condition]:
+    """What a data set gives as a preset uses it: x with so many bits, and its label if that is asked for.
+
+    Args:
+        dataset: with `name`, `bits` and `labels`.
+    """
+    facts = spec(dataset["name"])
+    x = Space.integers(facts.event_shape, 2 ** dataset["bits"]) if dataset["bits"] else facts.x_space
+    return x, facts.condition if dataset["labels"] else Condition()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -27,7 +28,8 @@ class FlowDistribution(tfd.Distribution):
 
     Args:
       flow: a `Flow`.
-      condition: None; a label or (batch,) labels; (features,) or (*batch, features). Its batch is the batch shape.
+      condition: None; a label or (*batch) labels; (*batch, features), or whatever Space the flow's condition has; or a
+        dict of such by name. Its batch is the batch shape.
       validate_args, allow_nan_stats, name: as in TFP.
 
     Raises:
@@ -44,15 +46,14 @@ class FlowDistribution(tfd.Distribution):
         name: str = "FlowDistribution",
     ):
         parameters = dict(locals())
-        if (condition is None) != (not flow.classes and not flow.condition_features):
+        if (condition is None) == bool(flow.condition):
+            expected = ", ".join(space.described("...") for space in flow.condition.spaces.values()) or "None"
             raise ValueError(
-                f"`condition` must be {_expected(flow)}, got {'None' if condition is None else 'one'}. "
+                f"`condition` must be {expected}, got {'None' if condition is None else 'one'}. "
                 "Pass it to FlowDistribution(flow, condition)."
             )
         self.flow = flow
-        self.condition = None
-        if condition is not None:
-            self.condition = _checked_condition(flow, condition)
+        self.condition = flow.condition.map(_checked, condition)
         self._weights = [variable.value for variable in flow.variables]  # tf.Variables, which TFP can see
         continuous = tf.as_dtype(flow.data_dtype).is_floating
         super().__init__(
@@ -66,7 +67,7 @@ class FlowDistribution(tfd.Distribution):
 
     @classmethod
     def _parameter_properties(cls, dtype, num_classes=None):
-        return {"condition": tfp.util.ParameterProperties(event_ndims=lambda self: 0 if self.flow.classes else 1)}
+        return {"condition": tfp.util.ParameterProperties(event_ndims=lambda self: _axes(self.flow.condition))}
 
     def _event_shape(self):
         return tf.TensorShape(self.flow.event_shape)
@@ -75,9 +76,9 @@ class FlowDistribution(tfd.Distribution):
         return tf.constant(self.flow.event_shape, tf.int32)
 
     def _batch_shape(self):
-        if self.condition is None:
-            return tf.TensorShape([])
-        return self.condition.shape if self.flow.classes else self.condition.shape[:-1]
+        shapes = [tf.TensorShape([])]
+        self.flow.condition.map(lambda part, space: shapes.append(_leading(part, space)), self.condition)
+        return functools.reduce(tf.broadcast_static_shape, shapes)
 
     def _batch_shape_tensor(self, **parameters):
         return tf.constant(self._batch_shape().as_list(), tf.int32)
@@ -101,25 +102,28 @@ class FlowDistribution(tfd.Distribution):
         return tfp.bijectors.Identity(validate_args=self.validate_args)
 
     def _condition_rows(self, leading):
-        if self.condition is None:
-            return None
-        return as_rows(self.condition, leading, () if self.flow.classes else (self.flow.condition_features,))
+        def rows(part, space):
+            return as_rows(part, leading, part.shape[len(_leading(part, space)) :])
+
+        return self.flow.condition.map(rows, self.condition)
 
 
-def _checked_condition(flow, condition):
-    condition = tf.convert_to_tensor(condition)
-    if flow.classes:
-        if not condition.dtype.is_integer:
-            raise TypeError(f"`condition` must be {_expected(flow)}, got dtype {condition.dtype.name}. Cast it first.")
-        return tf.cast(condition, tf.int32)
-    if not condition.shape[-1:].is_compatible_with([flow.condition_features]):
+def _leading(value, space):
+    return value.shape[: value.shape.rank - len(space.shape)]
+
+
+def _axes(condition):
+    """How many axes each value of a condition has, in the form of the condition."""
+    return condition.whole({name: len(space.shape) for name, space in condition.spaces.items()})
+
+
+def _checked(value, space):
+    value = tf.convert_to_tensor(value)
+    if space.values and not value.dtype.is_integer:
+        raise TypeError(f"`condition` must be {space.described('...')}, got dtype {value.dtype.name}. Cast it first.")
+    shape = value.shape
+    if shape.rank is not None and not space.fits(shape[shape.rank - len(space.shape) :]):
         raise ValueError(
-            f"`condition` must be {_expected(flow)}, got shape {tuple(condition.shape)}. Its last axis is the features."
+            f"`condition` must be {space.described('...')}, got shape {tuple(shape)}. Its last axis is the features."
         )
-    return tf.cast(condition, flow.compute_dtype)
-
-
-def _expected(flow):
-    if flow.classes:
-        return f"integer labels 0 ... {flow.classes - 1}"
-    return f"(..., {flow.condition_features}) numbers" if flow.condition_features else "None"
+    return tf.cast(value, space.dtype)

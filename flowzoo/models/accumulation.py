@@ -8,14 +8,18 @@ import tensorflow as tf
 
 
 def in_parts(
-    function: Callable, batch: Sequence[tf.Tensor | None], parts: int, weights: Sequence, dtype: str
+    function: Callable,
+    batch: Sequence[tf.Tensor | dict[str, tf.Tensor] | None],
+    parts: int,
+    weights: Sequence,
+    dtype: str,
 ) -> tuple[tf.Tensor, tf.Tensor, list[tf.Tensor]]:
     """What `function(*batch)` gives, computed for `parts` equal parts of the rows in a sequential loop.
 
     Args:
       function: (*batch) -> (log_prob, loss, gradients): (rows,), a scalar that is a mean over rows, and its gradient
         for each of `weights`.
-      batch: tensors with the same number of rows, or None.
+      batch: tensors with the same number of rows, dicts of such, or None.
       parts: how many; 1 calls `function` as it is.
       weights: give the shapes and types of the gradients.
       dtype: of log_prob and loss.
@@ -33,11 +37,14 @@ def in_parts(
     size = rows // parts
 
     def one(i, log_probs, loss, gradients):
-        part = [None if value is None else value[i * size : (i + 1) * size] for value in batch]
-        for value, whole in zip(part, batch, strict=True):
-            if value is not None:
-                value.set_shape([size if isinstance(size, int) else None, *whole.shape[1:]])
-        log_prob, of_part, of_weights = function(*part)
+        def of(whole):
+            if whole is None:
+                return None
+            value = whole[i * size : (i + 1) * size]
+            value.set_shape([size if isinstance(size, int) else None, *whole.shape[1:]])
+            return value
+
+        log_prob, of_part, of_weights = function(*tf.nest.map_structure(of, tuple(batch)))
         gradients = [tf.convert_to_tensor(new) / parts + old for old, new in zip(gradients, of_weights, strict=True)]
         return i + 1, log_probs.write(i, log_prob), loss + of_part / parts, gradients
 

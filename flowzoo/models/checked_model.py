@@ -6,6 +6,7 @@ Of data sets only shapes and types are known then; a bad row of theirs is NaN in
 from __future__ import annotations
 
 import inspect
+from collections.abc import Mapping
 from typing import Any
 
 import keras
@@ -13,6 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from flowzoo.core import validation
+from flowzoo.core.space import ONE
 from flowzoo.models import forked, frames
 from flowzoo.models.data_sets import check_data_set
 from flowzoo.models.stored_model import StoredModel
@@ -21,7 +23,7 @@ from flowzoo.models.stored_model import StoredModel
 class CheckedModel(StoredModel):
     """A `StoredModel` that takes arrays, tensors and pandas' frames and series, or data sets, in all methods.
 
-    Needs `event_shape`, `bits`, `classes`, `condition_features`, `compute_dtype` and `data_dtype`.
+    Needs `x_space`, `condition` and `compute_dtype`.
 
     Attributes:
       columns, condition_columns: names in the first frames that it was adapted or fitted on, or None; later frames are
@@ -91,8 +93,8 @@ class CheckedModel(StoredModel):
         return super().predict_on_batch(self._entered(x, None, None, squares=False)[0])
 
     def _require_classes(self, class_weight):
-        if class_weight is not None and self.classes:
-            validation.check_class_weight(class_weight, self.classes)
+        if class_weight is not None and self.condition.labels:
+            validation.check_class_weight(class_weight, self.condition.labels)
         elif class_weight is not None:
             raise ValueError(
                 f"`class_weight` is for flows with `classes`, got {class_weight!r} for one without. Weight rows by "
@@ -105,9 +107,7 @@ class CheckedModel(StoredModel):
         validation.check_keras_defaults(self.compute_dtype, self._policies())
         if not _is_array(x):
             if isinstance(x, tf.data.Dataset):
-                options = {"classes": self.classes, "features": self.condition_features}
-                options |= {"images": self._condition_images, "where": where}
-                check_data_set(x, self.event_shape, bits=self.bits, **options)
+                check_data_set(x, self.x_space, self.condition, where)
             return x, y, weights
         x = self._checked_array(x, where, **{"squares": True, **how})
         y = self._checked_condition(y, x.shape[0], where)
@@ -126,22 +126,31 @@ class CheckedModel(StoredModel):
 
     def _checked_array(self, x, where="", **how):
         what = f"{where}x"
-        frame, x = frames.is_frame(x), _columns(x, what, self.columns, self.event_shape == (1,))
-        if frame and not self.bits and x.dtype.kind in "biu":
+        frame, x = frames.is_frame(x), _columns(x, what, self.columns, self.x_space.shape == (1,))
+        if frame and not self.x_space.values and x.dtype.kind in "biu":
             x = x.astype(np.float64)  # whole numbers are numbers in a table; in an array they may be unscaled pixels
-        return validation.check_array(x, self.event_shape, bits=self.bits, dtype=self.data_dtype, what=what, **how)
+        return validation.check_array(x, self.x_space, what, **how)
 
     def _checked_condition(self, condition, rows, where="", shared=False):
         forked.refuse()
         what = f"{where}condition"
-        condition = _columns(condition, what, self.condition_columns, self.condition_features == 1)
-        options = {"features": self.condition_features, "images": self._condition_images, "dtype": self.compute_dtype}
-        return validation.check_condition(condition, rows, classes=self.classes, shared=shared, what=what, **options)
+        names = None if self.condition.named else self.condition_columns
+
+        def entered(name, value):
+            space = self.condition.spaces.get(name)
+            return _columns(value, what, names, space is not None and space.shape == (1,))
+
+        if self.condition.named and isinstance(condition, Mapping):
+            condition = {name: entered(name, value) for name, value in condition.items()}
+        else:
+            condition = entered(ONE, condition)
+        return validation.check_condition(condition, self.condition, rows, shared=shared, what=what)
 
     def _learn_columns(self, x, condition):
         """Keeps the names of frames, once they are checked, if the flow knows none."""
         self.columns = self.columns or frames.column_names(x)
-        self.condition_columns = self.condition_columns or frames.column_names(condition)
+        if not isinstance(condition, Mapping):
+            self.condition_columns = self.condition_columns or frames.column_names(condition)
 
     def _policies(self):
         for layer in self._flatten_layers():  # only when the first is asked for

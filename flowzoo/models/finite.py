@@ -11,6 +11,7 @@ import keras
 import tensorflow as tf
 
 from flowzoo.core.errors import NonFiniteError
+from flowzoo.models.conditioning import rows_of
 
 MARK = "flowzoo: the loss or a gradient is not finite"
 ROWS = 5  # of each cause that the error names
@@ -88,8 +89,8 @@ def _bad(model, batch, log_prob, squares):
     """For each of `CAUSES` which rows, or gradients, are bad."""
     x, condition, weight = batch
     return [
-        _wrong(x, 2**model.bits if model.bits else 0),
-        _wrong(condition, model.classes),
+        _wrong(x, model.x_space.values),
+        _wrong_condition(condition, model.condition),
         _wrong_weight(weight),
         _wrong(log_prob, 0),
         ~tf.math.is_finite(squares),
@@ -105,6 +106,11 @@ def _wrong(values, count):
     else:
         wrong = ~tf.math.is_finite(values) if values.dtype.is_floating else tf.zeros_like(values, tf.bool)
     return tf.reduce_any(wrong, axis=list(range(1, wrong.shape.rank)))
+
+
+def _wrong_condition(value, condition):
+    wrong = [_wrong(part, space.values) for part, space in rows_of(value, condition)]
+    return tf.reduce_any(tf.stack(wrong), axis=0) if wrong else tf.zeros([0], tf.bool)
 
 
 def _wrong_weight(weight):
@@ -139,8 +145,10 @@ def _listed(found):
 
 def _sentences(model):
     """In the order in which one explains the next."""
-    data = f"integers outside 0 ... {2**model.bits - 1}" if model.bits else "NaN or infinity"
-    label = f"labels outside 0 ... {model.classes - 1}" if model.classes else "NaN or infinity"
+    data = f"integers outside 0 ... {model.x_space.values - 1}" if model.x_space.values else "NaN or infinity"
+    label = f"labels outside 0 ... {model.condition.labels - 1}" if model.condition.labels else "NaN or infinity"
+    if model.condition.named:
+        label = "NaN, infinity or integers out of range"
     return {
         "x": f"`x` holds {data} in {{where}}. Remove or repair these rows.",
         "condition": f"the condition holds {label} in {{where}}. Remove or repair these rows.",

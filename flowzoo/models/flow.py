@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from flowzoo.bijectors.backprop import check_mode
 from flowzoo.core import validation
 from flowzoo.core.checks import check_count, check_flag, check_seed
 from flowzoo.core.context import PENALTY
+from flowzoo.core.space import ONE, Condition, Space
 from flowzoo.core.transform import Transform, check_parts
 from flowzoo.models import adapting, forked
 from flowzoo.models.raw import Computations
@@ -36,7 +38,10 @@ class Flow(Computations):
       transform: a `Transform`.
       base: base distribution over `transform.latent_shape`, of `flowzoo.bases`; a standard normal if not given.
       classes: the condition is an integer label 0 ... classes - 1, handed to the conditioners one-hot; 0 for none.
-      condition_features: the condition is a vector of so many numbers; 0 for none.
+      condition_features: the condition is a vector of so many numbers; 0 for none. With `classes`, too, the condition
+        is a dict of both, `{"label": ..., "features": ...}`.
+      condition: instead of these two any `Space`, or a dict of them by name, as {"label": Space.integers((), 10),
+        "mel": Space((None, 80))}; conditioners get `condition.features` numbers, side by side.
       name: Keras name.
     """
 
@@ -52,6 +57,7 @@ class Flow(Computations):
         *,
         classes: int = 0,
         condition_features: int = 0,
+        condition: Space | Mapping[str, Space] | None = None,
         name: str | None = None,
     ):
         if not isinstance(transform, Transform):
@@ -61,8 +67,6 @@ class Flow(Computations):
         autocast = transform.event_dtype == transform.compute_dtype
         super().__init__(dtype=transform.compute_dtype, autocast=autocast, name=name)
         forked.watch()
-        if classes and condition_features:
-            raise ValueError("Give `classes` or `condition_features`, not both.")
         base = base or StandardNormal(transform.latent_shape, dtype=transform.compute_dtype)
         if base.event_shape != transform.latent_shape:
             raise ValueError(f"`base` must have event_shape {transform.latent_shape}, got {base.event_shape}.")
@@ -70,11 +74,13 @@ class Flow(Computations):
             raise ValueError(f"`base` must have the transform's dtype {self.compute_dtype}, got {base.compute_dtype}.")
         self.transform = transform
         self.base = base
-        self.classes = check_count(classes, "classes", 0)
-        self.condition_features = check_count(condition_features, "condition_features", 0)
-        layers = transform._flatten_layers() if condition_features else ()
-        self._condition_images = any(len(getattr(layer, "input_event_shape", ())) == 3 for layer in layers)
+        self.condition = self._told(condition, classes, condition_features)
         self.event_shape, self.latent_shape = transform.event_shape, transform.latent_shape
+        bits = next((part.bits for part in self._parts if part.takes_integers), 0)
+        self.x_space = (
+            Space.integers(self.event_shape, 2**bits) if bits else Space(self.event_shape, transform.event_dtype)
+        )
+        self.z_space = Space(self.latent_shape, transform.compute_dtype)
         self.dims = math.prod(self.event_shape)
         self.kind = transform.kind
         self.adapted = self.add_weight(shape=(), initializer="zeros", trainable=False, dtype="int32", name="adapted")
@@ -130,8 +136,9 @@ class Flow(Computations):
         x, condition = self._checked(x, condition)
         batch_size, scores = -(-check_count(batch_size, "batch_size") // LANES) * LANES, []
         for start in range(0, len(x), batch_size):
-            rows = (_rows(part, start, batch_size) for part in (x, condition))
-            scores.append(self.log_prob(*rows, seed, samples)[: len(x) - start].numpy())
+            part = self.condition.map(lambda value, _, start=start: _rows(value, start, batch_size), condition)
+            log_prob = self.log_prob(_rows(x, start, batch_size), part, seed, samples)
+            scores.append(log_prob[: len(x) - start].numpy())
         return np.concatenate(scores) if scores else np.zeros(0, self.compute_dtype)
 
     def sample(self, n: int, condition=None, temperature=1.0, seed=None, batch_size: int = 64) -> tf.Tensor:
@@ -157,7 +164,7 @@ class Flow(Computations):
         parts = []
         for start in range(0, max(n, 1), batch_size):
             rows = slice(start, start + batch_size)
-            part = None if condition is None else condition[rows]
+            part = self.condition.map(lambda value, _, rows=rows: value[rows], condition)
             parts.append(self._sample_graph(seeds[rows], temperature[rows], part))
         return tf.concat(parts, axis=0)
 
@@ -171,7 +178,7 @@ class Flow(Computations):
         """Latent to data: x (batch, *event_shape) in native units and log_det (batch,) in nats."""
         if not tf.executing_eagerly():
             return self._decode(z, condition)
-        z = validation.check_data(z, self.latent_shape, dtype=self.compute_dtype, what="z")
+        z = validation.check_data(z, self.z_space, "z")
         return self._decode_graph(z, self._checked_condition(condition, len(z)))
 
     def interpolate(self, x0, x1, steps: int = 8, condition=None) -> tf.Tensor:
@@ -245,7 +252,34 @@ class Flow(Computations):
     @property
     def data_dtype(self) -> str:
         """dtype of native data: uint8 (int32 above 8 bits), float64 with `standardize` or `bounds`, or its own."""
-        return ("uint8" if self.bits <= 8 else "int32") if self.bits else self.transform.event_dtype
+        return self.x_space.dtype
+
+    @property
+    def bits(self) -> int:
+        """Bits of native integer data; 0 for continuous data."""
+        return self.x_space.bits
+
+    @property
+    def classes(self) -> int:
+        """Of how many classes the condition is a label; 0 for another condition, or none."""
+        return self.condition.labels
+
+    @property
+    def condition_features(self) -> int:
+        """Of how many numbers the condition is a vector; 0 for another condition, or none."""
+        space = self.condition.spaces.get(ONE)
+        return space.features if space and space.shape and not space.values else 0
+
+    def _told(self, condition, classes, condition_features):
+        classes = check_count(classes, "classes", 0)
+        features = check_count(condition_features, "condition_features", 0)
+        if condition is not None and (classes or features):
+            raise ValueError("Give `condition`, or `classes` and `condition_features`, not both ways.")
+        if condition is not None:
+            return Condition(condition)
+        layers = self.transform._flatten_layers() if features else ()
+        images = any(len(getattr(layer, "input_event_shape", ())) == 3 for layer in layers)
+        return Condition.of(classes, features, self.compute_dtype, anywhere=images)
 
     def _penalized(self, x, condition, training, *names):
         """log p(x), under `fit` less the penalties, and the notes of these names."""
@@ -261,8 +295,6 @@ class Flow(Computations):
 
 
 def _rows(values, start, size):
-    if values is None:
-        return None
     rows = values[start : start + size]
     missing = size - len(rows)
     return tf.concat([rows, tf.repeat(rows[:1], missing, axis=0)], axis=0) if missing else rows

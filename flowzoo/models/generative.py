@@ -19,8 +19,8 @@ from flowzoo.models.workers import across_workers
 
 
 class GenerativeModel(keras.Model):
-    """A model with `call(x, condition, training)` -> log p(x), (batch,), and `dims`, the size of one x, `bits` of its
-    integers (0 if continuous), and the flag `adapted`.
+    """A model with `call(x, condition, training)` -> log p(x), (batch,), and `dims`, the size of one x, its `x_space`,
+    and the flag `adapted`.
 
     Elements of a dataset are x, (x, condition) or (x, condition, sample weight).
     """
@@ -31,7 +31,7 @@ class GenerativeModel(keras.Model):
         """As Keras' own, with the negative log-likelihood as default loss; XLA is the `xla` switch, not jit_compile."""
         if jit_compile:
             raise ValueError("`jit_compile` must be False: set `flow.xla = True` to compile log_prob with XLA.")
-        default = [BitsPerDim(self.dims)] if self.bits else []
+        default = [BitsPerDim(self.dims)] if self.x_space.values else []
         super().compile(
             optimizer=optimizer,
             loss=NegativeLogLikelihood(self.dims) if loss is None else loss,

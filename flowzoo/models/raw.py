@@ -13,6 +13,7 @@ from flowzoo.core.checks import check_seed
 from flowzoo.core.context import Context
 from flowzoo.core.transform import Transform
 from flowzoo.models.checked_model import CheckedModel
+from flowzoo.models.conditioning import joined
 
 DECODING = -2  # the place of the transform in sampling; the base draws from the root
 
@@ -33,19 +34,17 @@ def _without_rows_too(function):
                 return value
             return tf.concat([value, tf.zeros([missing, *value.shape[1:]], value.dtype)], axis=0)
 
-        results = function(self, filled(rows), *map(filled, others))
+        results = function(self, filled(rows), *tf.nest.map_structure(filled, others))
         return tf.nest.map_structure(lambda value: value[:count], results)
 
     return wrapped
 
 
 class Computations(CheckedModel):
-    """Needs `transform`, `base` and `classes`. A `word` is a seed as a uint32 scalar; `samples` counts noise draws."""
+    """Needs `transform`, `base`, `x_space` and `condition`.
 
-    @property
-    def bits(self) -> int:
-        """Bits of native integer data; 0 for continuous data."""
-        return next((t.bits for t in self._parts if t.takes_integers), 0)
+    A `word` is a seed as a uint32 scalar; `samples` counts noise draws.
+    """
 
     @property
     def bijection(self) -> Transform:
@@ -134,22 +133,7 @@ class Computations(CheckedModel):
         return self.base.log_prob(z, condition) + log_det
 
     def _ready(self, condition):
-        if condition is None:
-            return None
-        condition = tf.convert_to_tensor(condition)
-        if not self.classes:
-            empty = condition.shape[-1:] == [0]  # no features, no condition
-            return None if empty else tf.cast(condition, self.compute_dtype)
-        if not condition.dtype.is_integer or condition.shape.rank not in (1, None):
-            raise TypeError(
-                f"`condition` must be (batch,) integer labels 0 ... {self.classes - 1}, got dtype "
-                f"{condition.dtype.name} and shape {condition.shape}. Cast them, and drop an axis of size 1."
-            )
-        wide = condition.dtype in (tf.int64, tf.uint32, tf.uint64)  # int32 would make small labels of large ones
-        labels = tf.cast(condition, tf.int64 if wide else tf.int32)[:, None]
-        known = (labels >= 0) & (labels < self.classes)  # a row of zeros would pass for a class
-        one_hot = tf.one_hot(tf.cast(labels[:, 0], tf.int32), self.classes, dtype=self.compute_dtype)
-        return tf.where(known, one_hot, math.nan)
+        return joined(condition, self.condition, self.compute_dtype)
 
     def _word(self, seed):
         if tf.is_tensor(seed):
@@ -165,7 +149,8 @@ class Computations(CheckedModel):
         return Context(self._row_streams(x, word) if reads else None, **how)
 
     def _row_streams(self, x, word):
-        x = x if self.bits else tf.cast(x, self.transform.event_dtype)  # in which `log_prob` takes it, so one noise
+        if not self.x_space.values:
+            x = tf.cast(x, self.x_space.dtype)  # in which `log_prob` takes it, so one noise
         return random.fold_in(random.hash_rows(x), word)
 
 

@@ -6,7 +6,7 @@ import functools
 import importlib.util
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from flowzoo.core.checks import check_count
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     import numpy as np
 
     from flowzoo.serving.specs import Signatures
+
+    Told = np.ndarray | Mapping[str, np.ndarray] | None
 
 PAUSE = 0.2  # seconds before the second attempt; twice as long before each further one
 
@@ -34,6 +36,8 @@ class Client:
       timeout: seconds for one request.
       retries: further attempts after the first, with growing pauses.
       batch_size: rows of a request.
+
+    A condition is an array, or a dict of them by name, as the flow was built.
 
     Methods raise:
       ValueError: a value does not fit the signature, or (`BadRequest`) the server refused it, saying why.
@@ -58,30 +62,30 @@ class Client:
         self._batch_size = check_count(batch_size, "batch_size")
         self._transport = _transport(scheme)(address, model, version, timeout)
 
-    def log_prob(self, x: np.ndarray, condition: np.ndarray | None = None) -> np.ndarray:
+    def log_prob(self, x: np.ndarray, condition: Told = None) -> np.ndarray:
         """log p(x) in nats of (n, *event_shape): (n,)."""
-        return self.predict("log_prob", x=x, condition=condition)["log_prob"]
+        return self.predict("log_prob", x=x, **_told(condition))["log_prob"]
 
-    def bits_per_dim(self, x: np.ndarray, condition: np.ndarray | None = None) -> np.ndarray:
+    def bits_per_dim(self, x: np.ndarray, condition: Told = None) -> np.ndarray:
         """-log p(x) / (D ln 2) of (n, *event_shape): (n,)."""
-        return self.predict("bits_per_dim", x=x, condition=condition)["bits_per_dim"]
+        return self.predict("bits_per_dim", x=x, **_told(condition))["bits_per_dim"]
 
-    def score_pictures(self, pictures: Sequence[bytes], condition: np.ndarray | None = None) -> dict[str, np.ndarray]:
+    def score_pictures(self, pictures: Sequence[bytes], condition: Told = None) -> dict[str, np.ndarray]:
         """log_prob and bits_per_dim of PNG and JPEG files: (n,) each."""
-        return self.predict("serving_bytes", image_bytes=pictures, condition=condition)
+        return self.predict("serving_bytes", image_bytes=pictures, **_told(condition))
 
-    def encode(self, x: np.ndarray, condition: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+    def encode(self, x: np.ndarray, condition: Told = None) -> tuple[np.ndarray, np.ndarray]:
         """Data to latent: z (n, *latent_shape) and log_det (n,) in nats."""
-        found = self.predict("encode", x=x, condition=condition)
+        found = self.predict("encode", x=x, **_told(condition))
         return found["z"], found["log_det"]
 
-    def decode(self, z: np.ndarray, condition: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+    def decode(self, z: np.ndarray, condition: Told = None) -> tuple[np.ndarray, np.ndarray]:
         """Latent to data: x (n, *event_shape) and log_det (n,) in nats."""
-        found = self.predict("decode", z=z, condition=condition)
+        found = self.predict("decode", z=z, **_told(condition))
         return found["x"], found["log_det"]
 
     def sample(
-        self, n: int, condition: np.ndarray | None = None, temperature: float | np.ndarray = 1.0, seed: int = 0
+        self, n: int, condition: Told = None, temperature: float | np.ndarray = 1.0, seed: int = 0
     ) -> np.ndarray:
         """n samples, those of `Flow.sample` with the same integer seed: (n, *event_shape)."""
         import numpy as np
@@ -91,7 +95,7 @@ class Client:
 
         seeds = seeds_at(seed, np.arange(check_count(n, "n")))
         temperatures = check_temperature(temperature, n)
-        return self.predict("sample", seed=seeds, temperature=temperatures, condition=condition)["x"]
+        return self.predict("sample", seed=seeds, temperature=temperatures, **_told(condition))["x"]
 
     def predict(self, signature: str, **inputs: Any) -> dict[str, np.ndarray]:
         """The outputs of a signature for named inputs, all with as many rows; None is left out."""
@@ -154,3 +158,8 @@ def _transport(scheme):
     from flowzoo.serving.rpc import Rpc
 
     return Rpc
+
+
+def _told(condition: Told) -> dict[str, Any]:
+    """A condition as inputs of a signature."""
+    return dict(condition) if isinstance(condition, Mapping) else {"condition": condition}

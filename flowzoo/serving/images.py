@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tensorflow as tf
 
+from flowzoo.core.space import Space
 from flowzoo.serving.checks import LARGEST, require
 
 PNG, JPEG = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
@@ -19,12 +20,7 @@ PLAIN = "gray or RGB without transparency"
 WHOLE = "expected_a_whole_PNG_or_JPEG_file"  # a decoder refuses in its own words, and with the name of its node
 
 
-def takes_pictures(event_shape: tuple[int, ...], bits: int) -> bool:
-    """Whether examples of this shape can be images from files."""
-    return len(event_shape) == 3 and event_shape[2] in (1, 3) and 0 < bits <= 8
-
-
-def decode_pictures(encoded: tf.Tensor, event_shape: tuple[int, ...], bits: int, most: int | None = None) -> tf.Tensor:
+def decode_pictures(encoded: tf.Tensor, space: Space, most: int | None = None) -> tf.Tensor:
     """PNG and JPEG files to native pixels.
 
     An image is rotated as its EXIF orientation says. One of another size is cut to its largest centred part of the
@@ -35,17 +31,17 @@ def decode_pictures(encoded: tf.Tensor, event_shape: tuple[int, ...], bits: int,
 
     Args:
       encoded: (batch,) strings.
-      event_shape: (height, width, 1 or 3).
-      bits: of a pixel, 1 ... 8.
+      space: of images, as `modalities.image.in_files` says.
       most: pixels of all images together; None if there is no limit but that of each.
 
     Returns:
-      (batch, *event_shape) uint8.
+      (batch, *space.shape) uint8.
     """
+    event_shape, dropped = space.shape, (256 // space.values).bit_length() - 1
 
     def one(picture):
         pixels = _resized(_turned(_decoded(picture, event_shape[2]), _orientation(picture)), event_shape)
-        return tf.bitwise.right_shift(pixels, tf.constant(8 - bits, tf.uint8))
+        return tf.bitwise.right_shift(pixels, tf.constant(dropped, tf.uint8))
 
     total = tf.reduce_sum(tf.map_fn(_pixels, encoded, fn_output_signature=tf.TensorSpec([], tf.int64)))
     expected = f"images of at most {most} pixels in one request"

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import tensorflow as tf
 
+from flowzoo.modalities.image import in_files
 from flowzoo.serving import checks
-from flowzoo.serving.images import decode_pictures, takes_pictures
+from flowzoo.serving.images import decode_pictures
 
 if TYPE_CHECKING:
     from flowzoo.models.flow import Flow
@@ -29,19 +30,20 @@ class Signatures:
         self._word = tf.constant(0, tf.uint32)
         self._scale = -1.0 / (flow.dims * math.log(2.0))
         # by what a row becomes, not by what comes: seeds and images are much smaller than what is made of them
-        self._most = checks.LARGEST // max(flow.dims, math.prod(flow.latent_shape), flow.condition_features)
+        self._most = checks.LARGEST // max(flow.dims, math.prod(flow.latent_shape), flow.condition.features)
         self._specs = {
-            "x": tf.TensorSpec([None, *flow.event_shape], flow.data_dtype),
-            "z": tf.TensorSpec([None, *flow.latent_shape], flow.compute_dtype),
+            "x": tf.TensorSpec([None, *flow.x_space.shape], flow.x_space.dtype),
+            "z": tf.TensorSpec([None, *flow.z_space.shape], flow.z_space.dtype),
             "seed": tf.TensorSpec([None, 2], tf.int32),
             "temperature": tf.TensorSpec([None], tf.float32),
             "image_bytes": tf.TensorSpec([None], tf.string),
         }
-        self._conditional = {}
-        if flow.classes:
-            self._conditional["condition"] = tf.TensorSpec([None], tf.int32)
-        elif flow.condition_features:
-            self._conditional["condition"] = tf.TensorSpec([None, flow.condition_features], tf.float32)
+        self._whole = flow.condition.whole
+        self._spaces = {"x": flow.x_space, **flow.condition.spaces}
+        self._conditional = {
+            name: tf.TensorSpec([None, *space.shape], space.dtype if space.values else tf.float32)
+            for name, space in flow.condition.spaces.items()
+        }
         self._likelihood = tf.function(self._log_prob, autograph=False)  # traced once for those that share it
 
     def concrete(self) -> dict[str, Callable]:
@@ -53,7 +55,7 @@ class Signatures:
             "encode": (self._encode, "x"),
             "decode": (self._decode, "z"),
         }
-        if takes_pictures(self._flow.event_shape, self._flow.bits):
+        if in_files(self._flow.x_space):
             named["serving_bytes"] = (self._pictures, "image_bytes")
         traced = {name: self._trace(*how) for name, how in named.items()}
         return {"serving_default": traced["log_prob"], **traced}
@@ -76,38 +78,37 @@ class Signatures:
         for name, value in good.items():
             if value.dtype.is_floating:
                 good[name] = checks.check_finite(value, name, 0.0 if name == "temperature" else None)
-        if self._flow.bits and "x" in good:
-            good["x"] = checks.check_range(good["x"], "x", 2**self._flow.bits)
-        if self._flow.classes:
-            good["condition"] = checks.check_range(good["condition"], "condition", self._flow.classes)
+        for name, space in self._spaces.items():
+            if space.values and name in good:
+                good[name] = checks.check_range(good[name], name, space.values)
         return good
 
     def _log_prob(self, x, condition=None):
         with self._weights():
             return self._flow._log_prob(x, condition, self._word, 1)
 
-    def _log_prob_only(self, x, condition=None):
-        return {"log_prob": self._likelihood(x, condition)}
+    def _log_prob_only(self, x, **told):
+        return {"log_prob": self._likelihood(x, self._whole(told))}
 
-    def _bits_per_dim(self, x, condition=None):
-        return {"bits_per_dim": self._scale * self._likelihood(x, condition)}
+    def _bits_per_dim(self, x, **told):
+        return {"bits_per_dim": self._scale * self._likelihood(x, self._whole(told))}
 
-    def _pictures(self, image_bytes, condition=None):
+    def _pictures(self, image_bytes, **told):
         most = checks.LARGEST if self._check else None  # merged requests may be of several callers
-        x = decode_pictures(image_bytes, self._flow.event_shape, self._flow.bits, most)
-        log_prob = self._likelihood(x, condition)
+        x = decode_pictures(image_bytes, self._flow.x_space, most)
+        log_prob = self._likelihood(x, self._whole(told))
         return {"log_prob": log_prob, "bits_per_dim": self._scale * log_prob}
 
-    def _sample(self, seed, temperature, condition=None):
+    def _sample(self, seed, temperature, **told):
         with self._weights():
-            return {"x": self._flow._sample(seed, temperature, condition)}
+            return {"x": self._flow._sample(seed, temperature, self._whole(told))}
 
-    def _encode(self, x, condition=None):
+    def _encode(self, x, **told):
         with self._weights():
-            z, log_det = self._flow._encode(x, condition, self._word)
+            z, log_det = self._flow._encode(x, self._whole(told), self._word)
         return {"z": z, "log_det": log_det}
 
-    def _decode(self, z, condition=None):
+    def _decode(self, z, **told):
         with self._weights():
-            x, log_det = self._flow._decode(z, condition)
+            x, log_det = self._flow._decode(z, self._whole(told))
         return {"x": x, "log_det": log_det}

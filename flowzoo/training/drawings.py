@@ -17,12 +17,12 @@ STEPS = 8  # of an interpolation
 
 def columns(flow: Flow) -> int:
     """Images in a row: one of each class, if there are not more than ten."""
-    return flow.classes if 1 < flow.classes <= 10 else 8
+    return flow.condition.labels if 1 < flow.condition.labels <= 10 else 8
 
 
 def classes(flow: Flow, count: int) -> np.ndarray | None:
     """The labels of `count` images in rows of `columns(flow)`, (count,) int32; None without classes."""
-    return np.arange(count, dtype=np.int32) % columns(flow) if flow.classes else None
+    return np.arange(count, dtype=np.int32) % columns(flow) if flow.condition.labels else None
 
 
 def interpolated(flow: Flow, seed: int, temperature: float = 1.0) -> np.ndarray:
@@ -39,7 +39,7 @@ def drawn(flow: Flow, seed: int) -> dict[str, Image.Image]:
     count = ROWS * columns(flow)
     samples = flow.sample(count, classes(flow, count), seed=seed).numpy()
     pictures = {"samples": (samples, columns(flow)), "interpolations": (interpolated(flow, seed), STEPS)}
-    return {name: grid(images, width, bits=flow.bits or 8) for name, (images, width) in pictures.items()}
+    return {name: grid(images, width, flow.x_space.values or 256) for name, (images, width) in pictures.items()}
 
 
 def write_drawn(flow: Flow, seed: int, folder: Path, name: str) -> dict[str, Image.Image]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from absl import logging
 
-from flowzoo import families
+from flowzoo import data, families
 from flowzoo.core.errors import CheckpointError, PresetError, closest, nearest
 from flowzoo.core.files import irregular, read_json, sha256
 from flowzoo.core.limits import counting
@@ -149,20 +149,15 @@ def start_from(flow: Flow, path: Path) -> None:
 
 
 def _require_fitting(preset: Preset, flow: Flow) -> None:
-    bits, labels = preset.dataset["bits"], preset.dataset["labels"]
-    if flow.condition_features:
+    x, told = data.spaces(preset.dataset)
+    if (x.shape, x.values) != (flow.x_space.shape, flow.x_space.values):
         raise PresetError(
-            f"{preset.source}: `config.condition_features` must be 0 in a preset, as no data set of flowzoo has "
-            f"condition vectors, got {flow.condition_features}. Leave it out, use `classes`, or make such a flow by "
-            "`flowzoo.create` and `fit` it on your own data."
+            f"{preset.source}: `dataset` must give what the flow takes, {flow.x_space.described()}, got "
+            f"{x.described()}. Correct `dataset.bits`, or `event_shape` or `bits` of `config`."
         )
-    if bits != flow.bits:
+    if told != flow.condition:
         raise PresetError(
-            f"{preset.source}: `dataset.bits` must be the {flow.bits} of the flow's config (0 for continuous data), "
-            f"got {bits}. Correct the one or the other."
-        )
-    if labels != bool(flow.classes):
-        raise PresetError(
-            f"{preset.source}: `dataset.labels` must be {str(bool(flow.classes)).lower()} for a flow with "
-            f"{flow.classes} classes, got {str(labels).lower()}. Correct it or `config.classes`."
+            f"{preset.source}: `dataset` must give the condition that the flow takes, {flow.condition.described()}, "
+            f"got {told.described()}. Correct `dataset.labels`, or `config`; a flow of another condition is made by "
+            "`flowzoo.create`, and fitted on your own data."
         )

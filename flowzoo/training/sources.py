@@ -83,26 +83,18 @@ class Sources:
         return tuple(part if part is None else part[:count] for part in self.fixture)
 
     def _train(self, split: str, batch_size: int, **flags: Any) -> tf.data.Dataset:
-        return data.load(
-            self.dataset["name"],
-            split,
-            batch_size=batch_size,
-            bits=self.dataset["bits"],
-            labels=self.dataset["labels"],
-            shuffle=True,
-            seed=self.recipe.seed,
-            **flags,
-        )
+        return data.stream(self.dataset, split, batch_size=batch_size, shuffle=True, seed=self.recipe.seed, **flags)
 
 
 def _stand_in(dataset: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray | None]:
     facts = data.spec(dataset["name"])
     what = "the fixture's examples" if facts.shipped else "noise, as none of it may be shipped"
     logging.warning("%s is not prepared here: this smoke run uses %s.", facts.name, what)
-    if not facts.bits:
-        return np.random.default_rng(0).standard_normal((64, *facts.event_shape), facts.dtype), None
+    x_space, told = data.spaces(dataset)
+    if not x_space.values:
+        return np.random.default_rng(0).standard_normal((64, *facts.event_shape), x_space.dtype), None
     x, labels = data.fixture(facts.name) if facts.shipped else (_smooth_noise(64, facts.event_shape), None)
-    return x >> (facts.bits - dataset["bits"]), labels if dataset["labels"] else None
+    return x // (facts.x_space.values // x_space.values), labels if told else None
 
 
 def _smooth_noise(count: int, shape: tuple[int, int, int]) -> np.ndarray:

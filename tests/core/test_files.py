@@ -135,7 +135,7 @@ def test_array_round_trip(tmp_path):
 
 def test_pictures_are_written_row_by_row_and_scaled(tmp_path):
     images = np.arange(3, dtype=np.uint8)[:, None, None, None] * np.ones((1, 2, 2, 1), np.uint8)
-    write_png(tmp_path / "grid.png", images, columns=2, bits=2, scale=3)
+    write_png(tmp_path / "grid.png", images, columns=2, values=4, scale=3)
     with Image.open(tmp_path / "grid.png") as picture:
         pixels = np.asarray(picture)
     assert pixels.shape == (12, 12)

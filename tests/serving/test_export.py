@@ -13,11 +13,13 @@ from PIL import Image, ImageOps
 from tensorflow.core.protobuf import saved_model_pb2
 
 from flowzoo.core import random
+from flowzoo.core.space import Space
 from flowzoo.hub.presets import read_preset
+from flowzoo.modalities.image import in_files
 from flowzoo.record.preset import Preset
 from flowzoo.serving import export, preset
 from flowzoo.serving.graph import signature_specs
-from flowzoo.serving.images import decode_pictures, takes_pictures
+from flowzoo.serving.images import decode_pictures
 from flowzoo.serving.warmup import WARMUP, can_warm_up
 from tests import cases
 
@@ -56,14 +58,14 @@ def _inputs(name):
     temperature = np.linspace(0.2, 1.1, 5).astype("float32")
     x, seed = x.astype(model.data_dtype), random.row_seeds(8, 5).numpy()
     inputs = {"x": x, "z": z, "seed": seed, "temperature": temperature}
-    if _takes_pictures(name):
+    if _in_files(name):
         pictures = [np.squeeze(picture << (8 - model.bits), 2) for picture in x]
         inputs["image_bytes"] = np.array([_png(picture) for picture in pictures])
     return inputs if condition is None else {**inputs, "condition": condition}
 
 
-def _takes_pictures(name):
-    return takes_pictures(cases.flow(name).event_shape, cases.flow(name).bits)
+def _in_files(name):
+    return in_files(cases.flow(name).x_space)
 
 
 def _png(pixels):
@@ -105,7 +107,7 @@ def test_gives_what_python_gives(name, served):
         "decode/log_det": back,
         "sample/x": model.sample(5, condition, inputs["temperature"], inputs["seed"]),
     }
-    if _takes_pictures(name):
+    if _in_files(name):
         for key in ("log_prob", "bits_per_dim"):
             expected[f"serving_bytes/{key}"] = expected[f"{key}/{key}"]
     for key, value in expected.items():
@@ -131,7 +133,7 @@ def test_signatures_have_named_tensors_and_no_xla(name, exported):
     conditional = {"condition"} if model.classes or model.condition_features else set()
     inputs = {"log_prob": {"x"}, "encode": {"x"}, "decode": {"z"}, "sample": {"seed", "temperature"}}
     inputs |= {"serving_default": {"x"}, "bits_per_dim": {"x"}}
-    if _takes_pictures(name):
+    if _in_files(name):
         inputs["serving_bytes"] = {"image_bytes"}
     assert set(inputs) == set(signature_specs(exported / name))
     for signature, names in inputs.items():
@@ -255,10 +257,10 @@ def test_pictures_are_those_of_pillow():
     encoded = tf.constant([content for content, _ in pictures])
     for mode, channels in (("L", 1), ("RGB", 3)):
         wanted = np.stack([np.asarray(picture.convert(mode)).reshape(8, 6, channels) for _, picture in pictures])
-        np.testing.assert_array_equal(decode_pictures(encoded, (8, 6, channels), 8), wanted)
-        np.testing.assert_array_equal(decode_pictures(encoded, (8, 6, channels), 5), wanted >> 3)
+        np.testing.assert_array_equal(decode_pictures(encoded, Space.integers((8, 6, channels), 256)), wanted)
+        np.testing.assert_array_equal(decode_pictures(encoded, Space.integers((8, 6, channels), 32)), wanted >> 3)
     half = Image.fromarray(gray).resize((3, 4), Image.Resampling.BILINEAR)
-    found = decode_pictures(encoded[:1], (4, 3, 1), 8)[0, ..., 0]
+    found = decode_pictures(encoded[:1], Space.integers((4, 3, 1), 256))[0, ..., 0]
     assert np.abs(found.numpy().astype(int) - np.asarray(half).astype(int)).max() <= 1
 
 
@@ -274,7 +276,7 @@ def test_pictures_are_turned_as_exif_says():
         wanted.append(turned)
     for upright, shape in ((True, (4, 6, 1)), (False, (6, 4, 1))):
         some = [i for i, turned in enumerate(wanted) if (turned.shape == (4, 6)) == upright]
-        found = decode_pictures(tf.constant([files[i] for i in some]), shape, 8)
+        found = decode_pictures(tf.constant([files[i] for i in some]), Space.integers(shape, 256))
         np.testing.assert_array_equal(found[..., 0], np.stack([wanted[i] for i in some]))
 
 

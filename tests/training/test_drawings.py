@@ -14,7 +14,7 @@ def test_grid_places_images_row_by_row():
 
 
 def test_grid_stretches_fewer_bits_and_enlarges():
-    picture = np.asarray(grid(np.full([4, 1, 1, 3], 31, np.uint8), bits=5, scale=4))
+    picture = np.asarray(grid(np.full([4, 1, 1, 3], 31, np.uint8), values=32, scale=4))
     assert picture.shape == (8, 8, 3) and (picture == 255).all()
 
 

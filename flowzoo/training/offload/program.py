@@ -135,7 +135,7 @@ def _validation(flow: Flow, count: int) -> Callable:
 
     def validate(*examples):
         parts = tuple(tf.reshape(part, [count // rows, rows, *part.shape[1:]]) for part in examples)
-        loss = flow.bits_per_dim if flow.bits else lambda *part: -flow.log_prob(*part)
+        loss = flow.bits_per_dim if flow.x_space.values else lambda *part: -flow.log_prob(*part)
         losses = tf.map_fn(lambda part: loss(*part), parts, fn_output_signature=flow.compute_dtype)
         return {"loss": tf.reduce_mean(losses)}
 

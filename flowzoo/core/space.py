@@ -1,0 +1,168 @@
+"""What a value is: `Space` of x, of a latent, or of one condition; `Condition` of all that a model is told beside x."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from flowzoo.core.checks import check_count
+
+ONE = "condition"  # what the only condition is called
+RESERVED = ("x", "z", "seed", "temperature", "image_bytes")  # inputs of signatures, beside which conditions stand
+MODALITIES = {0: "label", 1: "vector", 2: "sequence", 3: "image", 4: "video"}  # by the axes of a value
+
+
+@dataclasses.dataclass(frozen=True)
+class Space:
+    """The shape, type and values of one example.
+
+    Attributes:
+      shape: its axes; None for one whose length varies.
+      dtype: in which a model takes it; integers may come in any type that holds them.
+      values: it holds integers 0 ... values - 1; 0 for finite floating-point numbers.
+      modality: "vector", "image", "audio", ..., by which it is read, drawn and written; by its axes if not given.
+      anywhere: numbers of shape (n,) that may also be given for each place of x, (height, width, n).
+    """
+
+    shape: tuple[int | None, ...]
+    dtype: str = "float32"
+    values: int = 0
+    modality: str = ""
+    anywhere: bool = False
+
+    def __post_init__(self):
+        shape = tuple(self.shape) if isinstance(self.shape, Sequence) else self.shape
+        if not isinstance(shape, tuple) or not all(n is None or (type(n) is int and n >= 1) for n in shape):
+            raise ValueError(f"`shape` of a Space must be whole numbers >= 1, or None, got {self.shape!r}.")
+        check_count(self.values, "values", 0)
+        object.__setattr__(self, "shape", shape)
+        object.__setattr__(self, "modality", self.modality or MODALITIES.get(len(shape), "array"))
+
+    @classmethod
+    def integers(cls, shape: Sequence[int | None], values: int, modality: str = "") -> Space:
+        """Integers 0 ... values - 1: a byte each if they fit; labels, which have no axes, int32."""
+        small = values <= 256 and len(shape) > 0
+        return cls(tuple(shape), "uint8" if small else "int32", values, modality)
+
+    @property
+    def features(self) -> int:
+        """How many numbers a network is given at each place for it: a label comes one-hot."""
+        return self.values or (self.shape[-1] if self.shape else 1)
+
+    @property
+    def bits(self) -> int:
+        """Of its integers, rounded up; 0 for continuous numbers."""
+        return (self.values - 1).bit_length() if self.values else 0
+
+    def fits(self, shape: Sequence[int | None]) -> bool:
+        """Whether an example, or the spec of one, may have this shape; its None may be anything."""
+        return any(
+            len(wanted) == len(shape) and all(None in (a, b) or a == b for a, b in zip(wanted, shape, strict=True))
+            for wanted in ([self.shape, (None, None, *self.shape)] if self.anywhere else [self.shape])
+        )
+
+    def described(self, rows: int | str = "batch") -> str:
+        """What a batch of it must be, for messages: "(batch, 3) numbers"."""
+        axes = ", ".join("any" if n is None else str(n) for n in self.shape)
+        kind = "numbers" if not self.values else f"integer labels 0 ... {self.values - 1}"
+        if self.values and self.shape:
+            kind = f"integers 0 ... {self.values - 1}"
+        return f"({rows}{', ' if axes else '' if rows == '...' else ','}{axes}) {kind}"
+
+
+class Condition:
+    """What a model is told beside x: nothing, one value, or several by name.
+
+    Args:
+      spaces: None; a `Space`; or a dict of them, whose values then come as a dict with the same keys. Networks get
+        them side by side, in the order of the dict; those without places are repeated at the places of the others.
+
+    Raises:
+      ValueError: a name can't be that of an input, or values have places of different shapes.
+    """
+
+    def __init__(self, spaces: Space | Mapping[str, Space] | None = None):
+        self.named = isinstance(spaces, Mapping)
+        self.spaces: dict[str, Space] = dict(spaces) if self.named else {} if spaces is None else {ONE: spaces}
+        for name, space in self.spaces.items():
+            if not isinstance(space, Space):
+                raise TypeError(f"`condition` must be a Space or a dict of them, got {type(space).__name__}.")
+            if not isinstance(name, str) or not re.fullmatch(r"[a-z][a-z0-9_]*", name) or name in RESERVED:
+                raise ValueError(
+                    f"A condition must have a name of small letters, digits and _, and none of {', '.join(RESERVED)}, "
+                    f"got {name!r}."
+                )
+        places = {space.shape[:-1] for space in self.spaces.values() if len(space.shape) > 1}
+        if len(places) > 1:
+            raise ValueError(f"Conditions with places must have the same, got {sorted(places, key=str)}.")
+
+    @classmethod
+    def of(cls, classes: int = 0, features: int = 0, dtype: str = "float32", anywhere: bool = False) -> Condition:
+        """A label, a vector of numbers, both as `label` and `features`, or nothing."""
+        label = Space.integers((), classes) if classes else None
+        vector = Space((features,), dtype, anywhere=anywhere) if features else None
+        return cls({"label": label, "features": vector} if label and vector else label or vector)
+
+    def __bool__(self) -> bool:
+        return bool(self.spaces)
+
+    @property
+    def features(self) -> int:
+        """How many numbers networks get for all of it."""
+        return sum(space.features for space in self.spaces.values())
+
+    @property
+    def labels(self) -> int:
+        """Of how many classes the condition is the label, if it is one and nothing else; else 0."""
+        space = self.spaces.get(ONE)
+        return space.values if space and not space.shape else 0
+
+    def __eq__(self, other) -> bool:
+        """Whether two take the same values under the same names."""
+        return isinstance(other, Condition) and (self.named, self._taken()) == (other.named, other._taken())
+
+    __hash__ = None
+
+    def _taken(self):
+        return {name: (space.shape, space.values) for name, space in self.spaces.items()}
+
+    def described(self) -> str:
+        """What a batch of it must be, for messages."""
+        parts = {name: space.described() for name, space in self.spaces.items()}
+        listed = ", ".join(f"{name}: {text}" for name, text in parts.items())
+        return listed if self.named else parts.get(ONE, "none")
+
+    def parted(self, value: Any, what: str = ONE) -> dict[str, Any]:
+        """The values by name.
+
+        Raises:
+          ValueError: there are none where some are needed, some where none are, or others.
+        """
+        if not self.named:
+            if value is not None and isinstance(value, Mapping):
+                raise ValueError(f"`{what}` must be one value, got a dict of {sorted(value)}. Pass the value itself.")
+            return dict.fromkeys(self.spaces, value)
+        if not isinstance(value, Mapping) or set(value) != set(self.spaces):
+            got = f"a dict of {sorted(map(str, value))}" if isinstance(value, Mapping) else type(value).__name__
+            got = "None" if value is None else got
+            raise ValueError(f"`{what}` must be a dict of {sorted(self.spaces)}, got {got}.")
+        return {name: value[name] for name in self.spaces}
+
+    def whole(self, parts: Mapping[str, Any]) -> Any:
+        """The inverse of `parted`: a dict, one value, or None."""
+        return dict(parts) if self.named else parts.get(ONE)
+
+    def map(self, function: Callable[[Any, Space], Any], value: Any) -> Any:
+        """What `function(part, its space)` makes of each part, in the form of the value; None if there is none."""
+        parts = self.parted(value) if self.spaces else {}
+        return self.whole({name: function(part, self.spaces[name]) for name, part in parts.items()})
+
+    def config(self) -> Any:
+        """As JSON: what `from_config` takes."""
+        spaces = {
+            name: {"shape": list(space.shape), "values": space.values, "modality": space.modality}
+            for name, space in self.spaces.items()
+        }
+        return spaces if self.named else spaces.get(ONE)

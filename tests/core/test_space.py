@@ -1,0 +1,55 @@
+"""Space and Condition: what a value is, and what a model is told."""
+
+import pytest
+
+from flowzoo.core.space import Condition, Space
+
+
+def test_a_space_says_what_it_is():
+    image, label = Space.integers((8, 8, 3), 32), Space.integers((), 10)
+    assert (image.dtype, image.modality, image.bits, label.dtype, label.modality) == (
+        "uint8",
+        "image",
+        5,
+        "int32",
+        "label",
+    )
+    assert Space.integers((4,), 257).dtype == "int32"
+    assert (label.features, Space((None, 80)).features, Space((3,)).modality) == (10, 80, "vector")
+    assert label.described(5) == "(5,) integer labels 0 ... 9"
+    assert Space((None, 80)).described() == "(batch, any, 80) numbers"
+    assert Space((None, 80)).fits((7, 80)) and not Space((None, 80)).fits((80,))
+    assert Space((3,), anywhere=True).fits((4, 4, 3)) and not Space((3,)).fits((4, 4, 3))
+
+
+@pytest.mark.parametrize("shape", [3, (0,), (-1, 2), (2.0,), "ab"])
+def test_a_shape_is_of_whole_numbers(shape):
+    with pytest.raises(ValueError, match="`shape` of a Space must be whole numbers"):
+        Space(shape)
+
+
+def test_a_condition_is_one_value_or_several_by_name():
+    both = Condition({"label": Space.integers((), 3), "mel": Space((None, 4))})
+    assert both.features == 7 and both.labels == 0 and both.parted({"mel": 1, "label": 2}) == {"label": 2, "mel": 1}
+    assert both.map(lambda value, space: (value, space.features), {"mel": 1, "label": 2}) == {
+        "label": (2, 3),
+        "mel": (1, 4),
+    }
+    one = Condition.of(classes=3)
+    assert one.labels == 3 and one.whole(one.parted(5)) == 5 and not Condition() and Condition().map(min, None) is None
+    assert Condition.of(3, 2) == Condition({"label": Space.integers((), 3), "features": Space((2,))}) != one
+    for value, got in ((None, "None"), (3, "int"), ({"mel": 1}, r"a dict of \['mel'\]")):
+        with pytest.raises(ValueError, match=rf"`condition` must be a dict of \['label', 'mel'\], got {got}"):
+            both.parted(value)
+    with pytest.raises(ValueError, match="must be one value, got a dict"):
+        one.parted({"label": 3})
+
+
+def test_names_of_inputs_and_other_places_are_refused():
+    for name in ("x", "seed", "Mel", "", 3):
+        with pytest.raises(ValueError, match="must have a name"):
+            Condition({name: Space((2,))})
+    with pytest.raises(ValueError, match="Conditions with places must have the same"):
+        Condition({"a": Space((4, 2)), "b": Space((5, 2))})
+    with pytest.raises(TypeError, match="must be a Space or a dict of them, got int"):
+        Condition(3)

@@ -1,0 +1,95 @@
+"""A flow that is told several values by name: a label, a vector and an image."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from flowzoo.bijectors import AffineCoupling, Chain, ChannelSplit, UniformDequantization
+from flowzoo.conditioners import GlowConvNet
+from flowzoo.core.errors import NonFiniteError
+from flowzoo.core.space import Space
+from flowzoo.flows import Flow
+from tests import cases
+
+SPACES = {"label": Space.integers((), 3), "size": Space((2,)), "sketch": Space((4, 4, 1))}
+NUMBERS = np.random.default_rng(0)
+X = NUMBERS.integers(0, 256, (6, 4, 4, 2), dtype=np.uint8)
+TOLD = {
+    "label": np.arange(6) % 3,
+    "size": NUMBERS.normal(size=(6, 2)).astype("float32"),
+    "sketch": NUMBERS.normal(size=(6, 4, 4, 1)).astype("float32"),
+}
+
+
+def _flow():
+    shape, split = (4, 4, 2), ChannelSplit((4, 4, 2))
+    network = GlowConvNet(split.kept_shape, 2 * split.free_shape[-1], 6, condition_features=3 + 2 + 1)
+    parts = [UniformDequantization(shape, 8), AffineCoupling(shape, split, network)]
+    return cases.randomized(Flow(Chain(parts), condition=SPACES))
+
+
+@pytest.fixture(scope="module")
+def flow():
+    return _flow()
+
+
+def test_each_value_changes_the_density(flow):
+    before = flow.log_prob(X, TOLD).numpy()
+    for name, value in TOLD.items():
+        other = (value + 1) % 3 if name == "label" else value + 1
+        assert (np.abs(flow.log_prob(X, TOLD | {name: other}) - before) > 1e-4).all(), name
+    np.testing.assert_allclose(flow.score(X, TOLD, batch_size=16), before, rtol=1e-6)
+    z, _ = flow.encode(X, TOLD)
+    assert np.isfinite(flow.decode(z, TOLD)[0]).all() and (flow.reconstruction_error(X, TOLD).numpy() < 1e-4).all()
+    one = {name: value[:1] for name, value in TOLD.items()}
+    assert flow.sample(3, one, seed=0).shape == (3, 4, 4, 2)
+
+
+def test_what_is_wrong_is_named(flow):
+    with pytest.raises(ValueError, match=r"must be a dict of \['label', 'size', 'sketch'\], got ndarray"):
+        flow.log_prob(X, TOLD["label"])
+    with pytest.raises(ValueError, match=r'`condition\["size"\]` must be \(6, 2\) numbers, got .*\(6, 3\)'):
+        flow.log_prob(X, TOLD | {"size": np.zeros((6, 3), "float32")})
+    with pytest.raises(ValueError, match=r'`condition\["label"\]` must be .*labels 0 ... 2,.* got labels from 1 to 3'):
+        flow.sample(6, TOLD | {"label": TOLD["label"] + 1})
+    with pytest.raises(ValueError, match=r'`condition\["sketch"\]` must be finite'):
+        flow.encode(X, TOLD | {"sketch": TOLD["sketch"] * np.nan})
+    data = tf.data.Dataset.from_tensors((X, TOLD | {"size": TOLD["size"][:, :1]}))
+    with pytest.raises(ValueError, match=r'`condition\["size"\]` of the data set must be \(batch, 2\) numbers'):
+        flow.fit(data, verbose=0)
+
+
+@pytest.mark.parametrize("accumulate", [1, 2])
+def test_it_trains_on_arrays_and_data_sets(accumulate):
+    flow = _flow()
+    flow.accumulate = accumulate
+    flow.compile(keras.optimizers.SGD(1e-3))
+    weights = [weight.numpy() for weight in flow.trainable_weights]
+    flow.fit(X, TOLD, batch_size=6, epochs=1, verbose=0)
+    data = tf.data.Dataset.from_tensors((X, TOLD))
+    flow.fit(data, epochs=1, verbose=0)
+    assert all((a != b.numpy()).any() for a, b in zip(weights, flow.trainable_weights, strict=True))
+    assert np.isfinite(flow.evaluate(X, TOLD, verbose=0)).all() and flow.predict(data, verbose=0).shape == (6,)
+    if accumulate == 1:
+        bad = tf.data.Dataset.from_tensors((X, TOLD | {"label": TOLD["label"] + 1}))
+        with pytest.raises(NonFiniteError, match=r"the condition holds .* in rows 2, 5 of the batch"):
+            flow.fit(bad, verbose=0)
+
+
+def test_exports_and_the_view_of_tfp_take_them_by_name(flow, tmp_path):
+    flow.export(tmp_path / "model")
+    served = tf.saved_model.load(str(tmp_path / "model"))
+    inputs = {name: tf.constant(value) for name, value in (TOLD | {"label": TOLD["label"].astype("int32")}).items()}
+    found = served.signatures["log_prob"](x=tf.constant(X), **inputs)["log_prob"]
+    expected = flow.log_prob(X, TOLD)
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+    with pytest.raises(tf.errors.InvalidArgumentError, match="label"):
+        served.signatures["log_prob"](x=tf.constant(X), **(inputs | {"label": inputs["label"] + 1}))
+    from flowzoo.interop import FlowDistribution
+
+    view = FlowDistribution(flow, TOLD)
+    assert isinstance(view, tfp.distributions.Distribution) and view.batch_shape == [6]
+    np.testing.assert_allclose(view.log_prob(X), expected, rtol=1e-6)
+    assert view.sample(2, seed=1).shape == (2, 6, 4, 4, 2)
