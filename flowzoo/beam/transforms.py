@@ -49,7 +49,7 @@ class _OverModel(beam.PTransform):
 class Score(_OverModel):
     """{"id", "x"} -> {"id", "log_prob", "bits_per_dim"}: nats, and -log_prob / (D ln 2).
 
-    A conditional flow takes "condition", too.
+    A conditional flow takes "condition", too, or what its conditions are called.
     """
 
     COLUMNS: ClassVar = {"id": "text", "log_prob": "number", "bits_per_dim": "number"}
@@ -61,7 +61,7 @@ class Score(_OverModel):
 class Encode(_OverModel):
     """{"id", "x"} -> {"id", "z", "log_det"}: the latent, flattened, and nats.
 
-    A conditional flow takes "condition", too.
+    A conditional flow takes "condition", too, or what its conditions are called.
     """
 
     COLUMNS: ClassVar = {"id": "text", "z": "numbers", "log_det": "number"}
@@ -106,11 +106,14 @@ class _Rows:
             array = np.asarray(record[name])
             if array.dtype.kind not in "fiu":
                 raise ValueError(f"expected numbers in `{name}`, got {array.dtype}")
-            size = math.prod(spec.shape[1:])
-            if array.size != size:
-                raise ValueError(f"expected {size} numbers in `{name}`, got {array.size}")
+            shape = spec.shape[1:]
+            if None not in shape:  # a record of a table is flat
+                size = math.prod(shape)
+                if array.size != size:
+                    raise ValueError(f"expected {size} numbers in `{name}`, got {array.size}")
+                array = array.reshape(shape)
             with np.errstate(over="ignore"):  # what is too large becomes infinite
-                row[name] = fitting(array.reshape([1, *spec.shape[1:]]), name, spec)[0]
+                row[name] = fitting(array[None], name, spec)[0]
             if not np.isfinite(row[name]).all():
                 raise ValueError(f"expected finite numbers in `{name}`, got NaN or infinity")
         return row
@@ -139,7 +142,7 @@ class _Draws(_Rows):
         number = record["id"]
         if not isinstance(number, int) or not 0 <= number < 2**32:
             raise ValueError(f"expected an integer 0 ... 2^32 - 1 as id, got {number!r}")
-        return super().row(record, {name: spec for name, spec in specs.items() if name == "condition"})
+        return super().row(record, {name: spec for name, spec in specs.items() if name not in ("seed", "temperature")})
 
     def inputs(self, ids, rows):
         from flowzoo.core.random import seeds_at
