@@ -39,14 +39,14 @@ def time_flowzoo(model, x):
 
     def train():
         with tf.GradientTape() as tape:
-            loss = -tf.reduce_mean(flow._log_prob(x, None, tf.constant(0, tf.uint32), 1))
+            loss = -tf.reduce_mean(flow.raw.log_prob(x, None, tf.constant(0, tf.uint32), 1))
         optimizer.apply(tape.gradient(loss, flow.trainable_variables), flow.trainable_variables)
         return loss
 
     work = {
         "train": train,
-        "log_prob": lambda: flow._log_prob(x, None, tf.constant(0, tf.uint32), 1),
-        "sample": lambda: flow._sample(seeds, temperature, None),
+        "log_prob": lambda: flow.raw.log_prob(x, None, tf.constant(0, tf.uint32), 1),
+        "sample": lambda: flow.raw.sample(seeds, temperature, None),
     }
     rates = {}
     for name, function in work.items():

@@ -54,16 +54,16 @@ def time_flowzoo(features, x):
 
     def train():
         with tf.GradientTape() as tape:
-            loss = -tf.reduce_mean(flow._pass(x, None, tf.constant(0, tf.uint32), "store", True, ())[0])
+            loss = -tf.reduce_mean(flow.raw.noted(x, None, tf.constant(0, tf.uint32), "store", True, ())[0])
         optimizer.apply(tape.gradient(loss, flow.trainable_variables), flow.trainable_variables)
         return loss
 
     def evaluations():
-        return flow._pass(x, None, tf.constant(0, tf.uint32), "store", True, ("evaluations",))[1]["evaluations"]
+        return flow.raw.noted(x, None, tf.constant(0, tf.uint32), "store", True, ("evaluations",))[1]["evaluations"]
 
     counts = tf.function(evaluations, autograph=False)()
     found = {"evaluations, mean row": float(np.mean(counts)), "evaluations, worst row": float(np.max(counts))}
-    for name, function in (("train", train), ("sample", lambda: flow._sample(seeds, temperature, None))):
+    for name, function in (("train", train), ("sample", lambda: flow.raw.sample(seeds, temperature, None))):
         for how, xla in (("graph", False), ("XLA", True)):
             compiled = tf.function(function, jit_compile=xla, autograph=False)
             found[f"{name}, {how}"] = rate(lambda compiled=compiled: compiled().numpy())

@@ -74,13 +74,13 @@ def functions(name):
 
         return {"log_prob": (log_prob, x), "encode": (encode, x), "decode": (decode, z)}
     found = {
-        "log_prob": (lambda x: flow._log_prob(x, None, word, 1), x),
-        "encode": (lambda x: flow._encode(x, None, word), x),
-        "decode": (lambda z: flow._decode(z, None), z),
+        "log_prob": (lambda x: flow.raw.log_prob(x, None, word, 1), x),
+        "encode": (lambda x: flow.raw.encode(x, None, word), x),
+        "decode": (lambda z: flow.raw.decode(z, None), z),
     }
     if name == "realnvp":  # the same integers in every family
         seeds = flowzoo.core.random.row_seeds(0, ROWS).numpy()
-        found["sample"] = (lambda seed: flow._sample(seed, tf.ones([tf.shape(seed)[0]]), None), seeds)
+        found["sample"] = (lambda seed: flow.raw.sample(seed, tf.ones([tf.shape(seed)[0]]), None), seeds)
     return found
 
 

@@ -106,12 +106,12 @@ def write_trajectories(
     Raises:
         ValueError: the flow is not continuous, or not of a plane.
     """
-    parts = flow._parts
+    parts = flow.raw.parts
     if not is_plane(flow) or not any(isinstance(part, Continuous) for part in parts):
         raise ValueError("trajectories need a continuous flow (`cnf`, `ffjord`) of 2-D vectors, got another flow.")
     _, condition = _classes(flow, label, count)
     y, context = flow.sample(count, condition, temperature, seed), Context(random.row_seeds(seed, count))
-    condition, ways = flow._ready(condition), [y.numpy()[None]]
+    condition, ways = flow.raw.features(condition), [y.numpy()[None]]
     for part in parts:
         if isinstance(part, Continuous):
             way = tf.function(part.path)(y, condition).numpy()

@@ -2,7 +2,8 @@
 
 import argparse
 
-from flowzoo.cli.common import add_condition, add_files, add_preset, told
+from flowzoo.cli.common import add_files, add_preset
+from flowzoo.cli.conditions import add_condition, told
 from flowzoo.cli.writing import ARRAYS, ROWS, add_json, add_out, check_out, check_picture, tell, write_data
 
 NAME, HELP = "decode", "Turn latents, such as those of `flowzoo encode`, into data."

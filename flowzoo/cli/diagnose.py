@@ -3,7 +3,8 @@
 import argparse
 import dataclasses
 
-from flowzoo.cli.common import add_condition, add_files, add_noise_seed, add_preset, positive, told
+from flowzoo.cli.common import add_files, add_noise_seed, add_preset, positive
+from flowzoo.cli.conditions import add_condition, told
 from flowzoo.cli.score import FILES
 from flowzoo.cli.writing import add_json, check_out, print_json
 

@@ -2,7 +2,8 @@
 
 import argparse
 
-from flowzoo.cli.common import add_condition, add_files, add_noise_seed, add_preset, told
+from flowzoo.cli.common import add_files, add_noise_seed, add_preset
+from flowzoo.cli.conditions import add_condition, told
 from flowzoo.cli.score import FILES
 from flowzoo.cli.writing import ARRAYS, ROWS, add_json, add_out, check_out, tell, write_rows
 

@@ -2,7 +2,8 @@
 
 import argparse
 
-from flowzoo.cli.common import add_condition, add_preset, positive, told
+from flowzoo.cli.common import add_preset, positive
+from flowzoo.cli.conditions import add_condition, told
 from flowzoo.cli.writing import ARRAYS, ROWS, add_json, add_out, check_out, check_picture, tell, write_data
 
 NAME, HELP = "sample", "Draw samples, as a picture, an array or a table."

@@ -2,7 +2,8 @@
 
 import argparse
 
-from flowzoo.cli.common import add_condition, add_files, add_noise_seed, add_preset, positive, told
+from flowzoo.cli.common import add_files, add_noise_seed, add_preset, positive
+from flowzoo.cli.conditions import add_condition, told
 from flowzoo.cli.writing import ARRAYS, add_json, add_out, check_out, print_json, write_columns
 
 NAME, HELP = "score", "Measure -log p of examples: bits/dim for integer data, else nats."

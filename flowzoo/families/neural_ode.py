@@ -42,16 +42,16 @@ class ContinuousFlow(Family):
         return log_prob
 
     def log_prob(self, x, condition=None, seed: int = 0, samples: int = 1) -> tf.Tensor:
-        found = super().log_prob(x, condition, seed, samples)
-        return self._solved(found, lambda: self._log_prob(*self._checked(x, condition), self._word(seed), samples))
+        found, raw = super().log_prob(x, condition, seed, samples), self.raw
+        return self._solved(found, lambda: raw.log_prob(*self._checked(x, condition), raw.as_seed(seed), samples))
 
     def encode(self, x, condition=None, seed: int = 0) -> tuple[tf.Tensor, tf.Tensor]:
         found = super().encode(x, condition, seed)
-        return self._solved(found, lambda: self._encode(*self._checked(x, condition), self._word(seed)))
+        return self._solved(found, lambda: self.raw.encode(*self._checked(x, condition), self.raw.as_seed(seed)))
 
     def decode(self, z, condition=None) -> tuple[tf.Tensor, tf.Tensor]:
         def again():
-            return self._decode(tf.convert_to_tensor(z), self._checked_condition(condition, len(z)))
+            return self.raw.decode(tf.convert_to_tensor(z), self._checked_condition(condition, len(z)))
 
         return self._solved(super().decode(z, condition), again)
 
@@ -60,30 +60,30 @@ class ContinuousFlow(Family):
         x = super().sample(n, condition, temperature, seeds, batch_size)
         temperature = validation.check_temperature(temperature, n)
         condition = self._checked_condition(condition, n, shared=True)
-        return self._solved(x, lambda: self._sample(seeds, temperature, condition))
+        return self._solved(x, lambda: self.raw.sample(seeds, temperature, condition))
 
     def reconstruction_error(self, x, condition=None, seed: int = 0) -> tf.Tensor:
-        found = super().reconstruction_error(x, condition, seed)
-        return self._solved(found, lambda: self._reconstruction(*self._checked(x, condition), self._word(seed)))
+        found, raw = super().reconstruction_error(x, condition, seed), self.raw
+        return self._solved(found, lambda: raw.reconstruction_error(*self._checked(x, condition), raw.as_seed(seed)))
 
     def solve_counts(self, x, condition=None, seed: int = 0) -> np.ndarray:
         """How often the velocities of each row of x were computed on the way to the latent: (batch,)."""
-        return self._counts_graph(*self._checked(x, condition), self._word(seed)).numpy()
+        return self._counts_graph(*self._checked(x, condition), self.raw.as_seed(seed)).numpy()
 
     def log_prob_error(self, x, condition=None, seed: int = 0) -> tuple[tf.Tensor, tf.Tensor]:
         """log p(x) and its standard error over the probes of the trace, both (batch,); the error is 0 if exact."""
-        found = self._error_graph(*self._checked(x, condition), self._word(seed))
-        return self._solved(found, lambda: self._error(*self._checked(x, condition), self._word(seed)))
+        found = self._error_graph(*self._checked(x, condition), self.raw.as_seed(seed))
+        return self._solved(found, lambda: self._error(*self._checked(x, condition), self.raw.as_seed(seed)))
 
     def __dir__(self):
         return sorted({*super().__dir__()} - {"evaluations"})  # no part of a checkpoint
 
-    def _counts(self, x, condition, word):
-        notes = self._pass(x, condition, word, "store", False, ("evaluations",))[1]
+    def _counts(self, x, condition, seed):
+        notes = self.raw.noted(x, condition, seed, "store", False, ("evaluations",))[1]
         return tf.cast(notes["evaluations"], tf.float32)
 
-    def _error(self, x, condition, word):
-        log_prob, notes = self._pass(x, condition, word, "store", False, ("variance",))
+    def _error(self, x, condition, seed):
+        log_prob, notes = self.raw.noted(x, condition, seed, "store", False, ("variance",))
         return log_prob, tf.sqrt(notes["variance"])
 
     _counts_graph = tf.function(_counts, reduce_retracing=True, autograph=False)

@@ -86,7 +86,7 @@ class FlowDistribution(tfd.Distribution):
     def _log_prob(self, x):
         leading = leading_shape(x, len(self.flow.event_shape), self._batch_shape())
         rows, word = as_rows(x, leading, self.flow.event_shape), tf.constant(0, tf.uint32)
-        log_prob = self.flow._log_prob_graph(rows, self._condition_rows(leading), word, 1)
+        log_prob = self.flow.raw.log_prob_graph(rows, self._condition_rows(leading), word, 1)
         log_prob = tf.cast(log_prob, self.dtype) if self.dtype.is_floating else log_prob  # as other distributions do
         return from_rows(log_prob, leading, ())
 
@@ -95,7 +95,7 @@ class FlowDistribution(tfd.Distribution):
         index = tf.range(tf.reduce_prod(leading))
         seed = tfp.random.sanitize_seed(seed, salt="flowzoo")
         seeds = random.fold_in(tf.broadcast_to(seed, [tf.size(index), 2]), index)
-        x = self.flow._sample_graph(seeds, tf.ones_like(index, tf.float32), self._condition_rows(leading))
+        x = self.flow.raw.sample_graph(seeds, tf.ones_like(index, tf.float32), self._condition_rows(leading))
         return from_rows(x, leading, self.flow.event_shape)
 
     def _default_event_space_bijector(self):

@@ -38,12 +38,12 @@ def certificate(flow: Flow, test: Examples | None) -> Certificate:
         Integers that became numbers beyond `EXPLODED` data ranges are left out; their share is told if there are any.
         Nothing at all of a flow that does not invert, or in which only noise is left to look at.
     """
-    if not flow.transform.invertible or flow._noisy == len(flow._parts):
+    if not flow.transform.invertible or len(flow.raw.noisy) == len(flow.raw.parts):
         return {}
     labels = np.arange(COUNT, dtype=np.int32) % flow.classes if flow.classes else None
     errors = _errors(flow)
     return {
-        kind: {"inputs": what} | _summary(*errors(y, flow._ready(condition)), _exploded(flow, y))
+        kind: {"inputs": what} | _summary(*errors(y, flow.raw.features(condition)), _exploded(flow, y))
         for kind, what, y, condition in _inputs(flow, test, labels)
     }
 
@@ -72,12 +72,12 @@ def _strange(flow: Flow) -> np.ndarray:
 
 def _dequantized(flow: Flow, x: np.ndarray, condition: np.ndarray | None) -> tf.Tensor:
     x, condition = flow._checked(x, condition)
-    return flow._dequantized(x, flow._ready(condition), flow._word(0))
+    return flow.raw.dequantized(x, flow.raw.features(condition), flow.raw.as_seed(0))
 
 
 def _sampled(flow: Flow, labels: np.ndarray | None) -> tf.Tensor:
     """Samples at T = 1 before they are rounded to native integers."""
-    bijection, ready = flow.bijection, flow._ready(labels)
+    bijection, ready = flow.bijection, flow.raw.features(labels)
     z = flow.base.sample(random.row_seeds(0, COUNT), tf.ones(COUNT), ready)
     return tf.function(bijection.decode)(z, ready)[0]
 

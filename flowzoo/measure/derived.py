@@ -59,13 +59,13 @@ def restated(
 
 
 def _logit_log_det(preset, flow, batches, seed):
-    logit = next((part for part in flow._parts if not part.draws), None)
+    logit = next((part for part in flow.raw.parts if not part.draws), None)
     if not isinstance(logit, Logit):
         raise PresetError(f"{preset.source}: `published` has {LOGIT}, but the flow does not begin with a logit.")
 
     @tf.function
     def log_det(x, condition):
-        condition = flow._ready(condition)
-        return logit.encode(flow._dequantized(x, condition, flow._word(seed)))[1]
+        condition = flow.raw.features(condition)
+        return logit.encode(flow.raw.dequantized(x, condition, flow.raw.as_seed(seed)))[1]
 
     return np.concatenate([log_det(*batch).numpy() for batch in batches])

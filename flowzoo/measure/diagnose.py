@@ -131,8 +131,8 @@ def diagnose(flow: Flow, x: Any, condition: Any = None, seed: int = 0, *, progre
     x, condition = flow._checked(x, condition)
     if not len(x):
         raise ValueError("`x` must hold some examples, got none.")
-    bijection, ready = flow.bijection, flow._ready(condition)
-    y = flow._dequantized(x, ready, flow._word(seed))
+    bijection, ready = flow.bijection, flow.raw.features(condition)
+    y = flow.raw.dequantized(x, ready, flow.raw.as_seed(seed))
     with _noted(flow) as calls:
         encoded = bijection.encode(y, ready)
     if not calls:

@@ -40,7 +40,7 @@ def log_det_error(flow: "Flow", x: np.ndarray, condition: np.ndarray | None = No
     bijection = flow.bijection
     y = tf.cast(x, bijection.event_dtype)
     y = (y + 0.5) * 2.0**-flow.bits if flow.bits else y
-    condition = flow._ready(condition)
+    condition = flow.raw.features(condition)
     size = math.prod(bijection.event_shape)
 
     @tf.function

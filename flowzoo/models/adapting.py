@@ -43,7 +43,7 @@ def adapt(flow: Adaptable, x: tf.Tensor, condition: tf.Tensor | None, seed: int)
     weights = [weight for layer in layers for weight in layer.weights]
     before = [_numbers(weight) for weight in weights]
     try:
-        z = flow.transform.adapt(x, flow._ready(condition), flow._context(x, flow._word(seed)))
+        z = flow.transform.adapt(x, flow.raw.features(condition), flow.raw.context(x, flow.raw.as_seed(seed)))
         bad = next((weight.path for weight in weights if not np.isfinite(_numbers(weight)).all()), None)
         if bad is not None or not np.isfinite(z).all():
             raise ValueError(
@@ -163,7 +163,7 @@ def _warn_of_constant_columns(flow, x, layers):
 
 def _warn_of_far_columns(flow, x):
     """Of columns that hardly vary in the rows adapted to, and do in others, the losses are huge."""
-    front = flow._parts[:2] if isinstance(flow._parts[0], Bounds) else flow._parts[:1]
+    front = flow.raw.parts[:2] if isinstance(flow.raw.parts[0], Bounds) else flow.raw.parts[:1]
     if not isinstance(front[-1], Standardize) or not len(x):
         return
     ends = np.stack([np.min(x, axis=0), np.max(x, axis=0)])  # both maps are monotonic

@@ -20,13 +20,14 @@ from flowzoo.core.context import PENALTY
 from flowzoo.core.space import ONE, Condition, Space
 from flowzoo.core.transform import Transform, check_parts
 from flowzoo.models import adapting, forked
-from flowzoo.models.raw import Computations
+from flowzoo.models.checked_model import CheckedModel
+from flowzoo.models.raw import Raw, x_space
 from flowzoo.models.traced_option import TracedOption
 
 LANES = 16  # numbers that a processor computes at once; those left over at the end of an array are rounded otherwise
 
 
-class Flow(Computations):
+class Flow(CheckedModel):
     """log p(x) = log p_base(z) + log_det with z, log_det = transform.encode(x).
 
     Data x is in its native units: (batch, *event_shape), uint8 for models that dequantize, else floating point.
@@ -76,11 +77,8 @@ class Flow(Computations):
         self.base = base
         self.condition = self._told(condition, classes, condition_features)
         self.event_shape, self.latent_shape = transform.event_shape, transform.latent_shape
-        bits = next((part.bits for part in self._parts if part.takes_integers), 0)
-        self.x_space = (
-            Space.integers(self.event_shape, 2**bits) if bits else Space(self.event_shape, transform.event_dtype)
-        )
-        self.z_space = Space(self.latent_shape, transform.compute_dtype)
+        self.x_space, self.z_space = x_space(transform), Space(self.latent_shape, transform.compute_dtype)
+        self.raw = Raw(transform, base, self.x_space, self.condition)
         self.dims = math.prod(self.event_shape)
         self.kind = transform.kind
         self.adapted = self.add_weight(shape=(), initializer="zeros", trainable=False, dtype="int32", name="adapted")
@@ -106,10 +104,10 @@ class Flow(Computations):
         """
         samples = check_count(samples, "samples")
         if not tf.executing_eagerly():
-            return self._log_prob(x, condition, self._word(seed), samples, self.backprop)
+            return self.raw.log_prob(x, condition, self.raw.as_seed(seed), samples, self.backprop)
         x, condition = self._checked(x, condition)
-        function = self._log_prob_xla if self.xla else self._log_prob_graph
-        return function(x, condition, self._word(seed), samples, self.backprop)
+        function = self.raw.log_prob_xla if self.xla else self.raw.log_prob_graph
+        return function(x, condition, self.raw.as_seed(seed), samples, self.backprop)
 
     def bits_per_dim(self, x, condition=None, seed: int = 0, samples: int = 1) -> tf.Tensor:
         """-log p(x) / (D ln 2): (batch,); the usual bits/dim if x is native integer data."""
@@ -165,21 +163,21 @@ class Flow(Computations):
         for start in range(0, max(n, 1), batch_size):
             rows = slice(start, start + batch_size)
             part = self.condition.map(lambda value, _, rows=rows: value[rows], condition)
-            parts.append(self._sample_graph(seeds[rows], temperature[rows], part))
+            parts.append(self.raw.sample_graph(seeds[rows], temperature[rows], part))
         return tf.concat(parts, axis=0)
 
     def encode(self, x, condition=None, seed: int = 0) -> tuple[tf.Tensor, tf.Tensor]:
         """Data to latent: z (batch, *latent_shape) and log_det (batch,) in nats."""
         if not tf.executing_eagerly():
-            return self._encode(x, condition, self._word(seed))
-        return self._encode_graph(*self._checked(x, condition), self._word(seed))
+            return self.raw.encode(x, condition, self.raw.as_seed(seed))
+        return self.raw.encode_graph(*self._checked(x, condition), self.raw.as_seed(seed))
 
     def decode(self, z, condition=None) -> tuple[tf.Tensor, tf.Tensor]:
         """Latent to data: x (batch, *event_shape) in native units and log_det (batch,) in nats."""
         if not tf.executing_eagerly():
-            return self._decode(z, condition)
+            return self.raw.decode(z, condition)
         z = validation.check_data(z, self.z_space, "z")
-        return self._decode_graph(z, self._checked_condition(condition, len(z)))
+        return self.raw.decode_graph(z, self._checked_condition(condition, len(z)))
 
     def interpolate(self, x0, x1, steps: int = 8, condition=None) -> tf.Tensor:
         """Decodes the straight line between the latents of x0 and x1: (batch, steps, *event_shape)."""
@@ -189,7 +187,7 @@ class Flow(Computations):
 
     def reconstruction_error(self, x, condition=None, seed: int = 0) -> tf.Tensor:
         """max |decode(encode(y)) - y| of each row, (batch,), y being the data after dequantization."""
-        return self._reconstruction_graph(*self._checked(x, condition), self._word(seed))
+        return self.raw.reconstruction_error_graph(*self._checked(x, condition), self.raw.as_seed(seed))
 
     def adapt(self, x, condition=None, seed: int = 0, force: bool = False) -> None:
         """Data-dependent initialisation (standardisation, whitening, ActNorm) from some hundred rows, once.
@@ -220,7 +218,16 @@ class Flow(Computations):
 
     def __dir__(self):
         # Keras evaluates every name here when it saves, and would store the weights under `bijection`.
-        return sorted({*super().__dir__()} - {"_parts", "bijection", "bijector", "distribution"})
+        return sorted({*super().__dir__()} - {"bijection", "bijector", "distribution"})
+
+    @property
+    def bijection(self) -> Transform:
+        """The exact part of the transform: what follows dequantization, or other noise.
+
+        Raises:
+          ValueError: decode of some part does not give back what encode took, or a part with weights precedes noise.
+        """
+        return self.raw.bijection
 
     @property
     def bijector(self):
@@ -283,15 +290,15 @@ class Flow(Computations):
 
     def _penalized(self, x, condition, training, *names):
         """log p(x), under `fit` less the penalties, and the notes of these names."""
-        function, mode = self._pass_xla if self.xla else self._pass, self.backprop if training else "store"
-        log_prob, notes = function(x, condition, self._step_word(training), mode, bool(training), (PENALTY, *names))
+        function, memory = self.raw.noted_xla if self.xla else self.raw.noted, self.backprop if training else "store"
+        log_prob, notes = function(x, condition, self._step_seed(training), memory, bool(training), (PENALTY, *names))
         return log_prob - notes[PENALTY] if training and PENALTY in notes else log_prob, notes
 
-    def _step_word(self, training):
-        word = self._word(self.noise_seed if training else 0)
+    def _step_seed(self, training):
+        seed = self.raw.as_seed(self.noise_seed if training else 0)
         if training and getattr(self, "optimizer", None) is not None:
-            word += tf.cast(self.optimizer.iterations + 1, tf.uint32) * tf.constant(0x9E3779B1, tf.uint32)
-        return word
+            seed += tf.cast(self.optimizer.iterations + 1, tf.uint32) * tf.constant(0x9E3779B1, tf.uint32)
+        return seed
 
 
 def _rows(values, start, size):

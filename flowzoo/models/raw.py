@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Sequence
+from typing import Any
 
 import tensorflow as tf
 
+from flowzoo.bases.base import Base
 from flowzoo.bijectors import Chain, Identity
 from flowzoo.core import random
 from flowzoo.core.checks import check_seed
 from flowzoo.core.context import Context
+from flowzoo.core.space import Condition, Space
 from flowzoo.core.transform import Transform
-from flowzoo.models.checked_model import CheckedModel
 from flowzoo.models.conditioning import joined
 
 DECODING = -2  # the place of the transform in sampling; the base draws from the root
@@ -40,121 +43,142 @@ def _without_rows_too(function):
     return wrapped
 
 
-class Computations(CheckedModel):
-    """Needs `transform`, `base`, `x_space` and `condition`.
+class Raw:
+    """What a flow computes, for those that check themselves: exports, views of TFP, measurements, programs.
 
-    A `word` is a seed as a uint32 scalar; `samples` counts noise draws.
+    In all methods `condition` is what the flow is told, as tensors; `seed` a uint32 scalar, made by `as_seed`, of the
+    noise and probes that `encode` draws. Those called `..._graph` and `..._xla` are compiled.
+
+    Args:
+      transform, base, x_space, condition: of the flow.
     """
+
+    def __init__(self, transform: Transform, base: Base, x_space: Space, condition: Condition):
+        self.transform, self.base, self.x_space, self.condition = transform, base, x_space, condition
+        self.dtype = transform.compute_dtype
+
+    @_without_rows_too
+    def log_prob(self, x, condition, seed, samples: int = 1, memory: str = "store") -> tf.Tensor:
+        """`Flow.log_prob`, with gradients by one of `bijectors.backprop`'s ways."""
+        features, context = self.features(condition), self.context(x, seed, memory=memory)
+        if samples == 1 or not self.transform.draws:
+            return self._scored(x, features, context)
+
+        def once(draw):  # with the same probes for all draws: their errors would raise the bound, not cancel
+            return self._scored(x, features, context.apart().at(draw))
+
+        draws = tf.map_fn(once, tf.range(samples, dtype=tf.int32), fn_output_signature=self.dtype)
+        return tf.reduce_logsumexp(draws, axis=0) - math.log(samples)
+
+    @_without_rows_too
+    def noted(self, x, condition, seed, memory: str, training: bool, names: Sequence[str]) -> tuple[tf.Tensor, dict]:
+        """log p(x), and of the notes of the transforms those of these names."""
+        context = self.context(x, seed, memory=memory, training=training)
+        log_prob = self._scored(x, self.features(condition), context)
+        return log_prob, {name: value for name, value in context.notes.items() if name in names}
+
+    @_without_rows_too
+    def encode(self, x, condition, seed) -> tuple[tf.Tensor, tf.Tensor]:
+        """`Flow.encode`."""
+        return self.transform.encode(x, self.features(condition), self.context(x, seed))
+
+    @_without_rows_too
+    def decode(self, z, condition) -> tuple[tf.Tensor, tf.Tensor]:
+        """`Flow.decode`."""
+        return self.transform.decode(z, self.features(condition))
+
+    @_without_rows_too
+    def sample(self, seeds, temperature, condition) -> tf.Tensor:
+        """`Flow.sample` of (rows, 2) int32 seeds and (rows,) temperatures."""
+        features = self.features(condition)
+        z = self.base.sample(seeds, temperature, features)
+        return self.transform.decode(z, features, Context(seeds, (DECODING,), log_det=False))[0]
+
+    @_without_rows_too
+    def reconstruction_error(self, x, condition, seed) -> tf.Tensor:
+        """`Flow.reconstruction_error`."""
+        bijection, features = self.bijection, self.features(condition)
+        y = self.dequantized(x, features, seed)
+        again = bijection.decode(bijection.encode(y, features)[0], features)[0]
+        return tf.reduce_max(tf.abs(tf.reshape(again - y, [tf.shape(y)[0], -1])), axis=1)
+
+    log_prob_graph = tf.function(log_prob, reduce_retracing=True, autograph=False)
+    log_prob_xla = tf.function(log_prob, jit_compile=True, autograph=False)
+    noted_xla = tf.function(noted, jit_compile=True, autograph=False)
+    encode_graph = tf.function(encode, reduce_retracing=True, autograph=False)
+    decode_graph = tf.function(decode, reduce_retracing=True, autograph=False)
+    sample_graph = tf.function(sample, reduce_retracing=True, autograph=False)
+    reconstruction_error_graph = tf.function(reconstruction_error, reduce_retracing=True, autograph=False)
+
+    @property
+    def parts(self) -> list[Transform]:
+        """The transforms in a row, chains within chains laid out."""
+        return _flat(self.transform)
+
+    @property
+    def noisy(self) -> list[Transform]:
+        """Those up to the last that draws noise; `Bounds` and `Standardize` may stand before it."""
+        parts = self.parts
+        count = max((i + 1 for i, t in enumerate(parts) if t.draws), default=0)
+        if any(not t.draws and t.trainable_variables for t in parts[:count]):
+            raise ValueError("Stochastic transforms must come before the exact ones for `bijection`, got them mixed.")
+        return parts[:count]
 
     @property
     def bijection(self) -> Transform:
-        """The exact part of the transform: what follows dequantization, or other noise.
-
-        Raises:
-          ValueError: decode of some part does not give back what encode took, or a part with weights precedes noise.
-        """
-        lossy = next((part for part in self._parts if not part.invertible), None)
+        """`Flow.bijection`."""
+        parts = self.parts
+        lossy = next((part for part in parts if not part.invertible), None)
         if lossy is not None:
             raise ValueError(
                 f"`bijection` needs parts that invert, got {type(lossy).__name__}, whose decode does not give back "
                 "what encode took."
             )
-        exact = self._parts[self._noisy :]
-        return exact[0] if len(exact) == 1 else Chain(exact) if exact else Identity(self.latent_shape)
+        exact = parts[len(self.noisy) :]
+        return exact[0] if len(exact) == 1 else Chain(exact) if exact else Identity(self.transform.latent_shape)
 
-    @property
-    def _parts(self):
-        return _flat(self.transform)
+    def dequantized(self, x, features, seed) -> tf.Tensor:
+        """x as `bijection` takes it, and its `features` as `bijection` takes them, too."""
+        noisy = self.noisy
+        return Chain(noisy).encode(x, features, self.context(x, seed))[0] if noisy else x
 
-    @property
-    def _noisy(self):
-        """How many parts there are up to the last that draws noise; `Bounds` and `Standardize` may stand before it."""
-        parts = self._parts
-        noisy = max((i + 1 for i, t in enumerate(parts) if t.draws), default=0)
-        if any(not t.draws and t.trainable_variables for t in parts[:noisy]):
-            raise ValueError("Stochastic transforms must come before the exact ones for `bijection`, got them mixed.")
-        return noisy
+    def features(self, condition: Any) -> tf.Tensor | None:
+        """A condition as conditioners get it, labels one-hot; None if there is none."""
+        return joined(condition, self.condition, self.dtype)
 
-    @_without_rows_too
-    def _log_prob(self, x, condition, word, samples, mode="store"):
-        condition, context = self._ready(condition), self._context(x, word, memory=mode)
-        if samples == 1 or not self.transform.draws:
-            return self._scored(x, condition, context)
-
-        def once(draw):  # with the same probes for all draws: their errors would raise the bound, not cancel
-            return self._scored(x, condition, context.apart().at(draw))
-
-        draws = tf.map_fn(once, tf.range(samples, dtype=tf.int32), fn_output_signature=self.compute_dtype)
-        return tf.reduce_logsumexp(draws, axis=0) - math.log(samples)
-
-    @_without_rows_too
-    def _pass(self, x, condition, word, mode, training, names):
-        """log p(x), and of the notes of the transforms those of these names."""
-        context = self._context(x, word, memory=mode, training=training)
-        log_prob = self._scored(x, self._ready(condition), context)
-        return log_prob, {name: value for name, value in context.notes.items() if name in names}
-
-    @_without_rows_too
-    def _encode(self, x, condition, word):
-        return self.transform.encode(x, self._ready(condition), self._context(x, word))
-
-    @_without_rows_too
-    def _decode(self, z, condition):
-        return self.transform.decode(z, self._ready(condition))
-
-    @_without_rows_too
-    def _sample(self, seeds, temperature, condition):
-        condition = self._ready(condition)
-        z = self.base.sample(seeds, temperature, condition)
-        return self.transform.decode(z, condition, Context(seeds, (DECODING,), log_det=False))[0]
-
-    @_without_rows_too
-    def _reconstruction(self, x, condition, word):
-        condition, bijection = self._ready(condition), self.bijection
-        x = self._dequantized(x, condition, word)
-        again = bijection.decode(bijection.encode(x, condition)[0], condition)[0]
-        return tf.reduce_max(tf.abs(tf.reshape(again - x, [tf.shape(x)[0], -1])), axis=1)
-
-    def _dequantized(self, x, condition, word):
-        """x as `bijection` takes it."""
-        noisy = self._parts[: self._noisy]
-        return Chain(noisy).encode(x, condition, self._context(x, word))[0] if noisy else x
-
-    _log_prob_graph = tf.function(_log_prob, reduce_retracing=True, autograph=False)
-    _log_prob_xla = tf.function(_log_prob, jit_compile=True, autograph=False)
-    _pass_xla = tf.function(_pass, jit_compile=True, autograph=False)
-    _encode_graph = tf.function(_encode, reduce_retracing=True, autograph=False)
-    _decode_graph = tf.function(_decode, reduce_retracing=True, autograph=False)
-    _sample_graph = tf.function(_sample, reduce_retracing=True, autograph=False)
-    _reconstruction_graph = tf.function(_reconstruction, reduce_retracing=True, autograph=False)
-
-    def _scored(self, x, condition, context):
-        z, log_det = self.transform.encode(x, condition, context)
-        return self.base.log_prob(z, condition) + log_det
-
-    def _ready(self, condition):
-        return joined(condition, self.condition, self.compute_dtype)
-
-    def _word(self, seed):
+    def as_seed(self, seed: int | tf.Tensor) -> tf.Tensor:
+        """A seed as a uint32 scalar, or `ValueError`."""
         if tf.is_tensor(seed):
             if not tf.executing_eagerly():
                 return tf.cast(seed, tf.uint32)
             seed = seed.numpy()
         return tf.constant(check_seed(seed, "seed"), tf.uint32)
 
-    def _context(self, x, word, **how):
+    def context(self, x, seed, **how) -> Context:
         """With a stream for each row, if any transform may draw noise or probes."""
         layers = (layer for layer in self.transform._flatten_layers() if isinstance(layer, Transform))
         reads = any(layer.takes_context and not layer.composite for layer in layers)
-        return Context(self._row_streams(x, word) if reads else None, **how)
+        return Context(self.streams(x, seed) if reads else None, **how)
 
-    def _row_streams(self, x, word):
+    def streams(self, x, seed) -> tf.Tensor:
+        """(rows, 2) integers, of the content of each row and the seed."""
         if not self.x_space.values:
             x = tf.cast(x, self.x_space.dtype)  # in which `log_prob` takes it, so one noise
-        return random.fold_in(random.hash_rows(x), word)
+        return random.fold_in(random.hash_rows(x), seed)
+
+    def _scored(self, x, features, context):
+        z, log_det = self.transform.encode(x, features, context)
+        return self.base.log_prob(z, features) + log_det
 
 
 def _flat(transform):
     if isinstance(transform, Chain):
         return [part for inner in transform.transforms for part in _flat(inner)]
     return [transform]
+
+
+def x_space(transform: Transform) -> Space:
+    """What a transform takes: integers if one of its parts does."""
+    bits = next((part.bits for part in _flat(transform) if part.takes_integers), 0)
+    shape = transform.event_shape
+    return Space.integers(shape, 2**bits) if bits else Space(shape, transform.event_dtype)

@@ -8,17 +8,14 @@ import numpy as np
 import tensorflow as tf
 
 from flowzoo.bijectors import Bounds, Chain
-from flowzoo.core.transform import Transform
+from flowzoo.models.raw import Raw
 
 
 class Adaptable(Protocol):
     """What `require_inside` reads of a `Flow`, which can't be imported here; `adapting` reads more."""
 
-    transform: Transform
+    raw: Raw
     data_dtype: str
-    _parts: list[Transform]
-
-    def _ready(self, condition) -> tf.Tensor | None: ...
 
 
 def require_inside(flow: Adaptable, x: tf.Tensor | np.ndarray, condition=None) -> None:
@@ -27,12 +24,12 @@ def require_inside(flow: Adaptable, x: tf.Tensor | np.ndarray, condition=None) -
     Raises:
       ValueError: it names the first such row, and the columns that leave their `bounds`.
     """
-    parts = flow._parts
+    parts = flow.raw.parts
     until = max((i + 1 for i, part in enumerate(parts) if part.bounded), default=0)
     if not until or any(part.draws or part.takes_integers for part in parts[:until]):
         return
     x = tf.cast(x, flow.data_dtype)
-    rows = np.flatnonzero(np.isneginf(Chain(parts[:until]).encode(x, flow._ready(condition))[1]))
+    rows = np.flatnonzero(np.isneginf(Chain(parts[:until]).encode(x, flow.raw.features(condition))[1]))
     if not len(rows):
         return
     where = f"{len(rows)} of {len(x)} rows outside, first in row {rows[0]}"

@@ -27,7 +27,7 @@ class Signatures:
 
     def __init__(self, flow: Flow, check: bool, weights: Callable):
         self._flow, self._check, self._weights = flow, check, weights
-        self._word = tf.constant(0, tf.uint32)
+        self._seed = tf.constant(0, tf.uint32)
         self._scale = -1.0 / (flow.dims * math.log(2.0))
         # by what a row becomes, not by what comes: seeds and images are much smaller than what is made of them
         self._most = checks.LARGEST // max(flow.dims, math.prod(flow.latent_shape), flow.condition.features)
@@ -85,7 +85,7 @@ class Signatures:
 
     def _log_prob(self, x, condition=None):
         with self._weights():
-            return self._flow._log_prob(x, condition, self._word, 1)
+            return self._flow.raw.log_prob(x, condition, self._seed, 1)
 
     def _log_prob_only(self, x, **told):
         return {"log_prob": self._likelihood(x, self._whole(told))}
@@ -101,14 +101,14 @@ class Signatures:
 
     def _sample(self, seed, temperature, **told):
         with self._weights():
-            return {"x": self._flow._sample(seed, temperature, self._whole(told))}
+            return {"x": self._flow.raw.sample(seed, temperature, self._whole(told))}
 
     def _encode(self, x, **told):
         with self._weights():
-            z, log_det = self._flow._encode(x, self._whole(told), self._word)
+            z, log_det = self._flow.raw.encode(x, self._whole(told), self._seed)
         return {"z": z, "log_det": log_det}
 
     def _decode(self, z, **told):
         with self._weights():
-            x, log_det = self._flow._decode(z, self._whole(told))
+            x, log_det = self._flow.raw.decode(z, self._whole(told))
         return {"x": x, "log_det": log_det}

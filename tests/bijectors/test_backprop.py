@@ -24,7 +24,7 @@ def largest_error(actual, expected):
 def gradients(model, x, condition, mode):
     """d mean log p / d weights."""
     with tf.GradientTape() as tape:
-        loss = tf.reduce_mean(model._log_prob(tf.constant(x), condition, model._word(0), 1, mode))
+        loss = tf.reduce_mean(model.raw.log_prob(tf.constant(x), condition, model.raw.as_seed(0), 1, mode))
     return tape.gradient(loss, model.trainable_weights)
 
 

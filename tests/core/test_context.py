@@ -182,5 +182,5 @@ def test_a_context_made_inside_does_not_retrace():
     for seed in range(3):
         flow.log_prob(np.zeros((4, 2), "float32"), seed=seed)
         flow.sample(4, seed=seed)
-    assert flow._log_prob_graph.experimental_get_tracing_count() == 1
-    assert flow._sample_graph.experimental_get_tracing_count() == 1
+    assert flow.raw.log_prob_graph.experimental_get_tracing_count() == 1
+    assert flow.raw.sample_graph.experimental_get_tracing_count() == 1

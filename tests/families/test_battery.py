@@ -19,7 +19,7 @@ VECTORS = [name for name in EVERY if len(cases.flow(name).event_shape) == 1]
 def _log_prob(name, x, condition, samples=1):
     """The implementation that checks nothing, as one graph per flow."""
     model = cases.flow(name)
-    return model._log_prob_graph(tf.constant(x), condition, model._word(0), samples).numpy()
+    return model.raw.log_prob_graph(tf.constant(x), condition, model.raw.as_seed(0), samples).numpy()
 
 
 def _rounding(name):
@@ -41,7 +41,7 @@ def test_log_prob_is_base_and_log_det_and_encode_comes_back(name):
         assert model.kind == ("lower_bound" if "augmented" in name else "exact")
     if "variational" not in name:  # whose noise, drawn in encode only, has a density of its own
         np.testing.assert_allclose(back, -log_det, rtol=1e-4, atol=1e-4)
-    latent = model.base.log_prob(z, model._ready(None if condition is None else tf.constant(condition)))
+    latent = model.base.log_prob(z, model.raw.features(None if condition is None else tf.constant(condition)))
     score = model.log_prob(x, condition)
     assert score.dtype == tf.float32
     np.testing.assert_allclose(score, latent + log_det, rtol=1e-5, atol=1e-4)
@@ -53,7 +53,9 @@ def test_log_prob_is_base_and_log_det_and_encode_comes_back(name):
 def test_log_det_is_that_of_the_jacobian(name):
     dtype, tolerance = ("float32", 1e-3) if name in INTEGERS else ("float64", 1e-9)
     model, condition = cases.flow(name, dtype=dtype), cases.flow_data(name, 2)[1]
-    ready = model._ready(None if condition is None else tf.constant(condition, "int32" if model.classes else dtype))
+    ready = model.raw.features(
+        None if condition is None else tf.constant(condition, "int32" if model.classes else dtype)
+    )
     x = np.random.default_rng(0).uniform(0.05, 0.95, (2, *model.bijection.event_shape)).astype(dtype)
     expected = log_det_of_jacobian(model.bijection.encode, x, ready)
     np.testing.assert_allclose(model.bijection.encode(x, ready)[1], expected, rtol=tolerance, atol=tolerance)
@@ -76,7 +78,7 @@ def test_gradient_reaches_every_weight(name):
 @pytest.mark.parametrize("name", ["realnvp-condition", "glow-classes"])  # of every row: test_compiled.py
 def test_xla_equals_graph(name):
     model, (x, condition) = cases.flow(name), cases.flow_data(name)
-    compiled = model._log_prob_xla(tf.constant(x), condition, model._word(0), 1)
+    compiled = model.raw.log_prob_xla(tf.constant(x), condition, model.raw.as_seed(0), 1)
     np.testing.assert_allclose(compiled, _log_prob(name, x, condition), rtol=1e-4, atol=1e-4)
 
 
@@ -84,7 +86,7 @@ def test_xla_equals_graph(name):
 def test_conditioners_in_bfloat16(name):
     model, (x, condition) = cases.new_flow(name, conditioner_dtype="mixed_bfloat16"), cases.flow_data(name)
     condition = None if condition is None else tf.constant(condition)
-    score = model._log_prob(tf.constant(x), condition, model._word(0), 1)
+    score = model.raw.log_prob(tf.constant(x), condition, model.raw.as_seed(0), 1)
     assert score.dtype == tf.float32
     assert {w.dtype for w in model.weights} - {"float64"} == {"float32", "int32"}  # shift and scale of `Standardize`
     assert {w.dtype for w in model.trainable_weights} == {"float32"}

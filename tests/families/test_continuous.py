@@ -131,7 +131,7 @@ def test_python_raises_where_a_graph_gives_nan():
     for call in (*calls, lambda x: model.sample(len(x), seed=0)):
         with pytest.raises(SolverError, match=r"of 6 rows were not solved, .*1 steps were not enough; it reached time"):
             call(x)
-    assert np.isnan(model._log_prob_graph(tf.constant(x), None, model._word(0), 1)).any()
+    assert np.isnan(model.raw.log_prob_graph(tf.constant(x), None, model.raw.as_seed(0), 1)).any()
 
 
 def test_a_diagnosis_has_the_continuous_layer():

@@ -103,7 +103,7 @@ def test_events_are_not_broadcast():
 @pytest.mark.parametrize("name", [name for name in cases.FLOWS if "augmented" not in name])  # whose x is only a part
 def test_the_bijector_of_a_flow_begins_after_dequantization(name):
     model, condition = cases.flow(name), cases.flow_data(name, 1)[1]
-    ready = None if condition is None else model._ready(tf.constant(condition))
+    ready = None if condition is None else model.raw.features(tf.constant(condition))
     view = model.bijector if condition is None else as_tfp(model.bijection, ready)
     z = np.random.default_rng(0).normal(size=(3, *model.latent_shape)).astype("float32")
     y = view.forward(z)
@@ -161,7 +161,7 @@ def test_outside_its_range_log_prob_is_minus_infinity_with_finite_gradients(bije
     x = tf.constant([[value, inside] for value in (*outside, inside)])
     with tf.GradientTape() as tape:
         tape.watch(x)
-        scores = flow._log_prob(x, None, flow._word(0), 1)
+        scores = flow.raw.log_prob(x, None, flow.raw.as_seed(0), 1)
         loss = tf.reduce_sum(scores)
     np.testing.assert_array_equal(np.isneginf(scores), [True] * len(outside) + [False])
     for gradient in tape.gradient(loss, [x, *flow.trainable_weights]):

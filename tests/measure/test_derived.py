@@ -21,7 +21,7 @@ def test_nats_in_the_unit_cube_and_in_logit_space_are_those_of_the_noisy_data():
     flow, (x, _) = cases.flow("maf-image"), cases.flow_data("maf-image")
     values = losses(flow, x, seed=3)
     found = restated(preset("bits_per_dim", LOGIT), flow, x, None, values, seed=3)
-    u = flow._dequantized(x, None, flow._word(3))
+    u = flow.raw.dequantized(x, None, flow.raw.as_seed(3))
     z, log_det = flow.bijection.encode(u)
     unit = flow.base.log_prob(z) + log_det
     y = 0.05 + 0.9 * tf.cast(u, tf.float64)

@@ -193,7 +193,7 @@ def test_no_large_label_becomes_a_small_one():
     model = _new(classes=3)
     for dtype in ("int64", "uint32", "uint8"):
         labels = _with(Y.astype(dtype), 3, 255 if dtype == "uint8" else 2**32 - 1 if dtype == "uint32" else 2**32 + 1)
-        found = model._log_prob(tf.constant(X), tf.constant(labels), model._word(0), 1)
+        found = model.raw.log_prob(tf.constant(X), tf.constant(labels), model.raw.as_seed(0), 1)
         assert np.flatnonzero(np.isnan(found)).tolist() == [3]
 
 
@@ -201,10 +201,10 @@ def test_no_large_label_becomes_a_small_one():
 def test_pixels_of_any_integer_type(dtype):
     model, x = cases.flow("glow"), cases.flow_data("glow")[0] // 2
     np.testing.assert_array_equal(model.score(x.astype(dtype)), model.score(x))
-    noisy, seeds = UniformDequantization((4, 4, 1)), model._row_streams(tf.constant(x), model._word(0))
+    noisy, seeds = UniformDequantization((4, 4, 1)), model.raw.streams(tf.constant(x), model.raw.as_seed(0))
     one, other = (noisy.encode(pixels, context=Context(seeds))[0] for pixels in (x.astype(dtype), x))
     np.testing.assert_array_equal(one, other)
-    np.testing.assert_array_equal(model._row_streams(tf.constant(x.astype(dtype)), model._word(0)), seeds)
+    np.testing.assert_array_equal(model.raw.streams(tf.constant(x.astype(dtype)), model.raw.as_seed(0)), seeds)
 
 
 def test_one_condition_is_that_of_all():

@@ -26,8 +26,8 @@ def test_densities_gradients_of_all_weights_and_samples(name):
 
     def everything():
         found = {mode: gradients(model, x, condition, mode) for mode in modes}
-        score = model._log_prob(tf.constant(x), condition, model._word(0), 1)
-        return found, score, model._sample(random.row_seeds(3, 6), temperature, condition)
+        score = model.raw.log_prob(tf.constant(x), condition, model.raw.as_seed(0), 1)
+        return found, score, model.raw.sample(random.row_seeds(3, 6), temperature, condition)
 
     (found, score, samples), (compiled, compiled_score, compiled_samples) = (
         tf.function(everything, jit_compile=xla)() for xla in (False, True)

@@ -33,7 +33,7 @@ def test_a_row_depends_on_its_own_seed_temperature_and_condition_only(name):
     _same(model.sample(3, some, temperature[order], tf.gather(seeds, order)), x[order], model.bits)
     _same(model.sample(7, condition, temperature, seeds, batch_size=2), x, model.bits)
     constants = tf.constant(temperature), None if condition is None else tf.constant(condition)
-    _same(model._sample(seeds, *constants), x, model.bits)  # eager; under XLA: test_compiled.py
+    _same(model.raw.sample(seeds, *constants), x, model.bits)  # eager; under XLA: test_compiled.py
 
 
 def test_a_caller_compiles_batches_of_one_size():

@@ -5,7 +5,7 @@ import argparse
 import numpy as np
 import pytest
 
-from flowzoo.cli.common import add_condition, told
+from flowzoo.cli.conditions import add_condition, told
 from flowzoo.core.space import Condition, Space
 
 
