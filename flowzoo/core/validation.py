@@ -49,7 +49,7 @@ def check_array(
     values = np.asarray(x)
     shape, event_shape = values.shape, tuple(event_shape)
     if len(shape) != len(event_shape) + 1 or shape[1:] != event_shape:
-        fix = "The first dimension is the batch: for one example pass x[None]."
+        fix = f"The first dimension is the batch{': for one example pass x[None]' if shape == event_shape else ''}."
         if event_shape == (1,) and len(shape) == 1:
             fix = "For a column of one feature pass x[:, None]."
         expected = f"(batch, {', '.join(map(str, event_shape))})"
@@ -69,7 +69,10 @@ def check_array(
             )
         return _cast(x, values, "uint8" if bits <= 8 else "int32")
     if kind != "floating":
-        raise TypeError(f"`{what}` must hold floating-point numbers, got dtype {values.dtype.name}. Cast it first.")
+        raise TypeError(
+            f"`{what}` must hold floating-point numbers, got dtype {values.dtype.name}. Cast it, as by "
+            f"np.asarray({what.split()[-1]}, {dtype!r})."
+        )
     warn_of_lost_digits(values, dtype)
     x = _cast(x, values, dtype)
     if finite:

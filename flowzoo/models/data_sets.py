@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Generator, Sequence
+from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 
 def check_data_set(
-    data: tf.data.Dataset,
+    elements: Any,
     event_shape: Sequence[int],
     *,
     bits: int = 0,
@@ -21,7 +24,7 @@ def check_data_set(
     """Refuses a data set by what it says of its elements; what it leaves open passes.
 
     Args:
-      data: of batches of x, (x, condition) or (x, condition, weights).
+      elements: the specs of its batches of x, (x, condition) or (x, condition, weights).
       event_shape, bits: as in `validation.check_array`.
       classes, features, images: as in `validation.check_condition`.
       where: stands before the names in messages.
@@ -30,7 +33,7 @@ def check_data_set(
       TypeError: wrong kind of numbers.
       ValueError: wrong shape, no condition where one is needed, or one where none is.
     """
-    x, condition, _ = keras.utils.unpack_x_y_sample_weight(data.element_spec)
+    x, condition, _ = keras.utils.unpack_x_y_sample_weight(elements)
     what = f"`{where}condition`"
     numbers = f"integers 0 ... {2**bits - 1}" if bits else "floating-point numbers"
     _require(x, f"`{where}x`", [tuple(event_shape)], numbers, integers=bool(bits), floats=not bits)
@@ -47,6 +50,46 @@ def check_data_set(
         _require(condition, what, shapes, "numbers")
 
 
+def specs(batch: Any, where: str = "") -> tuple[tf.TensorSpec | None, ...]:
+    """What `tf.data` would say of batches like this one, whose parts must have as many rows as each other.
+
+    Args:
+      batch: x, (x, condition) or (x, condition, weights) in arrays.
+      where: stands before the names in messages.
+    """
+    parts = [None if part is None else np.asarray(part) for part in keras.utils.unpack_x_y_sample_weight(batch)]
+    counts = [len(part) for part in parts if part is not None and part.ndim]
+    if len(set(counts)) > 1:
+        raise ValueError(
+            f"`{where}x`, condition and weights in a batch must have as many rows as each other, got "
+            f"{', '.join(map(str, counts))}."
+        )
+    return tuple(None if part is None else tf.TensorSpec((None, *part.shape[1:]), _dtype(part)) for part in parts)
+
+
+def looked_into(batches: Generator) -> tuple[Any, Generator]:
+    """The first batch of a generator, and one that yields it and all others, in tuples, as Keras wants them."""
+    first = next(batches, None)
+    if first is None:
+        raise ValueError(
+            "`x` must yield batches, got a generator that has none left. It yields each batch once: make a new one, or "
+            "pass a tf.data.Dataset or a PyDataset."
+        )
+
+    def every():
+        for batch in itertools.chain([first], batches):
+            yield batch if isinstance(batch, (tuple, list)) else (batch,)
+
+    return first, every()
+
+
+def _dtype(part):
+    try:
+        return tf.as_dtype(part.dtype)
+    except TypeError:  # such as times, which are no numbers either
+        return tf.string
+
+
 def _require(spec, what, shapes, numbers, *, integers=True, floats=True):
     if not isinstance(spec, tf.TensorSpec):
         return
@@ -54,7 +97,8 @@ def _require(spec, what, shapes, numbers, *, integers=True, floats=True):
     known = (dtype.is_integer and integers) or (dtype.is_floating and floats)
     if known and any(shape.is_compatible_with([None, *event]) for event in shapes):
         return
-    fix = "Cast it." if not known else "Drop the axis of size 1." if shape[-1:] == [1] else ""
+    cast = f"Cast it, as by tf.cast(..., tf.{'float32' if floats else 'int32'})."
+    fix = cast if not known else "Drop the axis of size 1." if shape[-1:] == [1] else ""
     if any(shape.rank is not None and shape.rank == len(event) for event in shapes):
         fix = "Divide it into batches by `.batch`."
     expected = f"(batch, {', '.join(map(str, shapes[0]))}) {numbers}".replace(", )", ",)")
