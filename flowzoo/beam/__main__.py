@@ -21,7 +21,9 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("source", help="a pattern of .csv, .parquet or .tfrecord files; for sample, how many")
     parser.add_argument("out", help=".csv, .parquet, .tfrecord or .jsonl")
     parser.add_argument("--bad", default="bad.jsonl", help="where bad records go, with the reason (bad.jsonl)")
-    parser.add_argument("--columns", type=lambda text: text.split(","), help="of x, in this order (all others)")
+    parser.add_argument(
+        "--columns", type=lambda text: text.split(","), help="of x, in this order (what the flow knows, or all)"
+    )
     parser.add_argument("--condition", type=lambda text: text.split(","), default=[], help="columns of the condition")
     parser.add_argument("--seed", type=int, default=0, help="of samples (0)")
     parser.add_argument("--temperature", type=float, default=1.0, help="of samples (1.0)")
@@ -39,7 +41,7 @@ def main(arguments: list[str] | None = None) -> None:
             results, bad = pipeline | Range(int(args.source)) | work
         else:
             work = {"score": Score, "encode": Encode}[args.what](args.model)
-            results, bad = pipeline | ReadRecords(args.source, args.columns, args.condition) | work
+            results, bad = pipeline | ReadRecords(args.source, args.columns, args.condition, args.model) | work
         _ = results | "results" >> WriteRecords(args.out, work.COLUMNS)
         _ = bad | "bad" >> WriteRecords(args.bad, BAD)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -13,6 +14,7 @@ from apache_beam.io.filesystems import FileSystems
 
 from flowzoo.beam import rows
 
+COLUMNS = "columns.json"  # in the assets of a SavedModel: `serving.export` writes it, and takes TensorFlow to import
 CHUNK = 1024  # numbers that `Range` makes in one place
 KINDS = {"text": "string", "integer": "int64", "number": "float32"}  # of columns, and Arrow's for them; and "numbers"
 
@@ -26,19 +28,31 @@ class ReadRecords(beam.PTransform):
 
     Args:
       pattern: of files, as "gs://bucket/points-*.csv".
-      columns: names of those that make x, in this order. If not given, all but the condition's, by number if they are
-        called x0, x1, ..., else as they stand in each file ("x" of an Example): name them if files may differ in that.
-      condition: names of those that make the condition.
+      columns: names of those that make x, in this order. If not given, those that the flow of `model` was fitted on, by
+        name; if it knows none, all but the condition's, by number if they are called x0, x1, ..., else in the order of
+        the first file by name ("x" of an Example). A file without names is taken as it stands.
+      condition: names of those that make the condition; if not given, those that the flow knows.
+      model: the folder of the SavedModel that the records are for, where the workers can read it.
     """
 
-    def __init__(self, pattern: str, columns: Sequence[str] | None = None, condition: Sequence[str] = ()):
+    def __init__(
+        self,
+        pattern: str,
+        columns: Sequence[str] | None = None,
+        condition: Sequence[str] = (),
+        model: str | None = None,
+    ):
         super().__init__()
-        self._pattern, self._columns, self._condition = pattern, columns, tuple(condition)
+        self._pattern, self._model = pattern, None if model is None else str(model)
+        self._wanted = rows.Wanted(columns, tuple(condition))
 
     def expand(self, pipeline: beam.Pipeline) -> beam.PCollection:
         """A collection of records."""
-        files = pipeline | fileio.MatchFiles(self._pattern, fileio.EmptyMatchTreatment.DISALLOW) | fileio.ReadMatches()
-        return files | beam.FlatMap(_read, self._columns, self._condition) | beam.Reshuffle()
+        found = pipeline | fileio.MatchFiles(self._pattern, fileio.EmptyMatchTreatment.DISALLOW)
+        paths = found | beam.Map(lambda file: file.path)
+        wanted = paths | beam.combiners.Top.Smallest(1) | beam.Map(_completed, self._wanted, self._model)
+        files = found | fileio.ReadMatches()
+        return files | beam.FlatMap(_read, beam.pvalue.AsSingleton(wanted)) | beam.Reshuffle()
 
 
 class Range(beam.PTransform):
@@ -106,9 +120,22 @@ def shards_among(pattern: str, path: str) -> list[str]:
     return [file.path for file in found if shard.fullmatch(file.path)]
 
 
-def _read(file, columns, condition):
+def _completed(paths, wanted, model):
+    """With what the flow knows, and the names in the first of the files."""
+    known = {}
+    place = None if model is None else FileSystems.join(model, "assets", COLUMNS)
+    if place and FileSystems.exists(place):
+        with FileSystems.open(place) as file:
+            known = json.load(file)
+    with FileSystems.open(paths[0]) as file:
+        first = (paths[0], rows.column_names(file, paths[0]))
+    known = {"known": known.get("columns") or (), "known_condition": known.get("condition_columns") or ()}
+    return dataclasses.replace(wanted, first=first, **known)
+
+
+def _read(file, wanted):
     with file.open() as content:
-        yield from rows.read(content, file.metadata.path, columns, condition)
+        yield from rows.read(content, file.metadata.path, wanted)
 
 
 def _chunk(start, count):

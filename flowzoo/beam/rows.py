@@ -3,25 +3,92 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import io
+import logging
 from collections.abc import Iterator, Sequence
 from typing import IO, Any
 
-from flowzoo.core.columns import header, number, require_each_once
+from flowzoo.core.columns import Columns, header, listed, number, require_each_once
 
 Record = dict[str, Any]
 SUFFIXES = (".csv", ".parquet", ".tfrecord")
 
 
-def read(file: IO[bytes], path: str, columns: Sequence[str] | None, condition: Sequence[str]) -> Iterator[Record]:
+@dataclasses.dataclass(frozen=True)
+class Wanted:
+    """Which columns of files make x and the condition, in which order.
+
+    Attributes:
+      columns: of x, by name; None for those that the flow knows, else all but the condition's: by number if they are
+        called x0, x1, ..., or in the order of `first`.
+      condition: one of labels, or several of numbers; () for those that the flow knows.
+      known, known_condition: the names that the flow was fitted on; () if it knows none.
+      first: the path of the first of the files, and the names of its columns, or None if it has none.
+    """
+
+    columns: Sequence[str] | None = None
+    condition: Sequence[str] = ()
+    known: Sequence[str] = ()
+    known_condition: Sequence[str] = ()
+    first: tuple[str, Sequence[str] | None] = ("", None)
+
+    def named(self, names: Sequence[str] | None, count: int, path: str) -> tuple[list[str], list[str]]:
+        """The names of the columns that make x, and of those that make the condition, in a file.
+
+        Args:
+          names: of its columns; None if it has no header, which calls them x0, x1, ...
+          count: of its columns.
+          path: what it is called in errors.
+
+        Raises:
+          ValueError: one is missing, or of a name that stands twice.
+        """
+        bare, names = names is None, _numbered(count) if names is None else names
+        condition = [] if bare and not self.condition else self._condition(names, path)
+        if bare and not self.columns:
+            if self.known:
+                logging.warning("%s names no columns: they are taken for %s, in this order", path, listed(self.known))
+            return [name for name in names if name not in condition], condition
+        columns = Columns(self.columns, self.known, _numbered(len(names) - len(condition)))
+        if not self.columns and not self.known and self.first[1]:
+            columns.places([name for name in self.first[1] if name not in condition], self.first[0])
+        pool = names if self.columns or self.known else [name for name in names if name not in condition]
+        x = [pool[place] for place in columns.places(pool, path)]
+        require_each_once([name for name in names if name in {*x, *condition}], "columns")
+        return x, condition
+
+    def _condition(self, names, path):
+        if not self.condition and not self.known_condition:
+            return []
+        return [names[place] for place in Columns(self.condition, self.known_condition).places(names, path)]
+
+
+def _numbered(count):
+    return [f"x{i}" for i in range(count)]
+
+
+def column_names(file: IO[bytes], path: str) -> list[str] | None:
+    """The names of the columns of a file; None where it has none, or can't be read."""
+    try:
+        if path.endswith(".parquet"):
+            import pyarrow.parquet
+
+            return pyarrow.parquet.ParquetFile(file).schema_arrow.names
+        lines = io.TextIOWrapper(file, "utf-8-sig", errors="replace") if path.endswith(".csv") else ()
+        cells = (next(csv.reader([line], strict=True), []) for line in lines)
+        return next((header(row) for row in cells if row and not (len(row) == 1 and row[0].isspace())), None)
+    except Exception:  # whoever reads its rows says why
+        return None
+
+
+def read(file: IO[bytes], path: str, wanted: Wanted) -> Iterator[Record]:
     """The records of one file in their order; the id is "<path>:<number of the row>".
 
     Args:
       file: its content.
       path: its name, whose suffix says what it is.
-      columns: names of those that make x; if not given all but the condition's, as they stand in the file, or by number
-        if they are called x0, x1, ...
-      condition: names of those that make the condition: one of labels, or several of numbers.
+      wanted: which of its columns.
     """
     format_rows = {".csv": _csv, ".parquet": _parquet, ".tfrecord": _tfrecord}
     reader = next((reader for suffix, reader in format_rows.items() if path.endswith(suffix)), None)
@@ -30,13 +97,13 @@ def read(file: IO[bytes], path: str, columns: Sequence[str] | None, condition: S
         return
     count = 0
     try:
-        for count, content in enumerate(reader(file, columns, condition), 1):
+        for count, content in enumerate(reader(file, path, wanted), 1):
             yield {"id": f"{path}:{count - 1}", **content}
     except Exception as error:  # the rest of a damaged file: nothing is lost without a word
         yield {"id": f"{path}:{count}...", "reason": f"the file can't be read from here on: {error}"}
 
 
-def _csv(file, columns, condition):
+def _csv(file, path, wanted):
     places, width, gap = None, None, 0
     for count, line in enumerate(io.TextIOWrapper(file, "utf-8-sig", errors="replace"), 1):
         try:  # line by line, so that an open quote can't swallow the lines after it
@@ -51,7 +118,7 @@ def _csv(file, columns, condition):
             continue
         if places is None:
             names, width = _header(cells, count), len(cells)
-            places = _places(names or [f"x{i}" for i in range(width)], columns, condition)
+            places = _places(names, width, path, wanted)
             if names:
                 gap = 0
                 continue
@@ -73,35 +140,27 @@ def _header(cells, count):
         raise ValueError(f"line {count}: {error}") from error
 
 
-def _parquet(file, columns, condition):
+def _parquet(file, path, wanted):
     import pyarrow.parquet
 
     table = pyarrow.parquet.ParquetFile(file)
-    places = _places(table.schema_arrow.names, columns, condition)
+    names = table.schema_arrow.names
+    places = _places(names, len(names), path, wanted)
     for batch in table.iter_batches():
         for row in zip(*(column.to_pylist() for column in batch.columns), strict=True):
             yield _picked(row, *places)
 
 
-def _places(names, columns, condition):
+def _places(names, count, path, wanted):
     """(name, place) of those that make x, and of those that make the condition."""
-    if not columns:
-        columns = [name for name in names if name not in condition]
-        usual = [f"x{i}" for i in range(len(columns))]  # flowzoo's own names, which say their order
-        columns = usual if set(usual) == set(columns) else columns
-    missing = [name for name in (*columns, *condition) if name not in names]
-    if missing:
-        raise ValueError(f"expected the columns {missing}, got only {sorted(names)}")
-    taken = {*columns, *condition}
-    require_each_once([name for name in names if name in taken], "columns")
-    return [[(name, names.index(name)) for name in some] for some in (columns, condition)]
+    found, names = wanted.named(names, count, path), names or _numbered(count)
+    return [[(name, names.index(name)) for name in some] for some in found]
 
 
-def _tfrecord(file, columns, condition):
+def _tfrecord(file, path, wanted):
     import tensorflow as tf
     from apache_beam.io.tfrecordio import _TFRecordUtil  # checks the checksums; Beam has no public one with positions
 
-    columns = columns or ["x"]
     while (content := _TFRecordUtil.read_record(file)) is not None:
         try:
             features = tf.train.Example.FromString(content).features.feature
@@ -109,11 +168,12 @@ def _tfrecord(file, columns, condition):
         except Exception as error:
             yield {"reason": f"expected a tf.train.Example, got {len(content)} bytes of something else ({error})"}
             continue
-        missing = [name for name in (*columns, *condition) if name not in row]
-        if missing:
-            yield {"reason": f"expected {missing}, got only {sorted(row)}"}
-        else:
-            yield _picked(row, *([(name, name) for name in some] for some in (columns, condition)))
+        try:
+            known = wanted.columns or (wanted.known if "x" not in row else ())  # "x" holds all of them
+            each = dataclasses.replace(wanted, columns=known or ["x"], first=("", None))
+            yield _picked(row, *([(name, name) for name in some] for some in each.named(list(row), len(row), path)))
+        except ValueError as error:
+            yield {"reason": str(error)}
 
 
 def _values(feature):

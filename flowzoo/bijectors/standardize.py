@@ -11,6 +11,7 @@ from flowzoo.bijectors.constant import constant_columns
 from flowzoo.core.context import Context
 from flowzoo.core.transform import Bijector, constant_log_det
 
+LEAST = 1e-300  # of scales: processors take what is below 2.2e-308 for 0, which leaves them the digits of float32
 FAR = 1e30  # deviations; beyond, float32 would make infinity of z, and NaN of its density, which is 0
 
 
@@ -47,6 +48,14 @@ class Standardize(Bijector):
         x = self._checked(x, self.event_shape, "x")
         rows = np.asarray(x, np.float64)
         centred = rows - rows[0]  # first, as the sum of many large numbers is rounded
+        power = np.frexp(np.abs(centred).max(axis=0))[1]  # of 2, which is exact: the squares of 1e-200 would be 0
+        scale = np.where(constant_columns(rows), 1.0, np.ldexp(np.ldexp(centred, -power).std(axis=0), power))
+        tiny = np.flatnonzero(scale < LEAST).tolist()
+        if tiny:
+            raise ValueError(
+                f"`x` must vary by at least {LEAST:g} in each column, got less in columns {tiny}, too near to the "
+                "smallest number of float64 to keep its digits. Give them in another unit."
+            )
         self.shift.assign(rows[0] + centred.mean(axis=0))
-        self.scale.assign(np.where(constant_columns(rows), 1.0, centred.std(axis=0)))
+        self.scale.assign(scale)
         return self.encode(x)[0]

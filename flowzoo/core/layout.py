@@ -4,7 +4,7 @@ import hashlib
 import io
 import math
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 import h5py
 import ml_dtypes
@@ -20,6 +20,16 @@ _SHOWN = 8  # differences named in an error
 _BYTES, _SPARE = 32, 2**26  # the most per number (weights, three slots, all in float64), and beside the numbers
 
 
+def require_file(path: str | os.PathLike) -> None:
+    """Refuses a path where there is no file to read weights from."""
+    if wrong := irregular(path):
+        raise CheckpointError(f"{os.fspath(path)} {wrong}. Pass the path of a file of weights.")
+    if not os.path.exists(path):
+        remote = "://" in str(path)
+        fix = "Copy it to this machine first." if remote else f"Is the path right? The working folder is {os.getcwd()}."
+        raise CheckpointError(f"{os.fspath(path)}: no such file. {fix}")
+
+
 def file_layout(path: str | os.PathLike | io.BytesIO) -> Layout:
     """The path and shape of each variable in a `.weights.h5` file, or one in memory; optimizer slots are left out.
 
@@ -27,11 +37,38 @@ def file_layout(path: str | os.PathLike | io.BytesIO) -> Layout:
         CheckpointError: the file is missing, no HDF5 file, or damaged, a variable is not of numbers, or it is a link or
             its numbers lie in another file.
     """
+    if not isinstance(path, io.BytesIO):
+        require_file(path)
+    try:
+        with h5py.File(path, "r") as file:
+            return _layout(file)
+    except Exception as error:  # a damaged file makes h5py raise nearly anything
+        raise CheckpointError(f"{path}: expected a Keras .weights.h5 file of this flow, got: {error}.") from error
+
+
+def require_finite(file: h5py.File, wide: Callable[[], Collection[str]], source: str) -> None:
+    """Refuses an open file in which a variable, or a slot of an optimizer, is not of finite numbers.
+
+    Args:
+        file: as `file_layout` takes it.
+        wide: gives the variables that are float64 in the flow; asked only if numbers go beyond the range of float32.
+        source: what the file is called in messages.
+    """
+    try:
+        bad = [name for name in _layout(file, slots=True) if not _finite(_numbers(file[name]))]
+        known = wide() if bad else ()
+        bad = [name for name in bad if name not in known or not _finite(_numbers(file[name]), narrow=False)]
+    except Exception as error:
+        raise CheckpointError(f"{source}: its numbers can't be read: {error}.") from error
+    _refuse(bad, source)
+
+
+def _layout(file: h5py.File, slots: bool = False) -> Layout:
     layout = {}
 
     def note(name: str, link: h5py.HardLink | h5py.SoftLink | h5py.ExternalLink) -> str | None:
         """Notes a variable; what is wrong with it ends the walk."""
-        if name.startswith("optimizer/"):
+        if name.startswith("optimizer/") and not slots:
             return None
         if not isinstance(link, h5py.HardLink):
             return f"{name} is a link to somewhere else"
@@ -45,14 +82,8 @@ def file_layout(path: str | os.PathLike | io.BytesIO) -> Layout:
         layout[name] = tuple(int(n) for n in item.shape)
         return None
 
-    try:
-        if not isinstance(path, io.BytesIO) and (wrong := irregular(path)):
-            raise ValueError(f"it {wrong}")
-        with h5py.File(path, "r") as file:
-            if wrong := file.visititems_links(note):
-                raise ValueError(wrong)
-    except Exception as error:  # a damaged file makes h5py raise nearly anything
-        raise CheckpointError(f"{path}: expected a Keras .weights.h5 file of this flow, got: {error}.") from error
+    if wrong := file.visititems_links(note):
+        raise ValueError(wrong)
     return layout
 
 
@@ -74,16 +105,23 @@ def require_readable(path: str | os.PathLike, expected: Layout, wide: Collection
     require_size(path, expected)
     require_same_layout(file_layout(path), expected, str(path))
     numbers = read_numbers(path, expected)
+    _refuse([name for name, value in numbers.items() if not _finite(value, name not in wide)], str(path))
+    return numbers
+
+
+def _finite(value: np.ndarray, narrow: bool = True) -> bool:
     with np.errstate(over="ignore"):
-        cast = {name: value if name in wide else value.astype(np.float32) for name, value in numbers.items()}
-    bad = [name for name, value in cast.items() if not np.isfinite(value).all()]
+        return bool(np.isfinite(value.astype(np.float32) if narrow else value).all())
+
+
+def _refuse(bad: Sequence[str], source: str) -> None:
+    """Raises if there are variables whose numbers are not finite."""
     if bad:
         more = f" and {len(bad) - _SHOWN} more" if len(bad) > _SHOWN else ""
         raise CheckpointError(
-            f"{path}: expected finite numbers, got NaN or infinity in {', '.join(bad[:_SHOWN])}{more}. Did its "
+            f"{source}: expected finite numbers, got NaN or infinity in {', '.join(bad[:_SHOWN])}{more}. Did its "
             "training diverge? Take weights from before that."
         )
-    return numbers
 
 
 def require_size(path: str | os.PathLike, expected: Layout) -> None:

@@ -40,7 +40,8 @@ def check_array(
     """
     values = np.asarray(x)
     if not values.ndim or not space.fits(values.shape[1:]):
-        fix = "The first dimension is the batch: for one example pass x[None]."
+        one = ": for one example pass x[None]" if space.fits(values.shape) else ""
+        fix = f"The first dimension is the batch{one}."
         if space.shape == (1,) and values.ndim == 1:
             fix = "For a column of one feature pass x[:, None]."
         expected = space.described().rpartition(") ")[0]
@@ -60,7 +61,10 @@ def check_array(
             )
         return _cast(x, values, space.dtype)
     if kind != "floating":
-        raise TypeError(f"`{what}` must hold floating-point numbers, got dtype {values.dtype.name}. Cast it first.")
+        raise TypeError(
+            f"`{what}` must hold floating-point numbers, got dtype {values.dtype.name}. Cast it, as by "
+            f"np.asarray({what.split()[-1]}, {space.dtype!r})."
+        )
     warn_of_lost_digits(values, space.dtype)
     x = _cast(x, values, space.dtype)
     if finite:

@@ -52,8 +52,8 @@ def stamped() -> tuple[str, ...]:
 
 
 def shown(text: str) -> str:
-    """What may be printed or logged of a text with URLs: all but the passwords in them."""
-    return re.sub(r"[a-zA-Z][a-zA-Z0-9+.-]*://\S*", lambda url: _masked(url[0]), text)
+    """What may be printed or logged of a text with URLs: all but the passwords in them, which may lack a scheme."""
+    return re.sub(r"[a-zA-Z][a-zA-Z0-9+.-]*://\S*|\S+:\S*@\S*", lambda url: _masked(url[0]), text)
 
 
 def _masked(url: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 
 import keras
 import numpy as np
@@ -46,10 +47,12 @@ def adapt(flow: Adaptable, x: tf.Tensor, condition: tf.Tensor | None, seed: int)
         z = flow.transform.adapt(x, flow.raw.features(condition), flow.raw.context(x, flow.raw.as_seed(seed)))
         bad = next((weight.path for weight in weights if not np.isfinite(_numbers(weight)).all()), None)
         if bad is not None or not np.isfinite(z).all():
+            size, limit = float(np.abs(x).max()), math.sqrt(np.finfo(flow.compute_dtype).max)
+            square = f", whose square {flow.compute_dtype} can't hold" if size > limit else ""
             raise ValueError(
                 f"`adapt` must leave finite numbers, got others in {bad or 'the latents'}, of x that reaches "
-                f"{np.abs(x).max():.3g}, whose square {flow.compute_dtype} can't hold. Repair these rows, divide x by "
-                "its scale, or build the flow with `standardize=True`."
+                f"{size:.3g}{square}. Repair these rows, divide x by its scale, or build the flow with "
+                "`standardize=True`."
             )
     except BaseException:
         for weight, value in zip(weights, before, strict=True):
@@ -59,14 +62,15 @@ def adapt(flow: Adaptable, x: tf.Tensor, condition: tf.Tensor | None, seed: int)
     _warn_of_constant_columns(flow, x, layers)
 
 
-def prepare(flow: Adaptable, x, y) -> None:
-    """What `fit` does first: adapts a new flow that was not adapted to the first rows of its data, and says so.
+def prepare(flow: Adaptable, x, y, method: str = "fit") -> None:
+    """What `fit` and a first `train_on_batch` do: adapt a new flow to the first rows of its data, and say so.
 
     A flow that was trained without is left as it is.
 
     Args:
       flow: a `Flow`.
       x, y: data as `fit` takes them, checked as far as they are arrays; `tf.data` and `PyDataset` are looked into.
+      method: which is called so in messages.
 
     Raises:
       ValueError: arrays have rows outside the support, or the first rows can't be adapted to.
@@ -74,7 +78,7 @@ def prepare(flow: Adaptable, x, y) -> None:
     if is_array(x):
         require_inside(flow, x, y)
     if flow.adapts and not int(tf.convert_to_tensor(flow.adapted)) and _new(flow):  # int() of a variable fails
-        _adapt_first(flow, x, y)  # under tf.distribute
+        _adapt_first(flow, x, y, method)  # under tf.distribute
     elif isinstance(x, tf.data.Dataset) and tf.float64 in {spec.dtype for spec in tf.nest.flatten(x.element_spec)[:1]}:
         for batch in x.take(1):
             warn_of_lost_digits(tf.nest.flatten(batch)[0], flow.data_dtype)
@@ -82,14 +86,14 @@ def prepare(flow: Adaptable, x, y) -> None:
         _warn_of_far_columns(flow, x)
 
 
-def _adapt_first(flow, x, y):
+def _adapt_first(flow, x, y, method):
     count = int(np.clip(NUMBERS // flow.dims, *ROWS))
     found = None if across_workers(flow.distribute_strategy) else _first_rows(x, y, count)
     if found is None or len(found[0]) < 2:
         warn(
-            "This flow was never adapted, so its first steps may be wild, and `fit` can't adapt it here: it takes "
-            "arrays, tf.data and PyDatasets of at least 2 rows, in one process. Call `flow.adapt(x)` with some hundred "
-            "examples before `fit`; for several workers do so in one process, save the weights and load them in each.",
+            f"This flow was never adapted, so its first steps may be wild, and `{method}` can't adapt it here: it "
+            "takes arrays, tf.data and PyDatasets of at least 2 rows, in one process. Call `flow.adapt(x)` with some "
+            "hundred examples first; for several workers do so in one process, save the weights and load them in each.",
         )
         return
     try:
@@ -97,11 +101,11 @@ def _adapt_first(flow, x, y):
     except (TypeError, ValueError) as error:
         if is_array(x):
             raise
-        where = f"the first {len(found[0])} rows of the data set, to which `fit` adapts a new flow"
+        where = f"the first {len(found[0])} rows of the data set, to which `{method}` adapts a new flow"
         raise type(error)(f"In {where}: {error}") from error
     warn(
-        f"This flow was not adapted, so `fit` adapted it to {len(found[0])} rows of its data. Call `flow.adapt(x)` "
-        "before `fit` to choose them.",
+        f"This flow was not adapted, so `{method}` adapted it to {len(found[0])} rows of its data. Call "
+        f"`flow.adapt(x)` before `{method}` to choose them.",
     )
 
 

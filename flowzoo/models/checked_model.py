@@ -6,6 +6,7 @@ Of data sets only shapes and types are known then; a bad row of theirs is NaN in
 from __future__ import annotations
 
 import inspect
+import types
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,7 +17,7 @@ import tensorflow as tf
 from flowzoo.core import validation
 from flowzoo.core.space import ONE
 from flowzoo.models import forked, frames
-from flowzoo.models.data_sets import check_data_set
+from flowzoo.models.data_sets import check_data_set, looked_into, specs
 from flowzoo.models.stored_model import StoredModel
 
 
@@ -37,19 +38,28 @@ class CheckedModel(StoredModel):
         """As Keras' own, with the condition as y; a flow that was not compiled is compiled with its defaults first.
 
         Args:
-          x: arrays, tensors, pandas' frames or series; or a data set of x, (x, condition) or (x, condition, weights).
+          x: arrays, tensors, pandas' frames or series; or a data set of x, (x, condition) or (x, condition, weights): a
+            `tf.data.Dataset`, a `PyDataset`, or a generator, which yields each batch once and so lasts for one epoch,
+            or as many as `steps_per_epoch` divides it into.
           y: the condition, if x is no data set.
           *args, **kwargs: as Keras takes them; `sample_weight` needs no condition beside it.
 
         Raises:
           TypeError, ValueError: x, y, `sample_weight` or `validation_data` are of the wrong type, shape or range, not
             finite, or so large that their squares overflow; `validation_split` leaves no rows on one side; a frame
-            lacks a column that the flow knows; `class_weight` has not one number per class; or all weights are frozen.
-            Of data sets shapes and types are checked, not each row.
+            lacks a column that the flow knows, or has another index than that of x; `class_weight` has not one number
+            per class; a generator is to last for several epochs; or all weights are frozen. Of data sets shapes and
+            types are checked, those of the first batch where that is all there is, not each row.
         """
         given = _by_name(keras.Model.fit, x, y, *args, **kwargs)
         self._require_trainable()
         self._require_classes(given.get("class_weight"))
+        several = given.get("epochs", 1) - given.get("initial_epoch", 0) > 1
+        if isinstance(x, types.GeneratorType) and several and not given.get("steps_per_epoch"):
+            raise ValueError(
+                f"A generator yields each batch once, so it lasts for one epoch, got `epochs` {given['epochs']}. Pass "
+                "`steps_per_epoch`, or a tf.data.Dataset or PyDataset, which start again."
+            )
         checked = self._entered(x, y, given.get("sample_weight"))
         held_out = given.get("validation_data")
         divided = _is_array(x) and held_out is None
@@ -80,16 +90,19 @@ class CheckedModel(StoredModel):
         self._require_classes(class_weight)
         if self.train_function is None:  # looking through all weights takes longer than a small batch
             self._require_trainable()
+        _require_no_data_set(x)
         checked = self._entered(x, y, sample_weight)
         self._learn_columns(x, y)
         return super().train_on_batch(*checked, class_weight, *args, **kwargs)
 
     def test_on_batch(self, x, y=None, sample_weight=None, *args, **kwargs):
         """As Keras' own, with the condition as y; refuses what `fit` refuses."""
+        _require_no_data_set(x)
         return super().test_on_batch(*self._entered(x, y, sample_weight), *args, **kwargs)
 
     def predict_on_batch(self, x):
         """As Keras' own: log p(x), (n,); refuses what `log_prob` refuses."""
+        _require_no_data_set(x)
         return super().predict_on_batch(self._entered(x, None, None, squares=False)[0])
 
     def _require_classes(self, class_weight):
@@ -106,9 +119,18 @@ class CheckedModel(StoredModel):
         forked.refuse()
         validation.check_keras_defaults(self.compute_dtype, self._policies())
         if not _is_array(x):
+            elements = None
             if isinstance(x, tf.data.Dataset):
-                check_data_set(x, self.x_space, self.condition, where)
+                elements = x.element_spec
+            elif isinstance(x, keras.utils.PyDataset) and x.num_batches != 0:
+                elements = specs(x[0], where)
+            elif isinstance(x, types.GeneratorType):
+                first, x = looked_into(x)
+                elements = specs(first, where)
+            if elements is not None:
+                check_data_set(elements, self.x_space, self.condition, where)
             return x, y, weights
+        frames.require_aligned({f"{where}x": x, f"{where}condition": y, f"{where}sample_weight": weights})
         x = self._checked_array(x, where, **{"squares": True, **how})
         y = self._checked_condition(y, x.shape[0], where)
         if weights is not None:
@@ -121,12 +143,14 @@ class CheckedModel(StoredModel):
 
     def _checked(self, x, condition, **how):
         """x and its condition as tensors, or an error that says what was expected and what came."""
+        frames.require_aligned({"x": x, "condition": condition})
         x = self._checked_array(x, **how)
         return tf.convert_to_tensor(x), self._checked_condition(condition, x.shape[0])
 
     def _checked_array(self, x, where="", **how):
         what = f"{where}x"
-        frame, x = frames.is_frame(x), _columns(x, what, self.columns, self.x_space.shape == (1,))
+        _require_no_data_set(x, what)
+        frame, x = frames.is_frame(x), _columns(x, what, self.columns, self.x_space)
         if frame and not self.x_space.values and x.dtype.kind in "biu":
             x = x.astype(np.float64)  # whole numbers are numbers in a table; in an array they may be unscaled pixels
         return validation.check_array(x, self.x_space, what, **how)
@@ -134,16 +158,13 @@ class CheckedModel(StoredModel):
     def _checked_condition(self, condition, rows, where="", shared=False):
         forked.refuse()
         what = f"{where}condition"
-        names = None if self.condition.named else self.condition_columns
-
-        def entered(name, value):
-            space = self.condition.spaces.get(name)
-            return _columns(value, what, names, space is not None and space.shape == (1,))
-
         if self.condition.named and isinstance(condition, Mapping):
-            condition = {name: entered(name, value) for name, value in condition.items()}
+            spaces = self.condition.spaces
+            condition = {
+                name: _columns(part, f'{what}["{name}"]', None, spaces.get(name)) for name, part in condition.items()
+            }
         else:
-            condition = entered(ONE, condition)
+            condition = _columns(condition, what, self.condition_columns, self.condition.spaces.get(ONE))
         return validation.check_condition(condition, self.condition, rows, shared=shared, what=what)
 
     def _learn_columns(self, x, condition):
@@ -164,16 +185,30 @@ class CheckedModel(StoredModel):
             )
 
 
+def _require_no_data_set(x, what="x"):
+    if isinstance(x, (tf.data.Dataset, keras.utils.PyDataset)):
+        raise TypeError(
+            f"`{what}` must be an array, got a data set. `fit`, `evaluate` and `predict` take data sets, `score` a "
+            "tf.data.Dataset; elsewhere pass the rows of a batch."
+        )
+
+
 def _is_array(x):
     return isinstance(x, list) or tf.is_tensor(x) or frames.is_frame(x) or hasattr(x, "__array__")
 
 
-def _columns(value, what, names, one_feature):
-    """A frame or series as an array; a series may be the only column."""
+def _columns(value, what, names, space):
+    """A frame or series as an array; a series may be the only column of a vector of one."""
     if not frames.is_frame(value):
         return value
+    count = space.shape[0] if space is not None and len(space.shape) == 1 else 0
+    if value.ndim == 1 and count > 1:
+        raise ValueError(
+            f"`{what}` must have {count} columns, got the Series {value.name!r}. Pass a frame, as by df[['a', 'b']], "
+            "or df.iloc[[0]] for one row."
+        )
     array = frames.to_array(value, what, names)
-    return array[:, None] if one_feature and array.ndim == 1 else array
+    return array[:, None] if count == 1 and array.ndim == 1 else array
 
 
 def _by_name(method, x, y, *args, **kwargs) -> dict[str, Any]:

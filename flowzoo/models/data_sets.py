@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import itertools
+from collections.abc import Generator, Mapping
+from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from flowzoo.core.space import ONE, Condition, Space
 
 
-def check_data_set(data: tf.data.Dataset, x_space: Space, condition: Condition, where: str = "") -> None:
+def check_data_set(elements: Any, x_space: Space, condition: Condition, where: str = "") -> None:
     """Refuses a data set by what it says of its elements; what it leaves open passes.
 
     Args:
-      data: of batches of x, (x, condition) or (x, condition, weights).
+      elements: the specs of its batches of x, (x, condition) or (x, condition, weights).
       x_space, condition: what the model takes.
       where: stands before the names in messages.
 
@@ -22,7 +25,7 @@ def check_data_set(data: tf.data.Dataset, x_space: Space, condition: Condition, 
       TypeError: wrong kind of numbers.
       ValueError: wrong shape, no condition where one is needed, or one where none is.
     """
-    x, told, _ = keras.utils.unpack_x_y_sample_weight(data.element_spec)
+    x, told, _ = keras.utils.unpack_x_y_sample_weight(elements)
     what = f"{where}{ONE}"
     _require(x, f"{where}x", x_space, "integers" if x_space.values else "floating-point numbers")
     none = told is None or isinstance(told, tf.NoneTensorSpec)
@@ -37,6 +40,52 @@ def check_data_set(data: tf.data.Dataset, x_space: Space, condition: Condition, 
             _require(spec, f'{what}["{name}"]' if condition.named else what, space, "integers" if space.values else "")
 
 
+def specs(batch: Any, where: str = "") -> tuple[tf.TensorSpec | None, ...]:
+    """What `tf.data` would say of batches like this one, whose parts must have as many rows as each other.
+
+    Args:
+      batch: x, (x, condition) or (x, condition, weights) in arrays.
+      where: stands before the names in messages.
+    """
+    parts = tf.nest.map_structure(
+        lambda part: None if part is None else np.asarray(part), keras.utils.unpack_x_y_sample_weight(batch)
+    )
+    counts = [len(part) for part in tf.nest.flatten(parts) if part is not None and part.ndim]
+    if len(set(counts)) > 1:
+        raise ValueError(
+            f"`{where}x`, condition and weights in a batch must have as many rows as each other, got "
+            f"{', '.join(map(str, counts))}."
+        )
+
+    def spec(part):
+        return None if part is None else tf.TensorSpec((None, *part.shape[1:]), _dtype(part))
+
+    return tf.nest.map_structure(spec, parts)
+
+
+def looked_into(batches: Generator) -> tuple[Any, Generator]:
+    """The first batch of a generator, and one that yields it and all others, in tuples, as Keras wants them."""
+    first = next(batches, None)
+    if first is None:
+        raise ValueError(
+            "`x` must yield batches, got a generator that has none left. It yields each batch once: make a new one, or "
+            "pass a tf.data.Dataset or a PyDataset."
+        )
+
+    def every():
+        for batch in itertools.chain([first], batches):
+            yield batch if isinstance(batch, (tuple, list)) else (batch,)
+
+    return first, every()
+
+
+def _dtype(part):
+    try:
+        return tf.as_dtype(part.dtype)
+    except TypeError:  # such as times, which are no numbers either
+        return tf.string
+
+
 def _require(spec, what, space, kind):
     """Refuses a spec; `kind` is what numbers must be, "" for any."""
     if not isinstance(spec, tf.TensorSpec):
@@ -45,7 +94,8 @@ def _require(spec, what, space, kind):
     known = (dtype.is_integer and kind in ("integers", "")) or (dtype.is_floating and kind != "integers")
     if known and (shape.rank is None or (shape.rank and space.fits(shape[1:]))):
         return
-    fix = "Cast it." if not known else "Drop the axis of size 1." if shape[-1:] == [1] else ""
+    cast = f"Cast it, as by tf.cast(..., tf.{'int32' if kind == 'integers' else 'float32'})."
+    fix = cast if not known else "Drop the axis of size 1." if shape[-1:] == [1] else ""
     if shape.rank is not None and space.fits(shape):
         fix = "Divide it into batches by `.batch`."
     expected = space.described()

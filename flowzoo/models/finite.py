@@ -12,10 +12,11 @@ import tensorflow as tf
 
 from flowzoo.core.errors import NonFiniteError
 from flowzoo.models.conditioning import rows_of
+from flowzoo.models.support import outside_columns, shown_bounds
 
 MARK = "flowzoo: the loss or a gradient is not finite"
 ROWS = 5  # of each cause that the error names
-CAUSES = ("x", "condition", "weight", "log_prob", "gradient")
+CAUSES = ("x", "condition", "weight", "bounds", "log_prob", "gradient")
 
 
 def require(model: keras.Model, batch: Sequence, log_prob: tf.Tensor, loss: tf.Tensor, gradients: Sequence = ()):
@@ -86,12 +87,13 @@ def _all_finite(loss, squares):
 
 
 def _bad(model, batch, log_prob, squares):
-    """For each of `CAUSES` which rows, or gradients, are bad."""
+    """For each of `CAUSES` which rows are bad, or which columns of x ("bounds"), or gradients."""
     x, condition, weight = batch
     return [
         _wrong(x, model.x_space.values),
         _wrong_condition(condition, model.condition),
         _wrong_weight(weight),
+        outside_columns(model, x),
         _wrong(log_prob, 0),
         ~tf.math.is_finite(squares),
     ]
@@ -102,7 +104,8 @@ def _wrong(values, count):
     if values is None:
         return tf.zeros([0], tf.bool)
     if count:
-        wrong = (values < tf.zeros([], values.dtype)) | (tf.cast(values, tf.int64) >= count)
+        whole = tf.cast(values, tf.int64)  # of uint64 from 2^63 on it is negative
+        wrong = (whole < 0) | (whole >= count)
     else:
         wrong = ~tf.math.is_finite(values) if values.dtype.is_floating else tf.zeros_like(values, tf.bool)
     return tf.reduce_any(wrong, axis=list(range(1, wrong.shape.rank)))
@@ -126,8 +129,11 @@ def _cause(model, message):
     rows = {cause: _listed(found) for cause, found in rows.items()}
     others = _listed(re.search(rf"\[{CAUSES[-1]}\] \[[^\]]*\] \[([^\]]*)\]", told))
     there = {cause for cause, count in zip(CAUSES, others, strict=False) if count != "0"}
-    for cause, sentence in _sentences(model).items():
+    columns = [int(place) for place in rows["bounds"] if place.isdigit()]
+    for cause, sentence in _sentences(model, columns).items():
         if rows[cause] or cause in there:
+            if cause == "bounds":
+                rows[cause] = rows["log_prob"]
             where = f"rows {', '.join(rows[cause])} of the batch" if rows[cause] else "rows of another replica"
             return sentence.format(where=where)
     names = [weight.path for weight in model.trainable_weights]
@@ -143,7 +149,7 @@ def _listed(found):
     return found[1].replace("...", " ...").split() if found else []
 
 
-def _sentences(model):
+def _sentences(model, outside):
     """In the order in which one explains the next."""
     data = f"integers outside 0 ... {model.x_space.values - 1}" if model.x_space.values else "NaN or infinity"
     label = f"labels outside 0 ... {model.condition.labels - 1}" if model.condition.labels else "NaN or infinity"
@@ -153,6 +159,8 @@ def _sentences(model):
         "x": f"`x` holds {data} in {{where}}. Remove or repair these rows.",
         "condition": f"the condition holds {label} in {{where}}. Remove or repair these rows.",
         "weight": "`sample_weight` is NaN, infinite or negative in {where}. Give each row a finite one >= 0.",
+        "bounds": "`x` must lie inside the flow's support, got others in {where}; columns that leave their bounds, or "
+        f"reach them: {shown_bounds(model, outside)}. Remove these rows or widen the bounds.",
         "log_prob": "log p(x) is not finite in {where}, though x is: values outside the flow's support, or too large "
         "for its dtype, or weights that have diverged. Look at these rows; standardise the data, lower the learning "
         "rate, or clip gradients (`global_clipnorm` of the optimizer).",

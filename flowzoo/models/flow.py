@@ -129,6 +129,7 @@ class Flow(CheckedModel):
           (n,) NumPy array.
         """
         if isinstance(x, tf.data.Dataset):
+            self._entered(x, None, None)
             parts = map(keras.utils.unpack_x_y_sample_weight, x.unbatch().batch(batch_size))
             return np.concatenate([self.score(a, b, seed, samples, batch_size) for a, b, _ in parts] or [np.zeros(0)])
         x, condition = self._checked(x, condition)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,32 @@ def column_names(value: Any) -> list[str] | None:
     if not is_frame(value) or value.ndim != 2 or not all(isinstance(name, str) for name in value.columns):
         return None
     return list(value.columns)
+
+
+def require_aligned(values: Mapping[str, Any]) -> None:
+    """Refuses frames and series whose rows are not named alike in one order, as they would be paired by position.
+
+    statsmodels does the same. What is no frame is paired by position.
+
+    Args:
+      values: by what they are called in messages; several by name as a dict of them.
+
+    Raises:
+      ValueError: the index of one is not that of the first.
+    """
+    single = {name: value for name, value in values.items() if not isinstance(value, Mapping)}
+    named = {name: value for name, value in values.items() if isinstance(value, Mapping)}
+    single |= {f'{name}["{key}"]': part for name, value in named.items() for key, part in value.items()}
+    (first, one), *others = [(name, value) for name, value in single.items() if is_frame(value)] or [("", None)]
+    for name, other in others:
+        if len(one) != len(other) or one.index.equals(other.index):  # what has another length is refused for that
+            continue
+        pairs = enumerate(zip(one.index.tolist(), other.index.tolist(), strict=True))
+        row, (expected, got) = next(((i, pair) for i, pair in pairs if pair[0] != pair[1]), (0, ("", "another kind")))
+        raise ValueError(
+            f"`{name}` must have the index of `{first}`, row for row, got {got!r} beside {expected!r} in row {row}. "
+            "Reindex it, as by `.loc[x.index]`, or pass `.to_numpy()` to pair rows by position."
+        )
 
 
 def to_array(value: Any, what: str, columns: Sequence[str] | None = None) -> np.ndarray:

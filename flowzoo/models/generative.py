@@ -89,8 +89,10 @@ class GenerativeModel(keras.Model):
             return super().fit(**in_full(super().fit, self.data_dtype, x, y, *args, **kwargs))
 
     def train_on_batch(self, x, y=None, *args, **kwargs):
-        """One step of `fit`, with its errors."""
+        """One step of `fit`, with its errors; the first adapts a new flow, as `fit` does."""
         self._begin()
+        if self.train_function is None:  # looking through all weights takes longer than a small batch
+            prepare(self, x, y, "train_on_batch")
         self._build_optimizer()
         with self._explained_step():
             return super().train_on_batch(x, y, *args, **kwargs)

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import Any
 
 import keras
 
 from flowzoo.core import files
-from flowzoo.core.errors import CheckpointError
 from flowzoo.models.generative import GenerativeModel
 from flowzoo.models.traced_option import TracedOption
-from flowzoo.models.weights import load_weights, save_weights
+from flowzoo.models.weights import load_weights, require_finite_numbers, require_finite_store, save_weights
 
 
 class StoredModel(GenerativeModel):
@@ -27,18 +25,19 @@ class StoredModel(GenerativeModel):
         """As Keras' own, to `.keras`, all or nothing.
 
         Raises:
-          ValueError: the name ends in `.h5`: Keras would write a file that it can't read again; or `zipped` is False.
+          ValueError: the name does not end in `.keras`, or `zipped` is False.
           FileExistsError: the file is there, and `overwrite` is False.
           OSError: the file can't be written; one that was there is as before.
         """
-        if Path(filepath).suffix in (".h5", ".hdf5"):
-            raise ValueError(
-                f"`filepath` must end in .keras, got {os.fspath(filepath)!r}, a format from which Keras can't build a "
-                "flow again. Save to .keras, or the weights alone by `save_weights('name.weights.h5')`."
-            )
         if zipped is False:  # HDF5 would write into the folder, and crash where the disk is full
             raise ValueError("`zipped` must be True or None, got False: flows are saved to one `.keras` file.")
-        if Path(filepath).suffix != ".keras" or "://" in str(filepath):
+        hub = str(filepath).startswith("hf://")
+        if not hub and not str(filepath).endswith(".keras"):
+            raise ValueError(
+                f"`filepath` must end in .keras, got {os.fspath(filepath)!r}; from other formats Keras can't build a "
+                "flow again. Save to .keras, or the weights alone by `save_weights('name.weights.h5')`."
+            )
+        if hub or "://" in str(filepath):
             super().save(filepath, overwrite=overwrite, zipped=zipped)
             return
         _require_new(filepath, overwrite)
@@ -71,19 +70,24 @@ class StoredModel(GenerativeModel):
 
         Args:
           filepath: a `.weights.h5`, or a `.keras` file, of which the weights are taken.
-          skip_mismatch: True loads what fits, by Keras' own rules and without these checks.
+          skip_mismatch: True loads what fits, by Keras' own rules: variables may be missing, extra or of another shape.
 
         Raises:
-          CheckpointError: the file is damaged, or a variable is missing, extra, of another shape or not of finite
-            numbers; it names them.
+          CheckpointError: the file is missing or damaged, or a variable is missing, extra, of another shape or not of
+            finite numbers; it names them.
         """
-        if wrong := files.irregular(filepath):
-            raise CheckpointError(f"{os.fspath(filepath)} {wrong}. Pass the path of a file of weights.")
         strict = not skip_mismatch and not kwargs
+        if not strict:
+            require_finite_numbers(self, filepath)
         if strict:
             load_weights(self, filepath)
         if not strict or self._is_backup(filepath):  # whose optimizer's state is loaded, too
             super().load_weights(filepath, skip_mismatch=skip_mismatch, **kwargs)
+
+    def load_own_variables(self, store: Any) -> None:
+        """Of Keras, which calls it before any layer is loaded, whoever loads; refuses numbers that are not finite."""
+        require_finite_store(self, store)
+        super().load_own_variables(store)
 
     def fit(self, *args, **kwargs) -> keras.callbacks.History:
         given, kept = kwargs.get("callbacks"), keras.callbacks.BackupAndRestore

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
@@ -14,8 +16,10 @@ from flowzoo.models.raw import Raw
 class Adaptable(Protocol):
     """What `require_inside` reads of a `Flow`, which can't be imported here; `adapting` reads more."""
 
-    raw: Raw
+    event_shape: tuple[int, ...]
     data_dtype: str
+    columns: list[str] | None
+    raw: Raw
 
 
 def require_inside(flow: Adaptable, x: tf.Tensor | np.ndarray, condition=None) -> None:
@@ -34,7 +38,19 @@ def require_inside(flow: Adaptable, x: tf.Tensor | np.ndarray, condition=None) -
         return
     where = f"{len(rows)} of {len(x)} rows outside, first in row {rows[0]}"
     if isinstance(parts[0], Bounds):
-        columns = np.flatnonzero(np.asarray(parts[0].outside(x)).any(axis=0)).tolist()
-        bounds = ", ".join(f"{column}: {parts[0].bounds[column]}" for column in columns)
-        where += f"; columns that leave their bounds, or reach them: {bounds}"
+        columns = np.flatnonzero(outside_columns(flow, x)).tolist()
+        where += f"; columns that leave their bounds, or reach them: {shown_bounds(flow, columns)}"
     raise ValueError(f"`x` must lie inside the flow's support, got {where}. Remove these rows or widen the bounds.")
+
+
+def outside_columns(flow: Adaptable, x: tf.Tensor) -> tf.Tensor:
+    """Which columns of x have a number that is not within its bounds: (columns,) bool; empty for a flow without."""
+    if not isinstance(flow.raw.parts[0], Bounds):
+        return tf.zeros([0], tf.bool)
+    return tf.reduce_any(flow.raw.parts[0].outside(tf.cast(x, flow.data_dtype)), axis=0)
+
+
+def shown_bounds(flow: Adaptable, columns: Sequence[int]) -> str:
+    """The bounds of these columns, each by its name where the flow knows it."""
+    names = list(map(repr, flow.columns)) if flow.columns else range(math.prod(flow.event_shape))
+    return ", ".join(f"{names[i]}: {flow.raw.parts[0].bounds[i]}" for i in columns)

@@ -4,6 +4,7 @@ Keras loads a deeper checkpoint into a shallower flow without a word, so the lay
 of the flow first. The layout comes from attribute names, class names and list order, never from Keras' counters.
 """
 
+import contextlib
 import io
 import itertools
 import os
@@ -12,6 +13,7 @@ import zipfile
 from collections.abc import Iterator
 from typing import Any
 
+import h5py
 import keras
 import tensorflow as tf
 
@@ -24,6 +26,8 @@ from flowzoo.core.layout import (
     file_layout,
     packed,
     read_numbers,
+    require_file,
+    require_finite,
     require_readable,
     require_size,
     wide_names,
@@ -55,12 +59,42 @@ def load_weights(flow: keras.Model, path: str | os.PathLike) -> None:
         CheckpointError: the file is damaged, a variable is missing, extra, or of another shape, or a number is not
             finite; all that differ are counted and the first ones named.
     """
-    if str(path).endswith(".keras"):
-        _load_inner(flow, path)
-        return
     memory = _written(flow)
     own = file_layout(memory)
-    _assign(flow, require_readable(path, own, wide_names(memory, own)))
+    with _weight_file(path) as file:
+        numbers = require_readable(file, own, wide_names(memory, own))
+    _assign(flow, numbers)
+
+
+def require_finite_numbers(flow: keras.Model, path: str | os.PathLike) -> None:
+    """Refuses a file, of whatever layout, of which Keras would load numbers that are not finite into this flow.
+
+    Args:
+        flow: whose variables are to be loaded.
+        path: as in `load_weights`.
+
+    Raises:
+        CheckpointError: the file is missing or damaged, or holds such numbers; it names the variables.
+    """
+    with _weight_file(path) as inner:
+        file_layout(inner)  # which says what is no such file
+        with h5py.File(inner, "r") as file:
+            require_finite(file, lambda: _wide(flow), str(inner))
+
+
+def require_finite_store(flow: keras.Model, store: Any) -> None:
+    """As `require_finite_numbers`, for the open file from which Keras is about to load this flow.
+
+    Keras notes the error and goes on with the layers, so they find nothing there.
+    """
+    file = getattr(store, "h5_file", None)
+    if file is None:
+        return
+    try:
+        require_finite(file, lambda: _wide(flow), "the weights in this file")
+    except CheckpointError:
+        store.get = lambda path: {}
+        raise
 
 
 def load_simpler(flow: keras.Model, path: str | os.PathLike) -> None:
@@ -151,8 +185,18 @@ def _written(flow: keras.Model, optimizer: bool = False) -> _Memory:
     return memory
 
 
-def _load_inner(flow, path):
-    """The weights within a `.keras` file."""
+def _wide(flow):
+    memory = _written(flow)
+    return wide_names(memory, file_layout(memory))
+
+
+@contextlib.contextmanager
+def _weight_file(path: str | os.PathLike) -> Iterator[str | os.PathLike]:
+    """The path itself, or that of the weights within a `.keras` file; errors name the former."""
+    require_file(path)
+    if not str(path).endswith(".keras"):
+        yield path
+        return
     with tempfile.TemporaryDirectory() as folder:
         try:
             with zipfile.ZipFile(path) as archive:
@@ -160,7 +204,7 @@ def _load_inner(flow, path):
         except (KeyError, OSError, zipfile.BadZipFile) as error:
             raise CheckpointError(f"{path}: expected a `.keras` file that holds weights, got: {error}.") from error
         try:
-            load_weights(flow, inner)
+            yield inner
         except CheckpointError as error:
             raise CheckpointError(str(error).replace(inner, str(path))) from None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import tempfile
@@ -18,7 +19,7 @@ from flowzoo.serving.weights import stored
 if TYPE_CHECKING:
     from flowzoo.models.flow import Flow
 
-CARD = "card.json"
+CARD, COLUMNS = "card.json", "columns.json"
 
 
 def export(
@@ -48,6 +49,8 @@ def export(
     too: (batch,) int32 labels or (batch, features) float32; a condition per pixel, which the image
     conditioners also take, does not fit these signatures. Results are equal to those of the Python methods with
     `seed=0` to 1e-4 relative (absolute below 1); an integer pixel at the edge of its bin may differ by 1.
+
+    The names of the columns that the flow was fitted on, if it knows any, go along as `assets/columns.json`.
 
     Args:
       flow: a `Flow`; its weights are stored as they are now.
@@ -81,7 +84,8 @@ def export(
     written = path.parent / f".{path.name}.{uuid.uuid4().hex}"
     try:
         with tempfile.TemporaryDirectory() as folder:
-            _save(flow, written, weights_dtype, check, _asset(card, folder))
+            assets = {CARD: card, COLUMNS: _columns(flow)}
+            _save(flow, written, weights_dtype, check, _assets(assets, folder))
         if name:
             write_warmup(written, name)
         _put_in_place(written, path)
@@ -91,17 +95,24 @@ def export(
     return path
 
 
-def _asset(card, folder):
-    if card is None:
-        return None
-    Path(folder, CARD).write_text(card)
-    return tf.saved_model.Asset(str(Path(folder, CARD)))
+def _columns(flow):
+    known = {"columns": flow.columns, "condition_columns": flow.condition_columns}
+    return json.dumps(known) if any(known.values()) else None
 
 
-def _save(flow, path, weights_dtype, check, card):
+def _assets(texts, folder):
+    found = []
+    for name, text in texts.items():
+        if text is not None:
+            Path(folder, name).write_text(text)
+            found.append(tf.saved_model.Asset(str(Path(folder, name))))
+    return found
+
+
+def _save(flow, path, weights_dtype, check, assets):
     module = tf.Module()
     module.weights, reading = stored(flow, weights_dtype)  # flat: Keras' own tree stores them twice
-    module.card = card
+    module.assets = assets
     tf.saved_model.save(module, str(path), Signatures(flow, check, reading).concrete())
 
 

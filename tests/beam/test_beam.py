@@ -60,6 +60,11 @@ def read(folder, name):
     return by_id
 
 
+def read_rows(content, path, columns=None, condition=(), **known):
+    """The records of one file of this content."""
+    return rows.read(io.BytesIO(content), path, rows.Wanted(columns, condition, **known))
+
+
 def run(model, points, folder, count, options):
     """One pipeline of all three: results and bad records."""
     folder.mkdir()
@@ -134,12 +139,12 @@ def test_a_command_reads_and_writes_every_kind_of_file(model, tmp_path):
 
 def test_rows_that_cannot_be_read_are_bad():
     def reasons(content, path, columns=None, condition=()):
-        return [record.get("reason", "") for record in rows.read(io.BytesIO(content), path, columns, condition)]
+        return [record.get("reason", "") for record in read_rows(content, path, columns, condition)]
 
     assert reasons(b"1,2\n3,4\n", "points.csv") == ["", ""] and reasons(b"", "points.csv") == []
     assert "must end in .csv" in reasons(b"", "points.txt")[0]
     whole = "the file can't be read from here on: "
-    missing = f"{whole}expected the columns ['c'], got only ['a', 'b']"
+    missing = f"{whole}no column 'c'. Known: a, b."
     assert reasons(b"a,b\n1,2\n", "points.csv", ["c"]) == [missing]
     for content, reason in (
         (b"NA,1\n2,3\n", "line 1: cell 1: expected a number, or names and no numbers in the line, got 'NA'. "),
@@ -151,15 +156,15 @@ def test_rows_that_cannot_be_read_are_bad():
         assert [text.startswith(whole + reason) for text in reasons(content, "points.csv")] == [True], content
     assert reasons(b"x\n1\n\n2\n\n", "points.csv") == ["", "expected 1 cells, got an empty line", ""]
     assert "can't be read" in reasons(b"nothing", "points.parquet")[0]
-    record = next(rows.read(io.BytesIO(b"a,b,label\n1,2.5,1\n"), "points.csv", None, ["label"]))
+    record = next(read_rows(b"a,b,label\n1,2.5,1\n", "points.csv", None, ["label"]))
     assert record == {"id": "points.csv:0", "x": [1, 2.5], "condition": [1]}
-    named = rows.read(io.BytesIO(b"x1,x0,y\n2,1,3\n"), "points.csv", None, ["y"])
+    named = read_rows(b"x1,x0,y\n2,1,3\n", "points.csv", None, ["y"])
     assert [record["x"] for record in named] == [[1, 2]]  # x0, x1, ... say their order
     huge = b"1" * 2**18  # more than Python's csv takes: only of its line
     assert [bool(reason) for reason in reasons(b"1,2\n1_0,2\n%b,2\n3,4\n" % huge, "points.csv")] == [0, 1, 1, 0]
     table = io.BytesIO()
     parquet.write_table(pyarrow.table({"a": [decimal.Decimal("1.50")]}), table)
-    assert next(rows.read(table, "points.parquet", None, []))["x"] == [1.5]
+    assert next(read_rows(table.getvalue(), "points.parquet"))["x"] == [1.5]
     for names, values, reason in (
         (["a", "a"], [[1], [2]], "columns must have names of their own, got more than one 'a'"),
         (["a", "b"], [[True], [1]], "expected a number in 'a', got True"),
@@ -170,6 +175,50 @@ def test_rows_that_cannot_be_read_are_bad():
         assert reason in reasons(table.getvalue(), "points.parquet")[0]
 
 
+def test_columns_are_taken_by_the_names_that_the_flow_knows():
+    known = {"known": ["a", "b"], "known_condition": ["c"]}
+    example, table = tf.train.Example(), io.BytesIO()
+    for name, value in (("b", 2.0), ("c", 3.0), ("a", 1.0)):
+        example.features.feature[name].float_list.value.append(value)
+    parquet.write_table(pyarrow.table({"b": [2.0], "more": [0.0], "c": [3.0], "a": [1.0]}), table)
+    assert next(read_rows(table.getvalue(), "1.parquet", **known)) == {
+        "id": "1.parquet:0",
+        "x": [1, 2],
+        "condition": [3],
+    }
+    for columns in (None, ["a", "b"], ["b", "a"]):  # as `flowzoo score` has it
+        record = next(read_rows(b"b,c,a\n2,3,1\n", "1.csv", columns, **known))
+        assert record == {"id": "1.csv:0", "x": [1, 2], "condition": [3]}
+    missing = next(read_rows(b"b,c\n2,3\n", "1.csv", **known))["reason"]
+    assert "expected the columns of the flow, a, b, got b, c" in missing
+    assert next(read_rows(b"1,2\n", "1.csv", **known))["x"] == [1, 2]
+    first = {"first": ("0.csv", ["a", "label", "b"])}
+    for content in (b"b,a,label\n2,1,0\n", b"a,b,label\n1,2,0\n"):
+        assert next(read_rows(content, "1.csv", None, ["label"], **first))["x"] == [1, 2]
+    other = next(read_rows(b"a,z,label\n1,2,0\n", "1.csv", None, ["label"], **first))["reason"]
+    assert "expected the columns of 0.csv, a, b, got a, z" in other
+
+
+def test_a_pipeline_asks_the_model_and_the_first_file(tmp_path):
+    flow, (x, _) = cases.new_flow("realnvp"), cases.flow_data("realnvp", 4)
+    x, expected = x.astype("float64"), flow.score(x)
+    plain = export(flow, tmp_path / "plain" / "1")
+    flow.columns = ["a", "b"]
+    named = export(flow, tmp_path / "named" / "1")
+    for i, order in enumerate(([0, 1], [1, 0])):
+        rows_of = "".join(f"{row[order[0]]!r},{row[order[1]]!r}\n" for row in x[2 * i : 2 * i + 2].tolist())
+        (tmp_path / f"{i}.csv").write_text(",".join("ab"[k] for k in order) + "\n" + rows_of)
+        (tmp_path / f"reversed-{1 - i}.csv").write_text(",".join("ab"[k] for k in order) + "\n" + rows_of)
+    for model, pattern in ((plain, "?.csv"), (named, "?.csv"), (named, "reversed-?.csv")):
+        out = tmp_path / model.parent.name / pattern[:3].strip("?.")
+        main(["score", str(model), f"{tmp_path}/{pattern}", f"{out}/s.jsonl", f"--bad={out}/bad.jsonl", *DIRECT])
+        lines = [json.loads(line) for path in out.glob("s-*") for line in path.read_text().splitlines()]
+        found = [row["log_prob"] for row in sorted(lines, key=lambda row: row["id"])]
+        if "reversed" in pattern:
+            found = found[2:] + found[:2]
+        np.testing.assert_allclose(found, expected, rtol=1e-4)
+
+
 def test_a_cut_tfrecord_gives_its_whole_records_and_a_bad_one(tmp_path):
     example = tf.train.Example()
     example.features.feature["x"].float_list.value.extend([1.0, 2.0])
@@ -178,7 +227,7 @@ def test_a_cut_tfrecord_gives_its_whole_records_and_a_bad_one(tmp_path):
             file.write(example.SerializeToString())
     content = (tmp_path / "x.tfrecord").read_bytes()
     for cut in (1, len(content) // 2 - 1, len(content) // 2 - 5):  # in the checksum, in the length, in its checksum
-        first, *others = rows.read(io.BytesIO(content[:-cut]), "x.tfrecord", None, [])
+        first, *others = read_rows(content[:-cut], "x.tfrecord")
         assert first["x"] == [1, 2] and len(others) == 1 and "can't be read from here on" in others[0]["reason"]
 
 

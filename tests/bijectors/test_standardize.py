@@ -69,6 +69,17 @@ def test_saving_memory_changes_no_gradient(mode):
         np.testing.assert_allclose(actual, expected, rtol=1e-4, atol=1e-3)
 
 
+def test_columns_near_the_least_number_are_scaled_or_refused():
+    x = np.random.default_rng(0).normal(size=(64, 4))
+    usual, tiny = b.Standardize((4,)), b.Standardize((4,))
+    usual.adapt(x)
+    scales = np.array([1.0, 2.0**-660, 2.0**-990, 1.0])  # of 2, so that the numbers are the same to the last bit
+    np.testing.assert_array_equal(tiny.adapt(x * scales), usual.encode(x)[0])
+    np.testing.assert_array_equal(tiny.scale, usual.scale * scales)
+    with pytest.raises(ValueError, match=r"vary by at least 1e-300 in each column, got less in columns \[2\]"):
+        tiny.adapt(x * [1.0, 1.0, 1e-310, 1.0])
+
+
 def test_float64_stands_in_front_only():
     with pytest.raises(TypeError, match="must all be of one dtype, got float32, float64"):
         b.Chain([b.ActNorm((4,)), b.Standardize((4,))])

@@ -154,5 +154,5 @@ def test_a_second_name_of_a_variable_is_an_extra_one(weights):
 def test_a_named_pipe_is_refused_and_not_waited_for(tmp_path):
     path = tmp_path / "x.weights.h5"
     os.mkfifo(path)
-    with pytest.raises(CheckpointError, match="it is not a regular file, but a named pipe"):
+    with pytest.raises(CheckpointError, match="is not a regular file, but a named pipe"):
         require_readable(path, SHAPES)

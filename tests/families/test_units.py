@@ -160,6 +160,50 @@ def test_fit_adapts_a_new_flow_and_never_again(kind):
     np.testing.assert_array_equal(flow.transform.transforms[0].shift, shift)
 
 
+def test_train_on_batch_adapts_a_new_flow_and_never_again():
+    flow, x = flowzoo.create("maf", **SMALL), _data(64)
+    flow.compile("adam", run_eagerly=True)
+    with pytest.warns(UserWarning, match="was not adapted, so `train_on_batch` adapted it to 64 rows of its data"):
+        flow.train_on_batch(x)
+    shift = flow.transform.transforms[0].shift.numpy()
+    np.testing.assert_allclose(shift, x.mean(axis=0))
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", message=".*adapt", category=UserWarning)
+        flow.train_on_batch(x + 1.0)
+        flow.compile("adam", run_eagerly=True)
+        flow.train_on_batch(x + 1.0)
+    np.testing.assert_array_equal(flow.transform.transforms[0].shift, shift)
+
+
+def test_a_data_set_that_leaves_the_bounds_is_told_which():
+    flow = flowzoo.create("realnvp", **SMALL, bounds=[[0, 1], None])
+    flow.compile(run_eagerly=True)
+    x = np.random.default_rng(0).uniform(0.1, 0.9, size=(8, 2))
+    flow.adapt(x)
+    x[3, 0] = 2.0
+    data = tf.data.Dataset.from_tensors(x)
+    for columns, name in ((None, "0"), (["a", "b"], "'a'")):
+        flow.columns = columns
+        message = (
+            f"inside the flow's support, got others in rows 3 of .* or reach them: {name}: \\[0.0, 1.0\\]\\. Remove"
+        )
+        for call in (flow.fit, flow.evaluate):
+            with pytest.raises(NonFiniteError, match=message):
+                call(data, verbose=0)
+        with pytest.raises(ValueError, match=f"first in row 3; columns .* or reach them: {name}: "):
+            flow.fit(x)
+
+
+def test_labels_beyond_int64_are_named_as_the_cause():
+    flow = flowzoo.create("maf", **SMALL, classes=3)
+    flow.compile(run_eagerly=True)
+    x, labels = _data(8), np.zeros(8, "uint64")
+    flow.adapt(x, labels)
+    labels[5] = 2**63 + 1
+    with pytest.raises(NonFiniteError, match=r"the condition holds labels outside 0 \.\.\. 2 in rows 5 of the batch"):
+        flow.fit(tf.data.Dataset.from_tensors((x, labels)), verbose=0)
+
+
 def test_a_bad_row_among_those_adapted_to_is_said_to_be():
     x, labels = _data(), np.arange(240) % 3
     labels[200] = 7

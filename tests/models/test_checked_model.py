@@ -171,6 +171,57 @@ def test_data_sets_of_wrong_shapes_or_types_are_refused_untraced(options, x, y, 
     assert model.train_function is model.test_function is model.predict_function is None
 
 
+@pytest.mark.parametrize(
+    ("x", "y", "message"),
+    [
+        (X[:, :1], Y, r"`x` of the data set must be \(batch, 2\) floating-point numbers, got .* shape \(None, 1\)"),
+        (X, None, r"`condition` must be in the data set, got x alone"),
+        (X, Y.astype("float32"), r"`condition` .* integer labels 0 ... 2, got dtype float32 .* Cast it, as by tf.cast"),
+        (X, Y[:, None], r"`condition` .* got .* shape \(None, 1\)\. Drop the axis"),
+        (X, Y[:3], r"condition and weights in a batch must have as many rows as each other, got \d+, 3\."),
+        (X.astype(str), Y, r"`x` of the data set must be .* got dtype string"),
+        (X[0], 1, r"Divide it into batches"),
+    ],
+)
+def test_python_data_sets_are_refused_by_their_first_batch(x, y, message):
+    class Batches(keras.utils.PyDataset):
+        def __len__(self):
+            return 2
+
+        def __getitem__(self, index):
+            return (x,) if y is None else (x, y)
+
+    model = _new(classes=3)
+    for call in (model.fit, model.evaluate):
+        for data in (Batches(), (batch for batch in Batches())):
+            with pytest.raises((TypeError, ValueError), match=message):
+                call(data, verbose=0)
+    assert model.train_function is model.test_function is None and not model.adapted.numpy()
+
+
+def test_a_generator_lasts_for_one_epoch():
+    model = _new()
+    model.adapts = False
+    with pytest.raises(ValueError, match=r"lasts for one epoch, got `epochs` 2. Pass `steps_per_epoch`"):
+        model.fit((X for _ in range(4)), epochs=2)
+    assert model.fit((X for _ in range(4)), epochs=2, steps_per_epoch=2, verbose=0).epoch == [0, 1]
+    assert int(model.optimizer.iterations) == 4  # the batch that was looked at is trained on
+    with pytest.raises(ValueError, match="got a generator that has none left"):
+        model.fit((X for _ in ()), verbose=0)
+
+
+def test_methods_that_take_no_data_set_say_so():
+    model, data = _new(), tf.data.Dataset.from_tensor_slices(X)
+    on_batches = (model.train_on_batch, model.test_on_batch, model.predict_on_batch)
+    for call in (model.log_prob, model.encode, model.adapt, *on_batches):
+        with pytest.raises(TypeError, match=r"`x` must be an array, got a data set\. `fit`"):
+            call(data.batch(8))
+    with pytest.raises(ValueError, match=r"Divide it into batches by `\.batch`"):
+        model.score(data)
+    with pytest.raises(ValueError, match=r"got \(32,\)\. The first dimension is the batch\.$"):
+        model.log_prob(X[:, 0])
+
+
 def test_a_data_set_after_another_is_refused_as_if_it_were_the_first():
     model = _new(classes=3)
     model.adapts = False

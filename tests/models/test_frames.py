@@ -49,6 +49,31 @@ def test_every_method_takes_what_arrays_give():
     np.testing.assert_array_equal(plain.predict_on_batch(FRAME), plain.predict_on_batch(X))
 
 
+def test_rows_are_paired_only_where_their_index_is_the_same():
+    model, labels, weights = _new(classes=3), pd.Series(Y), pd.Series(np.ones(32))
+    moved = labels.sample(frac=1.0, random_state=0)
+    message = r"must have the index of `x`, row for row, got \d+ beside 0 in row 0\. .*`\.loc\[x\.index\]`.*to_numpy"
+    for call in (model.log_prob, model.score, model.encode, model.adapt, model.train_on_batch, model.evaluate):
+        with pytest.raises(ValueError, match=f"`condition` {message}"):
+            call(FRAME, moved)
+    with pytest.raises(ValueError, match=f"`sample_weight` {message}"):
+        model.fit(FRAME, labels, sample_weight=weights[moved.index])
+    with pytest.raises(ValueError, match=f"`validation condition` {message.replace('`x`', '`validation x`', 1)}"):
+        model.fit(FRAME, labels, validation_data=(FRAME, moved))
+    expected = model.score(X, Y)
+    np.testing.assert_array_equal(model.score(FRAME, moved.loc[FRAME.index]), expected)
+    np.testing.assert_array_equal(model.score(FRAME, moved.sort_index().to_numpy()), expected)
+    np.testing.assert_array_equal(model.score(X, labels.set_axis(range(32, 64))), expected)
+
+
+def test_a_series_is_no_frame_of_several_columns():
+    model, wanted = _new(condition_features=2), r"`{}` must have 2 columns, got the Series 'a'\. .*df\[\['a', 'b'\]\]"
+    with pytest.raises(ValueError, match=wanted.format("x")):
+        model.score(FRAME["a"], FRAME)
+    with pytest.raises(ValueError, match=wanted.format("condition")):
+        model.score(FRAME, FRAME["a"])
+
+
 @pytest.mark.parametrize("change", [pd.DataFrame.convert_dtypes, lambda frame: frame.astype("Float64")])
 def test_nullable_numbers_are_numbers(change):
     np.testing.assert_array_equal(_new().score(change(FRAME)), _new().score(X))
@@ -67,7 +92,9 @@ def test_columns_of_whole_numbers_are_numbers():
     np.testing.assert_array_equal(model.score(whole), model.score(expected))
     np.testing.assert_array_equal(model.score(whole.convert_dtypes()), model.score(expected))
     assert np.isfinite(model.fit(whole.astype("int8"), verbose=0).history["loss"]).all()
-    with pytest.raises(TypeError, match=r"`x` must hold floating-point numbers, got dtype int64. Cast it first"):
+    with pytest.raises(
+        TypeError, match=r"`x` must hold floating-point numbers, got dtype int64. Cast it, as by np.asarray\(x"
+    ):
         model.score(whole.to_numpy("int64"))
     pixels = flows.create("maf", event_shape=(2,), bits=8, depth=1, hidden=4)
     np.testing.assert_array_equal(

@@ -43,8 +43,8 @@ def test_weight_files_hold_weights_only(tmp_path):
 
 
 def test_a_name_that_keras_could_not_read_is_refused(tmp_path):
-    for name in ("m.h5", "m.hdf5"):
-        with pytest.raises(ValueError, match=r"must end in .keras, got .*m\.h"):
+    for name in ("m.h5", "m.H5", "m.hdf5", "m.KERAS", "m"):
+        with pytest.raises(ValueError, match=rf"must end in .keras, got .*{name}'"):
             cases.flow("realnvp").save(tmp_path / name)
     assert not list(tmp_path.iterdir())
 
@@ -181,6 +181,40 @@ def test_the_weights_of_a_keras_file_are_checked_like_others(tmp_path):
     (tmp_path / "cut.keras").write_bytes((tmp_path / "deep.keras").read_bytes()[:500])
     with pytest.raises(CheckpointError, match=r"cut\.keras: expected a `\.keras` file that holds weights"):
         again.load_weights(tmp_path / "cut.keras")
+
+
+@pytest.mark.parametrize("place", ["weights", "slots"])
+def test_numbers_that_are_not_finite_are_refused_whoever_loads_them(place, tmp_path):
+    model = cases.new_flow("realnvp")
+    model.compile("adam")
+    model.optimizer.build(model.trainable_variables)
+    bad = {"weights": model.weights, "slots": model.optimizer.variables}[place][-1]
+    bad.assign(np.full(bad.shape, np.nan))
+    model.save(tmp_path / "bad.keras")
+    keras.saving.save_weights(model, tmp_path / "bad.weights.h5")
+    into = cases.new_flow("realnvp", seed=9)
+    into.compile("adam")
+    into.optimizer.build(into.trainable_variables)
+    before = [np.array(value) for value in (*into.weights, *into.optimizer.variables)]
+    sentence = "expected finite numbers, got NaN or infinity in " + {"weights": "layers/", "slots": "optimizer/"}[place]
+    with pytest.raises(ValueError, match=sentence):
+        keras.models.load_model(tmp_path / "bad.keras")
+    for name in ("bad.keras", "bad.weights.h5"):
+        with pytest.raises(CheckpointError, match=f"{name}: {sentence}"):
+            into.load_weights(tmp_path / name, skip_mismatch=True)
+        with pytest.raises(ValueError, match=sentence):
+            keras.saving.load_weights(into, tmp_path / name)
+    for one, other in zip(before, (*into.weights, *into.optimizer.variables), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_a_file_that_is_not_there_is_said_so_in_plain_words(tmp_path):
+    for name in ("m.weights.h5", "m.keras"):
+        for skip in (False, True):
+            with pytest.raises(
+                CheckpointError, match=rf"{name}: no such file\. Is the path right\? The working folder"
+            ):
+                cases.flow("realnvp").load_weights(tmp_path / name, skip_mismatch=skip)
 
 
 def test_what_would_write_without_care_is_refused(tmp_path):

@@ -70,6 +70,9 @@ def test_numbers_that_only_float64_holds_come_back(tmp_path):
     for load, again in ((load_weights, create("nice", **config)), (load_simpler, create("nice", **config, classes=2))):
         load(again, path)
         np.testing.assert_array_equal(again.transform.transforms[0].scale, [1e39, 1e-300])
+    flow.save(tmp_path / "x.keras")
+    again = keras.models.load_model(tmp_path / "x.keras")
+    np.testing.assert_array_equal(again.transform.transforms[0].scale, [1e39, 1e-300])
     with h5py.File(path, "r+") as file:
         narrow = next(name for name in flow_layout(flow) if file[name].dtype == np.float32)
         shape = file[narrow].shape
@@ -77,6 +80,8 @@ def test_numbers_that_only_float64_holds_come_back(tmp_path):
         file[narrow] = np.full(shape, 1e39)
     with pytest.raises(CheckpointError, match=f"got NaN or infinity in {narrow}"):
         load_weights(flow, path)
+    with pytest.raises(CheckpointError, match=f"got NaN or infinity in {narrow}"):
+        flow.load_weights(path, skip_mismatch=True)
 
 
 @pytest.mark.parametrize("value", [np.nan, b"1.5"])
