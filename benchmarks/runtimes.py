@@ -1,9 +1,9 @@
 """Flows in other runtimes: python benchmarks/runtimes.py --write makes the table of docs/serving.md anew.
 
-A small flow of each family, seeded random weights added, as ONNX (tf2onnx, run by ONNX Runtime, any batch size) and
-as LiteRT (ai-edge-litert, one batch size): log_prob, encode and decode. Whether it converts, the largest error against
-TensorFlow, the size of the file, and the median time of a call of 16 rows on one thread. They are the extra `onnx`:
-pip install -e ".[onnx]".
+Small flows of the families in `MODELS`, seeded random weights added, as ONNX (tf2onnx, run by ONNX Runtime, any batch
+size) and as LiteRT (ai-edge-litert, one batch size): log_prob, encode and decode. Whether it converts, the largest
+error against TensorFlow, the size of the file, and the median time of a call of 16 rows on one thread. They are the
+extra `onnx`: pip install -e ".[onnx]".
 """
 
 import json

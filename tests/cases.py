@@ -17,7 +17,9 @@ from flowzoo.core import random
 from flowzoo.core.context import Context
 from flowzoo.core.transform import Transform
 from flowzoo.families.neural_ode import ContinuousFlow
+from flowzoo.families.options import fields
 from flowzoo.ode import Solver
+from flowzoo.testing import randomized
 
 VECTOR, IMAGE = (5,), (4, 4, 2)
 
@@ -277,16 +279,13 @@ VARIANTS = (
 )
 
 
-def randomized(layer, scale=0.3, seed=0):
-    """The layer with seeded random numbers added to its trainable weights; and what `Standardize` takes from data."""
-    noise = np.random.default_rng(seed)
-    for weight in layer.trainable_weights:
-        weight.assign_add(scale * noise.standard_normal(weight.shape).astype(weight.dtype))
-    for part in layer._flatten_layers():
-        if isinstance(part, b.Standardize):
-            part.shift.assign(scale * noise.standard_normal(part.shift.shape))
-            part.scale.assign(np.exp(scale * noise.standard_normal(part.scale.shape)))
-    return layer
+def small(family, **wanted):
+    """Options of a flow of continuous vectors: those wanted that the family has, within its bounds."""
+    known = fields(flows.FAMILIES[family].Options)
+    found = {name: value for name, value in {"bits": 0, **wanted}.items() if name in known}
+    if "depth" in found:
+        found["depth"] = max(found["depth"], known["depth"].metadata["check"].least)
+    return found
 
 
 def new_transform(name, dtype="float32", conditioner_dtype=None):

@@ -2,6 +2,7 @@
 
 import ast
 import graphlib
+import re
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ LEVELS = [  # each package may import those before its line, and itself
     {"cards"},
     {"zoo"},
     {"interop", "serving"},
-    {"beam", "cli"},
+    {"beam", "cli", "testing"},
 ]
 LEVEL = {package: level for level, packages in enumerate(LEVELS) for package in packages}
 FACES = {"flows", "registration", "__main__"}  # names for users, made of what they need
@@ -90,6 +91,41 @@ def test_a_wrong_import_would_be_found():
     code = "from flowzoo import zoo\nif TYPE_CHECKING:\n    from flowzoo.models import flow\n"
     code += "def f():\n    import flowzoo.training.trainer\n"
     assert _imports(ast.parse(code)) == [(None, "zoo"), (None, "models.flow"), ("f", "training.trainer")]
+
+
+def _named(tree, names, classes):
+    """The families that code names, by the keys of `FAMILIES` in quotes or by their classes; docstrings aside."""
+    docs = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docs:
+            yield from names & {node.value, *re.findall(r"[`'\"]([\w-]+)[`'\"]", node.value)}
+        for attribute in ("id", "attr", "name"):
+            yield from classes & {getattr(node, attribute, None)}
+
+
+def test_nothing_outside_its_file_names_a_family():
+    tree = ast.parse(MODULES["families"].read_text())
+    table = next(node.value for node in ast.walk(tree) if isinstance(node, ast.AugAssign | ast.Assign))
+    names = {key.value for key in table.keys}
+    homes = {name: module for module in _of("families") for name in _defined(module)}
+    classes = {value.id for value in table.values}
+    assert len(names) == len(classes) >= 12
+    for module, path in MODULES.items():
+        own = {name for name in classes if homes[name] == module}
+        found = set(_named(ast.parse(path.read_text()), names, classes - own))
+        assert module == "families" or not found, f"{module} names {sorted(found)}"
+
+
+def _defined(module):
+    return [node.name for node in ast.parse(MODULES[module].read_text()).body if isinstance(node, ast.ClassDef)]
+
+
+def test_a_family_named_elsewhere_would_be_found():
+    code = (
+        '"""Of `glow`."""\nif family == "glow" or kind is flows.Glow:\n    raise ValueError("take `maf`, not NICE")\n'
+    )
+    code += "from flowzoo.families.nice import NICE\n"
+    assert set(_named(ast.parse(code), {"glow", "maf"}, {"Glow", "NICE"})) == {"glow", "maf", "Glow", "NICE"}
 
 
 @pytest.mark.parametrize("package", ["record", "hub"])

@@ -1,4 +1,4 @@
-"""Write MODEL_CARDS.md, docs/models and the README's table of presets from `flowzoo/zoo/presets`."""
+"""Write MODEL_CARDS.md, docs/models, the README's table from `flowzoo/zoo/presets`, and docs/families.md."""
 
 import sys
 from pathlib import Path
@@ -10,6 +10,7 @@ from absl import app  # noqa: E402
 
 from flowzoo.cards import card_pictures  # noqa: E402
 from flowzoo.cards.markdown import PAGES, markdown_cards, markdown_gallery, readme_with_table  # noqa: E402
+from flowzoo.cards.options_page import PAGE, options_page  # noqa: E402
 from flowzoo.cards.page import PICTURES, markdown_page  # noqa: E402
 from flowzoo.core.files import write_atomic  # noqa: E402
 from flowzoo.hub.presets import list_presets, read_preset  # noqa: E402
@@ -22,6 +23,7 @@ def main(argv: list[str]) -> None:
     presets, folder, readme = [read_preset(name) for name in list_presets()], ROOT / PAGES, ROOT / "README.md"
     texts = {folder / f"{preset.name}.md": markdown_page(preset) for preset in presets}
     texts |= {folder / "index.md": markdown_gallery(presets), ROOT / "MODEL_CARDS.md": markdown_cards(presets)}
+    texts[ROOT / PAGE] = options_page()
     texts[readme] = readme_with_table(readme.read_text(encoding="utf-8"), presets)
     pictures = {}
     for preset in presets:
@@ -35,7 +37,7 @@ def main(argv: list[str]) -> None:
     for path in [*folder.glob("*.md"), *(folder / PICTURES).glob("*.png")]:
         if path not in texts and path not in pictures:
             path.unlink()
-    print(f"MODEL_CARDS.md, README.md and {PAGES}: {len(presets)} presets")
+    print(f"MODEL_CARDS.md, README.md, {PAGE} and {PAGES}: {len(presets)} presets")
 
 
 if __name__ == "__main__":

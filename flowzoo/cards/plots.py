@@ -108,7 +108,7 @@ def write_trajectories(
     """
     parts = flow.raw.parts
     if not is_plane(flow) or not any(isinstance(part, Continuous) for part in parts):
-        raise ValueError("trajectories need a continuous flow (`cnf`, `ffjord`) of 2-D vectors, got another flow.")
+        raise ValueError("trajectories need a continuous flow of 2-D vectors, got another flow.")
     _, condition = _classes(flow, label, count)
     y, context = flow.sample(count, condition, temperature, seed), Context(random.row_seeds(seed, count))
     condition, ways = flow.raw.features(condition), [y.numpy()[None]]

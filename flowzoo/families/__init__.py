@@ -1,13 +1,11 @@
 """The families of models, one file each; `FAMILIES` names them."""
 
-import inspect
-
 from flowzoo.core.errors import closest
 from flowzoo.core.limits import counting
 from flowzoo.families.cnf import CNF
+from flowzoo.families.family import FAMILIES
 from flowzoo.families.ffjord import FFJORD
 from flowzoo.families.glow import Glow
-from flowzoo.families.hints import meant
 from flowzoo.families.iaf import IAF
 from flowzoo.families.maf import MAF
 from flowzoo.families.maf_mog import MAFMoG
@@ -19,7 +17,7 @@ from flowzoo.families.radial import RadialFlow
 from flowzoo.families.realnvp import RealNVP
 from flowzoo.models.flow import Flow
 
-FAMILIES = {
+FAMILIES |= {
     "cnf": CNF,
     "ffjord": FFJORD,
     "glow": Glow,
@@ -55,11 +53,8 @@ def create(family: str, **config) -> Flow:
     if family not in FAMILIES:
         hint = closest(str(family), FAMILIES)
         raise ValueError(f"`family` must be one of {sorted(FAMILIES)}, got {family!r}. {hint}".rstrip())
-    known = inspect.signature(FAMILIES[family]).parameters
-    bits = config.get("bits", known["bits"].default if "bits" in known else 0)
-    for key in config.keys() - known.keys():
-        raise TypeError(f"The family {family!r} takes no {key!r}. {meant(key, known, bool(bits))}")
-    if "standardize" in known and bits == 0:
+    kind = FAMILIES[family].Options
+    if not config.get("bits", getattr(kind, "bits", 0)):
         config = {"standardize": True, **config}
     with counting():
         return FAMILIES[family](**config)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from flowzoo.bijectors import (
     AffineCoupling,
     Chain,
@@ -12,33 +10,27 @@ from flowzoo.bijectors import (
     VariationalDequantization,
 )
 from flowzoo.conditioners import GlowConvNet
+from flowzoo.families.options import Options
 
 FIRST_SEED = 1_000_000  # far from those of the flow's own networks
 
 
-def dequantization(
-    shape: Sequence[int], bits: int, depth: int, hidden: int, seed: int, conditioner_dtype: str
-) -> UniformDequantization:
-    """Uniform noise, or with `depth` > 0 noise from a flow of so many affine couplings conditioned on the image.
+def dequantization(options: Options) -> UniformDequantization:
+    """Uniform noise, or with `noise_depth` > 0 noise from a flow of affine couplings conditioned on the image.
 
     Args:
-      shape: (height, width, channels); sides even if `depth` > 0.
-      bits: pixels are integers 0 ... 2^bits - 1.
-      depth: couplings of the noise flow; 0 for uniform noise.
-      hidden: channels of the hidden layers of its networks.
-      seed: of the initial weights.
-      conditioner_dtype: Keras dtype policy of its networks.
+      options: of the family; `event_shape` is (height, width, channels), with even sides if `noise_depth` > 0.
 
     Reference: Ho et al. 2019, Flow++, arXiv:1902.00275.
     """
-    if not depth:
-        return UniformDequantization(shape, bits)
-    height, width, channels = shape
+    shape = height, width, channels = options.event_shape
+    if not options.noise_depth:
+        return UniformDequantization(shape, options.bits)
     squeezed, couplings = (height // 2, width // 2, 4 * channels), []
-    for i in range(depth):
+    for i in range(options.noise_depth):
         split = ChannelSplit(squeezed, swap=bool(i % 2))
         outputs = AffineCoupling.outputs_per_entry * split.free_shape[-1]
-        options = {"position": False, "seed": seed + FIRST_SEED + i, "dtype": conditioner_dtype}
-        network = GlowConvNet(split.kept_shape, outputs, hidden, squeezed[-1], **options)
+        how = {"position": False, "seed": options.seed + FIRST_SEED + i, "dtype": options.network_dtype}
+        network = GlowConvNet(split.kept_shape, outputs, options.noise_hidden, squeezed[-1], **how)
         couplings.append(AffineCoupling(squeezed, split, network))
-    return VariationalDequantization(shape, Chain(couplings), bits)
+    return VariationalDequantization(shape, Chain(couplings), options.bits)

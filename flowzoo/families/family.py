@@ -1,33 +1,43 @@
-"""What all families share: a flat configuration."""
+"""What all families share: a flow made from options, that saves to `.keras` too."""
 
 from __future__ import annotations
 
-import functools
 import inspect
+import itertools
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
-
-import keras
-import tensorflow as tf
+from typing import Any, ClassVar
 
 from flowzoo import bases
 from flowzoo.bijectors import Bounds, Chain, Standardize
-from flowzoo.bijectors.bounds import check_bounds
-from flowzoo.core.checks import check_count, check_flag, check_number, check_shape
+from flowzoo.core.layout import Layout
 from flowzoo.core.limits import counting
 from flowzoo.core.transform import Transform
+from flowzoo.families import options as declared
 from flowzoo.models.flow import Flow
 from flowzoo.models.stored_model import freeze_layers, frozen_layers
 
+FAMILIES: dict[str, type[Family]] = {}  # by name; `flowzoo.families` fills it
 KEPT = ("columns", "condition_columns", "frozen")  # the names of columns, and the numbers of frozen layers
 ASSETS = "flow.json"  # where they are in a `.keras` file
 
 
+class _Signature:
+    """`inspect.signature` of a family, not of a flow, which is called with x."""
+
+    def __get__(self, flow, family):
+        if flow is not None:
+            raise AttributeError("__signature__")
+        return declared.signature(family.Options)
+
+
 class Family(Flow):
-    """A flow made from flat keywords, so that it saves to `.keras` too.
+    """A flow made from flat keywords, which its `Options` declare; their docs become part of the class's.
+
+    A subclass has a docstring and `Options`, a subclass of `flowzoo.families.options.Options`, and is registered with
+    Keras, by which `.keras` files find it.
 
     All families of continuous vectors take two options, for what stands between the data and their own layers:
 
@@ -39,23 +49,42 @@ class Family(Flow):
     With either of them x is float64, whatever the flow's own dtype: `data_dtype` says so, `log_prob` takes x in
     float64, and `sample`, `decode` and exports give it in float64. Latents and log-densities keep the flow's dtype.
 
-    Args:
-      transform: as in `Flow`.
-      config: the keywords of the family's constructor; all families have `base`, `classes` and `condition_features`.
-      name: Keras name.
+    Attributes:
+      Options: the options of the family.
+      options: those of this flow.
     """
 
-    def __init__(self, transform: Transform, config: dict[str, Any], name: str | None):
-        transform = _with_units(transform, config)
-        condition = {key: config[key] for key in ("classes", "condition_features")}
+    Options: ClassVar[type[declared.Options]] = declared.Options
+    __signature__ = _Signature()
+
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        if "Options" in vars(cls):
+            text, mark, references = inspect.cleandoc(cls.__doc__ or "").partition("\nReference")
+            cls.__doc__ = f"{text.rstrip()}\n\n{declared.arguments(cls.Options)}\n{mark}{references}"
+
+    def __init__(self, *args: Any, **options: Any):
+        made = declared.signature(self.Options)
+        if unknown := [key for key in options if key not in made.parameters]:
+            fix = declared.meant(unknown[0], self.Options, options)
+            raise TypeError(f"{type(self).__name__} takes no {unknown[0]!r}. {fix}")
+        given = made.bind(*args, **options).arguments
+        name = given.pop("name", None)
+        options = self.Options(**given)
+        _require_features(options)
+        parts = options.build()
+        transform = Chain([*_front(options), *parts])
         dtype = transform.compute_dtype
-        base = bases.named(config["base"], transform.latent_shape, classes=config["classes"], dtype=dtype)
+        base = bases.named(options.base, transform.latent_shape, classes=options.classes, dtype=dtype)
+        condition = {"classes": options.classes, "condition_features": options.condition_features}
         super().__init__(transform, base, **condition, name=name)
-        self.config = config
+        self.options = options
+        if options.xla:
+            self.xla = True
 
     def get_config(self) -> dict[str, Any]:
         """The keywords of the constructor."""
-        return {**self.config, "name": self.name}
+        return {**self.options.config(), "name": self.name}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Family:
@@ -66,6 +95,19 @@ class Family(Flow):
             flow = super().from_config(config)
         flow._keep(kept)
         return flow
+
+    def simpler(self, own: Layout, layout: Layout) -> Iterator[Family]:
+        """Flows of the same options without one part, or several, of what a file of weights may lack.
+
+        Args:
+          own: the layout of this flow.
+          layout: that of the file.
+        """
+        config = self.get_config()
+        ways = ([{}, *start(config, own, layout)] for start in self.options.starts)
+        _, *several = itertools.product(*ways)  # the first changes nothing
+        for changes in several:
+            yield self.from_config(config | {key: value for change in changes for key, value in change.items()})
 
     def save_assets(self, dir_path: str) -> None:
         """Of Keras: writes to a `.keras` file what is neither weight nor configuration, if there is any."""
@@ -84,99 +126,18 @@ class Family(Flow):
         freeze_layers(self, kept.get("frozen") or [])
 
 
-def keywords(constructor: Callable, values: dict[str, Any]) -> dict[str, Any]:
-    """The flat configuration of a family, checked: the arguments of its constructor, of its `locals()`, but for `name`.
-
-    Raises:
-      ValueError: an option that is wrong by itself, whatever the family; it is named.
-    """
-    names = [name for name in inspect.signature(constructor).parameters if name not in ("self", "name")]
-    config = {name: CHECKS[name](values[name], name) if name in CHECKS else values[name] for name in names}
-    if config.get("bits"):
-        if config["dtype"] != "float32":
-            got = config["dtype"]
-            raise ValueError(f"`dtype` must be 'float32' for integers, got {got!r}. `bits` 0 allows float64.")
-        for name in UNITS:
-            if config.get(name):
-                raise ValueError(f"`{name}` is for vectors, leave it out for integers; got {config[name]!r}.")
-    if config.get("bounds") is not None:
-        config["bounds"] = check_bounds(config["bounds"], "bounds", config["event_shape"])
-    return config
+def _require_features(options: declared.Options) -> None:
+    least, shape = options.least_features, options.event_shape
+    if math.prod(shape) < least:
+        others = [repr(name) for name, family in FAMILIES.items() if family.Options.least_features == 1]
+        raise ValueError(
+            f"`event_shape` must have at least {least} features for {options.family}, got {shape}. For one feature "
+            f"take {', '.join(others)}."
+        )
 
 
-def _with_units(transform: Transform, config: dict[str, Any]) -> Transform:
-    """The transform behind `Bounds` and `Standardize`, as far as the configuration asks for them."""
-    shape, front = transform.event_shape, []
-    if config.get("bounds") is not None:
-        front.append(Bounds(shape, config["bounds"]))
-    if config.get("standardize"):
-        front.append(Standardize(shape))
-    if not front:
-        return transform
-    return Chain([*front, *(transform.transforms if isinstance(transform, Chain) else [transform])])
-
-
-def _dtype(value, what):
-    if value not in ("float32", "float64"):
-        raise ValueError(f"`{what}` must be 'float32' or 'float64', got {value!r}.")
-    return value
-
-
-def _policy(value, what):
-    try:
-        known = value is None or tf.as_dtype(keras.dtype_policies.get(value).compute_dtype).is_floating
-    except (TypeError, ValueError):
-        known = False
-    if not known:
-        raise ValueError(f"`{what}` must be a dtype policy as 'float32' or 'mixed_bfloat16', got {value!r}.")
-    return value
-
-
-def _event_shape(value, what):
-    shape = check_shape(value, what)
-    if math.prod(shape) > DIMENSIONS:
-        raise ValueError(f"`{what}` must have at most {DIMENSIONS:,} entries, got {value!r}.")
-    return list(shape)
-
-
-def _limited(least=1, most=math.inf):
-    """A check of whole numbers."""
-
-    def checked(value, what):
-        count = check_count(value, what, least)
-        if count > most:
-            raise ValueError(f"`{what}` must be at most {most:,}, got {count}.")
-        return count
-
-    return checked
-
-
-# No flow needs more, and a mistyped number shall not build for hours, or fill the memory, before anyone sees it.
-DIMENSIONS, DEPTH, LEVELS, WIDTH, CLASSES, BITS = 2**24, 1_000, 12, 2**14, 10**6, 16
-SEEDS = 2**29  # of initial weights; the networks know 2^30, of which a flow takes one after the other
-UNITS = ("standardize", "bounds")  # options of continuous vectors
-LIMIT = 1e6  # of bounds; beyond, float32 has no digits left for what happens inside
-CHECKS: dict[str, Callable[[Any, str], Any]] = {  # of what families take: (value, name) -> value, or raises
-    "event_shape": _event_shape,
-    "alpha": functools.partial(check_number, below=0.5, zero=True),
-    "conditioner_dtype": _policy,
-    "dtype": _dtype,
-    "bits": _limited(least=0, most=BITS),
-    "levels": _limited(most=LEVELS),
-    **dict.fromkeys(("augment", "probes"), _limited(least=0, most=DEPTH)),
-    "exact_up_to": _limited(least=0),
-    "evaluation_probes": _limited(least=2, most=DEPTH),
-    **dict.fromkeys(("max_steps", "steps"), _limited(most=WIDTH)),
-    "noise_depth": _limited(least=0, most=DEPTH),
-    "seed": _limited(least=0, most=SEEDS - 1),
-    **dict.fromkeys(("blocks", "depth"), _limited(most=DEPTH)),
-    "bins": _limited(least=0, most=WIDTH),
-    **dict.fromkeys(("components", "hidden", "noise_hidden"), _limited(most=WIDTH)),
-    **dict.fromkeys(("classes", "condition_features"), _limited(least=0, most=CLASSES)),
-    **dict.fromkeys(("bound", "growth"), functools.partial(check_number, below=LIMIT)),
-    **dict.fromkeys(("atol", "rtol", "time"), check_number),
-    **dict.fromkeys(("jacobian", "kinetic"), functools.partial(check_number, zero=True)),
-    **dict.fromkeys(
-        ("affine", "multiscale", "position", "random_order", "residual", "standardize", "whiten"), check_flag
-    ),
-}
+def _front(options: declared.Options) -> list[Transform]:
+    """What stands between the data and the family's own layers."""
+    shape = options.event_shape
+    bounds = [Bounds(shape, options.bounds)] if options.bounds is not None else []
+    return [*bounds, *([Standardize(shape)] if options.standardize else [])]

@@ -2,63 +2,60 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 
 import keras
 
-from flowzoo.bijectors import Affine, Chain, GaussianMixtureMap
-from flowzoo.families.family import Family, keywords
+from flowzoo.bijectors import Affine, GaussianMixtureMap
+from flowzoo.core.transform import Transform
+from flowzoo.families import recurring
+from flowzoo.families.family import Family
+from flowzoo.families.options import Options, option, shape
+from flowzoo.families.values import WIDTH, Count
 from flowzoo.families.vectors import autoregressive
+
+
+@dataclasses.dataclass(frozen=True)
+class MAFMoGOptions(Options):
+    """The options of `MAFMoG`."""
+
+    starts = ()  # units of masked networks would change places
+
+    event_shape: Sequence[int] = shape((2,), "(features,), or with `bits` any shape.")
+    bits: int = recurring.bits()
+    depth: int = recurring.depth(5, "number of affine autoregressive layers before it.")
+    components: int = option(
+        10,
+        Count(1, WIDTH),
+        "Gaussians of each feature's mixture.",
+        aka="mixtures n_components num_components",
+        grows="width",
+    )
+    hidden: int = recurring.hidden()
+    blocks: int = recurring.blocks(2, "hidden layers of each network; with `residual` blocks of two.")
+    growth: float = recurring.growth("bound on the log-scales in encode.")
+    residual: bool = recurring.residual()
+    random_order: bool = recurring.random_order()
+    whiten: bool = recurring.whiten()
+    alpha: float = recurring.alpha(1e-6)
+
+    def build(self) -> list[Transform]:
+        affine = Affine(growth=self.growth)
+        return autoregressive(self, (affine, self.depth), (GaussianMixtureMap(self.components), 1))
+
+    def describe(self) -> str:
+        return (
+            f"Masked autoregressive flow: {self.depth} affine layers, then an autoregressive mixture of "
+            f"{self.components} Gaussians per feature; masked networks of {self.hidden} units. Densities take one pass."
+        )
 
 
 @keras.saving.register_keras_serializable(package="flowzoo")
 class MAFMoG(Family):
     """MAF whose base is an autoregressive density with mixture-of-Gaussians conditionals (MADE MoG).
 
-    Args:
-      event_shape: (features,), or with `bits` any shape.
-      bits: integers 0 ... 2^bits - 1; 0 for continuous vectors.
-      depth: number of affine autoregressive layers before it.
-      components: Gaussians of each feature's mixture.
-      hidden: width of the networks.
-      blocks: hidden layers of each network; with `residual` blocks of two.
-      growth: bound on the log-scales in encode.
-      residual: skip connections in the networks.
-      random_order: a random order of the features in each layer, instead of natural and reversed ones in turn.
-      whiten: begin with a linear map that `adapt` sets so that features are uncorrelated.
-      alpha: of the logit, integers only.
-      base: distribution of the latent, a key of `bases.NAMED`.
-      classes: number of classes of a class-conditional model; 0 for none.
-      condition_features: size of a condition vector; 0 for none.
-      seed: of the initial weights.
-      dtype: float32, or float64 for continuous vectors.
-      standardize, bounds: as in `Family`; for continuous vectors.
-
     Reference: Papamakarios et al. 2017, Masked autoregressive flow for density estimation, arXiv:1705.07057.
     """
 
-    def __init__(
-        self,
-        event_shape: Sequence[int] = (2,),
-        bits: int = 0,
-        depth: int = 5,
-        components: int = 10,
-        hidden: int = 64,
-        blocks: int = 2,
-        growth: float = 2.0,
-        residual: bool = False,
-        random_order: bool = False,
-        whiten: bool = False,
-        alpha: float = 1e-6,
-        base: str = "normal",
-        classes: int = 0,
-        condition_features: int = 0,
-        seed: int = 0,
-        dtype: str = "float32",
-        standardize: bool = False,
-        bounds: Sequence | None = None,
-        name: str | None = None,
-    ):
-        config = keywords(MAFMoG.__init__, locals())
-        parts = autoregressive(config, (Affine(growth=growth), depth), (GaussianMixtureMap(components), 1))
-        super().__init__(Chain(parts), config, name)
+    Options = MAFMoGOptions

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
@@ -9,20 +10,43 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from flowzoo.bijectors import ActNorm, Chain, Continuous, Multiscale, Squeeze
+from flowzoo.bijectors import ActNorm, Continuous
 from flowzoo.conditioners import Velocity
+from flowzoo.conditioners.velocity import ACTIVATIONS
 from flowzoo.core import validation
 from flowzoo.core.checks import check_count
 from flowzoo.core.transform import Transform
 from flowzoo.families.family import Family
+from flowzoo.families.options import Options, option
+from flowzoo.families.values import WIDTH, Count, Number, OneOf
 from flowzoo.ode import Solver
+from flowzoo.ode.solver import GRADIENTS
+from flowzoo.ode.tableaus import TABLEAUS
 
 SOLVER = ("method", "rtol", "atol", "steps", "max_steps", "gradient")  # options of a family that are a `Solver`'s
 TRACE = ("time", "probes", "noise", "exact_up_to", "evaluation_probes", "kinetic", "jacobian")  # and of a `Continuous`
 
 
+def activation() -> Any:
+    """The option of a family: what stands between the layers of its networks."""
+    return option("tanh", OneOf(tuple(sorted(ACTIVATIONS))), '"tanh", "softplus" or "swish".')
+
+
+@dataclasses.dataclass(frozen=True)
+class Solved:
+    """The options of a solver, which follow the family's own."""
+
+    time: float = option(1.0, Number(), "the integration time.")
+    method: str = option("dopri5", OneOf(tuple(sorted(TABLEAUS))), "as of `flowzoo.ode.Solver`.")
+    rtol: float = option(1e-6, Number(), "relative tolerance of a step.", aka="tol tolerance")
+    atol: float = option(1e-6, Number(), "absolute tolerance of a step.")
+    steps: int = option(16, Count(1, WIDTH), "of the methods with fixed steps.")
+    max_steps: int = option(128, Count(1, WIDTH), "tries, accepted or not, before a row fails.")
+    gradient: str = option("solver", OneOf(tuple(sorted(GRADIENTS))), 'by "solver" or "adjoint", as of `Solver`.')
+
+
 class ContinuousFlow(Family):
-    """A flow with `Continuous` transforms; the arguments are those of `Family`.
+    """A flow with `Continuous` transforms, whose options include those of `Solved`.
 
     Under `fit` the logs have `evaluations`, how often a row's velocities were computed on the way to the latent, on
     average; `loss` includes the penalties.
@@ -31,8 +55,8 @@ class ContinuousFlow(Family):
     give NaN, which samples of integers can't show.
     """
 
-    def __init__(self, transform: Transform, config: dict[str, Any], name: str | None):
-        super().__init__(transform, config, name)
+    def __init__(self, *args: Any, **options: Any):
+        super().__init__(*args, **options)
         self.evaluations = keras.metrics.Mean("evaluations")
 
     def call(self, x, condition=None, training: bool | None = None) -> tf.Tensor:
@@ -96,25 +120,12 @@ class ContinuousFlow(Family):
         return results
 
 
-def continuous_parts(config: dict[str, Any], shape: tuple[int, ...]) -> list[Transform]:
-    """`depth` times an ActNorm and a `Continuous` on events of this shape, built from a family's options."""
-    solver = Solver(**{key: config[key] for key in SOLVER if key in config})
-    options = {key: config[key] for key in TRACE if key in config}
-    condition_features = config["classes"] or config["condition_features"]
-    hidden, dtype, parts = [config["hidden"]] * config["blocks"], config["dtype"], []
-    for i in range(config["depth"]):
-        seed = config["seed"] + i
-        network = Velocity(shape, hidden, condition_features, activation=config["activation"], seed=seed, dtype=dtype)
-        parts += [ActNorm(shape, dtype=dtype), Continuous(network, solver, seed=seed, dtype=dtype, **options)]
+def continuous_parts(options: Options, shape: tuple[int, ...], seed: int) -> list[Transform]:
+    """`depth` times an ActNorm and a `Continuous` on events of this shape, with weights from this seed."""
+    solver = Solver(**{key: getattr(options, key) for key in SOLVER})
+    how = {key: getattr(options, key) for key in TRACE if hasattr(options, key)}
+    hidden, dtype, parts = [options.hidden] * options.blocks, options.dtype, []
+    for i in range(seed, seed + options.depth):
+        network = Velocity(shape, hidden, options.condition_size, activation=options.activation, seed=i, dtype=dtype)
+        parts += [ActNorm(shape, dtype=dtype), Continuous(network, solver, seed=i, dtype=dtype, **how)]
     return parts
-
-
-def multiscale(config: dict[str, Any], shape: tuple[int, ...]) -> Multiscale:
-    """At each of `levels` scales a squeeze and `continuous_parts`; half of the channels leave between scales."""
-    scales, seed = [], config["seed"]
-    for level in range(config["levels"]):
-        squeeze = Squeeze(shape)
-        shape = squeeze.latent_shape
-        scales.append(Chain([squeeze, *continuous_parts(config | {"seed": seed + level * config["depth"]}, shape)]))
-        shape = (*shape[:2], shape[2] - shape[2] // 2)
-    return Multiscale(scales)

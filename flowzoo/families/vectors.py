@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import math
-from typing import Any
 
 import numpy as np
 
@@ -21,19 +20,20 @@ from flowzoo.bijectors import (
 )
 from flowzoo.conditioners import MADE
 from flowzoo.core.transform import Transform
+from flowzoo.families.options import Options
 
 
-def way_in(config: dict[str, Any]) -> tuple[list[Transform], int]:
+def way_in(options: Options) -> tuple[list[Transform], int]:
     """The transforms that make a vector of an example, and its number of features.
 
     Args:
-      config: `keywords` of the family: `event_shape`, (features,) or of integers any; their `bits`, or 0 for continuous
-        vectors; `alpha` of the logit that integers pass once they are dequantized, or 0 for none.
+      options: of the family: `event_shape`, (features,) or of integers any; their `bits`, or 0 for continuous vectors;
+        `alpha` of the logit that integers pass once they are dequantized, or 0 for none.
 
     Raises:
       ValueError: the shape does not suit `bits`.
     """
-    shape, bits, alpha = tuple(config["event_shape"]), config["bits"], config["alpha"]
+    shape, bits, alpha = options.event_shape, options.bits, options.alpha
     if not bits:
         if len(shape) != 1:
             raise ValueError(
@@ -51,30 +51,29 @@ def evens_first(features: int, dtype: str) -> Permutation:
     return Permutation((features,), order, dtype=dtype)
 
 
-def autoregressive(config: dict[str, Any], *stacks: tuple[ScalarMap, int], invert: bool = False) -> list[Transform]:
+def autoregressive(options: Options, *stacks: tuple[ScalarMap, int], invert: bool = False) -> list[Transform]:
     """`way_in`, then for each stack `depth` times an ActNorm and an autoregressive layer.
 
     Within a stack the order of the features turns round from layer to layer; random orders are the same for every seed.
 
     Args:
-      config: `keywords` of the family, all of which have `event_shape`, `bits`, `alpha`, `hidden`, `blocks`,
-        `residual`, `random_order`, `whiten`, `classes`, `condition_features`, `seed` and `dtype`.
+      options: of the family, all of which have `event_shape`, `bits`, `alpha`, `hidden`, `blocks`, `residual`,
+        `random_order` and `whiten`.
       stacks: the map of each feature, and the depth.
       invert: fast in decode instead of encode.
     """
-    hidden, blocks, residual, dtype = (config[key] for key in ("hidden", "blocks", "residual", "dtype"))
-    parts, features = way_in(config)
-    if config["whiten"]:
+    (parts, features), dtype, residual = way_in(options), options.dtype, options.residual
+    if options.whiten:
         parts.append(Whitening((features,), dtype=dtype))
-    condition_features, index = config["classes"] or config["condition_features"], itertools.count(config["seed"])
-    widths = [hidden] * (1 + 2 * blocks if residual else blocks)
+    index = itertools.count(options.seed)
+    widths = [options.hidden] * (1 + 2 * options.blocks if residual else options.blocks)
     for scalar, depth in stacks:
         for i in range(depth):
             order = np.arange(features)[:: -1 if i % 2 else 1]
-            if config["random_order"]:
+            if options.random_order:
                 order = np.random.default_rng(i).permutation(features)  # no weight holds it, so no seed may change it
-            options = {"order": order, "residual": residual, "seed": next(index), "dtype": dtype}
-            network = MADE(features, scalar.outputs_per_entry, widths, condition_features, **options)
+            how = {"order": order, "residual": residual, "seed": next(index), "dtype": dtype}
+            network = MADE(features, scalar.outputs_per_entry, widths, options.condition_size, **how)
             layer = Autoregressive(network, scalar, dtype=dtype)
             parts += [ActNorm((features,), dtype=dtype), Invert(layer) if invert else layer]
     return parts

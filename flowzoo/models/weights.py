@@ -6,18 +6,14 @@ of the flow first. The layout comes from attribute names, class names and list o
 
 import contextlib
 import io
-import itertools
 import os
 import tempfile
 import zipfile
-from collections.abc import Iterator
-from typing import Any
 
 import h5py
 import keras
 import tensorflow as tf
 
-from flowzoo.conditioners import MADE
 from flowzoo.core.errors import CheckpointError
 from flowzoo.core.files import write_atomic
 from flowzoo.core.layout import (
@@ -32,8 +28,6 @@ from flowzoo.core.layout import (
     require_size,
     wide_names,
 )
-
-NOISE = "/variational_dequantization/"  # in the names of the weights of the noise flow
 
 
 class _Memory(io.BytesIO):
@@ -100,11 +94,9 @@ def require_finite_store(flow: keras.Model, store: Any) -> None:
 def load_simpler(flow: keras.Model, path: str | os.PathLike) -> None:
     """Start a family's flow from weights of a simpler one, so that a new one begins with the same densities.
 
-    The simpler flow has the same config without the condition (and a base for it) or the splines, or with fewer hidden
-    units or a smaller noise flow. The networks' weights for the condition, which they take after their other inputs,
-    become zero, as do those from new hidden units to old ones, and what only the new flow has stays as it is: in a new
-    flow the identity.
-    Masked networks (MADE) can be neither widened nor given a condition: their units would change places.
+    In which ways it may be simpler its family's options say (`starts`). The networks' weights for the condition, which
+    they take after their other inputs, become zero, as do those from new hidden units to old ones, and what only the
+    new flow has stays as it is: in a new flow the identity.
 
     Args:
         flow: the flow to load into; unchanged when the file is refused.
@@ -117,7 +109,7 @@ def load_simpler(flow: keras.Model, path: str | os.PathLike) -> None:
     own = file_layout(memory)
     require_size(path, own)
     layout = file_layout(path)
-    if not any(layout == flow_layout(simpler) for simpler in _simpler(flow, own, layout)):
+    if not any(layout == flow_layout(simpler) for simpler in flow.simpler(own, layout)):
         raise CheckpointError(f"{path} holds the weights of another config. Build the flow with that config.")
     widened = read_numbers(memory, own)
     for name, old in require_readable(path, layout, wide_names(memory, own)).items():
@@ -126,37 +118,6 @@ def load_simpler(flow: keras.Model, path: str | os.PathLike) -> None:
             value[..., shape[-2] :, : shape[-1]] = 0.0  # from new inputs to old outputs
         value[tuple(slice(size) for size in shape)] = old
     _assign(flow, widened)
-
-
-def _simpler(flow: keras.Model, own: Layout, layout: Layout) -> Iterator[keras.Model]:
-    """Flows of the same config without one part, or several, of what a file of this layout may lack."""
-    config = flow.get_config()
-    choices = [[{"bins": 0}] if config.get("bins") and config["affine"] else [], _smaller_noise(config, layout)]
-    if not any(isinstance(layer, MADE) for layer in flow._flatten_layers()):
-        plain = {key: 0 for key in ("classes", "condition_features") if config.get(key)}
-        plain |= {"base": "normal"} if config["base"] == "class-conditional" else {}  # as which it starts
-        choices += [[plain] if plain else [], _narrower(config.get("hidden"), own, layout)]
-    _, *changed = itertools.product(*([{}, *choice] for choice in choices))
-    for chosen in changed:
-        yield type(flow).from_config(config | {key: value for change in chosen for key, value in change.items()})
-
-
-def _smaller_noise(config: dict[str, Any], layout: Layout) -> list[dict[str, int]]:
-    """The couplings, and the width of their networks, of the file's noise flow if it is smaller than the flow's."""
-    if not config.get("noise_depth"):
-        return []
-    widths = [shape[-1] for name, shape in layout.items() if NOISE in name and name.endswith("first/vars/0")]
-    noise = {"noise_depth": len(widths), "noise_hidden": widths[0] if widths else config["noise_hidden"]}
-    smaller = all(noise[key] <= config[key] for key in noise) and any(noise[key] < config[key] for key in noise)
-    return [noise] if smaller else []
-
-
-def _narrower(wide: int | None, own: Layout, layout: Layout) -> list[dict[str, int]]:
-    """What may be the width of the flow's networks in the file, as far as its variables' shapes tell it."""
-    sizes = ((layout[name], own[name]) for name in layout.keys() & own.keys() if NOISE not in name)
-    pairs = (pair for shapes in sizes for pair in zip(*shapes, strict=False))
-    widths = {old for old, new in pairs if new == wide and old < wide}
-    return [{"hidden": width} for width in sorted(widths)]
 
 
 def save_weights(flow: keras.Model, path: str | os.PathLike, optimizer: bool = False) -> None:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import contextlib
-import inspect
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from absl import logging
 
-from flowzoo import data, families
-from flowzoo.core.errors import CheckpointError, PresetError, closest, nearest
+from flowzoo import data
+from flowzoo.core.errors import CheckpointError, PresetError, closest
 from flowzoo.core.files import irregular, read_json, sha256
 from flowzoo.core.limits import counting
+from flowzoo.families import FAMILIES
+from flowzoo.families.family import Family
+from flowzoo.families.options import Options, fields, meant
 from flowzoo.models.flow import Flow
 from flowzoo.models.weights import load_simpler, load_weights
 from flowzoo.record.recipe import Recipe
@@ -34,26 +37,45 @@ def build(preset: Preset, conditioner_dtype: str | None = None) -> Flow:
         PresetError: an unknown family or config key (the message names the nearest), a config that the family refuses,
             a `dataset` of other bits or labels than the flow's, or a flow with a condition that no data set has.
     """
-    family, config = preset.family, preset.config
-    if family not in families.FAMILIES:
-        raise PresetError(
-            f"{preset.source}: `family` must be one of {sorted(families.FAMILIES)}, got {family!r}. "
-            f"{closest(family, families.FAMILIES)}".rstrip()
-        )
-    known = inspect.signature(families.FAMILIES[family]).parameters
-    for key in config:
-        if key not in known:
-            raise PresetError(
-                f"{preset.source}: unknown key `config.{key}` for the family {family!r}. {nearest(key, known)}"
-            )
-    override = {} if conditioner_dtype is None else {"conditioner_dtype": conditioner_dtype}
-    try:
-        with counting():
-            flow = families.FAMILIES[family](**(config | override))  # as the config says, without `create`'s defaults
-    except (ValueError, TypeError) as error:
-        raise PresetError(f"{preset.source}: the family {family!r} refuses `config`: {error}") from error
+    family, override = _family(preset), {} if conditioner_dtype is None else {"conditioner_dtype": conditioner_dtype}
+    with _refusing(preset), counting():
+        flow = family(**(preset.config | override))  # as the config says, without `create`'s defaults
     _require_fitting(preset, flow)
     return flow
+
+
+def options(preset: Preset) -> Options:
+    """The options that a preset's config gives its family, checked one by one; `build` also checks that they fit.
+
+    Raises:
+        PresetError: as of `build`.
+    """
+    family = _family(preset)
+    with _refusing(preset):
+        return family.Options(**preset.config)
+
+
+def _family(preset: Preset) -> type[Family]:
+    name = preset.family
+    if name not in FAMILIES:
+        raise PresetError(
+            f"{preset.source}: `family` must be one of {sorted(FAMILIES)}, got {name!r}. "
+            f"{closest(name, FAMILIES)}".rstrip()
+        )
+    for key in (key for key in preset.config if key not in fields(FAMILIES[name].Options)):
+        raise PresetError(
+            f"{preset.source}: unknown key `config.{key}` for the family {name!r}. "
+            f"{meant(key, FAMILIES[name].Options, preset.config)}"
+        )
+    return FAMILIES[name]
+
+
+@contextlib.contextmanager
+def _refusing(preset: Preset) -> Iterator[None]:
+    try:
+        yield
+    except (ValueError, TypeError) as error:
+        raise PresetError(f"{preset.source}: the family {preset.family!r} refuses `config`: {error}") from error
 
 
 def compiled(preset: Preset, recipe: Recipe) -> Flow:

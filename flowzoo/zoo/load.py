@@ -7,17 +7,15 @@ import keras
 
 from flowzoo.core.errors import CheckpointError
 from flowzoo.core.layout import Layout, file_layout, fingerprint, require_same_layout
+from flowzoo.families.options import Options, fields
 from flowzoo.hub import store
 from flowzoo.hub.presets import read_preset
 from flowzoo.models.weights import flow_layout
 from flowzoo.record.preset import Preset
-from flowzoo.training.model import build
+from flowzoo.training.model import build, options
 
 if TYPE_CHECKING:
     from flowzoo.models.flow import Flow
-
-LAYERS = ("depth", "blocks", "levels", "noise_depth")  # of `config`: each repeats what has weights
-WIDTHS = ("hidden", "bins", "components", "features")  # likewise: some variable is at least as long along an axis
 
 
 def load(name: str | Path, weights: bool = True, *, conditioner_dtype: str | None = None) -> "Flow":
@@ -51,24 +49,26 @@ def load(name: str | Path, weights: bool = True, *, conditioner_dtype: str | Non
         return build(preset, conditioner_dtype)
     path = store.checked_file(preset, store.folder(name))  # first, as building takes longer
     found = file_layout(path)
-    _require_no_larger(preset, found, path)
+    _require_no_larger(preset, options(preset), found, path)
     flow = build(preset, conditioner_dtype)
     _load_published(flow, preset, path, found)
     return flow
 
 
-def _require_no_larger(preset: Preset, found: Layout, path: Path) -> None:
+def _require_no_larger(preset: Preset, options: Options, found: Layout, path: Path) -> None:
     """Refuses a flow with more or wider layers than the file, before it is built: it could fill hours and memory."""
     longest = max((size for shape in found.values() for size in shape), default=0)
-    limits = dict.fromkeys(LAYERS, (len(found), "variables are too few"))
-    limits |= dict.fromkeys(WIDTHS, (longest, "numbers along an axis, at most, are too few"))
-    shape = preset.config.get("event_shape")
-    sizes = preset.config | ({"features": shape[0]} if isinstance(shape, list) and len(shape) == 1 else {})
-    for key, (most, what) in limits.items():
-        count = sizes.get(key)
-        if isinstance(count, int) and count > most:
+    limits = {
+        "layers": (len(found), "variables are too few"),
+        "width": (longest, "numbers along an axis, at most, are too few"),
+    }
+    sizes = [("features", options.event_shape[0], "width")] if len(options.event_shape) == 1 else []
+    grows = {key: field.metadata.get("grows") for key, field in fields(type(options)).items() if key in preset.config}
+    for key, count, what in [*sizes, *((key, getattr(options, key), what) for key, what in grows.items() if what)]:
+        most, are_too_few = limits[what]
+        if count > most:
             raise CheckpointError(
-                f"{path}: its {most} {what} for {key} {count} of {preset.source}. "
+                f"{path}: its {most} {are_too_few} for {key} {count} of {preset.source}. "
                 "The preset and its weights belong to different versions."
             )
 

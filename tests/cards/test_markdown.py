@@ -1,7 +1,6 @@
 """MODEL_CARDS.md, the pages of docs/models and the README's table are what the presets say."""
 
 import hashlib
-import inspect
 import re
 import subprocess
 from pathlib import Path
@@ -15,6 +14,7 @@ from flowzoo.cards.markdown import BEGIN, END, PAGES, markdown_cards, markdown_g
 from flowzoo.cards.page import markdown_page
 from flowzoo.data import specs
 from flowzoo.families import FAMILIES
+from flowzoo.families.options import fields
 from flowzoo.hub.presets import read_preset
 from flowzoo.record.preset import Preset, list_presets
 from flowzoo.training.model import build
@@ -125,11 +125,10 @@ def test_a_description_says_what_the_class_conditions(family, options, said):
 
 @pytest.mark.parametrize("family", sorted(FAMILIES))
 def test_a_description_says_what_the_config_leaves_to_the_family(family):
-    defaults = {key: value.default for key, value in inspect.signature(FAMILIES[family]).parameters.items()}
-    said = {key: defaults[key] for key in ("alpha", "blocks", "components", "method", "coupling") if key in defaults}
-    for bits, shape in ((8, [4, 4, 1]), (0, [3])):
-        config = {"event_shape": shape, "bits": bits}
-        short, long = (records.untrained() | {"family": family, "config": one} for one in (config, config | said))
+    said = {name: field.default for name, field in fields(FAMILIES[family].Options).items()}
+    for bits, shape in ((8, [4, 4, 1]), (0, [3]))[0 if "bits" in said else 1 :]:
+        config = {"event_shape": shape} | ({"bits": bits} if "bits" in said else {})
+        short, long = (records.untrained() | {"family": family, "config": one} for one in (config, said | config))
         text = architecture(Preset.from_dict(short))
         assert text == architecture(Preset.from_dict(long))
         assert ("logit with alpha" in text) == bool(bits and said.get("alpha"))

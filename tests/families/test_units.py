@@ -254,11 +254,10 @@ def test_fit_leaves_alone_a_flow_whose_weights_are_loaded(tmp_path):
 
 def test_create_standardises_vectors_and_configs_say_what_they_mean():
     for family in flows.FAMILIES:
-        options = {"bits": 0} if family == "glow" else {}
-        shape = {"event_shape": (2,), "depth": 2, "hidden": 4}
-        flow = flowzoo.create(family, **shape, **options)
+        options = cases.small(family, depth=2, hidden=4)
+        flow = flowzoo.create(family, event_shape=(2,), **options)
         assert isinstance(flow.transform.transforms[0], bijectors.Standardize) and flow.data_dtype == "float64", family
-        plain = flows.FAMILIES[family](**shape, **options)
+        plain = flows.FAMILIES[family]((2,), **options)
         assert plain.data_dtype == "float32" and plain.get_config()["standardize"] is False
     old = {key: value for key, value in flow.get_config().items() if key not in ("standardize", "bounds")}
     assert type(flow).from_config(old).data_dtype == "float32"

@@ -130,7 +130,7 @@ def test_a_configuration_is_what_the_constructor_takes(tmp_path):
 
 @pytest.mark.parametrize("name", ["glow", "maf", "nsf-coupling-condition", "ffjord"])
 def test_nothing_is_frozen_in_a_new_flow(name):
-    assert cases.flow(name).get_config() == cases.flow(name).config | {"name": cases.flow(name).name}
+    assert cases.flow(name).get_config() == cases.flow(name).options.config() | {"name": cases.flow(name).name}
 
 
 def test_a_training_resumes_from_keras_backup_with_its_optimizer(tmp_path):

@@ -1,0 +1,200 @@
+"""The options of a family: one frozen dataclass, from which its checks, configuration, signature and docs come."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import textwrap
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar
+
+from flowzoo import bases
+from flowzoo.bijectors.bounds import check_bounds
+from flowzoo.core.errors import nearest
+from flowzoo.core.transform import Transform
+from flowzoo.families import simpler
+from flowzoo.families.values import CLASSES, SEEDS, Count, Flag, OneOf, Policy, Shape
+
+LINE = 116  # the length of a line of docs, indented by four
+
+
+def option(
+    default: Any, check: Callable[[Any, str], Any] | None, doc: str, *, aka: str = "", only: str = "", grows: str = ""
+) -> Any:
+    """A field of `Options`.
+
+    Args:
+      default: its value where it is not given.
+      check: (value, name) -> value, or raises, such as those of `families.values`, whose `str` states the bounds; None
+        if it is checked elsewhere.
+      doc: what it is, in a line.
+      aka: what other libraries, and people, call it, separated by spaces.
+      only: "images" or "vectors" if the others have no use for it.
+      grows: "layers" if each one more adds weights, "width" if some weight is at least as long along an axis.
+    """
+    facts = {"check": check, "doc": doc, "aka": aka, "only": only, "grows": grows}
+    return dataclasses.field(default=default, metadata=facts)
+
+
+def shape(default: Sequence[int] = (2,), doc: str = "(features,).") -> Any:
+    """The field `event_shape`."""
+    aka = "features dim dims input_dim input_shape input_size shape size n_features num_features"
+    return option(default, Shape(), doc, aka=aka)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Last:
+    """What all families take, after their own options and those of `Options`."""
+
+    seed: int = option(0, Count(0, SEEDS - 1), "of the initial weights.", aka="random_state random_seed rng")
+    dtype: str = option("float32", OneOf(("float32", "float64")), "float32, or float64 for continuous vectors.")
+    standardize: bool = option(
+        False, Flag(), "shift and scale each column first, by numbers that `adapt` sets; continuous vectors only."
+    )
+    bounds: Sequence | None = option(
+        None, None, "[low, high] for each column, either of them None; continuous vectors only."
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class MixedPrecision(_Last):
+    """Of families whose networks may compute in another dtype."""
+
+    conditioner_dtype: str | None = option(
+        None, Policy(), 'Keras dtype policy of the networks, e.g. "mixed_bfloat16"; weights stay in `dtype`.'
+    )
+
+    @property
+    def network_dtype(self) -> str:
+        """The dtype policy of the networks."""
+        return self.conditioner_dtype or self.dtype
+
+
+@dataclasses.dataclass(frozen=True)
+class Options(_Last):
+    """The options of a family. A subclass adds its own, each made by `option`, and has `build` and `describe`.
+
+    Creating one checks it: a wrong value raises a `ValueError` that names the option, what it may be and what came.
+
+    Attributes:
+      least_features: how many an event must have.
+      starts: in which ways a file of weights may be of a simpler flow than this one: see `families.simpler`.
+      class_prior: whether the prior depends on the class.
+      xla: whether `flow.xla` starts as True, chosen by benchmark.
+    """
+
+    least_features: ClassVar[int] = 1
+    starts: ClassVar[tuple[simpler.Start, ...]] = (simpler.without_condition, simpler.narrower)
+    class_prior: ClassVar[bool] = False
+    xla = False
+
+    event_shape: Sequence[int] = shape()
+    base: str = option(
+        "normal",
+        OneOf(tuple(bases.NAMED)),
+        "distribution of the latent, a key of `bases.NAMED`.",
+        aka="prior latent distribution base_distribution",
+    )
+    classes: int = option(
+        0,
+        Count(0, CLASSES),
+        "number of classes of a class-conditional model; 0 for none.",
+        aka="num_classes n_classes labels n_labels num_labels",
+    )
+    condition_features: int = option(
+        0,
+        Count(0, CLASSES),
+        "size of a condition vector; 0 for none.",
+        aka="context context_features context_size context_dim condition condition_dim cond_dim",
+    )
+
+    def __post_init__(self):
+        for name, field in fields(type(self)).items():
+            if check := field.metadata.get("check"):
+                object.__setattr__(self, name, check(getattr(self, name), name))
+        if getattr(self, "bits", 0):
+            if self.dtype != "float32":
+                raise ValueError(
+                    f"`dtype` must be 'float32' for integers, got {self.dtype!r}. `bits` 0 allows float64."
+                )
+            for name in ("standardize", "bounds"):
+                if value := getattr(self, name):
+                    raise ValueError(f"`{name}` is for vectors, leave it out for integers; got {value!r}.")
+        if self.bounds is not None:
+            object.__setattr__(self, "bounds", check_bounds(self.bounds, "bounds", self.event_shape))
+
+    def build(self) -> list[Transform]:
+        """The transforms from data to latent, in the order of encode.
+
+        Raises:
+          ValueError: the options do not fit each other.
+        """
+        raise NotImplementedError(f"{type(self).__name__} must have `build`, which returns its transforms.")
+
+    def describe(self) -> str:
+        """What the flow consists of, in a sentence or two; options that families share are described elsewhere."""
+        raise NotImplementedError(f"{type(self).__name__} must have `describe`, a sentence for the card.")
+
+    @property
+    def family(self) -> str:
+        """The name of the family's class, by that of its options."""
+        return type(self).__name__.removesuffix("Options")
+
+    def features(self) -> int:
+        """How many features an event has.
+
+        Raises:
+          ValueError: `event_shape` is not (features,).
+        """
+        if len(self.event_shape) != 1:
+            raise ValueError(f"{self.family} takes `event_shape` (features,), got {self.event_shape}.")
+        return self.event_shape[0]
+
+    @property
+    def condition_size(self) -> int:
+        """How many numbers the networks take as a condition; a class is one-hot."""
+        return self.classes or self.condition_features
+
+    def config(self) -> dict[str, Any]:
+        """Name and value of each, as JSON holds them."""
+        values = {name: getattr(self, name) for name in fields(type(self))}
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
+
+
+def fields(kind: type[Options]) -> dict[str, dataclasses.Field]:
+    """The options by name, in the order of the constructor: `event_shape`, the family's own, those all have."""
+    known = {field.name: field for field in dataclasses.fields(kind)}
+    order = ["event_shape", *(name for base in kind.__mro__ for name in inspect.get_annotations(base))]
+    return {name: known[name] for name in order if name in known}
+
+
+def signature(kind: type[Options]) -> inspect.Signature:
+    """That of the family's constructor."""
+    made = {name: (field.default, field.type) for name, field in fields(kind).items()} | {"name": (None, "str | None")}
+    any_way = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    return inspect.Signature(
+        [inspect.Parameter(name, any_way, default=default, annotation=of) for name, (default, of) in made.items()]
+    )
+
+
+def arguments(kind: type[Options]) -> str:
+    """The section "Args" of the family's docstring."""
+    docs = {name: field.metadata.get("doc", "") for name, field in fields(kind).items()} | {"name": "Keras name."}
+    lines = (textwrap.fill(f"{name}: {doc}", LINE - 2, subsequent_indent="  ") for name, doc in docs.items())
+    return "Args:\n" + textwrap.indent("\n".join(lines), "  ")
+
+
+def meant(name: str, kind: type[Options], given: Mapping[str, Any]) -> str:
+    """The fix for an option that a family does not take: a synonym of one of its own, else the nearest of its names.
+
+    Args:
+      name: that was given.
+      kind: of the family.
+      given: all options that were given; with `bits` 0 what is only for images is not proposed.
+    """
+    integers, known = given.get("bits", getattr(kind, "bits", 0)), fields(kind)
+    own = {key: field.metadata for key, field in known.items() if integers or field.metadata.get("only") != "images"}
+    for key, facts in own.items():
+        if name.lower() in facts.get("aka", "").split():
+            return f"Did you mean {key!r}?"
+    return nearest(name, own)
