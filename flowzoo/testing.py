@@ -25,6 +25,7 @@ from flowzoo.families.options import fields
 from flowzoo.families.sentences import description
 
 ROWS, CLASSES = 6, 3
+PLACES = 3  # of a condition whose length varies
 CONDITIONS = ("classes", "condition_features")
 
 
@@ -86,25 +87,33 @@ class Case:
         flow, numbers, condition = self.flow, np.random.default_rng(seed), None
         shape = (rows, *flow.event_shape)
         x = numbers.integers(0, 2**flow.bits, shape) if flow.bits else numbers.normal(size=shape).astype("float32")
-        if flow.classes:
-            condition = numbers.integers(0, flow.classes, rows).astype("int32")
-        elif flow.condition_features:
-            condition = numbers.normal(size=(rows, flow.condition_features)).astype("float32")
+
+        def drawn(_, space):
+            shape = (rows, *(length or PLACES for length in space.shape))
+            return (
+                numbers.integers(0, space.values, shape).astype("int32")
+                if space.values
+                else numbers.normal(size=shape).astype("float32")
+            )
+
+        condition = flow.condition.map(drawn, flow.condition.whole(dict.fromkeys(flow.condition.spaces)))
         return x.astype(flow.data_dtype) if flow.bits else x, condition
 
     def other(self, condition: np.ndarray) -> np.ndarray:
         """A condition that differs from this one in every row."""
-        return (condition + 1) % self.flow.classes if self.flow.classes else condition + 1.0
+        return self.flow.condition.map(
+            lambda value, space: (value + 1) % space.values if space.values else value + 1.0, condition
+        )
 
     def unchecked(self, x: np.ndarray, condition: np.ndarray | None) -> np.ndarray:
         """log p(x) without the checks of arguments."""
         flow = self.flow
-        return flow._log_prob_graph(tf.constant(x), _tensor(condition), flow._word(0), 1).numpy()
+        return flow.raw.log_prob_graph(tf.constant(x), _tensor(condition), flow.raw.as_seed(0), 1).numpy()
 
     @property
     def learned_noise(self) -> bool:
         """Whether the noise has a density with weights, which decode does not see."""
-        return any(part.draws and part.trainable_weights for part in self.flow._parts)
+        return any(part.draws and part.trainable_weights for part in self.flow.raw.parts)
 
 
 def check_options(case: Case) -> None:
@@ -137,7 +146,7 @@ def check_round_trip(case: Case) -> None:
         np.testing.assert_allclose(back, -log_det, rtol=1e-4, atol=1e-4, err_msg=message)
     score = flow.log_prob(x, condition)
     assert score.dtype == flow.compute_dtype
-    latent = flow.base.log_prob(z, flow._ready(_tensor(condition)))
+    latent = flow.base.log_prob(z, flow.raw.features(_tensor(condition)))
     np.testing.assert_allclose(score, latent + log_det, rtol=1e-5, atol=1e-4)
     np.testing.assert_allclose(flow.bits_per_dim(x, condition), -score / (flow.dims * np.log(2.0)), rtol=1e-5)
     assert (flow.reconstruction_error(x, condition).numpy() < 1e-4).all()
@@ -147,7 +156,7 @@ def check_jacobian(case: Case) -> None:
     """log_det is that of the Jacobian by automatic differentiation, in float64 where the family takes it."""
     dtype, tolerance = ("float32", 1e-3) if case.flow.bits else ("float64", 1e-9)
     flow, condition = case.flow if dtype == case.flow.compute_dtype else case.new(dtype=dtype), case.data(2)[1]
-    ready = None if condition is None else flow._ready(tf.constant(condition, "int32" if flow.classes else dtype))
+    ready = flow.raw.features(flow.condition.map(lambda value, space: _as(value, space, dtype), condition))
     x = np.random.default_rng(0).uniform(0.05, 0.95, (2, *flow.bijection.event_shape)).astype(dtype)
     expected = log_det_of_jacobian(flow.bijection.encode, x, ready)
     found = flow.bijection.encode(x, ready)[1]
@@ -171,7 +180,10 @@ def check_bfloat16(case: Case) -> None:
     if "conditioner_dtype" not in case.flow.get_config() or not any(isinstance(one, Conditioner) for one in layers):
         return
     flow, (x, condition) = case.new(conditioner_dtype="mixed_bfloat16"), case.data()
-    score, exact = flow._log_prob(tf.constant(x), _tensor(condition), flow._word(0), 1), case.unchecked(x, condition)
+    score, exact = (
+        flow.raw.log_prob(tf.constant(x), _tensor(condition), flow.raw.as_seed(0), 1),
+        case.unchecked(x, condition),
+    )
     assert score.dtype == tf.float32 and {weight.dtype for weight in flow.trainable_weights} == {"float32"}
     np.testing.assert_allclose(score, exact, rtol=0.05, atol=0.5)
     assert (score.numpy() != exact).any(), "`conditioner_dtype` changes nothing: hand `network_dtype` to the networks"
@@ -180,7 +192,7 @@ def check_bfloat16(case: Case) -> None:
 def check_xla(case: Case) -> None:
     """log p(x) under XLA is that of the graph."""
     flow, (x, condition) = case.flow, case.data()
-    compiled = flow._log_prob_xla(tf.constant(x), _tensor(condition), flow._word(0), 1)
+    compiled = flow.raw.log_prob_xla(tf.constant(x), _tensor(condition), flow.raw.as_seed(0), 1)
     np.testing.assert_allclose(compiled, case.unchecked(x, condition), rtol=1e-4, atol=1e-4)
 
 
@@ -197,9 +209,12 @@ def check_condition(case: Case) -> None:
     one, two = (flow.sample(ROWS, part, 0.2, seed=1).numpy().astype(float) for part in (condition, other))
     assert (np.abs(one - two).reshape(ROWS, -1).max(axis=1) > 0).all(), "samples do not depend on the condition"
     _refused(ValueError, "`condition` must be", lambda: flow.log_prob(x))
-    _refused(ValueError, "`condition` must be", lambda: flow.log_prob(x, condition[:-1]))
-    bad = np.full(ROWS, flow.classes) if flow.classes else condition * np.nan
-    _refused(ValueError, "`condition` must be", lambda: flow.log_prob(x, bad))
+    short = flow.condition.map(lambda value, _: value[:-1], condition)
+    _refused(ValueError, "must be", lambda: flow.log_prob(x, short))
+    bad = flow.condition.map(
+        lambda value, space: value * 0 + space.values if space.values else value * np.nan, condition
+    )
+    _refused(ValueError, "must be", lambda: flow.log_prob(x, bad))
 
 
 def check_refusals(case: Case) -> None:
@@ -212,7 +227,7 @@ def check_refusals(case: Case) -> None:
     _refused(TypeError, "`x` must hold", lambda: flow.log_prob(wrong, condition))
     bad = x.astype("int32") + 2**flow.bits if flow.bits else np.full_like(x, np.inf)
     _refused(ValueError, "`x` must ", lambda: flow.log_prob(bad, condition))
-    row = None if condition is None else condition[:1]
+    row = flow.condition.map(lambda value, _: value[:1], condition)
     nan = np.full((1, *flow.latent_shape), np.nan, "float32")
     _refused(ValueError, "`z` must be finite", lambda: flow.decode(nan, row))
     _refused(ValueError, "`samples` must be", lambda: flow.log_prob(x, condition, samples=0))
@@ -223,9 +238,13 @@ def check_bad_rows(case: Case) -> None:
     flow, (x, condition) = case.flow, case.data()
     clean, others, scores = case.unchecked(x, condition), np.arange(ROWS) != 2, []
     if condition is not None:
-        bad = condition.copy()
-        bad[2] = flow.classes or np.nan
-        scores.append(case.unchecked(x, bad))
+        rows = np.arange(ROWS) == 2
+
+        def spoilt(value, space):
+            where = rows.reshape(ROWS, *[1] * (value.ndim - 1))
+            return np.where(where, space.values or np.nan, value).astype(value.dtype)
+
+        scores.append(case.unchecked(x, flow.condition.map(spoilt, condition)))
     if flow.bits not in (8, 16):  # all values of whose dtype are data
         bad = x.copy()
         bad[2] = 2**flow.bits if flow.bits else np.nan
@@ -365,7 +384,7 @@ def check_family(family: type[Family], **options: Any) -> None:
     for check in CHECKS:
         _run(check, case, "")
     for name in CONDITIONS:
-        if not case.flow.classes and not case.flow.condition_features:
+        if not case.flow.condition:
             with _eagerly():
                 for check in (check_condition, check_round_trip, check_bad_rows):
                     _run(check, Case(family, options | {name: CLASSES}), f" with {name}={CLASSES}")
@@ -398,8 +417,13 @@ def _refused(kind: type[Exception], message: str, call: Callable[[], Any]) -> No
 
 
 def _tensor(condition):
-    return None if condition is None else tf.constant(condition)
+    return None if condition is None else tf.nest.map_structure(tf.constant, condition)
+
+
+def _as(value, space, dtype):
+    """A condition as a tensor in the dtype of a flow."""
+    return tf.constant(value, space.dtype if space.values else dtype)
 
 
 def _rows(x, condition, which):
-    return x[which], None if condition is None else condition[which]
+    return x[which], None if condition is None else tf.nest.map_structure(lambda value: value[which], condition)

@@ -159,6 +159,25 @@ class Condition:
         parts = self.parted(value) if self.spaces else {}
         return self.whole({name: function(part, self.spaces[name]) for name, part in parts.items()})
 
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any] | None, dtype: str = "float32") -> Condition:
+        """The inverse of `config`: {"shape", "values", "modality"} of one value, or a dict of such by name.
+
+        Args:
+          config: as JSON holds it; None for none. "shape" is () if left out, "values" 0.
+          dtype: of numbers.
+
+        Raises:
+          ValueError: it holds other keys, or what a `Space` refuses.
+        """
+        if config is None:
+            return cls()
+        if not isinstance(config, Mapping):
+            raise ValueError(f"A condition must be a dict, as {{'shape': [3]}}, got {config!r}.")
+        if all(isinstance(value, Mapping) for value in config.values()):
+            return cls({name: _space(value, dtype) for name, value in config.items()})
+        return cls(_space(config, dtype))
+
     def config(self) -> Any:
         """As JSON: what `from_config` takes."""
         spaces = {
@@ -166,3 +185,13 @@ class Condition:
             for name, space in self.spaces.items()
         }
         return spaces if self.named else spaces.get(ONE)
+
+
+def _space(config, dtype):
+    unknown = set(config) - {"shape", "values", "modality"}
+    if unknown or not config:
+        raise ValueError(
+            f"A condition must have shape, values or modality, got {sorted(map(str, unknown)) or 'nothing'}."
+        )
+    shape, values, modality = config.get("shape", ()), config.get("values", 0), config.get("modality", "")
+    return Space.integers(shape, values, modality) if values else Space(shape, dtype, 0, modality)

@@ -75,9 +75,11 @@ class Family(Flow):
         parts = options.build()
         transform = Chain([*_front(options), *parts])
         dtype = transform.compute_dtype
-        base = bases.named(options.base, transform.latent_shape, classes=options.classes, dtype=dtype)
-        condition = {"classes": options.classes, "condition_features": options.condition_features}
-        super().__init__(transform, base, **condition, name=name)
+        base = bases.named(options.base, transform.latent_shape, classes=options.only_classes, dtype=dtype)
+        told = {"classes": options.classes, "condition_features": options.condition_features}
+        if options.condition is not None:
+            told = {"condition": options.told}
+        super().__init__(transform, base, **told, name=name)
         self.options = options
         if options.xla:
             self.xla = True

@@ -58,9 +58,9 @@ class GlowOptions(Options, MixedPrecision):
         parts += steps.stacked(self, shape, couple, functools.partial(couple, kind=AffineCoupling))
         latent = (math.prod(shape),)
         parts.append(ElementwiseAffine(latent, dtype=self.dtype))
-        if self.classes:
+        if self.only_classes:
             outputs = AffineCoupling.outputs_per_entry * latent[0]
-            network = MLP(0, outputs, [], self.classes, dtype=self.network_dtype)
+            network = MLP(0, outputs, [], self.only_classes, dtype=self.network_dtype)
             parts.append(AffineCoupling(latent, AllFree(latent), network, dtype=self.dtype))
         return parts
 

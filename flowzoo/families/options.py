@@ -11,9 +11,10 @@ from typing import Any, ClassVar
 from flowzoo import bases
 from flowzoo.bijectors.bounds import check_bounds
 from flowzoo.core.errors import nearest
+from flowzoo.core.space import Condition
 from flowzoo.core.transform import Transform
 from flowzoo.families import simpler
-from flowzoo.families.values import CLASSES, SEEDS, Count, Flag, OneOf, Policy, Shape
+from flowzoo.families.values import CLASSES, SEEDS, Count, Flag, OneOf, Policy, Shape, Told
 
 LINE = 116  # the length of a line of docs, indented by four
 
@@ -53,6 +54,12 @@ class _Last:
     )
     bounds: Sequence | None = option(
         None, None, "[low, high] for each column, either of them None; continuous vectors only."
+    )
+    condition: Mapping | None = option(
+        None,
+        Told(),
+        "instead of `classes` and `condition_features` any `core.space.Space`, or a dict of them by name; as JSON "
+        '{"shape": [null, 80]} or {"label": {"values": 10}, "mel": {"shape": [null, 80]}}.',
     )
 
 
@@ -104,8 +111,9 @@ class Options(_Last):
     condition_features: int = option(
         0,
         Count(0, CLASSES),
-        "size of a condition vector; 0 for none.",
-        aka="context context_features context_size context_dim condition condition_dim cond_dim",
+        "size of a condition vector; 0 for none. With `classes`, too, the condition is a dict of `label` and "
+        "`features`.",
+        aka="context context_features context_size context_dim condition_dim cond_dim",
     )
 
     def __post_init__(self):
@@ -120,6 +128,10 @@ class Options(_Last):
             for name in ("standardize", "bounds"):
                 if value := getattr(self, name):
                     raise ValueError(f"`{name}` is for vectors, leave it out for integers; got {value!r}.")
+        if self.condition is not None and (self.classes or self.condition_features):
+            raise ValueError("Give `condition`, or `classes` and `condition_features`, not both ways.")
+        if self.base == "class-conditional" and not self.only_classes:
+            raise ValueError("`base` 'class-conditional' needs `classes`, and no other condition.")
         if self.bounds is not None:
             object.__setattr__(self, "bounds", check_bounds(self.bounds, "bounds", self.event_shape))
 
@@ -151,9 +163,21 @@ class Options(_Last):
         return self.event_shape[0]
 
     @property
+    def told(self) -> Condition:
+        """What the flow is told beside x."""
+        if self.condition is not None:
+            return Condition.from_config(self.condition, self.dtype)
+        return Condition.of(self.classes, self.condition_features, self.dtype)
+
+    @property
     def condition_size(self) -> int:
         """How many numbers the networks take as a condition; a class is one-hot."""
-        return self.classes or self.condition_features
+        return self.told.features
+
+    @property
+    def only_classes(self) -> int:
+        """How many classes there are, if the class is all that the flow is told; else 0."""
+        return self.told.labels
 
     def config(self) -> dict[str, Any]:
         """Name and value of each, as JSON holds them."""

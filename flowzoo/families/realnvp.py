@@ -89,8 +89,14 @@ class RealNVPOptions(Options, MixedPrecision):
         return Multiscale(stages)
 
     def _image_network(self, split, index):
-        how = {"classes": self.classes, "position": self.position, "seed": self.seed + index}
-        sizes = split.kept_shape, 2 * split.free_shape[-1], self.hidden, self.condition_features, self.blocks
+        how = {"classes": self.only_classes, "position": self.position, "seed": self.seed + index}
+        sizes = (
+            split.kept_shape,
+            2 * split.free_shape[-1],
+            self.hidden,
+            self.condition_size - self.only_classes,
+            self.blocks,
+        )
         return ResidualConvNet(*sizes, **how, dtype=self.network_dtype)
 
     def _coupling(self, split, network):

@@ -48,7 +48,9 @@ def _shared(options: Options, config: dict[str, Any]) -> list[str]:
         said.append("The networks have a learned bias per position.")
     if config["base"] not in ("normal", "class-conditional"):
         said.append(f"The base is `{config['base']}`.")
-    if config["classes"]:
+    if classes := options.only_classes:
         prior = " and the prior" if options.class_prior or config["base"] == "class-conditional" else ""
-        said.append(f"The class, one of {config['classes']}, conditions the networks{prior}.")
+        said.append(f"The class, one of {classes}, conditions the networks{prior}.")
+    elif options.told:
+        said.append(f"The networks are conditional on {options.told.described()}.")
     return said

@@ -20,6 +20,7 @@ NOISE = "/variational_dequantization/"  # in the names of the weights of the noi
 def without_condition(config: dict[str, Any], own: Layout, layout: Layout) -> Changes:
     """Without the condition; a base for classes starts as a normal one."""
     plain = {key: 0 for key in ("classes", "condition_features") if config[key]}
+    plain |= {"condition": None} if config["condition"] else {}
     plain |= {"base": "normal"} if config["base"] == "class-conditional" else {}
     return [plain] if plain else []
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import keras
 import tensorflow as tf
 
 from flowzoo.core.checks import check_count, check_flag, check_number, check_shape
+from flowzoo.core.space import Condition, Space
 
 # No flow needs more, and a mistyped number shall not build for hours, or fill the memory, before anyone sees it.
 DIMENSIONS, LAYERS, SCALES, WIDTH, CLASSES, BITS = 2**24, 1_000, 12, 2**14, 10**6, 16
@@ -103,3 +105,20 @@ class Policy:
 
     def __str__(self) -> str:
         return "a dtype policy or None"
+
+
+@dataclasses.dataclass(frozen=True)
+class Told:
+    """A condition as `core.space.Condition.config` gives it; a Space, or a dict of them, is made one."""
+
+    def __call__(self, value: Any, what: str) -> dict[str, Any] | None:
+        try:
+            spaces = isinstance(value, Space) or (
+                isinstance(value, Mapping) and all(isinstance(one, Space) for one in value.values())
+            )
+            return (Condition(value or None) if spaces else Condition.from_config(value)).config()
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"`{what}` must be a Space, or a dict of them by name, got {value!r}. {error}") from error
+
+    def __str__(self) -> str:
+        return "a Space, or a dict of them"

@@ -58,7 +58,7 @@ class Flow(CheckedModel):
         *,
         classes: int = 0,
         condition_features: int = 0,
-        condition: Space | Mapping[str, Space] | None = None,
+        condition: Space | Mapping[str, Space] | Condition | None = None,
         name: str | None = None,
     ):
         if not isinstance(transform, Transform):
@@ -284,8 +284,8 @@ class Flow(CheckedModel):
         if condition is not None and (classes or features):
             raise ValueError("Give `condition`, or `classes` and `condition_features`, not both ways.")
         if condition is not None:
-            return Condition(condition)
-        layers = self.transform._flatten_layers() if features else ()
+            return condition if isinstance(condition, Condition) else Condition(condition)
+        layers = self.transform._flatten_layers() if features and not classes else ()
         images = any(len(getattr(layer, "input_event_shape", ())) == 3 for layer in layers)
         return Condition.of(classes, features, self.compute_dtype, anywhere=images)
 

@@ -9,6 +9,8 @@ import io
 import os
 import tempfile
 import zipfile
+from collections.abc import Iterator
+from typing import Any
 
 import h5py
 import keras
