@@ -5,7 +5,7 @@ import argparse
 from flowzoo.cli.common import add_files, add_label, add_noise_seed, add_preset, labels, positive
 from flowzoo.cli.writing import ARRAYS, add_json, add_out, check_out, print_json, write_columns
 
-NAME, HELP = "score", "Measure -log p of examples: bits/dim for integer data, else nats."
+NAME, HELP = "score", "Measure -log p of examples, in the unit that the preset was trained in."
 EXAMPLES = """
   flowzoo score glow-mnist digits/ more.npy --out=scores.csv
   flowzoo score planar-rezende-u1 points.parquet --columns=x0,x1 --json
