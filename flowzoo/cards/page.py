@@ -6,7 +6,8 @@ from flowzoo.cards.architecture import architecture
 from flowzoo.cards.card import RECIPE_ONLY, data_text, paper_text, restriction_text, training_text
 from flowzoo.cards.table import table
 from flowzoo.data import specs
-from flowzoo.measure.measurement import Measurement, Section, protocol_text, value_text
+from flowzoo.measure.measured import protocol_text, value_text
+from flowzoo.measure.measurement import Measurement, Section
 from flowzoo.measure.registry import MEASUREMENTS
 from flowzoo.record.preset import Preset
 

@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Annotated, NotRequired
 
 from msgspec import Meta
 
+from flowzoo.measure.check import Check
 from flowzoo.measure.log_det_error import BOUND
-from flowzoo.measure.measurement import Check, Measured, Measurement, Section
+from flowzoo.measure.measured import Measured
+from flowzoo.measure.measurement import Measurement, Section
 from flowzoo.record.types import Count, Line, NotNegative, keys
 
 if TYPE_CHECKING:
-    from flowzoo.measure.measurement import Entry
+    from flowzoo.measure.measured import Entry
     from flowzoo.measure.subject import Subject
     from flowzoo.record.preset import Preset
 

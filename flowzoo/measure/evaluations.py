@@ -1,6 +1,7 @@
 """What a continuous flow costs: how often its velocities are computed to score an example."""
 
-from flowzoo.measure.measurement import Measured, Measurement
+from flowzoo.measure.measured import Measured
+from flowzoo.measure.measurement import Measurement
 from flowzoo.measure.subject import Subject
 
 _ROWS = 500

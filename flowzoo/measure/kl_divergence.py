@@ -1,7 +1,8 @@
 """The divergence from the true density p, where that is known: KL(p || q), the mean of log p(x) - log q(x)."""
 
 from flowzoo.measure.likelihood import LogLikelihood
-from flowzoo.measure.measurement import Measured, Measurement
+from flowzoo.measure.measured import Measured
+from flowzoo.measure.measurement import Measurement
 from flowzoo.measure.subject import Subject
 
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from flowzoo.measure.examples import arrays
 from flowzoo.measure.losses import losses
-from flowzoo.measure.measurement import Measured, Measurement
+from flowzoo.measure.measured import Measured
+from flowzoo.measure.measurement import Measurement
 
 if TYPE_CHECKING:
     import numpy as np

@@ -2,7 +2,8 @@
 
 import math
 
-from flowzoo.measure.measurement import Measured, Measurement
+from flowzoo.measure.measured import Measured
+from flowzoo.measure.measurement import Measurement
 from flowzoo.measure.subject import Subject
 
 

@@ -6,8 +6,10 @@ import math
 from typing import TYPE_CHECKING
 
 from flowzoo.core.progress import bar
+from flowzoo.measure.check import Check
 from flowzoo.measure.examples import inputs
-from flowzoo.measure.measurement import NOTED, Check, Measured, Measurement
+from flowzoo.measure.measured import NOTED, Measured
+from flowzoo.measure.measurement import Measurement
 
 if TYPE_CHECKING:
     import numpy as np

@@ -1,14 +1,15 @@
-"""What a measurement is: a number of a model, how a card states it, and how it is compared when measured again."""
+"""What a measurement is: a number of a model, how it is measured, compared with the card, and shown."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from flowzoo.core.errors import CheckpointError
-from flowzoo.record.types import Count, CountFrom0, Line, NotNegative, Number, check, keys
+from flowzoo.measure.check import Check, compared
+from flowzoo.measure.measured import MEAN, Entry, Measured, protocol_text, value_text
+from flowzoo.record.types import check
 
 if TYPE_CHECKING:
     import numpy as np
@@ -18,82 +19,6 @@ if TYPE_CHECKING:
     from flowzoo.measure.subject import Subject
     from flowzoo.models.flow import Flow
     from flowzoo.record.preset import Preset
-
-    Entry = dict[str, Any]  # what a preset's JSON has of a measurement
-
-STANDARD_ERRORS = 3.0  # other examples of the same data
-MEAN = keys(  # the mean over examples, with all that it takes to measure it again
-    value=Number,
-    standard_error=NotNegative,
-    kind=Line,
-    draws=Count,
-    seed=CountFrom0,
-    split=Line,
-    examples=Count,
-    bits=CountFrom0,
-    temperature=NotNegative,
-    weights=Line,
-)
-NOTED = keys(value=Number, note=Line)
-
-
-@dataclass(frozen=True)
-class Measured:
-    """What was measured.
-
-    Attributes:
-        value: the number; where several belong together, all of them as the card has them.
-        standard_error: over examples; None where there is none.
-        protocol: how it was measured: kind, draws, seed, split, examples, ..., or a note.
-    """
-
-    value: Any
-    standard_error: float | None = None
-    protocol: Mapping[str, Any] = field(default_factory=dict)
-
-    @classmethod
-    def mean(cls, values: np.ndarray, **protocol: Any) -> Measured:
-        """The mean of `values` (n,) and its standard error, std / sqrt(n), which one value does not have."""
-        values = values.astype("float64")
-        error = float(values.std(ddof=1) / math.sqrt(len(values))) if len(values) > 1 else None
-        return cls(float(values.mean()), error, protocol)
-
-
-@dataclass(frozen=True)
-class Check:
-    """One number.
-
-    Attributes:
-        name: what it is.
-        expected: what it should be: the card's value, or of an error 0.
-        measured: what it is now; None if it could not be measured.
-        tolerance: how far these may be apart; None where the card has nothing to compare with.
-        protocol: how it was measured.
-        card: the card's value; None if it has none.
-        paper: the published value that the card names; None if there is none.
-        renewed: whether `renew` writes what was measured, even if it is off.
-    """
-
-    name: str
-    expected: float
-    measured: float | None
-    tolerance: float | None
-    protocol: str
-    card: float | None = None
-    paper: float | None = None
-    renewed: bool = False
-
-    @property
-    def ok(self) -> bool:
-        """Whether the measured value is finite and within the tolerance."""
-        if self.measured is None or not math.isfinite(self.measured):
-            return False
-        return self.tolerance is None or abs(self.measured - self.expected) <= self.tolerance
-
-    @property
-    def difference(self) -> float | None:
-        """Measured now less the card's; None without either."""
-        return None if self.measured is None or self.card is None else self.measured - self.card
 
 
 @dataclass(frozen=True)
@@ -228,49 +153,3 @@ class Measurement:
     def picture(self, preset: Preset) -> Picture | None:
         """A picture for the page."""
         return None
-
-
-def compared(name: str, card: Entry, official: Entry, now: Measured, tolerance: float) -> list[Check]:
-    """A mean against the card's on as many examples, and, unless that is it, against the official one.
-
-    Args:
-        name: what is compared.
-        card: the card's entry for these examples.
-        official: the card's entry for the test split.
-        now: what was measured.
-        tolerance: between two measurements on the same examples.
-    """
-    count, checks = now.protocol["examples"], []
-    protocol = f"{count:,} examples, draws {card['draws']}, seed {card['seed']}"
-    if count == card["examples"]:
-        checks = [Check(name, card["value"], now.value, tolerance, f"{protocol}, same as the card's", card["value"])]
-    if card is not official or not checks:
-        spread = math.sqrt(1 + official["examples"] / count)  # the card's, as few examples don't tell theirs
-        tolerance = STANDARD_ERRORS * official["standard_error"] * spread
-        protocol = f"{protocol}; {STANDARD_ERRORS:g} standard errors of the difference"
-        value = official["value"]
-        checks.append(Check(f"{name} of the test split", value, now.value, tolerance, protocol, value))
-    return checks
-
-
-def value_text(entry: Entry) -> str:
-    """The value of a metric, with its standard error if it has one."""
-    if "standard_error" in entry:
-        return f"{entry['value']:.4f} ± {entry['standard_error']:.4f}"
-    return f"{entry['value']:.3g}"
-
-
-def protocol_text(entry: Entry) -> str:
-    """How a metric was measured, but for the examples."""
-    words = {
-        "kind": "{}",
-        "draws": f"{{}} draw{'' if entry.get('draws') == 1 else 's'}",
-        "seed": "seed {}",
-        "bits": "{}-bit data" if entry.get("bits") else "continuous data",
-        "temperature": "T = {:g}",
-        "weights": "{} weights",
-        "note": "{}",
-    }
-    rest = [key for key in entry if key not in words and key not in ("value", "standard_error", "split", "examples")]
-    said = [form.format(entry[key]) for key, form in words.items() if key in entry]
-    return ", ".join(said + [f"{key} {entry[key]}" for key in rest])

@@ -8,14 +8,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from flowzoo.measure import likelihood
+from flowzoo.measure.check import Check
 from flowzoo.measure.losses import losses
-from flowzoo.measure.measurement import Check, Measured, Measurement, Picture, Section
+from flowzoo.measure.measured import Measured
+from flowzoo.measure.measurement import Measurement, Picture, Section
 from flowzoo.record.types import Count, CountFrom0, Name, NotNegative, Number, keys
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from flowzoo.measure.measurement import Entry
+    from flowzoo.measure.measured import Entry
     from flowzoo.measure.subject import Subject
     from flowzoo.record.preset import Preset
 

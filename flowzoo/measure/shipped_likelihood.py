@@ -1,7 +1,8 @@
 """The likelihood of the test images that are shipped with flowzoo, which stand in where the data set is not here."""
 
+from flowzoo.measure.check import Check, compared
 from flowzoo.measure.likelihood import BitsPerDim
-from flowzoo.measure.measurement import Check, Measured, compared
+from flowzoo.measure.measured import Measured
 from flowzoo.record.preset import Preset
 
 SHIPPED = "the test images shipped with flowzoo"  # the split, as cards say it

@@ -8,9 +8,9 @@ from flowzoo.core.errors import CheckpointError, PresetError
 from flowzoo.data import MissingDataError
 from flowzoo.data.requirements import require_dataset
 from flowzoo.hub.presets import json_path, read_preset
+from flowzoo.measure.check import Check
 from flowzoo.measure.examples import official_test, shipped_examples
 from flowzoo.measure.likelihood import TEST
-from flowzoo.measure.measurement import Check
 from flowzoo.measure.registry import MEASUREMENTS, headline
 from flowzoo.measure.shipped_likelihood import SHIPPED
 from flowzoo.measure.subject import Subject

@@ -11,7 +11,8 @@ from flowzoo.cards.page import markdown_page
 from flowzoo.core.errors import PresetError
 from flowzoo.hub.presets import json_path, list_presets, read_preset
 from flowzoo.measure import registry
-from flowzoo.measure.measurement import MEAN, Measured, Measurement
+from flowzoo.measure.measured import MEAN, Measured
+from flowzoo.measure.measurement import Measurement
 from flowzoo.measure.registry import MEASUREMENTS, headline, require_measurements
 from flowzoo.record.preset import Preset
 from flowzoo.zoo import publish, verify

@@ -7,7 +7,7 @@ import pytest
 
 import flowzoo
 from flowzoo.measure import log_det_error, round_trip
-from flowzoo.measure.measurement import Measured
+from flowzoo.measure.measured import Measured
 
 
 @pytest.fixture(scope="module")

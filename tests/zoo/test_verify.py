@@ -11,7 +11,7 @@ import flowzoo
 from flowzoo.cli.main import BAD_INPUT, CHECK_FAILED, OK, main
 from flowzoo.core.errors import CheckpointError, PresetError
 from flowzoo.measure.certificate import Certificate
-from flowzoo.measure.measurement import Measured
+from flowzoo.measure.measured import Measured
 from flowzoo.record.preset import Preset
 from flowzoo.zoo import verify
 from flowzoo.zoo.verify import Check
