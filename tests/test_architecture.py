@@ -1,4 +1,4 @@
-"""Imports go one way, as docs/architecture.md says: between the packages, and between the files of each."""
+"""Imports go one way, as docs/architecture.md says, between packages and between files; and who names what."""
 
 import ast
 import graphlib
@@ -146,3 +146,55 @@ def test_flows_do_not_import_tfp(fresh_process, tmp_path):
         "assert 'tensorflow_probability' not in sys.modules",
         tmp_path / "flow.weights.h5",
     )
+
+
+ABOVE = ("record", "hub", "modalities", "training", "cards", "zoo", "interop", "serving", "beam", "cli")
+PUBLIC = {"bits_per_dim"}  # an output of exported models, and of `Flow` and the client: not the card's number
+UNITS = ("bits/dim", "nats per", "kl,")  # how cards name them
+
+
+def _numbers():
+    """The names by which cards and histories know what is measured."""
+    from flowzoo.measure.registry import MEASUREMENTS
+
+    names = {name for one in MEASUREMENTS for name in (one.name, one.column, *one.numbers) if name}
+    return names - {one.section for one in MEASUREMENTS}  # the keys of a preset are the record's
+
+
+def _named(tree, names):
+    """(line, name) of each number that code names: strings but for docstrings, keywords, attributes."""
+    docs = {
+        id(node.body[0].value)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and node.body
+        if isinstance(node.body[0], ast.Expr)
+    }
+    for node in ast.walk(tree):
+        words = set()
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docs:
+            words = {unit for unit in UNITS if unit in node.value} | set(re.findall(r"\w+", node.value))
+        elif isinstance(node, ast.Attribute):
+            words = {node.attr}
+        elif isinstance(node, ast.keyword | ast.arg):
+            words = {node.arg}
+        yield from ((node.lineno, word) for word in words & (names | set(UNITS)))
+
+
+def test_outside_measure_no_number_is_named():
+    names, found = _numbers(), []
+    assert {"log_likelihood", "kl_divergence", "reconstruction_error", "nats", "evaluations"} <= names
+    for module, path in MODULES.items():
+        package = module.split(".")[0]
+        if package in ABOVE:
+            allowed = PUBLIC if package in ("serving", "beam") else set()
+            found += [
+                f"{module}:{line} names {word}" for line, word in _named(ast.parse(path.read_text()), names - allowed)
+            ]
+    for path in sorted((ROOT.parent / "tools").glob("*.py")):
+        found += [f"{path.name}:{line} names {word}" for line, word in _named(ast.parse(path.read_text()), names)]
+    assert not found, "\n".join([*found, "Ask the measurement: flowzoo/measure/registry.py has them all."])
+
+
+@pytest.mark.parametrize("code", ["x['kl_divergence']", "f'{v} bits/dim'", "f(evaluations=1)", "flow.log_likelihood"])
+def test_a_named_number_would_be_found(code):
+    assert list(_named(ast.parse(code), _numbers())) and not list(_named(ast.parse('"""kl_divergence"""'), _numbers()))

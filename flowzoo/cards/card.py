@@ -5,6 +5,7 @@ from typing import Any
 
 from flowzoo.data import specs
 from flowzoo.hub.presets import read_preset
+from flowzoo.measure.registry import MEASUREMENTS, headline, require_measurements
 from flowzoo.record.preset import Preset
 
 RECIPE_ONLY = "recipe only: there are no weights"
@@ -20,56 +21,32 @@ def card(name: str | Path) -> Preset:
     >>> flowzoo.card("glow-fashion-mnist").family
     'glow'
     """
-    return read_preset(name)
+    preset = read_preset(name)
+    require_measurements(preset)
+    return preset
 
 
 def summary(preset: Preset) -> str:
     """The card in a few lines of plain text."""
-    value = RECIPE_ONLY if preset.recipe_only else metric_text(preset.measured)
+    first = headline(preset)
+    entry = first.entry(preset)
+    absent = RECIPE_ONLY if preset.recipe_only else "not measured yet: no trained weights"
     size = f", {preset.parameters:,} parameters" if preset.parameters else ""
     lines = [
         f"{preset.name} (revision {preset.revision}): {preset.description}",
         f"  family     {preset.family}{size}",
         f"  data       {data_text(preset)}",
-        f"  {preset.likelihood.unit:10} {value}",
+        f"  {first.unit:10} {first.text(entry) if entry else absent}",
     ]
-    divergence = (preset.metrics or {}).get("kl_divergence")
-    lines += [f"  kl, nats   {metric_text(divergence)}"] if divergence else []
-    lines += [f"  inverts    {certificate_text(preset)}"] if preset.certificate else []
+    for measurement in MEASUREMENTS:
+        if measurement.label and (entry := measurement.entry(preset)):
+            lines.append(f"  {measurement.label:10} {measurement.text(entry)}")
     lines += [f"  trained    {training_text(preset)}"] if preset.trained else []
     lines += [f"  published  {published_text(entry)}" for entry in preset.published]
     lines += [f"  licence    {licence_text(preset)}"]
     lines += [f"  restricted {restriction_text(preset)}"] if restriction_text(preset) else []
     lines += [f"  paper      {paper_text(preset)}"]
     return "\n".join(lines)
-
-
-def metric_text(metric: dict[str, Any] | None) -> str:
-    """A likelihood with its protocol in one line."""
-    if metric is None:
-        return "not measured yet: no trained weights"
-    value = f"{metric['value']:.4f} ± {metric['standard_error']:.4f}"
-    return f"{value} on {metric['examples']:,} examples of {metric['split']} ({protocol_text(metric)})"
-
-
-def protocol_text(metric: dict[str, Any]) -> str:
-    """How a likelihood was measured."""
-    plural = "" if metric["draws"] == 1 else "s"
-    kind = f"{metric['bits']}-bit" if metric["bits"] else "continuous"
-    return (
-        f"{metric['kind']}, {metric['draws']} draw{plural}, seed {metric['seed']}, {kind} data, "
-        f"T = {metric['temperature']:g}, {metric['weights']} weights"
-    )
-
-
-def certificate_text(preset: Preset) -> str:
-    """The reconstruction errors of the invertibility certificate."""
-    errors = [
-        f"{entry['reconstruction_error']:.1e} ({kind.replace('_', ' ')})"
-        for kind, entry in preset.certificate.items()
-        if "reconstruction_error" in entry
-    ]
-    return f"to {', '.join(errors)}" if errors else "not"
 
 
 def data_text(preset: Preset) -> str:

@@ -1,10 +1,11 @@
-"""The pictures of a preset's page that its record and history make: training curve, histogram of another data set."""
+"""The pictures of a preset's page that its record and history make: the training curve and those of measurements."""
 
 from __future__ import annotations
 
 import hashlib
 import io
 import json
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -15,10 +16,12 @@ from PIL.PngImagePlugin import PngInfo
 from flowzoo.cards import curves
 from flowzoo.cards.page import PICTURES
 from flowzoo.core.files import sha256, write_atomic, write_figure
+from flowzoo.measure.registry import MEASUREMENTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from flowzoo.measure.measurement import Picture
     from flowzoo.record.preset import Preset
 
 COLOURS = 32  # enough for lines and letters; makes a picture 30 KB
@@ -37,9 +40,10 @@ def sources(preset: Preset, checkpoints: Path) -> dict[str, tuple[str, Callable[
         history = checkpoints / preset.name / "history.csv"
         name = f"{PICTURES}/{preset.name}-training.png"
         found[name] = sha256(history), lambda path: _training(preset, history, path)
-    if preset.elsewhere:
-        digest = hashlib.sha256(json.dumps(preset.elsewhere, sort_keys=True).encode()).hexdigest()
-        found[f"{PICTURES}/{preset.name}-elsewhere.png"] = digest, lambda path: _histogram(preset, path)
+    for measurement in MEASUREMENTS:
+        if picture := measurement.picture(preset):
+            digest = hashlib.sha256(json.dumps(measurement.entry(preset), sort_keys=True).encode()).hexdigest()
+            found[f"{PICTURES}/{preset.name}-{picture.suffix}.png"] = digest, partial(_write, picture)
     return found
 
 
@@ -69,19 +73,14 @@ def _training(preset: Preset, history: Path, path: Path) -> None:
     curves.write_curves({preset.name: curves.read_history(history)}, path)
 
 
-def _histogram(preset: Preset, path: Path) -> None:
+def _write(picture: Picture, path: Path) -> None:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    found, own = preset.elsewhere, preset.dataset["name"]
     figure = Figure(figsize=(7, 2.8), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots()
-    width = (found["high"] - found["low"]) / len(found["own"]["counts"])
-    edges = [found["low"] + width * index for index in range(len(found["own"]["counts"]) + 1)]
-    for name, entry in ((f"{own}: its own test images", found["own"]), (found["dataset"], found["other"])):
-        axes.stairs(entry["counts"], edges, fill=True, alpha=0.5, label=name)
-    axes.set(xlabel="bits/dim (lower is a higher likelihood)", ylabel="images")
+    picture.draw(axes)
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False)
     write_figure(path, figure, dpi=110)

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from flowzoo.core.files import irregular, write_figure
+from flowzoo.measure.registry import column_unit
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 History = Mapping[str, list[float]]  # column -> one number for each validation; hours beside seconds
 
-UNITS = {"bits_per_dim": "bits/dim", "nats": "nats per example"}
+VALIDATION = "validation_"  # begins the column of what is measured in training; `measure.registry` knows the rest
 STYLES = {"validation": "-", "validation, averaged weights": "--", "training": ":"}
 KEPT = 0.9  # share of a training's values that the vertical axis shows at least; the first ones are far off
 
@@ -42,8 +43,9 @@ def read_history(path: str | os.PathLike) -> History:
 
 
 def unit(history: History) -> str:
-    """What the validation is measured in: "bits_per_dim" or "nats"."""
-    return "bits_per_dim" if "validation_bits_per_dim" in history else "nats"
+    """What is measured in validations: the name of its column."""
+    columns = (key.removeprefix(VALIDATION) for key in history if key.startswith(VALIDATION))
+    return next(name for name in columns if not name.endswith("_ema"))
 
 
 def write_curves(histories: Mapping[str, History], path: str | os.PathLike) -> None:
@@ -56,7 +58,7 @@ def write_curves(histories: Mapping[str, History], path: str | os.PathLike) -> N
     Raises:
         ValueError: the histories are in different units.
     """
-    found = {name: UNITS[unit(history)] for name, history in histories.items()}
+    found = {name: column_unit(unit(history)) for name, history in histories.items()}
     if len(set(found.values())) > 1:
         raise ValueError(f"trainings drawn together must be in one unit, got {found}. Draw them apart.")
     write_figure(path, _figure(histories), dpi=130)
@@ -68,7 +70,7 @@ def _figure(histories: Mapping[str, History]) -> Figure:
     from matplotlib.ticker import MaxNLocator
 
     kind = unit(next(iter(histories.values())))
-    apart = kind == "nats"  # the loss is per dimension, the validation per example: no common axis
+    apart = not any(kind in history for history in histories.values())  # the loss is in a unit of its own
     heights = [3.0, 1.3, 1.0] if apart else [3.0, 1.0]
     figure = Figure(figsize=(12, 1.6 * sum(heights)), layout="constrained")
     FigureCanvasAgg(figure)
@@ -78,9 +80,9 @@ def _figure(histories: Mapping[str, History]) -> Figure:
             _draw(column, history, along, f"C{index}", kind)
         column[-1].set_xlabel("step" if along == "step" else "wall time (hours)")
     top, bottom = axes[0], axes[-1]
-    top[0].set_ylabel(UNITS[kind])
+    top[0].set_ylabel(column_unit(kind))
     if apart:
-        axes[1][0].set_ylabel("training loss\n(nats per dim)")
+        axes[1][0].set_ylabel("training loss\n(per dimension)")
     bottom[0].set_ylabel("learning rate")
     bottom[0].ticklabel_format(axis="y", style="sci", scilimits=(0, 0), useMathText=True)
     top[0].set_ylim(_limits(histories, kind))
@@ -96,11 +98,11 @@ def _figure(histories: Mapping[str, History]) -> Figure:
 
 def _draw(axes: Sequence[Axes], history: History, along: str, colour: str, kind: str) -> None:
     x, marker = history[along], "." if len(history[along]) == 1 else None
-    columns = _columns(kind)
+    columns = _columns(kind, history)
     for label, key in columns.items():
         if key in history and key != "loss":
             axes[0].plot(x, history[key], STYLES[label], color=colour, linewidth=1.4, marker=marker)
-    if kind == "nats":
+    if columns["training"] == "loss":
         axes[1].plot(x, history["loss"], STYLES["training"], color=colour, linewidth=1.4, marker=marker)
     axes[-1].plot(x, history["learning_rate"], color=colour, linewidth=1.4, marker=marker)
     both = [history.get(columns[label], []) for label in list(STYLES)[:2]]
@@ -113,16 +115,16 @@ def _draw(axes: Sequence[Axes], history: History, along: str, colour: str, kind:
         axes[0].annotate(f"{value:.3f}", (x[index], value), (0, 9), **style)
 
 
-def _columns(kind: str) -> dict[str, str]:
+def _columns(kind: str, history: History) -> dict[str, str]:
     """What each style shows -> the column of the history."""
-    names = (f"validation_{kind}", f"validation_{kind}_ema", "loss" if kind == "nats" else kind)
+    names = (f"{VALIDATION}{kind}", f"{VALIDATION}{kind}_ema", kind if kind in history else "loss")
     return dict(zip(STYLES, names, strict=True))
 
 
 def _legend(histories: Mapping[str, History], kind: str) -> list[Line2D]:
     from matplotlib.lines import Line2D
 
-    there = {label for label, key in _columns(kind).items() if any(key in h for h in histories.values())}
+    there = {label for h in histories.values() for label, key in _columns(kind, h).items() if key in h}
     runs = [Line2D([], [], color=f"C{index}", linewidth=4, label=name) for index, name in enumerate(histories)]
     styles = [Line2D([], [], color="0.3", linestyle=STYLES[label], label=label) for label in STYLES if label in there]
     return [*runs, *styles, Line2D([], [], color="0.3", marker="o", linestyle="", label="lowest validation")]
@@ -132,7 +134,7 @@ def _limits(histories: Mapping[str, History], kind: str) -> tuple[float, float]:
     """From the lowest value of all to the highest that `KEPT` asks for; averaged weights may come in from above."""
     lows, highs = [], []
     for history in histories.values():
-        keys = [key for key in _columns(kind).values() if key in history and key != "loss"]
+        keys = [key for key in _columns(kind, history).values() if key in history and key != "loss"]
         values = {key: sorted(filter(math.isfinite, history[key])) for key in keys}
         lows += [column[0] for column in values.values() if column]
         highs += [

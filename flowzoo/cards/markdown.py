@@ -2,18 +2,18 @@
 
 from flowzoo.cards.card import restriction_text
 from flowzoo.cards.table import table
+from flowzoo.measure.registry import MEASUREMENTS, headline, headline_text
 from flowzoo.record.preset import Preset
 
 BEGIN, END = "<!-- presets:begin -->", "<!-- presets:end -->"
 PAGES = "docs/models"
 
-UNITS = """\
-bits/dim is -log2 p(x) / D with x in its native integers; lower is better. log_likelihood, of continuous data, is
-log p(x) in nats per example; higher is better. kl_divergence, where the true density is known, is the mean of
-log p_true(x) - log p(x) over the test split in nats; lower is better, 0 is perfect. log_likelihood_unit and
-log_likelihood_logit restate bits/dim of integer data in nats, as NICE and MAF do: of (x + noise) / 2^bits in [0, 1]^D,
-and of the logit of that. evaluations is how often a continuous flow computed its velocities to score an example. The
-number after ± is the standard error over examples.
+ABSENT = "not trained yet"
+MEANINGS = "\n".join(f"- {one.meaning}" for one in MEASUREMENTS if one.meaning)
+UNITS = f"""\
+{MEANINGS}
+
+The number after ± is the standard error over examples.
 """
 
 HEAD = f"""# Model cards
@@ -55,8 +55,8 @@ def preset_table(presets: list[Preset]) -> str:
     rows = []
     for preset in presets:
         limit = f"; {restriction_text(preset)}" if restriction_text(preset) else ""
-        value = preset.likelihood.text(preset.measured, _absent(preset))
-        rows.append((_link(preset, f"{PAGES}/"), f"{preset.dataset['name']}{limit}", value, _parameters(preset)))
+        name, data = _link(preset, f"{PAGES}/"), f"{preset.dataset['name']}{limit}"
+        rows.append((name, data, headline_text(preset, ABSENT), _parameters(preset)))
     return table(("preset", "data", "test", "parameters"), rows)
 
 
@@ -76,9 +76,8 @@ def readme_with_table(readme: str, presets: list[Preset]) -> str:
 def _overview(presets: list[Preset], folder: str) -> str:
     rows = []
     for preset in presets:
-        unit = preset.likelihood.unit
-        value = preset.likelihood.text(preset.measured, _absent(preset), unit=False)
-        published = next((e for e in preset.published if e["metric"] == preset.likelihood.metric), None)
+        first, value = headline(preset), headline_text(preset, ABSENT, unit=False)
+        published = next((e for e in preset.published if e["metric"] == first.name), None)
         size = f"{preset.files['model.weights.h5']['bytes'] / 1e6:.1f}" if preset.trained else ""
         told = f"{published['value']:g}" if published else ""
         what = preset.dataset["name"] + (f", {preset.dataset['bits']} bits" if preset.dataset["bits"] else "")
@@ -88,7 +87,7 @@ def _overview(presets: list[Preset], folder: str) -> str:
                 preset.family,
                 what,
                 value,
-                unit,
+                first.unit,
                 told,
                 _parameters(preset),
                 size,
@@ -105,10 +104,6 @@ def _link(preset: Preset, folder: str) -> str:
 
 def _licence(preset: Preset) -> str:
     return "non-commercial" if restriction_text(preset) else preset.licence["weights"]
-
-
-def _absent(preset: Preset) -> str:
-    return "recipe only" if preset.recipe_only else "not trained yet"
 
 
 def _parameters(preset: Preset) -> str:

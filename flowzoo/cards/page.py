@@ -3,10 +3,12 @@
 import re
 
 from flowzoo.cards.architecture import architecture
-from flowzoo.cards.card import RECIPE_ONLY, data_text, paper_text, protocol_text, restriction_text, training_text
+from flowzoo.cards.card import RECIPE_ONLY, data_text, paper_text, restriction_text, training_text
 from flowzoo.cards.table import table
 from flowzoo.data import specs
-from flowzoo.measure.promises import BOUNDS, PROMISED, entry_value, failures
+from flowzoo.measure.measured import protocol_text, value_text
+from flowzoo.measure.measurement import Measurement, Section
+from flowzoo.measure.registry import MEASUREMENTS
 from flowzoo.record.preset import Preset
 
 ROOT = "../.."  # from docs/models
@@ -14,12 +16,6 @@ PICTURES = "pictures"  # beside the pages
 
 LIMITS = """The model knows only its training data, and a log-likelihood does not tell whether an input is normal: flows
 are known to give some other data sets a higher one (Nalisnick et al. 2019, arXiv:1810.09136)."""
-
-CERTIFICATE = """Largest errors over the rows that stay finite, in float32: |decode(encode(y)) - y| {unit}; |log_det of
-encode + log_det of decode| in nats. Rows more than ten data ranges out count as exploded and have no part in the
-errors. On test inputs and samples the bounds are {bounds}; out of distribution nothing is promised."""
-
-KINDS = {"test": "test", "sampled": "sampled", "out_of_distribution": "out of distribution"}
 
 
 def markdown_page(preset: Preset) -> str:
@@ -42,7 +38,10 @@ def markdown_page(preset: Preset) -> str:
     if rows:
         header = ("metric", "value", "source", "protocol, and what differs")
         parts.append(f"## Measured and published\n\n{table(header, rows)}")
-    parts += _certificate(preset) + _training(preset)
+    parts += [
+        _section(preset, measurement, part) for measurement in MEASUREMENTS for part in measurement.sections(preset)
+    ]
+    parts += _training(preset)
     facts = specs.spec(preset.dataset["name"])
     use = facts.use if facts.drawn else f"{facts.use}\n\n{LIMITS}"
     parts += [f"## Intended use\n\n{use}\n", *_failures(preset)]
@@ -75,33 +74,24 @@ def _samples_text(preset: Preset) -> str:
 def _measured(preset: Preset) -> list[tuple[str, ...]]:
     rows = []
     for name, metric in (preset.metrics or {}).items():
-        if "standard_error" in metric:
-            value = f"{metric['value']:.4f} ± {metric['standard_error']:.4f}"
-            source = f"measured here, {metric['split']}, {metric['examples']:,} examples"
-            rows.append((name, value, source, protocol_text(metric)))
-        else:
-            rows.append((name, f"{metric['value']:.3g}", "measured here", metric["note"]))
+        where = f", {metric['split']}, {metric['examples']:,} examples" if "examples" in metric else ""
+        rows.append((name, value_text(metric), f"measured here{where}", protocol_text(metric)))
     for entry in preset.published:
         value = f"{entry['value']:g}" + ("" if entry["verified"] else " (reported, unverified)")
         rows.append((entry["metric"], value, entry["source"], entry["note"]))
     return rows
 
 
-def _certificate(preset: Preset) -> list[str]:
-    if not preset.certificate:
-        return []
-    rows = []
-    for kind, entry in preset.certificate.items():
-        errors = [
-            f"{entry[key]:.1e}" if key in entry else "none finite" for key in ("reconstruction_error", "log_det_error")
-        ]
-        rates = (f"{entry_value(entry, key):.1%}" for key in ("non_finite_rate", "exploded_rate"))
-        rows.append((KINDS[kind], *errors, *rates, entry["inputs"]))
-    unit = "with the data range 1" if preset.dataset["bits"] else "in units of the data"
-    bounds = "{reconstruction_error:g}, {log_det_error:g}, no row that is not finite and {exploded_rate:.0%} exploded"
-    bounds = bounds.format_map(BOUNDS)
-    header = ("inputs", "reconstruction", "log_det, nats", "not finite", "exploded", "what they are")
-    return [f"## Invertibility certificate\n\n{CERTIFICATE.format(unit=unit, bounds=bounds)}\n\n{table(header, rows)}"]
+def _section(preset: Preset, measurement: Measurement, section: Section) -> str:
+    text = section.text if section.rows else _with_picture(preset, measurement, section.text)
+    return f"## {section.title}\n\n{text}\n" + (f"\n{table(section.header, section.rows)}" if section.rows else "")
+
+
+def _with_picture(preset: Preset, measurement: Measurement, text: str) -> str:
+    """A text, and the measurement's picture after it if it has one."""
+    if not (picture := measurement.picture(preset)):
+        return text
+    return f"{text}\n\n![{picture.text}]({PICTURES}/{preset.name}-{picture.suffix}.png)"
 
 
 def _training(preset: Preset) -> list[str]:
@@ -137,35 +127,9 @@ def _recipe(preset: Preset) -> str:
 
 def _failures(preset: Preset) -> list[str]:
     found = [f"- {text}" for text in preset.known_failures or []]
-    found += [f"- Beyond the bounds of the certificate: {text}." for text in failures(preset.certificate or {})]
-    for kind in set(preset.certificate or {}) - set(PROMISED):
-        for key, bound in BOUNDS.items():
-            value = preset.certificate[kind].get(key, 0.0)
-            if value > bound:
-                text = f"its {key} is {value:.1e}, more than the {bound:g} that others keep to."
-                found.append(f"- {KINDS[kind].capitalize()}, {text}")
-    other, parts = preset.elsewhere, []
-    if other and other["other"]["value"] < other["own"]["value"]:
-        found.append(
-            f"- It scores `{other['dataset']}`, which it never saw, higher than its own data. {_scores(preset)}"
-        )
-    elif other:
-        fine = f"It scores `{other['dataset']}` lower than its own data, as one would wish; that is no rule."
-        parts = [f"## Another data set\n\n{fine} {_scores(preset)}\n"]
-    return parts + (["## Known failures\n", "\n".join(found) + "\n"] if found else [])
-
-
-def _scores(preset: Preset) -> str:
-    """Both likelihoods and their histogram."""
-    name, own = preset.elsewhere["dataset"], preset.dataset["name"]
-    scores = [
-        f"{entry['value']:.3f} ± {entry['standard_error']:.3f} bits/dim on {entry['examples']} test images of `{one}`"
-        for one, entry in ((name, preset.elsewhere["other"]), (own, preset.elsewhere["own"]))
-    ]
-    return (
-        f"Measured: {', '.join(scores)}; lower is a higher likelihood.\n\n"
-        f"![bits/dim of test images of {own} and of {name}]({PICTURES}/{preset.name}-elsewhere.png)"
-    )
+    for measurement in MEASUREMENTS:
+        found += [f"- {_with_picture(preset, measurement, text)}" for text in measurement.failures(preset)]
+    return ["## Known failures\n", "\n".join(found) + "\n"] if found else []
 
 
 def _flat(values: dict) -> str:

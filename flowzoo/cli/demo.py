@@ -29,7 +29,7 @@ def run(args: argparse.Namespace) -> int:
     from flowzoo.cards.card import summary
     from flowzoo.hub import store
     from flowzoo.measure.examples import inputs
-    from flowzoo.measure.likelihood import losses
+    from flowzoo.measure.registry import headline
     from flowzoo.measure.round_trip import reconstruction_error
     from flowzoo.modalities.image import write_png
 
@@ -44,9 +44,10 @@ def run(args: argparse.Namespace) -> int:
     print("drew 64 samples at T = 1, seed 0", flush=True)
 
     (x, labels), what = inputs(preset, flow)
-    values = losses(flow, x, labels)
+    first = headline(preset)
+    values = first.losses(flow, x, labels)
     print(
-        f"scored {len(x)} {what}: {values.mean():.4f} bits/dim, spread {values.std():.4f} ({flow.kind})",
+        f"scored {len(x)} {what}: {values.mean():.4f} {first.column_unit}, spread {values.std():.4f} ({flow.kind})",
         flush=True,
     )
 

@@ -49,4 +49,4 @@ def run(args: argparse.Namespace) -> int:
         print_json(dataclasses.asdict(report) | {"worst": report.worst.name, "rows": len(x), "on": what})
     else:
         print(f"{args.preset} on {len(x)} {what}\n{report}")
-    return 1 if any(layer.non_finite_rate for layer in (*report.layers, report.whole)) else 0
+    return 0 if report.finite else 1

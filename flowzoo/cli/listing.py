@@ -8,7 +8,10 @@ from flowzoo.cli.writing import add_json, print_json
 if TYPE_CHECKING:
     from flowzoo.record.preset import Preset
 
-NAME, HELP = "list", "List the presets: family, data, parameters, likelihood on test, size of the weights, licences."
+NAME, HELP = (
+    "list",
+    "List the presets: family, data, parameters, number on test, size of the weights, licences.",
+)
 EXAMPLES = """
   flowzoo list
   flowzoo list "glow-*" --json
@@ -48,8 +51,9 @@ def run(args: argparse.Namespace) -> int:
 
 def _row(preset: "Preset") -> tuple[str, ...]:
     from flowzoo.hub.store import WEIGHTS
+    from flowzoo.measure.registry import headline_text
 
-    test = preset.likelihood.text(preset.measured, "recipe only" if preset.recipe_only else "no weights yet")
+    test = headline_text(preset, "no weights yet")
     size = f"{preset.files[WEIGHTS]['bytes'] / 2**20:.1f} MiB" if preset.trained else "-"
     count = f"{preset.parameters:,}" if preset.parameters else "-"
     licence = f"{preset.licence['weights']}; {preset.licence['data']}"

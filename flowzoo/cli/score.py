@@ -6,7 +6,7 @@ from flowzoo.cli.common import add_files, add_noise_seed, add_preset, positive
 from flowzoo.cli.conditions import add_condition, told
 from flowzoo.cli.writing import ARRAYS, add_json, add_out, check_out, print_json, write_columns
 
-NAME, HELP = "score", "Measure -log p of examples: bits/dim for integer data, else nats."
+NAME, HELP = "score", "Measure -log p of examples, in the unit that the preset was trained in."
 EXAMPLES = """
   flowzoo score glow-mnist digits/ more.npy --out=scores.csv
   flowzoo score planar-rezende-u1 points.parquet --columns=x0,x1 --json

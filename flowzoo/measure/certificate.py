@@ -1,4 +1,4 @@
-"""The invertibility certificate of a card: how exactly a flow inverts, on its data, its samples and on what is neither.
+"""The invertibility certificate of a card: how exactly the flow inverts, and the bounds that it must keep to.
 
 Reference: Behrmann et al. 2021, Understanding and mitigating exploding inverses in invertible neural networks,
 arXiv:2006.09347.
@@ -6,109 +6,135 @@ arXiv:2006.09347.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+import math
+from typing import TYPE_CHECKING, Annotated, NotRequired
 
-import numpy as np
-import tensorflow as tf
+from msgspec import Meta
 
-from flowzoo.core import random
-from flowzoo.measure.examples import Examples
-from flowzoo.measure.promises import Certificate
+from flowzoo.measure.check import Check
+from flowzoo.measure.log_det_error import BOUND
+from flowzoo.measure.measured import Measured
+from flowzoo.measure.measurement import Measurement, Section
+from flowzoo.record.types import Count, Line, NotNegative, keys
 
 if TYPE_CHECKING:
-    from flowzoo.models.flow import Flow
+    from flowzoo.measure.measured import Entry
+    from flowzoo.measure.subject import Subject
+    from flowzoo.record.preset import Preset
 
-COUNT = 64  # rows of each kind of input
-FAR = 5.0  # times the test examples, of continuous data
-EXPLODED = 10.0  # data ranges, of integers: so far from its data no flow is asked to invert
+Share = Annotated[float, Meta(ge=0, le=1, description="a number from 0 to 1")]
+ROUND_TRIP = keys(
+    inputs=Line,
+    examples=Count,
+    non_finite_rate=Share,
+    reconstruction_error=NotRequired[NotNegative],
+    log_det_error=NotRequired[NotNegative],
+    exploded_rate=NotRequired[Share],
+)
+BOUNDS = {
+    "reconstruction_error": 1e-3,  # of the data range, a quarter of one step of 8 bits; of continuous data in its units
+    "log_det_error": BOUND,
+    "non_finite_rate": 0.0,
+    "exploded_rate": 0.05,  # what left the data range tenfold is counted apart: at 1e6 float32 has no thousandths
+}
+KINDS = ("test", "sampled", "out_of_distribution")
+PROMISED = KINDS[:2]  # the kinds of input for which the bounds hold; out of distribution nothing is promised
+LOOSE = 10.0  # times the card's error, of inputs out of distribution: there roundings grow, and machines differ
+SHARE = 0.05  # of rows that are not finite, of such inputs, where the card has none
 
-
-def certificate(flow: Flow, test: Examples | None) -> Certificate:
-    """Measures the certificate of a flow.
-
-    Args:
-        flow: the flow.
-        test: the test split, of which the first `COUNT` examples are taken; without it only the samples are measured,
-            and for images also the inputs out of distribution.
-
-    Returns:
-        For each kind of input: what it is, how many, the largest |decode(encode(y)) - y|, the largest
-        |log_det of encode + log_det of decode| in nats, both of the rows that stay finite, and the share of the others.
-        Integers that became numbers beyond `EXPLODED` data ranges are left out; their share is told if there are any.
-        Nothing at all of a flow that does not invert, or in which only noise is left to look at.
-    """
-    if not flow.transform.invertible or len(flow.raw.noisy) == len(flow.raw.parts):
-        return {}
-    labels = np.arange(COUNT, dtype=np.int32) % flow.classes if flow.classes else None
-    errors = _errors(flow)
-    return {
-        kind: {"inputs": what} | _summary(*errors(y, flow.raw.features(condition)), _exploded(flow, y))
-        for kind, what, y, condition in _inputs(flow, test, labels)
-    }
+TEXT = """Largest errors over the rows that stay finite, in float32: |decode(encode(y)) - y| {unit}; |log_det of
+encode + log_det of decode| in nats. Rows more than ten data ranges out count as exploded and have no part in the
+errors. On test inputs and samples the bounds are {bounds}; out of distribution nothing is promised."""
 
 
-def _inputs(flow: Flow, test: Examples | None, labels: np.ndarray | None) -> Iterator[tuple]:
-    """Kind, description, y after dequantization, condition."""
-    if test is not None:
-        x, condition = (part if part is None else part[:COUNT] for part in test)
-        yield "test", f"the first {len(x)} of the test split", _dequantized(flow, x, condition), condition
-    yield "sampled", f"{COUNT} samples at T = 1, seed 0", _sampled(flow, labels), labels
-    if flow.bits:
-        what = f"{COUNT // 2} of uniform noise, seed 0, and {COUNT // 2} of one value each, from lowest to highest"
-        yield "out_of_distribution", what, _dequantized(flow, _strange(flow), labels), labels
-    elif test is not None:
-        what = f"the first {len(x)} of the test split times {FAR:g}"
-        yield "out_of_distribution", what, _dequantized(flow, FAR * x, condition), condition
+class Certificate(Measurement):
+    """For each kind of input what `round_trip.round_trips` says."""
+
+    name, section, label = "certificate", "certificate", "inverts"
+    form = keys(**dict.fromkeys(KINDS, NotRequired[ROUND_TRIP]))
+    numbers = tuple(BOUNDS)
+    must, advice = "must invert", "`flowzoo.diagnose` shows which layer doesn't."
+    superseded = ("reconstruction_error", "non_finite_samples")  # of cards from before the certificate
+
+    def applies(self, subject: Subject) -> bool:
+        return True
+
+    def measure(self, subject: Subject) -> Measured:
+        from flowzoo.measure.round_trip import round_trips
+
+        return Measured(round_trips(subject.flow, subject.test))
+
+    def compare(self, card: Preset, now: Measured) -> list[Check]:
+        """On test examples and samples against the bounds, whatever the card says; else against the card, tenfold."""
+        checks, told = [], self.entry(card) or {}
+        for kind, entry in now.value.items():
+            for key, bound in BOUNDS.items():
+                if key not in entry and (kind not in PROMISED or not _number(entry, key)):
+                    continue  # nothing exploded; or, where nothing is promised, no row is finite, as the rate says
+                before = _number(told[kind], key) if kind in told else None
+                if kind not in PROMISED:
+                    bound = None if before is None else max(LOOSE * before, bound or SHARE)
+                name, value = f"{key}, {_words(kind)}", _number(entry, key)
+                checks.append(Check(name, 0.0, value, bound, entry["inputs"], before, renewed=True))
+        return checks
+
+    def missing(self, entry: Entry | None) -> str:
+        lost = [kind for kind in PROMISED if kind not in (entry or {})] if entry != {} else []  # {}: nothing inverts
+        return f"the certificate of {lost[0]} inputs" if lost else ""
+
+    def broken(self, entry: Entry) -> list[str]:
+        """What is beyond `BOUNDS`, in words.
+
+        >>> Certificate().broken({"test": {"reconstruction_error": 0.5, "log_det_error": 0.01, "non_finite_rate": 0.0}})
+        ['reconstruction_error of test inputs is 0.5, more than 0.001']
+        """
+        return [
+            f"{key} of {kind} inputs is {_number(entry[kind], key):.3g}, more than {bound:g}"
+            for kind in PROMISED
+            for key, bound in BOUNDS.items()
+            if kind in entry and not _number(entry[kind], key) <= bound
+        ]
+
+    def text(self, entry: Entry) -> str:
+        """The reconstruction errors."""
+        errors = [
+            f"{of_kind['reconstruction_error']:.1e} ({_words(kind)})"
+            for kind, of_kind in entry.items()
+            if "reconstruction_error" in of_kind
+        ]
+        return f"to {', '.join(errors)}" if errors else "not"
+
+    def sections(self, preset: Preset) -> list[Section]:
+        rows = []
+        for kind, entry in (self.entry(preset) or {}).items():
+            errors = [f"{entry[key]:.1e}" if key in entry else "none finite" for key in list(BOUNDS)[:2]]
+            shares = [f"{_number(entry, key):.1%}" for key in list(BOUNDS)[2:]]
+            rows.append((_words(kind), *errors, *shares, entry["inputs"]))
+        if not rows:
+            return []
+        unit = "with the data range 1" if preset.dataset["bits"] else "in units of the data"
+        rates = f"no row that is not finite and {BOUNDS['exploded_rate']:.0%} exploded"
+        bounds = f"{BOUNDS['reconstruction_error']:g}, {BOUNDS['log_det_error']:g}, {rates}"
+        header = ("inputs", "reconstruction", "log_det, nats", "not finite", "exploded", "what they are")
+        text = TEXT.format(unit=unit, bounds=bounds)
+        return [Section("Invertibility certificate", text, header, tuple(rows))]
+
+    def failures(self, preset: Preset) -> list[str]:
+        entry = self.entry(preset) or {}
+        found = [f"Beyond the bounds of the certificate: {text}." for text in self.broken(entry)]
+        return found + [
+            f"{_words(kind).capitalize()}, its {key} is {entry[kind][key]:.1e}, more than the {bound:g} that others "
+            "keep to."
+            for kind in KINDS
+            for key, bound in BOUNDS.items()
+            if kind not in PROMISED and entry.get(kind, {}).get(key, 0.0) > bound
+        ]
 
 
-def _strange(flow: Flow) -> np.ndarray:
-    """Noise and constants of integer data, (COUNT, *event_shape)."""
-    top, shape, half = 2**flow.bits - 1, tuple(flow.event_shape), COUNT // 2
-    noise = np.random.default_rng(0).integers(0, top + 1, (half, *shape))
-    constants = np.round(np.linspace(0, top, half)).reshape(-1, *(1 for _ in shape)) * np.ones(shape)
-    return np.concatenate([noise, constants]).astype(flow.data_dtype)
+def _words(kind: str) -> str:
+    return kind.replace("_", " ")
 
 
-def _dequantized(flow: Flow, x: np.ndarray, condition: np.ndarray | None) -> tf.Tensor:
-    x, condition = flow._checked(x, condition)
-    return flow.raw.dequantized(x, flow.raw.features(condition), flow.raw.as_seed(0))
-
-
-def _sampled(flow: Flow, labels: np.ndarray | None) -> tf.Tensor:
-    """Samples at T = 1 before they are rounded to native integers."""
-    bijection, ready = flow.bijection, flow.raw.features(labels)
-    z = flow.base.sample(random.row_seeds(0, COUNT), tf.ones(COUNT), ready)
-    return tf.function(bijection.decode)(z, ready)[0]
-
-
-def _errors(flow: Flow) -> Callable:
-    """A function of y, data after dequantization: of each row both errors, and whether all is finite."""
-    bijection = flow.bijection
-
-    @tf.function
-    def errors(y, condition):
-        z, log_det = bijection.encode(y, condition)
-        again, back = bijection.decode(z, condition)
-        differences = tf.reshape(tf.abs(again - y), [tf.shape(y)[0], -1])
-        off = tf.abs(log_det + back)
-        finite = tf.reduce_all(tf.math.is_finite(differences), axis=1) & tf.math.is_finite(off)
-        return tf.reduce_max(differences, axis=1), off, finite
-
-    return errors
-
-
-def _exploded(flow: Flow, y: tf.Tensor) -> np.ndarray:
-    """Which rows lie far beyond the data range, which continuous data don't have."""
-    furthest = tf.reduce_max(tf.abs(tf.reshape(y, [tf.shape(y)[0], -1])), axis=1).numpy()
-    return (furthest > EXPLODED) & (flow.bits > 0)
-
-
-def _summary(largest: tf.Tensor, off: tf.Tensor, finite: tf.Tensor, exploded: np.ndarray) -> dict[str, Any]:
-    """`schema.ROUND_TRIP` but for the inputs; no errors if no row is finite."""
-    found, sound = {"examples": len(exploded)}, finite.numpy() & ~exploded
-    if sound.any():
-        found["reconstruction_error"] = float(largest.numpy()[sound].max())
-        found["log_det_error"] = float(off.numpy()[sound].max())
-    found["non_finite_rate"] = float(1.0 - finite.numpy().mean())
-    return found | ({"exploded_rate": float(exploded.mean())} if exploded.any() else {})
+def _number(entry: Entry, key: str) -> float:
+    """A number of one kind of input: an error that is absent, as no row is finite, is infinite; an absent rate is 0."""
+    return entry.get(key, 0.0 if key.endswith("_rate") else math.inf)

@@ -61,6 +61,11 @@ class Report:
         errors = [layer.reconstruction_error for layer in self.layers]
         return self.layers[int(np.argmax(np.where(np.isfinite(errors), errors, np.inf)))]
 
+    @property
+    def finite(self) -> bool:
+        """Whether every layer gave finite numbers for every row."""
+        return not any(layer.non_finite_rate for layer in (*self.layers, self.whole))
+
     def __str__(self) -> str:
         rows = [*self.layers, self.whole]
         width = max(len(row.name) for row in rows)

@@ -1,15 +1,44 @@
 """Examples for the checks of a preset: the official test split, the few that are shipped, or samples of the flow."""
 
-import numpy as np
+from __future__ import annotations
 
-from flowzoo import data
-from flowzoo.measure import likelihood
-from flowzoo.models.flow import Flow
-from flowzoo.record.preset import Preset
+import os
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
-Examples = tuple[np.ndarray, np.ndarray | None]  # x (n, *event_shape), and labels (n,) if the flow takes them
+if TYPE_CHECKING:
+    import numpy as np
+
+    from flowzoo.models.flow import Flow
+    from flowzoo.record.preset import Preset
+
+    Examples = tuple[np.ndarray, np.ndarray | None]  # x (n, *event_shape), and labels (n,) if the flow takes them
 
 SAMPLES, TEMPERATURE = 64, 0.7  # of `inputs` where nothing is shipped
+
+
+def arrays(
+    dataset: Mapping[str, Any], split: str, limit: int | None = None, data_dir: str | os.PathLike | None = None
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """The first `limit` examples of a split in their own order: x, and the labels or None.
+
+    Args:
+        dataset: the `dataset` part of a preset: name, bits, labels.
+        split: "train", "validation", "test" or another of the data set's.
+        limit: how many; None for all.
+        data_dir: as in `flowzoo.data.load`.
+    """
+    import numpy as np  # here and below, as `flowzoo list` does without
+
+    from flowzoo import data
+
+    labels = dataset["labels"]
+    stream = data.load(dataset["name"], split, batch_size=500, bits=dataset["bits"], labels=labels, data_dir=data_dir)
+    if limit is not None:
+        stream = stream.take(-(-limit // 500))
+    parts = list(stream.as_numpy_iterator())
+    columns = [np.concatenate(column)[:limit] for column in (zip(*parts, strict=True) if labels else [parts])]
+    return columns[0], columns[1] if labels else None
 
 
 def shipped_examples(preset: Preset) -> Examples | None:
@@ -17,6 +46,8 @@ def shipped_examples(preset: Preset) -> Examples | None:
 
     None instead of both if the package has none, as of data sets whose images may not be shipped.
     """
+    from flowzoo import data
+
     if not data.spec(preset.dataset["name"]).shipped:
         return None
     images, labels = data.fixture(preset.dataset["name"])
@@ -25,14 +56,16 @@ def shipped_examples(preset: Preset) -> Examples | None:
 
 def inputs(preset: Preset, flow: Flow) -> tuple[Examples, str]:
     """Examples for checks that hold of any: the shipped ones, else the flow's own samples; and what they are."""
+    import numpy as np
+
     shipped = shipped_examples(preset)
     if shipped is not None:
         return shipped, "shipped test images"
-    condition = np.arange(SAMPLES, dtype=np.int32) % flow.classes if flow.classes else None
+    condition = np.arange(SAMPLES, dtype="int32") % flow.classes if flow.classes else None
     x = flow.sample(SAMPLES, condition, temperature=TEMPERATURE, seed=0).numpy()
     return (x, condition), f"samples of the flow at T = {TEMPERATURE:g}"
 
 
 def official_test(preset: Preset, data_dir: str | None = None) -> Examples:
     """The official test split, as `shipped_examples` gives the shipped ones; raises `flowzoo.data.MissingDataError`."""
-    return likelihood.arrays(preset.dataset, "test", data_dir=data_dir)
+    return arrays(preset.dataset, "test", data_dir=data_dir)

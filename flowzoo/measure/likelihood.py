@@ -1,67 +1,86 @@
-"""Measure a flow on a split: its mean likelihood with its standard error and its convention."""
+"""The likelihood: bits/dim of integer data, lower is better; nats of continuous data, higher is better."""
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
+from flowzoo.measure.examples import arrays
+from flowzoo.measure.losses import losses
+from flowzoo.measure.measured import Measured
+from flowzoo.measure.measurement import Measurement
 
-from flowzoo import data
-from flowzoo.core.progress import bar
-from flowzoo.models.flow import Flow
-from flowzoo.record.convention import stated
+if TYPE_CHECKING:
+    import numpy as np
+    import tensorflow as tf
+
+    from flowzoo.measure.subject import Subject
+    from flowzoo.models.flow import Flow
+    from flowzoo.record.preset import Preset
+
+TEST = "test"  # the split that cards state it on
+
+
+class Likelihood(Measurement):
+    """The mean of `sign` times what training lowers.
+
+    Attributes:
+        sign: 1 or -1.
+        split: what it is measured on.
+    """
+
+    sign, split = 1, TEST
+
+    def applies(self, subject: Subject) -> bool:
+        return self.leads(subject.preset) and self.split in subject.splits
+
+    def measure(self, subject: Subject) -> Measured:
+        return Measured.mean(self.sign * subject.losses(self.split), **subject.protocol(self.split))
+
+    def evaluate(self, flow: Flow, dataset: Mapping[str, Any], split: str = TEST, **how: Any) -> dict[str, Any]:
+        return evaluate(flow, dataset, split, **how)
+
+    def losses(self, flow: Flow, x: np.ndarray, condition: np.ndarray | None = None) -> np.ndarray:
+        return losses(flow, x, condition)
+
+
+class BitsPerDim(Likelihood):
+    name, unit, tolerance = "bits_per_dim", "bits/dim", 1e-3
+    column, column_unit = name, unit
+    meaning = "bits/dim is -log2 p(x) / D with x in its native integers; lower is better."
+
+    def leads(self, preset: Preset) -> bool:
+        return preset.dataset["bits"] > 0
+
+    def traced_losses(self, flow: Flow, x: tf.Tensor, condition: tf.Tensor | None = None) -> tf.Tensor:
+        return flow.bits_per_dim(x, condition)
+
+
+class LogLikelihood(Likelihood):
+    name, unit, tolerance, lower_is_better = "log_likelihood", "nats", 1e-2, False
+    column, column_unit, sign = "nats", "nats per example", -1
+    meaning = "log_likelihood, of continuous data, is log p(x) in nats per example; higher is better."
+
+    def leads(self, preset: Preset) -> bool:
+        return preset.dataset["bits"] == 0
+
+    def traced_losses(self, flow: Flow, x: tf.Tensor, condition: tf.Tensor | None = None) -> tf.Tensor:
+        return -flow.log_prob(x, condition)
+
+
+def of(bits: int) -> type[Likelihood]:
+    """How the likelihood of data is stated: of integers of so many bits, or, with 0, of continuous numbers.
+
+    >>> of(8).name, of(0).name
+    ('bits_per_dim', 'log_likelihood')
+    """
+    return BitsPerDim if bits else LogLikelihood
 
 
 def unit(flow: Flow) -> str:
     """What `losses` are in: "bits_per_dim" for integer data, else "nats" per example."""
-    return stated(flow.bits).loss
-
-
-def losses(
-    flow: Flow,
-    x: np.ndarray,
-    condition: np.ndarray | None = None,
-    *,
-    seed: int = 0,
-    samples: int = 1,
-    batch_size: int = 128,
-    progress: bool = False,
-) -> np.ndarray:
-    """-log p(x) of each example in `unit(flow)`, (n,) float64.
-
-    The arguments are those of `Flow.score`, and whether to show a progress bar (on stderr, if it is a terminal).
-    """
-    parts, size = [], 4 * batch_size if progress else max(len(x), 1)
-    with bar(len(x), "scoring", shown=progress) as done:
-        for rows in (slice(start, start + size) for start in range(0, max(len(x), 1), size)):
-            given = None if condition is None else condition[rows]
-            parts.append(flow.score(x[rows], given, seed=seed, samples=samples, batch_size=batch_size))
-            done.update(len(parts[-1]))
-    nats = -np.concatenate(parts).astype(np.float64)
-    return nats / (flow.dims * math.log(2.0)) if flow.bits else nats
-
-
-def arrays(
-    dataset: Mapping[str, Any], split: str, limit: int | None = None, data_dir: str | os.PathLike | None = None
-) -> tuple[np.ndarray, np.ndarray | None]:
-    """The first `limit` examples of a split in their own order: x, and the labels or None.
-
-    Args:
-        dataset: the `dataset` part of a preset: name, bits, labels.
-        split: "train", "validation", "test" or another of the data set's.
-        limit: how many; None for all.
-        data_dir: as in `flowzoo.data.load`.
-    """
-    labels = dataset["labels"]
-    stream = data.load(dataset["name"], split, batch_size=500, bits=dataset["bits"], labels=labels, data_dir=data_dir)
-    if limit is not None:
-        stream = stream.take(-(-limit // 500))
-    parts = list(stream.as_numpy_iterator())
-    columns = [np.concatenate(column)[:limit] for column in (zip(*parts, strict=True) if labels else [parts])]
-    return columns[0], columns[1] if labels else None
+    return of(flow.bits).column
 
 
 def evaluate(
@@ -76,7 +95,7 @@ def evaluate(
     data_dir: str | os.PathLike | None = None,
     progress: bool = False,
 ) -> dict[str, Any]:
-    """Measures the mean likelihood over a split, as `flowzoo.record.convention.stated` tells it.
+    """Measures the mean likelihood over a split, as `of` states it.
 
     Args:
         flow: the model.
@@ -84,7 +103,7 @@ def evaluate(
         split: "train", "validation", "test" or another of the data set's.
         seed: of the noise; no effect for exact flows.
         draws: noise draws per example; more than 1 gives the importance-weighted bound.
-        limit: only the first so many examples.
+        limit: the first `limit` examples only.
         batch_size: examples per call; no effect on the numbers.
         data_dir: as in `flowzoo.data.load`.
         progress: as in `losses`.
@@ -93,20 +112,21 @@ def evaluate(
         metric ("bits_per_dim", or "log_likelihood" in nats), value, standard_error (over examples), kind, draws, seed,
         split, examples, non_finite (how many examples have no finite value), bits.
     """
+    import numpy as np
+
     x, condition = arrays(dataset, split, limit, data_dir)
-    measure = stated(flow.bits)
+    stated = of(flow.bits)
     values = losses(flow, x, condition, batch_size=batch_size, seed=seed, samples=draws, progress=progress)
-    values = measure.sign * values
-    count = len(values)
+    found = Measured.mean(stated.sign * values)
     return {
-        "metric": measure.metric,
-        "value": float(values.mean()),
-        "standard_error": float(values.std(ddof=1) / math.sqrt(count)) if count > 1 else None,
+        "metric": stated.name,
+        "value": found.value,
+        "standard_error": found.standard_error,
         "kind": flow.kind,
         "draws": draws,
         "seed": seed,
         "split": split,
-        "examples": count,
+        "examples": len(values),
         "non_finite": int(np.count_nonzero(~np.isfinite(values))),
         "bits": flow.bits,
     }

@@ -5,24 +5,95 @@ Reference: Nalisnick et al. 2019, Do deep generative models know what they don't
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import numpy as np
-
-from flowzoo import data
-from flowzoo.data import specs
-from flowzoo.measure.likelihood import losses
-from flowzoo.measure.round_trip import mean_and_error
-from flowzoo.record.preset import Preset
+from flowzoo.measure import likelihood
+from flowzoo.measure.check import Check
+from flowzoo.measure.losses import losses
+from flowzoo.measure.measured import Measured
+from flowzoo.measure.measurement import Measurement, Picture, Section
+from flowzoo.record.types import Count, CountFrom0, Name, NotNegative, Number, keys
 
 if TYPE_CHECKING:
-    from flowzoo.models.flow import Flow
+    import numpy as np
+
+    from flowzoo.measure.measured import Entry
+    from flowzoo.measure.subject import Subject
+    from flowzoo.record.preset import Preset
 
 BINS = 40
+SCORES = keys(value=Number, standard_error=NotNegative, examples=Count, counts=list[CountFrom0])
+
+
+class OtherDataSet(Measurement):
+    """-log p of the shipped test images of the preset's data set and of another, with one histogram of both."""
+
+    name, section, unit = "other_data_set", "elsewhere", likelihood.BitsPerDim.unit
+    form = keys(dataset=Name, low=Number, high=Number, own=SCORES, other=SCORES)
+
+    def applies(self, subject: Subject) -> bool:
+        return other(subject.preset) is not None
+
+    def measure(self, subject: Subject) -> Measured:
+        from flowzoo import data
+
+        name, preset = other(subject.preset), subject.preset
+        images = [data.fixture(one)[0] >> (8 - preset.dataset["bits"]) for one in (preset.dataset["name"], name)]
+        own, others = (losses(subject.flow, x) for x in images)
+        low, high = float(min(own.min(), others.min())), float(max(own.max(), others.max()))
+        scores = {"own": _scores(own, low, high), "other": _scores(others, low, high)}
+        return Measured({"dataset": name, "low": low, "high": high} | scores)
+
+    def compare(self, card: Preset, now: Measured) -> list[Check]:
+        stated, found = likelihood.of(card.dataset["bits"]), now.value["other"]
+        told = (self.entry(card) or {}).get("other", {}).get("value")
+        expected, tolerance = (found["value"], None) if told is None else (told, stated.tolerance)
+        name = f"{stated.name} of {now.value['dataset']}"
+        protocol = f"{found['examples']} test images shipped with flowzoo"
+        return [Check(name, expected, found["value"], tolerance, protocol, told)]
+
+    def sections(self, preset: Preset) -> list[Section]:
+        entry = self.entry(preset)
+        if not entry or _fooled(entry):
+            return []
+        fine = f"It scores `{entry['dataset']}` lower than its own data, as one would wish; that is no rule."
+        return [Section("Another data set", f"{fine} {self._said(preset)}")]
+
+    def failures(self, preset: Preset) -> list[str]:
+        entry = self.entry(preset)
+        if not entry or not _fooled(entry):
+            return []
+        return [f"It scores `{entry['dataset']}`, which it never saw, higher than its own data. {self._said(preset)}"]
+
+    def picture(self, preset: Preset) -> Picture | None:
+        entry, own = self.entry(preset), preset.dataset["name"]
+        if not entry:
+            return None
+
+        def draw(axes):
+            width = (entry["high"] - entry["low"]) / len(entry["own"]["counts"])
+            edges = [entry["low"] + width * index for index in range(len(entry["own"]["counts"]) + 1)]
+            for name, scores in ((f"{own}: its own test images", entry["own"]), (entry["dataset"], entry["other"])):
+                axes.stairs(scores["counts"], edges, fill=True, alpha=0.5, label=name)
+            axes.set(xlabel=f"{self.unit} (lower is a higher likelihood)", ylabel="images")
+
+        return Picture("elsewhere", f"{self.unit} of test images of {own} and of {entry['dataset']}", draw)
+
+    def _said(self, preset: Preset) -> str:
+        """Both likelihoods."""
+        entry = self.entry(preset)
+        pairs = (entry["dataset"], entry["other"]), (preset.dataset["name"], entry["own"])
+        scores = [
+            f"{one['value']:.3f} ± {one['standard_error']:.3f} {self.unit} on {one['examples']} test images of `{name}`"
+            for name, one in pairs
+        ]
+        return f"Measured: {', '.join(scores)}; lower is a higher likelihood."
 
 
 def other(preset: Preset) -> str | None:
     """The shipped data set of the same shape as the preset's own, if both are shipped and the flow takes no label."""
+    from flowzoo.data import specs
+
     own = specs.spec(preset.dataset["name"])
     if not own.shipped or preset.dataset["labels"]:
         return None
@@ -34,28 +105,17 @@ def other(preset: Preset) -> str | None:
     return alike[0] if alike else None
 
 
-def elsewhere(preset: Preset, flow: Flow) -> dict[str, Any] | None:
-    """Bits/dim of the shipped test images of the preset's data set and of `other`, with one histogram of both.
+def _fooled(entry: Entry) -> bool:
+    return entry["other"]["value"] < entry["own"]["value"]
 
-    Returns:
-        The preset's `elsewhere`; None if there is no other data set of that shape.
-    """
-    name = other(preset)
-    if name is None:
-        return None
-    images = [data.fixture(one)[0] >> (8 - preset.dataset["bits"]) for one in (preset.dataset["name"], name)]
-    own, others = (losses(flow, x, None, samples=1, seed=0) for x in images)
-    low, high = float(min(own.min(), others.min())), float(max(own.max(), others.max()))
+
+def _scores(values: np.ndarray, low: float, high: float) -> Entry:
+    import numpy as np
+
+    found, counts = Measured.mean(values), np.histogram(values, BINS, (low, high))[0].tolist()
     return {
-        "dataset": name,
-        "low": low,
-        "high": high,
-        "own": _entry(own, low, high),
-        "other": _entry(others, low, high),
+        "value": found.value,
+        "standard_error": found.standard_error,
+        "examples": len(values),
+        "counts": counts,
     }
-
-
-def _entry(values: np.ndarray, low: float, high: float) -> dict[str, Any]:
-    value, error = mean_and_error(values)
-    counts = np.histogram(values, BINS, (low, high))[0].tolist()
-    return {"value": value, "standard_error": error, "examples": len(values), "counts": counts}

@@ -1,65 +1,120 @@
-"""The measurements behind a card: mean and error, reconstruction, log-determinant against autodiff."""
+"""How exactly a flow inverts: on its data, on its samples and on what is neither.
 
-import math
-from typing import TYPE_CHECKING
+Reference: Behrmann et al. 2021, Understanding and mitigating exploding inverses in invertible neural networks,
+arXiv:2006.09347.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import tensorflow as tf
 
-from flowzoo.core.progress import bar
+from flowzoo.core import random
 
 if TYPE_CHECKING:
+    from flowzoo.measure.examples import Examples
     from flowzoo.models.flow import Flow
 
-_ROWS = 56  # rows of the Jacobian per pass: memory of a training batch of that size
+COUNT = 64  # rows of each kind of input
+FAR = 5.0  # times the test examples, of continuous data
+EXPLODED = 10.0  # data ranges, of integers: so far from its data no flow is asked to invert
 
 
-def mean_and_error(values: np.ndarray) -> tuple[float, float]:
-    """The mean of `values` (n,) and its standard error, std / sqrt(n); NaN for one value, which has no spread."""
-    values = values.astype(np.float64)
-    error = float(values.std(ddof=1) / math.sqrt(len(values))) if len(values) > 1 else math.nan
-    return float(values.mean()), error
+def round_trips(flow: Flow, test: Examples | None) -> dict[str, dict[str, Any]]:
+    """What becomes of data that go through encode and decode, as a card's certificate has it.
+
+    Args:
+        flow: the flow.
+        test: the test split, of which the first `COUNT` examples are taken; without it only the samples are measured,
+            and for images also the inputs out of distribution.
+
+    Returns:
+        For each kind of input: what it is, how many, the largest |decode(encode(y)) - y|, the largest
+        |log_det of encode + log_det of decode| in nats, both of the rows that stay finite, and the share of the others.
+        Integers that became numbers beyond `EXPLODED` data ranges are left out; their share is stated if there are any.
+        Nothing at all of a flow that does not invert, or in which only noise is left to look at.
+    """
+    if not flow.transform.invertible or len(flow.raw.noisy) == len(flow.raw.parts):
+        return {}
+    labels = np.arange(COUNT, dtype=np.int32) % flow.classes if flow.classes else None
+    errors = _errors(flow)
+    return {
+        kind: {"inputs": what} | _summary(*errors(y, flow.raw.features(condition)), _exploded(flow, y))
+        for kind, what, y, condition in _inputs(flow, test, labels)
+    }
 
 
-def reconstruction_error(flow: "Flow", x: np.ndarray, condition: np.ndarray | None = None) -> float:
+def _inputs(flow: Flow, test: Examples | None, labels: np.ndarray | None) -> Iterator[tuple]:
+    """Kind, description, y after dequantization, condition."""
+    if test is not None:
+        x, condition = (part if part is None else part[:COUNT] for part in test)
+        yield "test", f"the first {len(x)} of the test split", _dequantized(flow, x, condition), condition
+    yield "sampled", f"{COUNT} samples at T = 1, seed 0", _sampled(flow, labels), labels
+    if flow.bits:
+        what = f"{COUNT // 2} of uniform noise, seed 0, and {COUNT // 2} of one value each, from lowest to highest"
+        yield "out_of_distribution", what, _dequantized(flow, _strange(flow), labels), labels
+    elif test is not None:
+        what = f"the first {len(x)} of the test split times {FAR:g}"
+        yield "out_of_distribution", what, _dequantized(flow, FAR * x, condition), condition
+
+
+def _strange(flow: Flow) -> np.ndarray:
+    """Noise and constants of integer data, (COUNT, *event_shape)."""
+    top, shape, half = 2**flow.bits - 1, tuple(flow.event_shape), COUNT // 2
+    noise = np.random.default_rng(0).integers(0, top + 1, (half, *shape))
+    constants = np.round(np.linspace(0, top, half)).reshape(-1, *(1 for _ in shape)) * np.ones(shape)
+    return np.concatenate([noise, constants]).astype(flow.data_dtype)
+
+
+def _dequantized(flow: Flow, x: np.ndarray, condition: np.ndarray | None) -> tf.Tensor:
+    x, condition = flow._checked(x, condition)
+    return flow.raw.dequantized(x, flow.raw.features(condition), flow.raw.as_seed(0))
+
+
+def _sampled(flow: Flow, labels: np.ndarray | None) -> tf.Tensor:
+    """Samples at T = 1 before they are rounded to native integers."""
+    bijection, ready = flow.bijection, flow.raw.features(labels)
+    z = flow.base.sample(random.row_seeds(0, COUNT), tf.ones(COUNT), ready)
+    return tf.function(bijection.decode)(z, ready)[0]
+
+
+def _errors(flow: Flow) -> Callable:
+    """A function of y, data after dequantization: of each row both errors, and whether all is finite."""
+    bijection = flow.bijection
+
+    @tf.function
+    def errors(y, condition):
+        z, log_det = bijection.encode(y, condition)
+        again, back = bijection.decode(z, condition)
+        differences = tf.reshape(tf.abs(again - y), [tf.shape(y)[0], -1])
+        off = tf.abs(log_det + back)
+        finite = tf.reduce_all(tf.math.is_finite(differences), axis=1) & tf.math.is_finite(off)
+        return tf.reduce_max(differences, axis=1), off, finite
+
+    return errors
+
+
+def _exploded(flow: Flow, y: tf.Tensor) -> np.ndarray:
+    """Which rows lie far beyond the data range, which continuous data don't have."""
+    furthest = tf.reduce_max(tf.abs(tf.reshape(y, [tf.shape(y)[0], -1])), axis=1).numpy()
+    return (furthest > EXPLODED) & (flow.bits > 0)
+
+
+def _summary(largest: tf.Tensor, off: tf.Tensor, finite: tf.Tensor, exploded: np.ndarray) -> dict[str, Any]:
+    """`certificate.ROUND_TRIP` but for the inputs; no errors if no row is finite."""
+    found, sound = {"examples": len(exploded)}, finite.numpy() & ~exploded
+    if sound.any():
+        found["reconstruction_error"] = float(largest.numpy()[sound].max())
+        found["log_det_error"] = float(off.numpy()[sound].max())
+    found["non_finite_rate"] = float(1.0 - finite.numpy().mean())
+    return found | ({"exploded_rate": float(exploded.mean())} if exploded.any() else {})
+
+
+def reconstruction_error(flow: Flow, x: np.ndarray, condition: np.ndarray | None = None) -> float:
     """The largest |decode(encode(y)) - y| over all entries of x after dequantization, in units of the data range."""
     batches = [slice(start, start + 64) for start in range(0, len(x), 64)]
     errors = [flow.reconstruction_error(x[b], None if condition is None else condition[b]) for b in batches]
     return float(np.max([np.max(error) for error in errors]))  # NumPy's max keeps a NaN, Python's loses it
-
-
-def log_det_error(flow: "Flow", x: np.ndarray, condition: np.ndarray | None = None, *, progress: bool = False) -> float:
-    """|log_det - log |det J|| in nats for one example, J being the autodiff Jacobian of the exact part of the flow.
-
-    Args:
-        flow: the flow.
-        x: (1, *event_shape), one example in native units; the middle of its bin stands for an integer.
-        condition: (1,) label or (1, features), if the flow takes one.
-        progress: show a bar, on stderr, if it is a terminal.
-    """
-    bijection = flow.bijection
-    y = tf.cast(x, bijection.event_dtype)
-    y = (y + 0.5) * 2.0**-flow.bits if flow.bits else y
-    condition = flow.raw.features(condition)
-    size = math.prod(bijection.event_shape)
-
-    @tf.function
-    def jacobian_rows(picks):  # row i of the result is the gradient of latent entry picks[i]
-        rows = tf.repeat(y, _ROWS, axis=0)
-        repeated = None if condition is None else tf.repeat(condition, _ROWS, axis=0)
-        with tf.GradientTape() as tape:
-            tape.watch(rows)
-            z = tf.reshape(bijection.encode(rows, repeated)[0], [_ROWS, size])
-            picked = tf.reduce_sum(z * tf.one_hot(picks, size, dtype=z.dtype))
-        return tf.reshape(tape.gradient(picked, rows), [_ROWS, size])
-
-    parts = []
-    with bar(size, "Jacobian", shown=progress) as done:
-        for start in range(0, size, _ROWS):
-            picks = tf.constant(np.minimum(np.arange(start, start + _ROWS), size - 1), tf.int32)
-            parts.append(jacobian_rows(picks).numpy())
-            done.update(min(_ROWS, size - start))
-    jacobian = np.concatenate(parts)[:size]
-    expected = np.linalg.slogdet(jacobian.astype(np.float64))[1]
-    found = tf.function(bijection.encode)(y, condition)[1].numpy()[0]
-    return float(abs(found - expected))

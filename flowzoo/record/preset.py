@@ -7,7 +7,6 @@ from typing import Any
 
 from flowzoo.core.errors import PresetError
 from flowzoo.core.files import write_atomic
-from flowzoo.record.convention import Likelihood, stated
 from flowzoo.record.schema import LIMIT, check_preset, parse_json, to_json
 
 
@@ -16,7 +15,8 @@ class Preset:
     """One JSON file of `flowzoo/zoo/presets`, checked; `flowzoo.record.schema` has every key.
 
     With `recipe_only` there are no weights and none are to come: a recipe, such as a paper's, too large to train here.
-    The fields after it are None until `tools/publish.py` fills them; `source` is the file, for messages.
+    The fields after it are None until `tools/publish.py` fills them; `source` is the file, for messages. What is
+    measured (`metrics`, `certificate`, `elsewhere`) is stored as facts: what they mean, `flowzoo.measure` knows.
     """
 
     name: str
@@ -65,16 +65,6 @@ class Preset:
     def trained(self) -> bool:
         """Whether trained weights were published for this preset."""
         return self.files is not None
-
-    @property
-    def likelihood(self) -> Likelihood:
-        """How the likelihood of this preset is stated; `build` requires the flow to be of the same bits."""
-        return stated(self.dataset["bits"])
-
-    @property
-    def measured(self) -> dict[str, Any] | None:
-        """The likelihood on the test split with its protocol, once it is published."""
-        return (self.metrics or {}).get(self.likelihood.metric)
 
     def to_dict(self) -> dict[str, Any]:
         """A plain dictionary, ready for JSON; fields not measured yet are left out."""

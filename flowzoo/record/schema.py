@@ -5,10 +5,7 @@ import math
 from collections.abc import Mapping
 from typing import Annotated, Any, NoReturn, NotRequired
 
-from msgspec import Meta
-
 from flowzoo.core.errors import PresetError
-from flowzoo.record.convention import stated
 from flowzoo.record.recipe import TRAINING
 from flowzoo.record.types import (
     Count,
@@ -21,6 +18,7 @@ from flowzoo.record.types import (
     Number,
     Sha256,
     check,
+    check_facts,
     keys,
     whole,
 )
@@ -28,29 +26,7 @@ from flowzoo.record.types import (
 LIMIT, DEPTH = 2**20, 32  # of JSON: bytes, and objects in objects; presets have up to 5,000 bytes and 5 levels
 
 Bits = Annotated[int, whole(0, 16)]
-Share = Annotated[float, Meta(ge=0, le=1, description="a number from 0 to 1")]
-ROUND_TRIP = keys(  # of `flowzoo.measure.certificate`
-    inputs=Line,
-    examples=Count,
-    non_finite_rate=Share,
-    reconstruction_error=NotRequired[NotNegative],
-    log_det_error=NotRequired[NotNegative],
-    exploded_rate=NotRequired[Share],
-)
-LIKELIHOOD = keys(
-    value=Number,
-    standard_error=NotNegative,
-    kind=Line,
-    draws=Count,
-    seed=CountFrom0,
-    split=Line,
-    examples=Count,
-    bits=Bits,
-    temperature=NotNegative,
-    weights=Line,
-)
-OTHER_METRIC = keys(value=Number, note=Line)
-SCORES = keys(value=Number, standard_error=NotNegative, examples=Count, counts=list[CountFrom0])
+METRIC = keys(value=Number, standard_error=NotRequired[NotNegative])  # and facts of the protocol
 PROVENANCE = keys(
     source_revision=Line,
     command=Line,
@@ -88,12 +64,13 @@ OPTIONAL = {  # absent or null
         **{"model.weights.h5": File, "history.csv": File},
         **dict.fromkeys(("samples.png", "interpolations.png"), NotRequired[File]),
     ),
-    "metrics": dict[Name, dict],  # each is a LIKELIHOOD or an OTHER_METRIC
-    "certificate": keys(**dict.fromkeys(("test", "sampled", "out_of_distribution"), NotRequired[ROUND_TRIP])),
-    "elsewhere": keys(dataset=Name, low=Number, high=Number, own=SCORES, other=SCORES),
+    "metrics": dict[Name, dict],  # of what was measured the record knows no names: `flowzoo.measure` does
+    "certificate": dict,
+    "elsewhere": dict,
     "provenance": PROVENANCE,
 }
 PRESET = keys(**REQUIRED, **{key: NotRequired[kind] for key, kind in OPTIONAL.items()})
+MEASURED = ("metrics", "certificate", "elsewhere")
 WITH_FILES = ("parameters", "fingerprint", "metrics", "provenance")  # what is published with `files`
 
 
@@ -108,8 +85,11 @@ def check_preset(data: Any, source: str) -> None:
         raise PresetError(f"{source}: expected a JSON object, got {type(data).__name__}.")
     present = {key: value for key, value in data.items() if value is not None or key not in OPTIONAL}
     check(present, PRESET, source)
+    for key in MEASURED:
+        check_facts(present.get(key, {}), source, key)
     for name, metric in present.get("metrics", {}).items():
-        check(metric, LIKELIHOOD if "standard_error" in metric else OTHER_METRIC, source, f"metrics.{name}")
+        number = {key: fact for key, fact in metric.items() if key in ("value", "standard_error")}
+        check(number, METRIC, source, f"metrics.{name}")
     if "files" in present:
         _require_measured(present, source)
 
@@ -119,9 +99,8 @@ def _require_measured(present: Mapping[str, Any], source: str) -> None:
     missing = [f"`{key}`" for key in WITH_FILES if key not in present]
     if missing:
         raise PresetError(f"{source}: missing key {', '.join(missing)}, which `files` come with.")
-    metric = stated(present["dataset"]["bits"]).metric
-    if "standard_error" not in present["metrics"].get(metric, {}):
-        raise PresetError(f"{source}: missing key `metrics.{metric}` with the likelihood on the test split.")
+    if not present["metrics"]:
+        raise PresetError(f"{source}: `metrics` must have at least one number, got none.")
 
 
 def parse_json(content: bytes, source: str, limit: int = LIMIT) -> Any:

@@ -21,7 +21,7 @@ from absl import logging
 from PIL import Image
 
 from flowzoo.core.errors import NonFiniteError
-from flowzoo.measure import likelihood
+from flowzoo.measure.measurement import Measurement
 from flowzoo.models.flow import Flow
 from flowzoo.record.recipe import Recipe
 from flowzoo.training import machine, state
@@ -133,6 +133,7 @@ class Validate(keras.callbacks.Callback):
         progress: is carried on.
         recipe: the recipe.
         twin: an uncompiled flow like the one in training; weights are tried in it.
+        headline: what is measured, and picks the best weights.
         validation: x and condition or None.
         workdir: the work folder.
         show: called with (step, twin) after a validation, the twin holding the better weights; gives pictures by name.
@@ -144,6 +145,7 @@ class Validate(keras.callbacks.Callback):
         progress: Progress,
         recipe: Recipe,
         twin: Flow,
+        headline: Measurement,
         validation: tuple[np.ndarray, np.ndarray | None],
         workdir: Path,
         show: Callable[[int, Flow], Mapping[str, Image.Image]],
@@ -151,6 +153,7 @@ class Validate(keras.callbacks.Callback):
     ):
         super().__init__()
         self.progress, self.recipe, self.twin, self.validation = progress, recipe, twin, validation
+        self.headline = headline
         self.workdir, self.show, self.chief = workdir, show, chief
         self.writer = tf.summary.create_file_writer(str(workdir / "tensorboard")) if chief else None
 
@@ -175,13 +178,13 @@ class Validate(keras.callbacks.Callback):
 
     def validate(self, logs: Mapping[str, float]) -> None:
         """One validation."""
-        progress, metric = self.progress, likelihood.unit(self.twin)
+        progress = self.progress
         candidates = self._candidates()
         values = {}
         for name, weights in candidates.items():
             _set(self.twin, weights)
-            values[name] = float(np.mean(likelihood.losses(self.twin, *self.validation)))
-        which, better = progress.note_validation(metric, logs, self._learning_rate(), values)
+            values[name] = float(np.mean(self.headline.losses(self.twin, *self.validation)))
+        which, better = progress.note_validation(self.headline.column, logs, self._learning_rate(), values)
         _set(self.twin, candidates[which])
         if better:
             progress.best_weights = candidates[which]

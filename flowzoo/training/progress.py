@@ -90,8 +90,8 @@ class Progress:
             Which of `values` is the better one, and whether it is the best so far.
         """
         row = {"step": self.step, "seconds": round(self.seconds, 1), "loss": float(logs["loss"])}
-        row |= {metric: float(logs["bits_per_dim"])} if metric in logs else {}
-        row |= {"evaluations": float(logs["evaluations"])} if "evaluations" in logs else {}  # of continuous flows
+        others = sorted(logs.keys() - {"loss", "learning_rate"}, key=lambda name: (name != metric, name))
+        row |= {name: float(logs[name]) for name in others}
         row |= {"learning_rate": learning_rate, f"validation_{metric}": values["raw"]}
         row |= {f"validation_{metric}_ema": values["ema"]} if "ema" in values else {}
         self.rows.append(row)

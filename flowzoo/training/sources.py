@@ -12,7 +12,7 @@ from absl import logging
 from flowzoo import data
 from flowzoo.core.errors import PresetError
 from flowzoo.data.requirements import require_dataset
-from flowzoo.measure import likelihood
+from flowzoo.measure.examples import arrays
 from flowzoo.record.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class Sources:
         self.dataset, self.recipe = dataset, recipe
         self.fixture = None
         try:
-            self.validation = likelihood.arrays(dataset, "validation", recipe.validation_examples)
+            self.validation = arrays(dataset, "validation", recipe.validation_examples)
         except data.MissingDataError:
             if not fixture:
                 raise

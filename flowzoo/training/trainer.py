@@ -21,7 +21,7 @@ from PIL import Image
 from flowzoo.bijectors.backprop import check_mode
 from flowzoo.core import files
 from flowzoo.core.errors import PresetError
-from flowzoo.measure import likelihood
+from flowzoo.measure.registry import headline
 from flowzoo.models.flow import Flow
 from flowzoo.record.recipe import Recipe, check_limits
 from flowzoo.training import callbacks, drawings, folder, forensics, machine, state, stopping
@@ -155,6 +155,7 @@ def _recipe(preset: Preset, smoke: bool) -> Recipe:
 class _Training:
     def __init__(self, workdir: Path, preset: Preset, recipe: Recipe, smoke: bool, replicas: Replicas):
         self.workdir, self.preset, self.recipe, self.replicas = workdir, preset, recipe, replicas
+        self.headline = headline(preset)
         self.twin = untrained(preset, recipe)  # on one device: validates, and holds what the chief prepares
         self.sources = Sources(preset, recipe, fixture=smoke)
         self.machine = machine.facts()  # now, as the source may change while it runs
@@ -228,7 +229,14 @@ class _Training:
                     *([] if terminal else [callbacks.Report(progress, last)]),
                     *([callbacks.Beat(heartbeat)] if heartbeat else []),
                     callbacks.Validate(
-                        progress, recipe, self.twin, self.sources.validation, self.workdir, self.show, chief
+                        progress,
+                        recipe,
+                        self.twin,
+                        self.headline,
+                        self.sources.validation,
+                        self.workdir,
+                        self.show,
+                        chief,
                     ),
                     stop,
                     stopping.KeepState(self.save, stop),
@@ -248,8 +256,8 @@ class _Training:
         if progress.best is None:  # paused before the first validation, and the state is saved: report where we are
             weights = state.unpack("model", state.load(self.workdir / "state")[0])
             state.assign("model", self.twin.weights, weights)
-            value = float(np.mean(likelihood.losses(self.twin, *self.sources.validation)))
-            best = {"step": progress.step, "metric": likelihood.unit(self.twin), "value": value, "weights": "raw"}
+            value = float(np.mean(self.headline.losses(self.twin, *self.sources.validation)))
+            best = {"step": progress.step, "metric": self.headline.column, "value": value, "weights": "raw"}
             shown = dataclasses.replace(progress, best=best, best_weights=weights)
         else:
             shown = progress

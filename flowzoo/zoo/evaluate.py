@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flowzoo.hub.presets import read_preset
-from flowzoo.measure import likelihood
+from flowzoo.measure.registry import headline
 from flowzoo.models.weights import load_weights
 from flowzoo.record.preset import Preset
 from flowzoo.training.model import build
@@ -36,6 +36,6 @@ def trained(name: str | Path | None, workdir: str | Path | None) -> tuple[Preset
 def evaluate(
     name: str | Path | None = None, workdir: str | Path | None = None, split: str = "test", **how: Any
 ) -> dict[str, Any]:
-    """What `flowzoo.training.evaluate` measures of `trained(name, workdir)`; `how` are its further arguments."""
+    """The headline of `trained(name, workdir)` on a split; `how` are the further arguments of `training.evaluate`."""
     preset, flow = trained(name, workdir)
-    return likelihood.evaluate(flow, preset.dataset, split, **how)
+    return headline(preset).evaluate(flow, preset.dataset, split, **how)

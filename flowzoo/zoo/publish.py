@@ -16,11 +16,11 @@ from flowzoo.core.files import read_json, sha256, write_atomic
 from flowzoo.core.layout import file_layout, fingerprint
 from flowzoo.hub import store
 from flowzoo.hub.presets import json_path, read_preset
-from flowzoo.measure import certificate, other_data_set, round_trip
-from flowzoo.measure.derived import restated
-from flowzoo.measure.examples import Examples, inputs, official_test, shipped_examples
-from flowzoo.measure.likelihood import losses
-from flowzoo.measure.promises import Certificate, failures
+from flowzoo.measure.examples import official_test, shipped_examples
+from flowzoo.measure.likelihood import TEST
+from flowzoo.measure.registry import MEASUREMENTS, headline
+from flowzoo.measure.shipped_likelihood import SHIPPED
+from flowzoo.measure.subject import Subject
 from flowzoo.modalities.image import write_png
 from flowzoo.models.flow import Flow
 from flowzoo.models.weights import load_weights, save_weights
@@ -53,7 +53,7 @@ def publish(
         name: what `flowzoo.load` takes; the preset's file is written anew.
         workdir: folder of a finished `flowzoo.training.run`.
         force: publish an unfinished run, one of another recipe, one that measured worse than what is published, or one
-            that does not invert (`bounds.BOUNDS`).
+            that is beyond the bounds of a measurement, as one that does not invert.
         draws: noise draws per example of a likelihood that is a lower bound; more give a tighter bound, the
             importance-weighted one (Burda et al. 2016), at that many times the cost.
         examples: measure on so many test examples only, for a trial; needs `force`, as the card gets these numbers.
@@ -67,7 +67,7 @@ def publish(
         PresetError: the run is of another family, config, data set or recipe.
         CheckpointError: the run is not finished, the published checkpoint is better or was measured with other draws
             or on another number of examples, the flow does not invert, or the run's weights don't fit.
-        ValueError: `examples` without `force`, or `draws` above 1 of what is no lower bound or is told by one draw.
+        ValueError: `examples` without `force`, or `draws` above 1 of what is not a lower bound or is of one draw.
     """
     if examples is not None and not force:
         raise ValueError(
@@ -90,11 +90,14 @@ def publish(
     flow = build(preset)
     load_weights(flow, workdir / "best.weights.h5")
     x, condition = official_test(preset, data_dir)
-    test = x[:examples], None if condition is None else condition[:examples]
-    numbers = measured(preset, flow, test, weights=result["best"]["weights"], draws=draws, progress=progress)
+    splits = {TEST: (x[:examples], None if condition is None else condition[:examples])}
+    if (shipped := shipped_examples(preset)) is not None:
+        splits[SHIPPED] = shipped
+    how = {"weights": result["best"]["weights"], "draws": draws, "progress": progress}
+    numbers = measured(Subject(preset, flow, splits, **how))
     if not force:
-        _require_better(preset, numbers["metrics"])
-        _require_invertible(preset, numbers["certificate"])
+        _require_better(preset, numbers)
+        _require_sound(preset, numbers)
     folder = store.CHECKOUT / preset.name if not str(name).endswith(".json") else store.folder(name)
     write_files(flow, folder, dataset=preset.dataset, history=(workdir / "history.csv").read_bytes())
     revision = preset.revision + preset.trained  # another set of weights under the same name
@@ -105,41 +108,29 @@ def publish(
     return preset
 
 
-def measured(
-    preset: Preset, flow: Flow, test: Examples, weights: str, *, draws: int = 1, progress: bool = False
-) -> dict[str, Any]:
+def measured(subject: Subject) -> dict[str, Any]:
     """Every number of a card.
 
     Args:
-        preset: for the data set and its bits.
-        flow: the trained flow.
-        test: examples of the official test split.
-        weights: which weights these are, "ema" or "raw".
-        draws, progress: as in `publish`.
+        subject: the trained flow, with the official test split and the shipped examples, if there are any.
 
     Returns:
-        The preset's `metrics`, `certificate` and, where there is another data set to compare with, `elsewhere`.
+        The preset's `metrics`, and its sections, such as `certificate`.
     """
-    shipped, metric = shipped_examples(preset), preset.likelihood.metric
-    if draws > 1 and flow.kind != "lower_bound":
-        raise ValueError(f"`draws` must be 1, got {draws}: the likelihood of {preset.name} is no lower bound.")
-    values = _likelihoods(preset, flow, test, draws, progress)
-    metrics = {metric: _with_protocol(preset, flow, values, draws, "test", weights)}
-    for name, restated_values in restated(preset, flow, *test, values).items():
-        if draws > 1:
-            raise ValueError(f"`draws` must be 1, got {draws}: the card of {preset.name} has {name}, which is of one.")
-        metrics[name] = _with_protocol(preset, flow, restated_values, draws, "test", weights)
-    if shipped is not None:
-        split = "the test images shipped with flowzoo"
-        values = _likelihoods(preset, flow, shipped, draws, progress)
-        metrics[f"fixture_{metric}"] = _with_protocol(preset, flow, values, draws, split, weights)
-    (x, condition), what = inputs(preset, flow)
-    error = round_trip.log_det_error(flow, x[:1], None if condition is None else condition[:1], progress=progress)
-    note = f"nats, against log |det| of the autodiff Jacobian, the first of the {what}, float32"
-    numbers = {"metrics": metrics | {"log_det_error": {"value": error, "note": note}}}
-    numbers["certificate"] = certificate.certificate(flow, test)
-    others = other_data_set.elsewhere(preset, flow)
-    return numbers | ({"elsewhere": others} if others else {})
+    preset, draws, numbers = subject.preset, subject.draws, {"metrics": {}}
+    if draws > 1 and subject.flow.kind != "lower_bound":
+        raise ValueError(f"`draws` must be 1, got {draws}: the likelihood of {preset.name} is not a lower bound.")
+    for measurement in MEASUREMENTS:
+        if not measurement.applies(subject):
+            continue
+        if draws > 1 and measurement.one_draw:
+            raise ValueError(
+                f"`draws` must be 1, got {draws}: the card of {preset.name} has {measurement.name}, which is of one."
+            )
+        entry = measurement.recorded(measurement.measure(subject))
+        numbers |= {measurement.section: entry} if measurement.section else {}
+        numbers["metrics"] |= {} if measurement.section else {measurement.name: entry}
+    return numbers
 
 
 def write_files(flow: Flow, folder: Path, *, dataset: dict[str, Any], history: bytes) -> None:
@@ -177,29 +168,6 @@ def recorded(preset: Preset, flow: Flow, folder: Path, numbers: dict, provenance
         }
         | numbers
     )
-
-
-def _likelihoods(preset: Preset, flow: Flow, examples: Examples, draws: int, progress: bool) -> np.ndarray:
-    x, condition = examples
-    return preset.likelihood.sign * losses(flow, x, condition, samples=draws, seed=0, progress=progress)
-
-
-def _with_protocol(
-    preset: Preset, flow: Flow, values: np.ndarray, draws: int, split: str, weights: str
-) -> dict[str, Any]:
-    value, error = round_trip.mean_and_error(values)
-    return {
-        "value": value,
-        "standard_error": error,
-        "kind": flow.kind,
-        "draws": draws,
-        "seed": 0,
-        "split": split,
-        "examples": len(values),
-        "bits": preset.dataset["bits"],
-        "temperature": 1.0,
-        "weights": weights,
-    }
 
 
 def _result(workdir: Path) -> dict[str, Any]:
@@ -244,11 +212,11 @@ def _whole(preset: Preset, key: str) -> Any:
     return Recipe.from_dict(preset.training).to_dict() if key == "training" else getattr(preset, key)
 
 
-def _require_better(preset: Preset, metrics: dict[str, dict[str, Any]]) -> None:
+def _require_better(preset: Preset, numbers: dict[str, Any]) -> None:
     if preset.metrics is None:
         return
-    stated = preset.likelihood
-    before, now = preset.measured, metrics[stated.metric]
+    first = headline(preset)
+    before, now = first.told(preset), numbers["metrics"][first.name]
     for what, key in (("on the {:,} test examples", "examples"), ("by the {} noise draws per example", "draws")):
         if before[key] != now[key]:
             raise CheckpointError(
@@ -256,17 +224,18 @@ def _require_better(preset: Preset, metrics: dict[str, dict[str, Any]]) -> None:
                 "Pass --force to publish without a comparison."
             )
     old, new = before["value"], now["value"]
-    if not stated.sign * new <= stated.sign * old:
+    if not (new <= old if first.lower_is_better else new >= old):
         raise CheckpointError(
-            f"{preset.name} is published with {old:.4f} {stated.unit}, this run has {new:.4f}. "
+            f"{preset.name} is published with {old:.4f} {first.unit}, this run has {new:.4f}. "
             "Pass --force to replace it by a worse one."
         )
 
 
-def _require_invertible(preset: Preset, found: Certificate) -> None:
-    wrong = failures(found)
-    if wrong:
-        raise CheckpointError(
-            f"{preset.name} must invert: {'; '.join(wrong)}. `flowzoo.diagnose` shows which layer doesn't. "
-            "Pass --force to publish it all the same."
-        )
+def _require_sound(preset: Preset, numbers: dict[str, Any]) -> None:
+    for measurement in MEASUREMENTS:
+        entry = (numbers if measurement.section else numbers["metrics"]).get(measurement.section or measurement.name)
+        if wrong := measurement.broken(entry) if entry else []:
+            raise CheckpointError(
+                f"{preset.name} {measurement.must}: {'; '.join(wrong)}. {measurement.advice} "
+                "Pass --force to publish it all the same."
+            )

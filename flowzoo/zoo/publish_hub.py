@@ -14,7 +14,7 @@ from flowzoo.core.files import damage, unwritable, write_atomic
 from flowzoo.core.progress import bar
 from flowzoo.hub import index, store
 from flowzoo.hub.presets import read_preset
-from flowzoo.measure.promises import PROMISED, failures
+from flowzoo.measure.registry import MEASUREMENTS
 from flowzoo.record.preset import Preset
 from flowzoo.record.schema import to_json
 from flowzoo.record.types import check
@@ -45,9 +45,9 @@ def write_tree(
         The revisions that the hub has now.
 
     Raises:
-        CheckpointError: a preset has no measured numbers or no invertibility certificate, that certificate says it does
-            not invert, a number is off or can't be measured here, or its files are missing, damaged or another flow's.
-            Nothing is written.
+        CheckpointError: a preset has no measured numbers, or lacks one that every hub wants, such as the invertibility
+            certificate; a number is beyond its bounds, is off or can't be measured here; its files are missing, damaged
+            or another flow's. Nothing is written.
         PresetError: there is no such preset, its parts don't fit, a revision is there with other contents, what lies
             in `folder` is no hub, or nothing can be written there. Nothing is written.
     """
@@ -123,14 +123,14 @@ def _require_measured(preset: Preset) -> None:
     if not preset.trained:
         why = "it is a recipe only" if preset.recipe_only else "publish a training of it by tools/publish.py first"
         raise CheckpointError(f"{preset.name} has no measured numbers, so no hub gets it: {why}.")
-    if not set(PROMISED) <= set(preset.certificate or {}):
-        raise CheckpointError(
-            f"{preset.name} has no invertibility certificate, so no hub gets it. "
-            f"Run: flowzoo verify {preset.name} --update"
-        )
-    wrong = failures(preset.certificate)
-    if wrong:
-        raise CheckpointError(f"{preset.name} does not invert, so no hub gets it: {'; '.join(wrong)}.")
+    for measurement in MEASUREMENTS:
+        entry = measurement.entry(preset)
+        if lost := measurement.missing(entry):
+            raise CheckpointError(
+                f"{preset.name} lacks {lost}, so no hub gets it. Run: flowzoo verify {preset.name} --update"
+            )
+        if wrong := measurement.broken(entry) if entry else []:
+            raise CheckpointError(f"{preset.name} {measurement.must}, so no hub gets it: {'; '.join(wrong)}.")
 
 
 def _record(preset: Preset, name: str | Path) -> tuple[dict[str, Any], dict[str, tuple[dict, bytes | Path]]]:

@@ -15,10 +15,10 @@ from flowzoo.cards.page import markdown_page
 from flowzoo.data import specs
 from flowzoo.families import FAMILIES
 from flowzoo.families.options import fields
-from flowzoo.hub.presets import read_preset
-from flowzoo.record.preset import Preset, list_presets
+from flowzoo.hub.presets import list_presets, read_preset
+from flowzoo.record.preset import Preset
 from flowzoo.training.model import build
-from tests.zoo import records
+from tests.record import records
 
 ROOT = Path(__file__).parents[2]
 AGAIN = "run `python tools/make_cards.py`"

@@ -31,7 +31,7 @@ def test_mutated_presets(tmp_path, count, capsys):
     for seed in range(count):
         path.write_bytes(mutated(text, seed))
         try:
-            preset = read_preset(path)
+            preset = flowzoo.card(path)
         except PresetError:
             continue
         read += 1

@@ -251,12 +251,12 @@ def test_what_was_not_measured_is_not_published(tmp_path):
     for change, message in (
         (
             lambda record: record.pop("certificate"),
-            "has no invertibility certificate, so no hub gets it. Run: flowzoo verify",
+            "lacks the certificate of test inputs, so no hub gets it. Run: flowzoo verify",
         ),
-        (lambda record: record["certificate"].pop("test"), "has no invertibility certificate"),
+        (lambda record: record["certificate"].pop("test"), "lacks the certificate of test inputs"),
         (
             lambda record: record["certificate"]["sampled"].update(log_det_error=0.1),
-            "does not invert, so no hub gets it: log_det",
+            "must invert, so no hub gets it: log_det",
         ),
     ):
         path = tiny.edit(trees.publish(tmp_path, name="uncertified"), change)
@@ -286,7 +286,7 @@ def test_the_tool_writes_a_hub(tmp_path, fresh_process):
         (lambda record: record["dataset"].update(name="nope"), r"`dataset\.name` must be one of"),
         (lambda record: record.pop("parameters"), "missing key `parameters`"),
         (lambda record: record.pop("provenance"), "missing key `provenance`"),
-        (lambda record: record["metrics"].clear(), r"missing key `metrics\.log_likelihood`"),
+        (lambda record: record["metrics"].clear(), r"`metrics` must have at least one number, got none"),
         (
             lambda record: record["metrics"]["log_likelihood"].pop("value"),
             r"missing key `metrics\.log_likelihood\.value`",

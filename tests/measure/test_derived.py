@@ -1,4 +1,4 @@
-"""Likelihoods in the terms of other papers."""
+"""Numbers beside the likelihood: in the terms of other papers, and what a continuous flow costs."""
 
 import types
 
@@ -7,39 +7,50 @@ import pytest
 import tensorflow as tf
 
 from flowzoo.core.errors import PresetError
-from flowzoo.measure.derived import LOGIT, UNIT, restated
-from flowzoo.measure.likelihood import losses
+from flowzoo.measure.evaluations import Evaluations
+from flowzoo.measure.likelihood_logit import LogitLikelihood
+from flowzoo.measure.likelihood_unit import UnitLikelihood
+from flowzoo.measure.subject import Subject
 from tests import cases
 
+UNIT, LOGIT = UnitLikelihood(), LogitLikelihood()
 
-def preset(*metrics):
-    published = [{"metric": metric} for metric in metrics]
-    return types.SimpleNamespace(dataset={"name": "mnist", "bits": 8}, published=published, source="a test")
+
+def subject(name, *published, seed=0):
+    published = [{"metric": metric} for metric in published]
+    preset = types.SimpleNamespace(dataset={"name": "mnist", "bits": 8}, published=published, source="a test")
+    return Subject(preset, cases.flow(name), {"test": cases.flow_data(name)}, seed=seed)
 
 
 def test_nats_in_the_unit_cube_and_in_logit_space_are_those_of_the_noisy_data():
-    flow, (x, _) = cases.flow("maf-image"), cases.flow_data("maf-image")
-    values = losses(flow, x, seed=3)
-    found = restated(preset("bits_per_dim", LOGIT), flow, x, None, values, seed=3)
+    noisy = subject("maf-image", "bits_per_dim", LOGIT.name, seed=3)
+    flow, (x, _) = noisy.flow, noisy.test
     u = flow.raw.dequantized(x, None, flow.raw.as_seed(3))
     z, log_det = flow.bijection.encode(u)
     unit = flow.base.log_prob(z) + log_det
     y = 0.05 + 0.9 * tf.cast(u, tf.float64)
     slopes = np.log(0.9 / (y * (1.0 - y))).sum(axis=(1, 2, 3))
-    np.testing.assert_allclose(found[UNIT], unit, rtol=1e-4)
-    np.testing.assert_allclose(found[LOGIT], unit - slopes, rtol=1e-4, atol=1e-3)
-    assert restated(preset("bits_per_dim"), flow, x, None, values) == {}
-    assert set(restated(preset(UNIT), flow, x, None, values)) == {UNIT}
+    np.testing.assert_allclose(UNIT.values(noisy), unit, rtol=1e-4)
+    np.testing.assert_allclose(LOGIT.values(noisy), unit - slopes, rtol=1e-4, atol=1e-3)
+    assert LOGIT.measure(noisy).value == pytest.approx(LOGIT.values(noisy).mean())
+
+
+@pytest.mark.parametrize(
+    ("published", "unit", "logit"),
+    [("bits_per_dim", False, False), ("log_likelihood_unit", True, False), ("log_likelihood_logit", True, True)],
+)
+def test_what_is_measured_is_what_is_published(published, unit, logit):
+    given = subject("maf-image", published)
+    assert (UNIT.applies(given), LOGIT.applies(given)) == (unit, logit)
 
 
 def test_without_a_logit_there_is_no_logit_space():
-    flow, (x, _) = cases.flow("nice-image"), cases.flow_data("nice-image")
     with pytest.raises(PresetError, match="a test: `published` has log_likelihood_logit, but the flow does not begin"):
-        restated(preset(LOGIT), flow, x, None, losses(flow, x))
+        LOGIT.measure(subject("nice-image", LOGIT.name))
 
 
 def test_the_evaluations_of_continuous_flows_are_counted():
-    flow, (x, condition) = cases.flow("cnf-classes"), cases.flow_data("cnf-classes")
-    found = restated(preset(), flow, x, condition, flow.score(x, condition))
-    assert set(found) == {"evaluations"} and found["evaluations"].shape == (len(x),)
-    np.testing.assert_array_equal(found["evaluations"], flow.solve_counts(x, condition))
+    counted = subject("cnf-classes")
+    assert Evaluations().applies(counted) and not Evaluations().applies(subject("nice-image"))
+    expected = counted.flow.solve_counts(*counted.test).mean(dtype=np.float64)
+    assert Evaluations().measure(counted).value == pytest.approx(expected)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from flowzoo import data, flows, training
-from flowzoo.measure import likelihood
+from flowzoo.measure import examples, likelihood
 from tests.training import toy
 
 
@@ -33,7 +33,7 @@ def test_evaluate(images):
 
 
 def test_labels_and_bits(images):
-    x, labels = likelihood.arrays({"name": "fashion_mnist", "bits": 5, "labels": True}, "test", 7)
+    x, labels = examples.arrays({"name": "fashion_mnist", "bits": 5, "labels": True}, "test", 7)
     expected, classes = data.fixture("fashion_mnist")
     np.testing.assert_array_equal(x, expected[:7] >> 3)
     np.testing.assert_array_equal(labels, classes[:7])

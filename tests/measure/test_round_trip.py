@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 import flowzoo
-from flowzoo.measure import round_trip
+from flowzoo.measure import log_det_error, round_trip
+from flowzoo.measure.measured import Measured
 
 
 @pytest.fixture(scope="module")
@@ -21,10 +22,9 @@ def images():
 
 @pytest.mark.filterwarnings("error::RuntimeWarning")
 def test_mean_and_error():
-    mean, error = round_trip.mean_and_error(np.array([1.0, 2.0, 3.0], np.float32))
-    assert (mean, error) == pytest.approx((2.0, 1.0 / math.sqrt(3.0)))
-    mean, error = round_trip.mean_and_error(np.array([2.0], np.float32))
-    assert mean == 2.0 and math.isnan(error)
+    found = Measured.mean(np.array([1.0, 2.0, 3.0], np.float32))
+    assert (found.value, found.standard_error) == pytest.approx((2.0, 1.0 / math.sqrt(3.0)))
+    assert Measured.mean(np.array([2.0], np.float32)) == Measured(2.0)
 
 
 def test_reconstruction_error_keeps_nan(flow, images, monkeypatch):
@@ -34,11 +34,11 @@ def test_reconstruction_error_keeps_nan(flow, images, monkeypatch):
 
 
 def test_log_det_agrees_with_autodiff_and_a_wrong_one_shows(flow, images, monkeypatch):
-    assert round_trip.log_det_error(flow, images[:1]) < 1e-3
+    assert log_det_error.log_det_error(flow, images[:1]) < 1e-3
     layer = next(layer for layer in flow._flatten_layers() if type(layer).__name__ == "ActNorm")
     right = layer._encode
     monkeypatch.setattr(layer, "_encode", lambda x, condition: (right(x, condition)[0], right(x, condition)[1] + 1.0))
-    assert round_trip.log_det_error(flow, images[:1]) == pytest.approx(1.0, abs=0.01)
+    assert log_det_error.log_det_error(flow, images[:1]) == pytest.approx(1.0, abs=0.01)
 
 
 def test_continuous_vectors_are_measured_too():
@@ -47,5 +47,5 @@ def test_continuous_vectors_are_measured_too():
     for weight in flow.trainable_weights:
         weight.assign_add(0.3 * noise.standard_normal(weight.shape).astype("float32"))
     x = noise.standard_normal((5, 3)).astype("float32")
-    assert round_trip.log_det_error(flow, x[:1]) < 1e-4
+    assert log_det_error.log_det_error(flow, x[:1]) < 1e-4
     assert round_trip.reconstruction_error(flow, x) < 1e-4

@@ -15,8 +15,8 @@ from flowzoo.cards.page import markdown_page
 from flowzoo.cli.main import BAD_INPUT, OK, main
 from flowzoo.data import arrays, specs
 from flowzoo.hub.presets import read_preset
-from flowzoo.measure import round_trip
-from flowzoo.measure.derived import restated
+from flowzoo.measure.kl_divergence import KLDivergence
+from flowzoo.measure.subject import Subject
 from flowzoo.zoo import publish
 from tests.record import records
 from tests.zoo import tiny
@@ -56,8 +56,8 @@ def test_the_divergence_of_a_normal_is_that_of_quadrature():
     log_p, log_q = target.log_prob(grid), -0.5 * (grid**2).sum(axis=1) - np.log(2 * np.pi)
     expected = (np.exp(log_p) * (log_p - log_q)).sum() * 0.02**2
     preset = types.SimpleNamespace(dataset={"name": NAME, "bits": 0}, published=[])
-    value, error = round_trip.mean_and_error(restated(preset, flow, x, None, flow.score(x))["kl_divergence"])
-    assert 0 < error < 0.05 and abs(value - expected) < 4 * error
+    found = KLDivergence().measure(Subject(preset, flow, {"test": (x, None)}))
+    assert 0 < found.standard_error < 0.05 and abs(found.value - expected) < 4 * found.standard_error
 
 
 def test_the_divergence_is_on_the_card(published):

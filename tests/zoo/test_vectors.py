@@ -62,13 +62,14 @@ def test_what_is_published(published):
     assert preset.files["samples.png"]["bytes"] < 200_000
     x = arrays.read("bsds300", "test")[0]
     scores = flowzoo.load(published).score(x).astype(np.float64)
-    assert preset.measured["value"] == pytest.approx(scores.mean(), rel=1e-6)
-    assert preset.measured["standard_error"] == pytest.approx(scores.std(ddof=1) / 10, rel=1e-4)
-    assert (preset.measured["split"], preset.measured["examples"], preset.measured["kind"]) == ("test", 100, "exact")
+    card = preset.metrics["log_likelihood"]
+    assert card["value"] == pytest.approx(scores.mean(), rel=1e-6)
+    assert card["standard_error"] == pytest.approx(scores.std(ddof=1) / 10, rel=1e-4)
+    assert (card["split"], card["examples"], card["kind"]) == ("test", 100, "exact")
     assert preset.certificate["out_of_distribution"]["inputs"] == "the first 64 of the test split times 5"
     measured = training.evaluate(flowzoo.load(published), preset.dataset)
     assert (measured["metric"], measured["bits"]) == ("log_likelihood", 0)
-    assert measured["value"] == pytest.approx(preset.measured["value"])
+    assert measured["value"] == pytest.approx(card["value"])
 
 
 def test_it_verifies_and_a_lie_is_found(altered):
@@ -92,7 +93,7 @@ def test_higher_is_better(altered):
 
 def test_cards_show_nats(published):
     preset = flowzoo.card(published)
-    value = preset.measured["value"]
+    value = preset.metrics["log_likelihood"]["value"]
     assert f"{value:.3f} nats |" in preset_table([preset])
     assert f"  nats       {value:.4f} ± " in summary(preset) and "bits/dim" not in summary(preset)
     assert "data       bsds300, continuous" in summary(preset)

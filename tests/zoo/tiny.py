@@ -7,6 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from flowzoo.measure.examples import shipped_examples
+from flowzoo.measure.likelihood import TEST
+from flowzoo.measure.shipped_likelihood import SHIPPED
+from flowzoo.measure.subject import Subject
 from flowzoo.models.flow import Flow
 from flowzoo.record.preset import Preset
 from flowzoo.training.model import build
@@ -29,7 +32,8 @@ def publish(folder: Path, **config) -> Path:
     preset = Preset.from_dict(records.untrained() | {"config": CONFIG | config})
     flow = random_flow(preset)
     x, condition = shipped_examples(preset)
-    numbers = measured(preset, flow, (x[:64], condition), weights="raw")
+    splits = {TEST: (x[:64], condition), SHIPPED: (x, condition)}
+    numbers = measured(Subject(preset, flow, splits, weights="raw"))
     write_files(flow, folder / "tiny", dataset=preset.dataset, history=b"step,loss\n")
     recorded(preset, flow, folder / "tiny", numbers, records.published()["provenance"]).write(folder / "tiny.json")
     return folder / "tiny.json"

@@ -20,7 +20,9 @@ from flowzoo.core import files
 from flowzoo.core.errors import PresetError
 from flowzoo.data import pipeline
 from flowzoo.hub.presets import read_preset
-from flowzoo.measure import likelihood
+from flowzoo.measure.examples import arrays
+from flowzoo.measure.measurement import Measurement
+from flowzoo.measure.registry import headline
 from flowzoo.models import finite
 from flowzoo.models.flow import Flow
 from flowzoo.models.layers import wrapped
@@ -61,14 +63,14 @@ def export(workdir: str | os.PathLike, folder: str | os.PathLike, steps_per_call
     (folder / MANIFEST).unlink(missing_ok=True)  # a folder without one is no program
     programs = {
         "train": _program(_training(flow, recipe, steps_per_call), {"decay_steps": np.int32(1)} | given, names, folder),
-        "validate": _program(_validation(flow, len(checked["validation/x"])), checked, names, folder),
+        "validate": _program(_validation(flow, headline(preset), len(checked["validation/x"])), checked, names, folder),
     }
     with files.atomic(folder / EXAMPLES) as file:
         np.savez(file, **given, **checked)
     manifest = {
         "format": FORMAT,
         "preset": files.read_json(Path(workdir) / "preset.json"),
-        "metric": likelihood.unit(flow),
+        "metric": headline(preset).column,
         "steps_per_call": steps_per_call,
         "programs": programs,
         "averages": _averages(flow, names) if recipe.ema else {},
@@ -82,7 +84,7 @@ def export(workdir: str | os.PathLike, folder: str | os.PathLike, steps_per_call
 
 
 def _examples(preset: Preset, split: str, limit: int | None = None) -> dict[str, np.ndarray]:
-    x, labels = likelihood.arrays(preset.dataset, split, limit)
+    x, labels = arrays(preset.dataset, split, limit)
     return {f"{split}/x": x} | ({} if labels is None else {f"{split}/labels": labels})
 
 
@@ -130,13 +132,14 @@ def _masked_step(flow: Flow, batch: tuple) -> tuple[tf.Tensor, dict[str, tf.Tens
     return found[0], logs
 
 
-def _validation(flow: Flow, count: int) -> Callable:
+def _validation(flow: Flow, measured: Measurement, count: int) -> Callable:
     rows = max(rows for rows in range(1, min(count, VALIDATION_ROWS) + 1) if count % rows == 0)
 
     def validate(*examples):
         parts = tuple(tf.reshape(part, [count // rows, rows, *part.shape[1:]]) for part in examples)
-        loss = flow.bits_per_dim if flow.x_space.values else lambda *part: -flow.log_prob(*part)
-        losses = tf.map_fn(lambda part: loss(*part), parts, fn_output_signature=flow.compute_dtype)
+        losses = tf.map_fn(
+            lambda part: measured.traced_losses(flow, *part), parts, fn_output_signature=flow.compute_dtype
+        )
         return {"loss": tf.reduce_mean(losses)}
 
     return validate

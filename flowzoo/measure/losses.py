@@ -1,0 +1,39 @@
+"""-log p of examples, which likelihoods are the means of."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from flowzoo.core.progress import bar
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from flowzoo.models.flow import Flow
+
+
+def losses(
+    flow: Flow,
+    x: np.ndarray,
+    condition: np.ndarray | None = None,
+    *,
+    seed: int = 0,
+    samples: int = 1,
+    batch_size: int = 128,
+    progress: bool = False,
+) -> np.ndarray:
+    """-log p(x) of each example in bits/dim for integer data, else in nats: (n,) float64.
+
+    The arguments are those of `Flow.score`, and whether to show a progress bar (on stderr, if it is a terminal).
+    """
+    import numpy as np  # here, as `flowzoo list` does without
+
+    parts, size = [], 4 * batch_size if progress else max(len(x), 1)
+    with bar(len(x), "scoring", shown=progress) as done:
+        for rows in (slice(start, start + size) for start in range(0, max(len(x), 1), size)):
+            given = None if condition is None else condition[rows]
+            parts.append(flow.score(x[rows], given, seed=seed, samples=samples, batch_size=batch_size))
+            done.update(len(parts[-1]))
+    nats = -np.concatenate(parts).astype(np.float64)
+    return nats / (flow.dims * math.log(2.0)) if flow.bits else nats

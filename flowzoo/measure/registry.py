@@ -1,0 +1,50 @@
+"""The measurements that flowzoo knows, in the order in which cards show them and `verify` compares them."""
+
+from flowzoo.measure.certificate import Certificate
+from flowzoo.measure.evaluations import Evaluations
+from flowzoo.measure.kl_divergence import KLDivergence
+from flowzoo.measure.likelihood import BitsPerDim, LogLikelihood
+from flowzoo.measure.likelihood_logit import LogitLikelihood
+from flowzoo.measure.likelihood_unit import UnitLikelihood
+from flowzoo.measure.log_det_error import LogDetError
+from flowzoo.measure.measurement import Measurement
+from flowzoo.measure.other_data_set import OtherDataSet
+from flowzoo.measure.shipped_likelihood import ShippedBitsPerDim
+from flowzoo.record.preset import Preset
+
+MEASUREMENTS: tuple[Measurement, ...] = (
+    BitsPerDim(),
+    LogLikelihood(),
+    KLDivergence(),
+    UnitLikelihood(),
+    LogitLikelihood(),
+    Evaluations(),
+    ShippedBitsPerDim(),
+    Certificate(),
+    OtherDataSet(),
+    LogDetError(),
+)
+
+
+def headline(preset: Preset) -> Measurement:
+    """The number that stands for a model: in tables, in training for the best weights, in publishing for the better."""
+    return next(measurement for measurement in MEASUREMENTS if measurement.leads(preset))
+
+
+def headline_text(preset: Preset, absent: str, unit: bool = True) -> str:
+    """The value of `headline` in a table; `absent` if it is to be measured yet."""
+    first = headline(preset)
+    if entry := first.entry(preset):
+        return first.brief(entry, unit)
+    return "recipe only" if preset.recipe_only else absent
+
+
+def column_unit(column: str) -> str:
+    """The unit of a column of a training's history, which is what its validations lower; its name if it is unknown."""
+    return next((one.column_unit for one in MEASUREMENTS if one.column == column), column)
+
+
+def require_measurements(preset: Preset) -> None:
+    """Refuses a card of which a part is not as its measurement writes it; raises `PresetError`."""
+    for measurement in MEASUREMENTS:
+        measurement.entry(preset)
