@@ -53,7 +53,7 @@ def data_text(preset: Preset) -> str:
     """The data set, its bits, and of which larger one it is a part."""
     name = preset.dataset["name"]
     subset = specs.spec(name).subset if name in specs.names() else ""
-    bits = f"{preset.dataset['bits']} bits" if preset.dataset["bits"] else "continuous"
+    bits = f"{preset.depth} bits" if preset.discrete else "continuous"
     return f"{name}, {bits}" + (f" ({subset})" if subset else "")
 
 

@@ -80,7 +80,7 @@ def _overview(presets: list[Preset], folder: str) -> str:
         published = next((e for e in preset.published if e["metric"] == first.name), None)
         size = f"{preset.files['model.weights.h5']['bytes'] / 1e6:.1f}" if preset.trained else ""
         told = f"{published['value']:g}" if published else ""
-        what = preset.dataset["name"] + (f", {preset.dataset['bits']} bits" if preset.dataset["bits"] else "")
+        what = preset.dataset["name"] + (f", {preset.depth} bits" if preset.discrete else "")
         rows.append(
             (
                 _link(preset, folder),

@@ -64,7 +64,7 @@ def _facts(preset: Preset) -> list[tuple[str, str]]:
 def _samples_text(preset: Preset) -> str:
     """What samples.png shows."""
     facts = specs.spec(preset.dataset["name"])
-    if len(facts.event_shape) == 3:
+    if facts.x_space.modality == "image":
         return "samples: 8 rows at T = 1, then one at each of 0.9 ... 0.6"
     if facts.event_shape == (2,):
         return "density of the flow, its samples at T = 1" + (", and the true density" if facts.drawn else "")

@@ -36,12 +36,12 @@ def usual_count(flow: Flow) -> int:
 
 def is_image(flow: Flow) -> bool:
     """Whether examples are (height, width, channels)."""
-    return len(flow.event_shape) == 3
+    return flow.x_space.modality == "image"
 
 
 def is_plane(flow: Flow) -> bool:
     """Whether examples are points of a plane, which have a density to be looked at."""
-    return tuple(flow.event_shape) == (2,) and not flow.bits
+    return flow.x_space.shape == (2,) and not flow.x_space.values
 
 
 def write_plot(
@@ -73,7 +73,8 @@ def write_plot(
     labels, condition = _classes(flow, label, count)
     samples = flow.sample(count, condition, temperature=temperature, seed=seed, batch_size=min(count, 1000)).numpy()
     if is_image(flow):
-        write_png(path, samples, columns=columns(flow) if label is None and flow.classes else None, bits=flow.bits or 8)
+        in_a_row = columns(flow) if label is None and flow.condition.labels else None
+        write_png(path, samples, in_a_row, flow.x_space.values or 256)
         return
     samples = samples.reshape(count, -1)
     samples = samples[np.isfinite(samples).all(axis=1)]
@@ -135,7 +136,7 @@ def write_trajectories(
 
 def _classes(flow, label, count):
     """The labels to show, none of a flow without classes, and as a condition of `count` rows, or None."""
-    labels = range(flow.classes) if label is None else [label]
+    labels = range(flow.condition.labels) if label is None else [label]
     return labels, np.resize(np.array(labels, np.int32), count) if labels else None
 
 

@@ -122,7 +122,7 @@ def _read(path: Path, form: Form, columns: Columns) -> np.ndarray:
     space = form.space
     if not image.drawable(space):
         raise ValueError(f"{path}: {form.what} of shape {space.shape} are read from {FLAT}, got another file.")
-    return image_files.read_image(path, space.shape, space.bits, KNOWN)
+    return image_files.read_image(path, space.shape, space.depth, KNOWN)
 
 
 def _conform(path: Path, array: np.ndarray, form: Form) -> np.ndarray:

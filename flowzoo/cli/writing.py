@@ -65,7 +65,7 @@ def check_out(out: str | None, suffixes: tuple[str, ...], inputs: Sequence[str] 
 
 def check_picture(out: str, flow: Flow) -> None:
     """Refuses a picture of what is no image, before it is computed."""
-    if out.endswith(".png") and len(flow.event_shape) != 3:
+    if out.endswith(".png") and flow.x_space.modality != "image":
         shape = tuple(flow.event_shape)
         raise ValueError(f"--out must end in {_ends(ARRAYS)} for examples of shape {shape}, got {out!r}.")
 

@@ -52,8 +52,8 @@ class Space:
         return self.values or (self.shape[-1] if self.shape else 1)
 
     @property
-    def bits(self) -> int:
-        """Of its integers, rounded up; 0 for continuous numbers."""
+    def depth(self) -> int:
+        """Bits of its integers, rounded up; 0 for continuous numbers."""
         return (self.values - 1).bit_length() if self.values else 0
 
     def fits(self, shape: Sequence[int | None]) -> bool:

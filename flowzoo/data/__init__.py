@@ -2,10 +2,21 @@
 
 from flowzoo.data.arrays import MissingDataError
 from flowzoo.data.energies import density
-from flowzoo.data.fixtures import fixture
+from flowzoo.data.fixtures import fixture, shipped
 from flowzoo.data.specs import DatasetSpec, names, spaces, spec
 
-__all__ = ["DatasetSpec", "MissingDataError", "density", "fixture", "load", "names", "spaces", "spec", "stream"]
+__all__ = [
+    "DatasetSpec",
+    "MissingDataError",
+    "density",
+    "fixture",
+    "load",
+    "names",
+    "shipped",
+    "spaces",
+    "spec",
+    "stream",
+]
 
 
 def __getattr__(name: str):

@@ -112,7 +112,7 @@ class Certificate(Measurement):
             rows.append((_words(kind), *errors, *shares, entry["inputs"]))
         if not rows:
             return []
-        unit = "with the data range 1" if preset.dataset["bits"] else "in units of the data"
+        unit = "with the data range 1" if preset.discrete else "in units of the data"
         rates = f"no row that is not finite and {BOUNDS['exploded_rate']:.0%} exploded"
         bounds = f"{BOUNDS['reconstruction_error']:g}, {BOUNDS['log_det_error']:g}, {rates}"
         header = ("inputs", "reconstruction", "log_det, nats", "not finite", "exploded", "what they are")

@@ -33,7 +33,7 @@ def arrays(
     from flowzoo import data
 
     labels = dataset["labels"]
-    stream = data.load(dataset["name"], split, batch_size=500, bits=dataset["bits"], labels=labels, data_dir=data_dir)
+    stream = data.stream(dataset, split, batch_size=500, data_dir=data_dir)
     if limit is not None:
         stream = stream.take(-(-limit // 500))
     parts = list(stream.as_numpy_iterator())
@@ -50,8 +50,7 @@ def shipped_examples(preset: Preset) -> Examples | None:
 
     if not data.spec(preset.dataset["name"]).shipped:
         return None
-    images, labels = data.fixture(preset.dataset["name"])
-    return images >> (8 - preset.dataset["bits"]), labels if preset.dataset["labels"] else None
+    return data.shipped(preset.dataset)
 
 
 def inputs(preset: Preset, flow: Flow) -> tuple[Examples, str]:
@@ -61,7 +60,7 @@ def inputs(preset: Preset, flow: Flow) -> tuple[Examples, str]:
     shipped = shipped_examples(preset)
     if shipped is not None:
         return shipped, "shipped test images"
-    condition = np.arange(SAMPLES, dtype="int32") % flow.classes if flow.classes else None
+    condition = np.arange(SAMPLES, dtype="int32") % flow.condition.labels if flow.condition else None
     x = flow.sample(SAMPLES, condition, temperature=TEMPERATURE, seed=0).numpy()
     return (x, condition), f"samples of the flow at T = {TEMPERATURE:g}"
 

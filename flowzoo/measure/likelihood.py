@@ -51,7 +51,7 @@ class BitsPerDim(Likelihood):
     meaning = "bits/dim is -log2 p(x) / D with x in its native integers; lower is better."
 
     def leads(self, preset: Preset) -> bool:
-        return preset.dataset["bits"] > 0
+        return preset.discrete
 
     def traced_losses(self, flow: Flow, x: tf.Tensor, condition: tf.Tensor | None = None) -> tf.Tensor:
         return flow.bits_per_dim(x, condition)
@@ -63,24 +63,24 @@ class LogLikelihood(Likelihood):
     meaning = "log_likelihood, of continuous data, is log p(x) in nats per example; higher is better."
 
     def leads(self, preset: Preset) -> bool:
-        return preset.dataset["bits"] == 0
+        return not preset.discrete
 
     def traced_losses(self, flow: Flow, x: tf.Tensor, condition: tf.Tensor | None = None) -> tf.Tensor:
         return -flow.log_prob(x, condition)
 
 
-def of(bits: int) -> type[Likelihood]:
-    """How the likelihood of data is stated: of integers of so many bits, or, with 0, of continuous numbers.
+def of(discrete: bool) -> type[Likelihood]:
+    """How the likelihood of integers is stated, or that of continuous numbers.
 
-    >>> of(8).name, of(0).name
+    >>> of(True).name, of(False).name
     ('bits_per_dim', 'log_likelihood')
     """
-    return BitsPerDim if bits else LogLikelihood
+    return BitsPerDim if discrete else LogLikelihood
 
 
 def unit(flow: Flow) -> str:
     """What `losses` are in: "bits_per_dim" for integer data, else "nats" per example."""
-    return of(flow.bits).column
+    return of(flow.x_space.values > 0).column
 
 
 def evaluate(
@@ -115,7 +115,7 @@ def evaluate(
     import numpy as np
 
     x, condition = arrays(dataset, split, limit, data_dir)
-    stated = of(flow.bits)
+    stated = of(flow.x_space.values > 0)
     values = losses(flow, x, condition, batch_size=batch_size, seed=seed, samples=draws, progress=progress)
     found = Measured.mean(stated.sign * values)
     return {
@@ -128,5 +128,5 @@ def evaluate(
         "split": split,
         "examples": len(values),
         "non_finite": int(np.count_nonzero(~np.isfinite(values))),
-        "bits": flow.bits,
+        "bits": flow.x_space.depth,
     }

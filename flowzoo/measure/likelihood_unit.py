@@ -17,7 +17,7 @@ class UnitLikelihood(Measurement):
     def applies(self, subject: Subject) -> bool:
         """Where a number in these terms, or in those of logit space, is published of integer data."""
         published = {entry["metric"] for entry in subject.preset.published}
-        return subject.test is not None and subject.preset.dataset["bits"] > 0 and bool(published & self.published)
+        return subject.test is not None and subject.flow.x_space.depth > 0 and bool(published & self.published)
 
     published = frozenset({name, "log_likelihood_logit"})  # by any of which it is measured, for comparison
 
@@ -26,5 +26,5 @@ class UnitLikelihood(Measurement):
 
     def values(self, subject: Subject):
         """Of each example, (n,)."""
-        bits = subject.preset.dataset["bits"]
-        return subject.flow.dims * math.log(2.0) * (bits - subject.losses(subject.split))
+        flow = subject.flow
+        return flow.dims * math.log(2.0) * (flow.x_space.depth - subject.losses(subject.split))

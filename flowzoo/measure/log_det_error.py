@@ -60,7 +60,7 @@ def log_det_error(flow: Flow, x: np.ndarray, condition: np.ndarray | None = None
 
     bijection = flow.bijection
     y = tf.cast(x, bijection.event_dtype)
-    y = (y + 0.5) * 2.0**-flow.bits if flow.bits else y
+    y = (y + 0.5) / flow.x_space.values if flow.x_space.values else y
     condition = flow.raw.features(condition)
     size = math.prod(bijection.event_shape)
 

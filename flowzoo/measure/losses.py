@@ -36,4 +36,4 @@ def losses(
             parts.append(flow.score(x[rows], given, seed=seed, samples=samples, batch_size=batch_size))
             done.update(len(parts[-1]))
     nats = -np.concatenate(parts).astype(np.float64)
-    return nats / (flow.dims * math.log(2.0)) if flow.bits else nats
+    return nats / (flow.dims * math.log(2.0)) if flow.x_space.values else nats

@@ -38,14 +38,14 @@ class OtherDataSet(Measurement):
         from flowzoo import data
 
         name, preset = other(subject.preset), subject.preset
-        images = [data.fixture(one)[0] >> (8 - preset.dataset["bits"]) for one in (preset.dataset["name"], name)]
+        images = [data.shipped(preset.dataset | {"name": one})[0] for one in (preset.dataset["name"], name)]
         own, others = (losses(subject.flow, x) for x in images)
         low, high = float(min(own.min(), others.min())), float(max(own.max(), others.max()))
         scores = {"own": _scores(own, low, high), "other": _scores(others, low, high)}
         return Measured({"dataset": name, "low": low, "high": high} | scores)
 
     def compare(self, card: Preset, now: Measured) -> list[Check]:
-        stated, found = likelihood.of(card.dataset["bits"]), now.value["other"]
+        stated, found = likelihood.of(card.discrete), now.value["other"]
         told = (self.entry(card) or {}).get("other", {}).get("value")
         expected, tolerance = (found["value"], None) if told is None else (told, stated.tolerance)
         name = f"{stated.name} of {now.value['dataset']}"

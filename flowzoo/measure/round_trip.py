@@ -39,7 +39,7 @@ def round_trips(flow: Flow, test: Examples | None) -> dict[str, dict[str, Any]]:
     """
     if not flow.transform.invertible or len(flow.raw.noisy) == len(flow.raw.parts):
         return {}
-    labels = np.arange(COUNT, dtype=np.int32) % flow.classes if flow.classes else None
+    labels = np.arange(COUNT, dtype=np.int32) % flow.condition.labels if flow.condition else None
     errors = _errors(flow)
     return {
         kind: {"inputs": what} | _summary(*errors(y, flow.raw.features(condition)), _exploded(flow, y))
@@ -53,7 +53,7 @@ def _inputs(flow: Flow, test: Examples | None, labels: np.ndarray | None) -> Ite
         x, condition = (part if part is None else part[:COUNT] for part in test)
         yield "test", f"the first {len(x)} of the test split", _dequantized(flow, x, condition), condition
     yield "sampled", f"{COUNT} samples at T = 1, seed 0", _sampled(flow, labels), labels
-    if flow.bits:
+    if flow.x_space.values:
         what = f"{COUNT // 2} of uniform noise, seed 0, and {COUNT // 2} of one value each, from lowest to highest"
         yield "out_of_distribution", what, _dequantized(flow, _strange(flow), labels), labels
     elif test is not None:
@@ -63,7 +63,7 @@ def _inputs(flow: Flow, test: Examples | None, labels: np.ndarray | None) -> Ite
 
 def _strange(flow: Flow) -> np.ndarray:
     """Noise and constants of integer data, (COUNT, *event_shape)."""
-    top, shape, half = 2**flow.bits - 1, tuple(flow.event_shape), COUNT // 2
+    top, shape, half = flow.x_space.values - 1, flow.x_space.shape, COUNT // 2
     noise = np.random.default_rng(0).integers(0, top + 1, (half, *shape))
     constants = np.round(np.linspace(0, top, half)).reshape(-1, *(1 for _ in shape)) * np.ones(shape)
     return np.concatenate([noise, constants]).astype(flow.data_dtype)
@@ -100,7 +100,7 @@ def _errors(flow: Flow) -> Callable:
 def _exploded(flow: Flow, y: tf.Tensor) -> np.ndarray:
     """Which rows lie far beyond the data range, which continuous data don't have."""
     furthest = tf.reduce_max(tf.abs(tf.reshape(y, [tf.shape(y)[0], -1])), axis=1).numpy()
-    return (furthest > EXPLODED) & (flow.bits > 0)
+    return (furthest > EXPLODED) & (flow.x_space.values > 0)
 
 
 def _summary(largest: tf.Tensor, off: tf.Tensor, finite: tf.Tensor, exploded: np.ndarray) -> dict[str, Any]:

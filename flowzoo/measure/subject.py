@@ -72,7 +72,7 @@ class Subject:
             "seed": self.seed,
             "split": split,
             "examples": len(self.scored(split)[0]),
-            "bits": self.preset.dataset["bits"],
+            "bits": self.flow.x_space.depth,
             "temperature": 1.0,
             "weights": self.weights,
         }

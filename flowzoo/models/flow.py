@@ -265,7 +265,7 @@ class Flow(CheckedModel):
     @property
     def bits(self) -> int:
         """Bits of native integer data; 0 for continuous data."""
-        return self.x_space.bits
+        return self.x_space.depth
 
     @property
     def classes(self) -> int:

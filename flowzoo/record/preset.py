@@ -66,6 +66,16 @@ class Preset:
         """Whether trained weights were published for this preset."""
         return self.files is not None
 
+    @property
+    def depth(self) -> int:
+        """Bits of its integer data; 0 for continuous data."""
+        return self.dataset["bits"]
+
+    @property
+    def discrete(self) -> bool:
+        """Whether its data are integers."""
+        return self.depth > 0
+
     def to_dict(self) -> dict[str, Any]:
         """A plain dictionary, ready for JSON; fields not measured yet are left out."""
         return {key: value for key, value in asdict(self).items() if value is not None and key != "source"}

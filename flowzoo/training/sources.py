@@ -90,11 +90,12 @@ def _stand_in(dataset: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray | None
     facts = data.spec(dataset["name"])
     what = "the fixture's examples" if facts.shipped else "noise, as none of it may be shipped"
     logging.warning("%s is not prepared here: this smoke run uses %s.", facts.name, what)
-    x_space, told = data.spaces(dataset)
+    x_space = data.spaces(dataset)[0]
     if not x_space.values:
-        return np.random.default_rng(0).standard_normal((64, *facts.event_shape), x_space.dtype), None
-    x, labels = data.fixture(facts.name) if facts.shipped else (_smooth_noise(64, facts.event_shape), None)
-    return x // (facts.x_space.values // x_space.values), labels if told else None
+        return np.random.default_rng(0).standard_normal((64, *x_space.shape), x_space.dtype), None
+    if facts.shipped:
+        return data.shipped(dataset)
+    return _smooth_noise(64, x_space.shape) // (facts.x_space.values // x_space.values), None
 
 
 def _smooth_noise(count: int, shape: tuple[int, int, int]) -> np.ndarray:

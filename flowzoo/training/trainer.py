@@ -293,6 +293,6 @@ class _Training:
         """Writes and returns pictures by the flow; about `PICTURES` times per training, else none."""
         validations = -(-self.recipe.steps // self.recipe.validate_every)
         every = max(1, validations // PICTURES)
-        if len(flow.event_shape) != 3 or (len(self.progress.rows) % every and step != self.recipe.steps):
+        if flow.x_space.modality != "image" or (len(self.progress.rows) % every and step != self.recipe.steps):
             return {}
         return drawings.write_drawn(flow, self.recipe.seed, self.workdir, f"{step:09d}.png")

@@ -144,13 +144,13 @@ def write_files(flow: Flow, folder: Path, *, dataset: dict[str, Any], history: b
     if not is_image(flow):
         write_plot(flow, folder / "samples.png", target=data.density(dataset["name"]))
         return
-    width, bits = drawings.columns(flow), dataset["bits"]
+    width, values = drawings.columns(flow), flow.x_space.values or 256
     seeds = random.row_seeds(0, drawings.ROWS * width).numpy()
     rows = np.concatenate([seeds, *([seeds[:width]] * len(COOLER))])
     temperatures = np.repeat([1.0] * drawings.ROWS + list(COOLER), width)
     images = flow.sample(len(rows), drawings.classes(flow, len(rows)), temperature=temperatures, seed=rows).numpy()
-    write_png(folder / "samples.png", images, columns=width, bits=bits)
-    write_png(folder / "interpolations.png", drawings.interpolated(flow, 0, 0.7), columns=drawings.STEPS, bits=bits)
+    write_png(folder / "samples.png", images, columns=width, values=values)
+    write_png(folder / "interpolations.png", drawings.interpolated(flow, 0, 0.7), drawings.STEPS, values)
 
 
 def recorded(preset: Preset, flow: Flow, folder: Path, numbers: dict, provenance: dict) -> Preset:

@@ -7,7 +7,7 @@ from flowzoo.core.space import Condition, Space
 
 def test_a_space_says_what_it_is():
     image, label = Space.integers((8, 8, 3), 32), Space.integers((), 10)
-    assert (image.dtype, image.modality, image.bits, label.dtype, label.modality) == (
+    assert (image.dtype, image.modality, image.depth, label.dtype, label.modality) == (
         "uint8",
         "image",
         5,
