@@ -49,16 +49,16 @@ def _coupling(kind, shape, split, network, features=0, *, scalar=None, seed=1, *
     return TransformCase(build, shape, condition_features=features, takes_bfloat16=True)
 
 
-def _autoregressive(scalar, features=0, invert=False, **options):
+def _autoregressive(scalar, features=0, invert=False, shape=VECTOR, **options):
     """A row of an autoregressive transform; `options` are those of its MADE."""
 
     def build(dtype, _):
         more = {"hidden": [9, 7], "seed": 1, "dtype": dtype, **options}
-        made = MADE(VECTOR[0], scalar.outputs_per_entry, condition_features=features, **more)
+        made = MADE(shape[0], scalar.outputs_per_entry, condition_features=features, **more)
         layer = b.Autoregressive(made, scalar, dtype=dtype)
         return b.Invert(layer) if invert else layer
 
-    return TransformCase(build, condition_features=features)
+    return TransformCase(build, shape, condition_features=features)
 
 
 def _plain(kind, *args, shape=VECTOR, draw="normal", **options):
@@ -110,7 +110,7 @@ def _continuous(shape, features=0):
 
     def build(dtype, _):
         velocity = Velocity(shape, [4], features, seed=1, dtype=dtype)
-        return b.Continuous(velocity, Solver("rk4", steps=2), time=0.025, dtype=dtype)
+        return b.Continuous(velocity, Solver("rk4", steps=1), time=0.0125, dtype=dtype)
 
     return TransformCase(build, shape, condition_features=features)
 
@@ -137,7 +137,8 @@ TRANSFORMS = {
     "autoregressive-condition": _autoregressive(b.Affine(), features=3, order=[3, 0, 4, 1, 2]),
     "autoregressive-residual": _autoregressive(b.Affine(), residual=True, hidden=[7, 7, 7, 7, 7], activation="tanh"),
     "autoregressive-narrow": _autoregressive(b.Affine(), hidden=[2]),
-    "autoregressive-mixture": _autoregressive(b.GaussianMixtureMap(3)),
+    # its inverse is searched for, once per feature: short, since a graph of five takes half a minute to compile
+    "autoregressive-mixture": _autoregressive(b.GaussianMixtureMap(3), shape=(3,)),
     "autoregressive-affine-spline": _autoregressive(b.ScalarChain(b.Affine(), _spline)),
     "autoregressive-spline": _autoregressive(b.RationalQuadratic(4, 2.0), features=3),
     "autoregressive-inverse": _autoregressive(b.Affine(), features=3, invert=True),

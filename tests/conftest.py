@@ -1,5 +1,7 @@
-"""Shared by all tests: quiet TensorFlow on one thread per worker, and fresh processes."""
+"""Shared by all tests: quiet TensorFlow on one thread per worker, fresh processes, and memory given back."""
 
+import ctypes
+import gc
 import os
 import subprocess
 import sys
@@ -12,6 +14,9 @@ from hypothesis import HealthCheck, settings
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 for pool in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):  # the workers share the cores
     os.environ.setdefault(pool, "1")
+
+# compiled code runs once or twice here, so that making it fast would only cost time
+os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true")
 
 os.environ["FLOWZOO_HOME"] = os.path.join(tempfile.gettempdir(), "no-cache-of-flowzoo")  # not the user's
 os.environ.pop("FLOWZOO_HUB", None)
@@ -50,6 +55,35 @@ def pytest_collection_modifyitems(items):
             item.add_marker(pytest.mark.slow)
     places = {Path(__file__).parent / name: place for place, name in enumerate(LONGEST)}
     items.sort(key=lambda item: places.get(item.path, len(LONGEST)))
+
+
+ROOM = 1500  # MiB that a worker may hold from one file to the next; rows kept from file to file save tracing
+
+
+def _resident():
+    """MiB of memory that this process holds; 0 where the system does not say."""
+    try:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
+    except OSError:
+        return 0
+
+
+@pytest.fixture(scope="module", autouse=True)
+def memory_given_back():
+    """What the tests of a file left is freed: graphs hang in cycles, in Keras' state and in the heap's free lists."""
+    yield
+    keras = sys.modules.get("keras")
+    if keras is None:
+        return
+    from tests import cases
+
+    if _resident() > ROOM:
+        for shared in (cases.transform, cases.base, cases.flow):
+            shared.cache_clear()
+    keras.backend.clear_session()
+    gc.collect()
+    if sys.platform == "linux":
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 @pytest.fixture(scope="session")

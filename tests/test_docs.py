@@ -1,6 +1,8 @@
-"""The Python examples of README.md and docs/ run, in order, as a reader would type them."""
+"""The Python examples of README.md, docs/ and examples/ run, in order, as a reader would type them."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -18,6 +20,14 @@ def test_examples_run(page, tmp_path, monkeypatch):
     for block in re.finditer(r"```python\n(.*?)```", text, re.DOTALL):
         line = text[: block.start()].count("\n") + 1
         exec(compile("\n" * line + block.group(1), str(page), "exec"), namespace)
+
+
+def test_a_search_keeps_its_own_process_free_of_tensorflow():
+    """`search.py` fails if TensorFlow is in it; a trial takes the seconds of an import, so that there is one."""
+    command = [sys.executable, str(ROOT / "examples" / "search.py"), "1"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert re.fullmatch(r"depth 1: -?\d+\.\d{3} nats\n", done.stdout)
 
 
 def test_readme_has_five_examples():

@@ -21,6 +21,7 @@ SHARED = [
     "dtype",
     "standardize",
     "bounds",
+    "condition",
     "name",
 ]
 

@@ -1,11 +1,14 @@
 """A flow that is told several values by name: a label, a vector and an image."""
 
+import json
+
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 import tensorflow_probability as tfp
 
+from flowzoo import flows
 from flowzoo.bijectors import AffineCoupling, Chain, ChannelSplit, UniformDequantization
 from flowzoo.conditioners import GlowConvNet
 from flowzoo.core.errors import NonFiniteError
@@ -93,3 +96,33 @@ def test_exports_and_the_view_of_tfp_take_them_by_name(flow, tmp_path):
     assert isinstance(view, tfp.distributions.Distribution) and view.batch_shape == [6]
     np.testing.assert_allclose(view.log_prob(X), expected, rtol=1e-6)
     assert view.sample(2, seed=1).shape == (2, 6, 4, 4, 2)
+
+
+@pytest.mark.parametrize(
+    ("family", "options"),
+    [
+        ("maf", {"event_shape": (2,), "classes": 3, "condition_features": 2}),
+        ("realnvp", {"event_shape": (2,), "condition": {"label": SPACES["label"], "features": SPACES["size"]}}),
+        ("glow", {"event_shape": (4, 4, 1), "levels": 1, "classes": 3, "condition_features": 2}),
+    ],
+)
+def test_families_take_several(family, options):
+    flow = flows.create(family, depth=1, hidden=4, standardize=False, **options)
+    told = {"label": TOLD["label"], "features": TOLD["size"]}
+    again = type(flow).from_config(json.loads(json.dumps(flow.get_config())))
+    assert flow.condition == again.condition and flow.condition.features == 5
+    cases.randomized(flow)
+    x = X[..., :1] if family == "glow" else TOLD["size"]
+    before = flow.encode(x, told)[0].numpy()
+    for name, value in told.items():
+        other = flow.encode(x, told | {name: (value + 1) % 3 if name == "label" else value + 1})[0].numpy()
+        assert (np.abs(other - before).reshape(6, -1).max(axis=1) > 1e-4).all(), name
+
+
+def test_a_family_refuses_two_ways_and_what_is_no_space():
+    with pytest.raises(ValueError, match="Give `condition`, or `classes`"):
+        flows.create("maf", classes=3, condition=Space((2,)))
+    with pytest.raises(ValueError, match=r"`condition` must be a Space, or a dict of them by name, got .*shapes"):
+        flows.create("maf", condition={"shapes": [3]})
+    with pytest.raises(ValueError, match="'class-conditional' needs `classes`, and no other condition"):
+        flows.create("maf", base="class-conditional", classes=3, condition_features=2)
