@@ -285,7 +285,7 @@ def check_neighbours(case: Case) -> None:
 
 
 def check_noise(case: Case) -> None:
-    """Seeds matter if and only if noise is drawn, and more draws tighten a bound."""
+    """Seeds matter if and only if noise is drawn, and more draws do not lower a bound."""
     flow, (x, condition) = case.flow, case.data()
     one, same, other = (flow.log_prob(x, condition, seed=seed).numpy() for seed in (3, 3, 4))
     np.testing.assert_array_equal(one, same, err_msg="the same seed gives other densities")
@@ -293,9 +293,10 @@ def check_noise(case: Case) -> None:
         np.testing.assert_array_equal(other, one, err_msg='`kind` is "exact", and yet the seed matters')
     if flow.transform.draws:
         assert (other != one).any(), "noise does not depend on the seed"
-        few = np.mean([flow.log_prob(x, condition, seed=seed) for seed in range(12)])
+        few = np.stack([flow.log_prob(x, condition, seed=seed) for seed in range(12)])
         many = np.mean([flow.log_prob(x, condition, seed=seed, samples=12) for seed in range(12)])
-        assert many > few, "more draws do not raise the bound"
+        error = np.sqrt(few.var(axis=0, ddof=1).mean() / few.size)
+        assert many > few.mean() - 3.0 * error, "more draws lower the bound"
 
 
 def check_interpolation(case: Case) -> None:
