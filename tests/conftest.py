@@ -43,6 +43,11 @@ LONGEST = (  # they start first, so that one worker does not end long after the 
     "families/test_battery.py",
     "test_properties.py",
     "serving/test_export.py",
+    "zoo/test_publish.py",
+    "models/test_sampling.py",
+    "models/test_training.py",
+    "zoo/test_verify.py",
+    "training/test_offload.py",
 )
 
 
