@@ -86,7 +86,11 @@ class Case:
         """x and condition of so many rows; the condition is None if the flow takes none."""
         flow, numbers, condition = self.flow, np.random.default_rng(seed), None
         shape = (rows, *flow.event_shape)
-        x = numbers.integers(0, 2**flow.bits, shape) if flow.bits else numbers.normal(size=shape).astype("float32")
+        x = (
+            numbers.integers(0, flow.x_space.values, shape)
+            if flow.x_space.values
+            else numbers.normal(size=shape).astype("float32")
+        )
 
         def drawn(_, space):
             shape = (rows, *(length or PLACES for length in space.shape))
@@ -97,7 +101,7 @@ class Case:
             )
 
         condition = flow.condition.map(drawn, flow.condition.whole(dict.fromkeys(flow.condition.spaces)))
-        return x.astype(flow.data_dtype) if flow.bits else x, condition
+        return x.astype(flow.data_dtype) if flow.x_space.values else x, condition
 
     def other(self, condition: np.ndarray) -> np.ndarray:
         """A condition that differs from this one in every row."""
@@ -139,7 +143,7 @@ def check_round_trip(case: Case) -> None:
     again, back = flow.decode(z, condition)
     assert z.shape == (ROWS, *flow.latent_shape) and log_det.shape == (ROWS,), "encode gives other shapes than it says"
     assert again.dtype == flow.data_dtype, f"decode gives {again.dtype.name}, `data_dtype` is {flow.data_dtype}"
-    tolerance = {"rtol": 0, "atol": int(case.learned_noise)} if flow.bits else {"rtol": 1e-4, "atol": 1e-5}
+    tolerance = {"rtol": 0, "atol": int(case.learned_noise)} if flow.x_space.values else {"rtol": 1e-4, "atol": 1e-5}
     np.testing.assert_allclose(again.numpy().astype(float), x, **tolerance, err_msg="decode(encode(x)) is not x")
     if not case.learned_noise:
         message = "the log_det of decode is not minus that of encode"
@@ -154,7 +158,7 @@ def check_round_trip(case: Case) -> None:
 
 def check_jacobian(case: Case) -> None:
     """log_det is that of the Jacobian by automatic differentiation, in float64 where the family takes it."""
-    dtype, tolerance = ("float32", 1e-3) if case.flow.bits else ("float64", 1e-9)
+    dtype, tolerance = ("float32", 1e-3) if case.flow.x_space.values else ("float64", 1e-9)
     flow, condition = case.flow if dtype == case.flow.compute_dtype else case.new(dtype=dtype), case.data(2)[1]
     ready = flow.raw.features(flow.condition.map(lambda value, space: _as(value, space, dtype), condition))
     x = np.random.default_rng(0).uniform(0.05, 0.95, (2, *flow.bijection.event_shape)).astype(dtype)
@@ -223,9 +227,9 @@ def check_refusals(case: Case) -> None:
     for method in (flow.log_prob, flow.encode, flow.score):
         _refused(ValueError, "`x` must have shape (batch, ", lambda method=method: method(x[..., None], condition))
         _refused(ValueError, "for one example pass x", lambda method=method: method(x[0], condition))
-    wrong = x.astype("float32") if flow.bits else x.astype("int32")
+    wrong = x.astype("float32") if flow.x_space.values else x.astype("int32")
     _refused(TypeError, "`x` must hold", lambda: flow.log_prob(wrong, condition))
-    bad = x.astype("int32") + 2**flow.bits if flow.bits else np.full_like(x, np.inf)
+    bad = x.astype("int32") + flow.x_space.values if flow.x_space.values else np.full_like(x, np.inf)
     _refused(ValueError, "`x` must ", lambda: flow.log_prob(bad, condition))
     row = flow.condition.map(lambda value, _: value[:1], condition)
     nan = np.full((1, *flow.latent_shape), np.nan, "float32")
@@ -245,9 +249,9 @@ def check_bad_rows(case: Case) -> None:
             return np.where(where, space.values or np.nan, value).astype(value.dtype)
 
         scores.append(case.unchecked(x, flow.condition.map(spoilt, condition)))
-    if flow.bits not in (8, 16):  # all values of whose dtype are data
+    if flow.x_space.values not in (2**8, 2**16):  # all values of whose dtype are data
         bad = x.copy()
-        bad[2] = 2**flow.bits if flow.bits else np.nan
+        bad[2] = flow.x_space.values if flow.x_space.values else np.nan
         scores.append(case.unchecked(bad, condition))
     for score in scores:
         assert not np.isfinite(score[2]).any(), "a row of NaN got a finite log p(x)"
@@ -257,7 +261,7 @@ def check_bad_rows(case: Case) -> None:
 def check_extremes(case: Case) -> None:
     """The largest and smallest values stay finite in both directions."""
     flow, condition = case.flow, case.data()[1]
-    values = [0, 2**flow.bits - 1] * 3 if flow.bits else [1e6, -1e6, 1e-40, -1e-40, 0.0, 1e-30]
+    values = [0, flow.x_space.values - 1] * 3 if flow.x_space.values else [1e6, -1e6, 1e-40, -1e-40, 0.0, 1e-30]
     x = np.broadcast_to(np.reshape(values, [ROWS] + [1] * len(flow.event_shape)), (ROWS, *flow.event_shape))
     assert np.isfinite(flow.log_prob(x.astype(flow.data_dtype), condition)).all(), "log p(x) of extreme x is not finite"
     ends = np.reshape([1e6, -1e6, 1e-40, -1e-40, 0.0, 1e-30], [ROWS] + [1] * len(flow.latent_shape))
@@ -313,7 +317,7 @@ def check_interpolation(case: Case) -> None:
 def check_samples(case: Case) -> None:
     """The density of a plane, summed over a square, is the share of samples in it."""
     flow, condition = case.flow, case.data(1)[1]
-    if flow.event_shape != (2,) or flow.bits or flow.kind != "exact":
+    if flow.event_shape != (2,) or flow.x_space.values or flow.kind != "exact":
         return
     edges = np.linspace(-4.0, 4.0, 129)
     middles = 0.5 * (edges[1:] + edges[:-1])

@@ -160,7 +160,7 @@ def _numbers():
     return names - {one.section for one in MEASUREMENTS}  # the keys of a preset are the record's
 
 
-def _named(tree, names):
+def _measured(tree, names):
     """(line, name) of each number that code names: strings but for docstrings, keywords, attributes."""
     docs = {
         id(node.body[0].value)
@@ -179,7 +179,7 @@ def _named(tree, names):
         yield from ((node.lineno, word) for word in words & (names | set(UNITS)))
 
 
-def test_outside_measure_no_number_is_named():
+def test_outside_measure_no_number_is_measured():
     names, found = _numbers(), []
     assert {"log_likelihood", "kl_divergence", "reconstruction_error", "nats", "evaluations"} <= names
     for module, path in MODULES.items():
@@ -187,13 +187,44 @@ def test_outside_measure_no_number_is_named():
         if package in ABOVE:
             allowed = PUBLIC if package in ("serving", "beam") else set()
             found += [
-                f"{module}:{line} names {word}" for line, word in _named(ast.parse(path.read_text()), names - allowed)
+                f"{module}:{line} names {word}"
+                for line, word in _measured(ast.parse(path.read_text()), names - allowed)
             ]
     for path in sorted((ROOT.parent / "tools").glob("*.py")):
-        found += [f"{path.name}:{line} names {word}" for line, word in _named(ast.parse(path.read_text()), names)]
+        found += [f"{path.name}:{line} names {word}" for line, word in _measured(ast.parse(path.read_text()), names)]
     assert not found, "\n".join([*found, "Ask the measurement: flowzoo/measure/registry.py has them all."])
 
 
 @pytest.mark.parametrize("code", ["x['kl_divergence']", "f'{v} bits/dim'", "f(evaluations=1)", "flow.log_likelihood"])
 def test_a_named_number_would_be_found(code):
-    assert list(_named(ast.parse(code), _numbers())) and not list(_named(ast.parse('"""kl_divergence"""'), _numbers()))
+    assert list(_measured(ast.parse(code), _numbers())) and not list(
+        _measured(ast.parse('"""kl_divergence"""'), _numbers())
+    )
+
+
+SPACES = {"bits", "classes", "condition_features"}  # of which a Space is made
+MADE = ("families", "conditioners", "bases", "bijectors", "data", "models.raw", "record")  # where they are, or it is
+
+
+def _asked(tree):
+    """(line, name) where code asks a flow or a data set for what its spaces say."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and node.attr in SPACES and isinstance(node.ctx, ast.Load):
+            yield node.lineno, node.attr
+        if isinstance(node, ast.Subscript) and getattr(node.slice, "value", None) in SPACES:
+            yield node.lineno, node.slice.value
+
+
+def test_spaces_are_asked_for_shapes_values_and_conditions():
+    found = [
+        f"{module}:{line} reads {name}"
+        for module, path in MODULES.items()
+        if not module.startswith(MADE)
+        for line, name in _asked(ast.parse(path.read_text()))
+    ]
+    assert not found, "\n".join([*found, "Ask `flow.x_space` or `flow.condition`."])
+
+
+@pytest.mark.parametrize("code", ["flow.bits", "flow.classes > 0", "preset.dataset['bits']"])
+def test_a_question_past_a_space_would_be_found(code):
+    assert list(_asked(ast.parse(code)))

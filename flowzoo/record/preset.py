@@ -76,6 +76,11 @@ class Preset:
         """Whether its data are integers."""
         return self.depth > 0
 
+    @property
+    def labelled(self) -> bool:
+        """Whether it is told the labels of its data."""
+        return self.dataset["labels"]
+
     def to_dict(self) -> dict[str, Any]:
         """A plain dictionary, ready for JSON; fields not measured yet are left out."""
         return {key: value for key, value in asdict(self).items() if value is not None and key != "source"}

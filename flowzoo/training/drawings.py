@@ -20,7 +20,7 @@ def columns(flow: Flow) -> int:
     return flow.condition.labels if 1 < flow.condition.labels <= 10 else 8
 
 
-def classes(flow: Flow, count: int) -> np.ndarray | None:
+def labels(flow: Flow, count: int) -> np.ndarray | None:
     """The labels of `count` images in rows of `columns(flow)`, (count,) int32; None without classes."""
     return np.arange(count, dtype=np.int32) % columns(flow) if flow.condition.labels else None
 
@@ -28,16 +28,16 @@ def classes(flow: Flow, count: int) -> np.ndarray | None:
 def interpolated(flow: Flow, seed: int, temperature: float = 1.0) -> np.ndarray:
     """Straight lines in the latent from one sample to another of its class: (8 lines * 8 steps, *event_shape)."""
     ends = [
-        flow.sample(ROWS, classes(flow, ROWS), temperature=temperature, seed=seed + 1 + end).numpy() for end in (0, 1)
+        flow.sample(ROWS, labels(flow, ROWS), temperature=temperature, seed=seed + 1 + end).numpy() for end in (0, 1)
     ]
-    between = flow.interpolate(*ends, steps=STEPS, condition=classes(flow, ROWS)).numpy()
+    between = flow.interpolate(*ends, steps=STEPS, condition=labels(flow, ROWS)).numpy()
     return between.reshape(-1, *flow.event_shape)
 
 
 def drawn(flow: Flow, seed: int) -> dict[str, Image.Image]:
     """What a flow of images draws at temperature 1: `samples` and `interpolations`. No picture shows training data."""
     count = ROWS * columns(flow)
-    samples = flow.sample(count, classes(flow, count), seed=seed).numpy()
+    samples = flow.sample(count, labels(flow, count), seed=seed).numpy()
     pictures = {"samples": (samples, columns(flow)), "interpolations": (interpolated(flow, seed), STEPS)}
     return {name: grid(images, width, flow.x_space.values or 256) for name, (images, width) in pictures.items()}
 

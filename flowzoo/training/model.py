@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from absl import logging
 
-from flowzoo import data
 from flowzoo.core.errors import CheckpointError, PresetError, closest
 from flowzoo.core.files import irregular, read_json, sha256
 from flowzoo.core.limits import counting
@@ -171,15 +170,20 @@ def start_from(flow: Flow, path: Path) -> None:
 
 
 def _require_fitting(preset: Preset, flow: Flow) -> None:
-    x, told = data.spaces(preset.dataset)
-    if (x.shape, x.values) != (flow.x_space.shape, flow.x_space.values):
+    if preset.depth != flow.x_space.depth:
         raise PresetError(
-            f"{preset.source}: `dataset` must give what the flow takes, {flow.x_space.described()}, got "
-            f"{x.described()}. Correct `dataset.bits`, or `event_shape` or `bits` of `config`."
+            f"{preset.source}: `dataset.bits` must be the {flow.x_space.depth} of the flow's config (0 for continuous "
+            f"data), got {preset.depth}. Correct the one or the other."
         )
-    if told != flow.condition:
+    told = flow.condition
+    if told and not told.labels:
         raise PresetError(
-            f"{preset.source}: `dataset` must give the condition that the flow takes, {flow.condition.described()}, "
-            f"got {told.described()}. Correct `dataset.labels`, or `config`; a flow of another condition is made by "
-            "`flowzoo.create`, and fitted on your own data."
+            f"{preset.source}: `config` must give a flow that is told nothing but a class, as data sets of flowzoo "
+            f"have no other conditions, got {told.described()}. Use `classes`, or make such a flow by `flowzoo.create` "
+            "and `fit` it on your own data."
+        )
+    if preset.labelled != bool(told):
+        raise PresetError(
+            f"{preset.source}: `dataset.labels` must be {str(bool(told)).lower()} for a flow with {told.labels} "
+            f"classes, got {str(preset.labelled).lower()}. Correct it or `config.classes`."
         )

@@ -148,7 +148,7 @@ def write_files(flow: Flow, folder: Path, *, dataset: dict[str, Any], history: b
     seeds = random.row_seeds(0, drawings.ROWS * width).numpy()
     rows = np.concatenate([seeds, *([seeds[:width]] * len(COOLER))])
     temperatures = np.repeat([1.0] * drawings.ROWS + list(COOLER), width)
-    images = flow.sample(len(rows), drawings.classes(flow, len(rows)), temperature=temperatures, seed=rows).numpy()
+    images = flow.sample(len(rows), drawings.labels(flow, len(rows)), temperature=temperatures, seed=rows).numpy()
     write_png(folder / "samples.png", images, columns=width, values=values)
     write_png(folder / "interpolations.png", drawings.interpolated(flow, 0, 0.7), drawings.STEPS, values)
 
