@@ -295,6 +295,8 @@ def check_noise(case: Case) -> None:
     np.testing.assert_array_equal(one, same, err_msg="the same seed gives other densities")
     if flow.kind == "exact":
         np.testing.assert_array_equal(other, one, err_msg='`kind` is "exact", and yet the seed matters')
+        drawn = flow.log_prob(x, condition, seed=5, samples=7)
+        np.testing.assert_array_equal(drawn, one, err_msg='`kind` is "exact", and yet `samples` matters')
     if flow.transform.draws:
         assert (other != one).any(), "noise does not depend on the seed"
         few = np.stack([flow.log_prob(x, condition, seed=seed) for seed in range(12)])
@@ -306,7 +308,7 @@ def check_noise(case: Case) -> None:
 def check_interpolation(case: Case) -> None:
     """Interpolations have the shape and dtype of data, and lead from one example to the other."""
     flow, (x, condition) = case.flow, case.data()
-    path = flow.interpolate(x[:2], x[2:4], steps=3, condition=None if condition is None else condition[:2])
+    path = flow.interpolate(x[:2], x[2:4], steps=3, condition=_rows(x, condition, slice(2))[1])
     assert path.shape == (2, 3, *flow.event_shape) and path.dtype == flow.data_dtype
     if condition is None:
         tolerance = {"rtol": 1e-4, "atol": max(int(case.learned_noise), 1e-4)}
@@ -352,7 +354,7 @@ def check_files(case: Case) -> None:
             again.xla = flow.xla
             np.testing.assert_array_equal(again.log_prob(x, condition), expected, err_msg="a loaded flow differs")
         served = tf.saved_model.load(str(flow.export(Path(folder, "1")))).signatures["log_prob"]
-        given = {} if condition is None else {"condition": tf.constant(condition)}
+        given = {name: tf.constant(part) for name, part in flow.condition.parted(condition).items()}
         found = served(x=tf.constant(x.astype(flow.data_dtype)), **given)["log_prob"]
         np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4, err_msg="the SavedModel differs")
 

@@ -19,7 +19,7 @@ from flowzoo.core.transform import Transform
 from flowzoo.families.neural_ode import ContinuousFlow
 from flowzoo.families.options import fields
 from flowzoo.ode import Solver
-from flowzoo.testing import randomized
+from flowzoo.testing import Case, randomized
 
 VECTOR, IMAGE = (5,), (4, 4, 2)
 
@@ -305,6 +305,15 @@ def new_flow(name, **changes):
     flow = randomized(flows.create(family, **{**config, **changes}))
     flow.xla = False  # compiling takes seconds for each shape; tests of XLA turn it on
     return flow
+
+
+@functools.cache
+def case(name):
+    """The flow of a row and its data, for the checks of `flowzoo.testing`."""
+    model = flow(name)
+    made = Case(type(model), {key: value for key, value in model.get_config().items() if key != "name"})
+    vars(made)["flow"] = model  # so that other tests share what they trace
+    return made
 
 
 SOLVED = [family for family, kind in flows.FAMILIES.items() if issubclass(kind, ContinuousFlow)]  # to a tolerance
