@@ -36,7 +36,7 @@ def run(args: argparse.Namespace) -> int:
     condition = told(flow, args, len(z))
 
     def decode(rows):
-        return flow.decode(z[rows], None if condition is None else condition[rows])[0].numpy()
+        return flow.decode(z[rows], flow.condition.rows(condition, rows))[0].numpy()
 
     x = in_batches(decode, len(z), "decoding")
     bad = reading.bad_rows(x)

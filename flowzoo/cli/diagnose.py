@@ -41,7 +41,7 @@ def run(args: argparse.Namespace) -> int:
         condition, what = told(flow, args, len(x)), f"examples of {files[0]}"
     else:
         (x, condition), what = inputs(read_preset(args.preset), flow)
-    x, condition = x[: args.rows], None if condition is None else condition[: args.rows]
+    x, condition = x[: args.rows], flow.condition.rows(condition, slice(args.rows))
     report = flowzoo.diagnose(flow, x, condition, seed=args.seed, progress=True)
     if args.plot:
         report.plot(args.plot)

@@ -37,7 +37,7 @@ def run(args: argparse.Namespace) -> int:
     condition = told(flow, args, len(x))
 
     def encode(rows):
-        return flow.encode(x[rows], None if condition is None else condition[rows], args.seed)[0].numpy()
+        return flow.encode(x[rows], flow.condition.rows(condition, rows), args.seed)[0].numpy()
 
     z = in_batches(encode, len(x), "encoding")
     bad = reading.bad_rows(z)

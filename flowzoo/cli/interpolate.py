@@ -44,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
     condition = told(flow, args, len(start))
 
     def between(rows):
-        given = None if condition is None else condition[rows]
+        given = flow.condition.rows(condition, rows)
         return flow.interpolate(start[rows], end[rows], steps=args.steps, condition=given).numpy()
 
     lines = in_batches(between, len(start), "interpolating", size=64)

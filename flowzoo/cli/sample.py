@@ -39,7 +39,7 @@ def run(args: argparse.Namespace) -> int:
     seeds = random.row_seeds(check_count(args.seed, "seed", 0), args.count)
 
     def draw(rows):
-        given = None if condition is None else condition[rows]
+        given = flow.condition.rows(condition, rows)
         count = rows.stop - rows.start
         return flow.sample(count, given, temperature=args.temperature, seed=seeds[rows]).numpy()
 

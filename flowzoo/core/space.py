@@ -155,9 +155,14 @@ class Condition:
         return dict(parts) if self.named else parts.get(ONE)
 
     def map(self, function: Callable[[Any, Space], Any], value: Any) -> Any:
-        """What `function(part, its space)` makes of each part, in the form of the value; None if there is none."""
-        parts = self.parted(value) if self.spaces else {}
-        return self.whole({name: function(part, self.spaces[name]) for name, part in parts.items()})
+        """What `function(part, its space)` makes of each part, in the form of the value; without spaces the value."""
+        if not self.spaces:
+            return value  # None, or what is refused elsewhere
+        return self.whole({name: function(part, self.spaces[name]) for name, part in self.parted(value).items()})
+
+    def rows(self, value: Any, which: Any) -> Any:
+        """The rows `which`, a slice or indices, of each part."""
+        return self.map(lambda part, _: part[which], value)
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any] | None, dtype: str = "float32") -> Condition:

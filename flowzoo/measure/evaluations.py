@@ -20,7 +20,7 @@ class Evaluations(Measurement):
         x, condition = subject.scored(subject.split)
         parts = [slice(start, start + _ROWS) for start in range(0, len(x), _ROWS)]
         counts = [
-            subject.flow.solve_counts(x[part], None if condition is None else condition[part], subject.seed)
+            subject.flow.solve_counts(x[part], subject.flow.condition.rows(condition, part), subject.seed)
             for part in parts
         ]
         return Measured.mean(np.concatenate(counts), **subject.protocol(subject.split))

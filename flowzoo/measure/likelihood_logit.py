@@ -37,5 +37,5 @@ class LogitLikelihood(UnitLikelihood):
             return logit.encode(flow.raw.dequantized(x, condition, flow.raw.as_seed(subject.seed)))[1]
 
         parts = [slice(start, start + _ROWS) for start in range(0, len(x), _ROWS)]
-        batches = [(x[part], None if condition is None else condition[part]) for part in parts]
+        batches = [(x[part], flow.condition.rows(condition, part)) for part in parts]
         return np.concatenate([log_det(*batch).numpy() for batch in batches])

@@ -36,7 +36,7 @@ class LogDetError(Measurement):
 
     def measure(self, subject: Subject) -> Measured:
         (x, condition), what = inputs(subject.preset, subject.flow)
-        first = None if condition is None else condition[:1]
+        first = subject.flow.condition.rows(condition, slice(1))
         error = log_det_error(subject.flow, x[:1], first, progress=subject.progress)
         note = f"nats, against log |det| of the autodiff Jacobian, the first of the {what}, float32"
         return Measured(error, protocol={"note": note})

@@ -32,7 +32,7 @@ def losses(
     parts, size = [], 4 * batch_size if progress else max(len(x), 1)
     with bar(len(x), "scoring", shown=progress) as done:
         for rows in (slice(start, start + size) for start in range(0, max(len(x), 1), size)):
-            given = None if condition is None else condition[rows]
+            given = flow.condition.rows(condition, rows)
             parts.append(flow.score(x[rows], given, seed=seed, samples=samples, batch_size=batch_size))
             done.update(len(parts[-1]))
     nats = -np.concatenate(parts).astype(np.float64)

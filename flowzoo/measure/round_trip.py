@@ -116,5 +116,5 @@ def _summary(largest: tf.Tensor, off: tf.Tensor, finite: tf.Tensor, exploded: np
 def reconstruction_error(flow: Flow, x: np.ndarray, condition: np.ndarray | None = None) -> float:
     """The largest |decode(encode(y)) - y| over all entries of x after dequantization, in units of the data range."""
     batches = [slice(start, start + 64) for start in range(0, len(x), 64)]
-    errors = [flow.reconstruction_error(x[b], None if condition is None else condition[b]) for b in batches]
+    errors = [flow.reconstruction_error(x[b], flow.condition.rows(condition, b)) for b in batches]
     return float(np.max([np.max(error) for error in errors]))  # NumPy's max keeps a NaN, Python's loses it

@@ -55,7 +55,7 @@ class Subject:
     def scored(self, split: str) -> Examples:
         """The examples of a split that are scored."""
         x, condition = self.splits[split]
-        return x[: self.limit], None if condition is None else condition[: self.limit]
+        return x[: self.limit], self.flow.condition.rows(condition, slice(self.limit))
 
     def losses(self, split: str) -> np.ndarray:
         """-log p(x) of the examples of a split, as `losses.losses`, computed once."""

@@ -163,7 +163,7 @@ class Flow(CheckedModel):
         parts = []
         for start in range(0, max(n, 1), batch_size):
             rows = slice(start, start + batch_size)
-            part = self.condition.map(lambda value, _, rows=rows: value[rows], condition)
+            part = self.condition.rows(condition, rows)
             parts.append(self.raw.sample_graph(seeds[rows], temperature[rows], part))
         return tf.concat(parts, axis=0)
 

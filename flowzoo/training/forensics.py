@@ -143,7 +143,7 @@ def _pass(flow: Flow, x: Any, condition: Any, back: bool) -> tuple[float, list[_
     """The batch's loss, and of each `ROWS` rows the first that is not finite; `back` looks at gradients instead."""
     loss, found = 0.0, []
     for start in range(0, len(x), ROWS):
-        part, given = x[start : start + ROWS], None if condition is None else condition[start : start + ROWS]
+        part, given = x[start : start + ROWS], flow.condition.rows(condition, slice(start, start + ROWS))
         tape = tf.GradientTape() if back else None
         with tape or contextlib.nullcontext(), _watched(flow, tape) as calls:
             log_prob = flow(part, given, training=True)

@@ -90,7 +90,7 @@ def publish(
     flow = build(preset)
     load_weights(flow, workdir / "best.weights.h5")
     x, condition = official_test(preset, data_dir)
-    splits = {TEST: (x[:examples], None if condition is None else condition[:examples])}
+    splits = {TEST: (x[:examples], flow.condition.rows(condition, slice(examples)))}
     if (shipped := shipped_examples(preset)) is not None:
         splits[SHIPPED] = shipped
     how = {"weights": result["best"]["weights"], "draws": draws, "progress": progress}

@@ -18,8 +18,9 @@ from flowzoo.cli.reading import Form, data, read, read_each
 from flowzoo.cli.tables import read_table, write_table
 from flowzoo.cli.writing import check_out, print_json, write_rows
 from flowzoo.core.columns import Columns
+from flowzoo.core.space import Space
 
-PLANE, PICTURE = Form((2,), "float32"), Form((2, 2, 1), "uint8", bits=8)
+PLANE, PICTURE = Form(Space((2,))), Form(Space.integers((2, 2, 1), 2**8))
 POINTS = np.array([[0.1, -2.0], [1e-30, 3.4e38]], np.float32)
 
 
@@ -53,7 +54,7 @@ def rows_of(*texts, form=PLANE, columns=None):
 
 def test_columns_are_taken_by_name(capsys):
     assert rows_of("x1,x0\n2,1\n", "x0,line,x1\n1,9,2\n") == [[[1, 2]], [[1, 2]]]  # as flowzoo writes them
-    fitted = types.SimpleNamespace(event_shape=(2,), data_dtype="float32", bits=0, columns=["a", "b"])  # on a frame
+    fitted = types.SimpleNamespace(x_space=Space((2,)), columns=["a", "b"])  # on a frame
     knowing = data(fitted)
     assert rows_of("b,a\n2,1\n", "a,c,b\n1,9,2\n", form=knowing) == [[[1, 2]], [[1, 2]]]
     assert rows_of("b,a\n2,1\n", form=knowing, columns=["b", "a"]) == [[[1, 2]]]
@@ -134,7 +135,7 @@ def test_names_with_commas_and_quotes_survive():
         ('a,b\n3,4\n"1,2\n5,6\n', PLANE, None, "line 4: unexpected end of data"),
         (
             "x\n1\n\n3\n",
-            Form((1,), "float32"),
+            Form(Space((1,))),
             None,
             "expected a number in each line of one column, got an empty line 3",
         ),
@@ -211,7 +212,7 @@ def test_a_folder_of_pictures_in_the_order_of_paths():
     Path("all/notes.txt").write_text("no image")
     rows, files = read(["all"], PICTURE)
     assert rows[:, 0, 0, 0].tolist() == [80, 40] and files.tolist() == ["all/a.png", "all/b/1.PNG"]
-    assert read(["all"], Form((2, 2, 1), "uint8", bits=5))[0].max() == 80 >> 3
+    assert read(["all"], Form(Space.integers((2, 2, 1), 2**5)))[0].max() == 80 >> 3
     with pytest.raises(ValueError, match="a file must have a name, got ''"):
         read([""], PICTURE)  # and not all of these
     Path("empty").mkdir()

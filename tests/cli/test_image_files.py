@@ -10,8 +10,13 @@ from PIL import Image, ImageFile
 
 from flowzoo.cli.image_files import SUFFIXES
 from flowzoo.cli.reading import Form, read
+from flowzoo.core.space import Space
 
-GRAY, COLOUR, DEEP = Form((2, 3, 1), "uint8", 8), Form((2, 3, 3), "uint8", 8), Form((2, 3, 1), "int32", 10)
+GRAY, COLOUR, DEEP = (
+    Form(Space.integers((2, 3, 1), 2**8)),
+    Form(Space.integers((2, 3, 3), 2**8)),
+    Form(Space.integers((2, 3, 1), 2**10)),
+)
 PIXELS = np.arange(6, dtype=np.uint8).reshape(2, 3) * 40
 COLOURS = np.arange(18, dtype=np.uint8).reshape(2, 3, 3) * 14
 
@@ -86,7 +91,7 @@ def test_images_are_turned_as_exif_says(suffix, orientation):
             read([name], GRAY)
         return
     stored, _ = read([save(f"stored{suffix}", PIXELS)], GRAY)
-    turned = Form((3, 2, 1), "uint8", 8)
+    turned = Form(Space.integers((3, 2, 1), 2**8))
     right, wrong = (turned, GRAY) if quarter else (GRAY, turned)
     np.testing.assert_array_equal(read([name], right)[0][0, ..., 0], TURNED[orientation](stored[0, ..., 0]))
     with pytest.raises(ValueError, match=r"examples must have shape"):  # also where the header alone would fit
@@ -148,4 +153,4 @@ def test_an_image_is_no_vector():
     with pytest.raises(
         ValueError, match=r"^x\.png: examples of shape \(2,\) are read from a \.npy, \.csv or \.parquet"
     ):
-        read([save("x.png", PIXELS)], Form((2,), "float32"))
+        read([save("x.png", PIXELS)], Form(Space((2,))))

@@ -10,6 +10,7 @@ from absl import logging
 
 from flowzoo import training
 from flowzoo.cli.main import BAD_INPUT, CHECK_FAILED, OK, main
+from flowzoo.core.space import Condition, Space
 from flowzoo.measure import diagnose
 from flowzoo.measure.diagnose import LayerReport, Report
 from flowzoo.training.distributed.launch import INTERRUPTED, PEER_LOST
@@ -92,7 +93,7 @@ def test_evaluate_takes_a_preset_or_a_training(arguments, message, capsys):
 def test_diagnose_reports_and_fails_on_what_is_not_finite(rate, monkeypatch, capsys):
     np.save("x.npy", np.zeros((20, 2), np.float32))
     layer = LayerReport("transform Planar", np.nan if rate else 1e-6, 1e-7, 1.0, 1.0, rate)
-    flow = SimpleNamespace(event_shape=(2,), data_dtype="float32", bits=0, classes=0, columns=None)
+    flow = SimpleNamespace(x_space=Space((2,)), condition=Condition(), columns=None)
     monkeypatch.setattr(load, "load", lambda name: flow)
     monkeypatch.setattr(diagnose, "diagnose", lambda flow, x, condition, **_: Report((layer,), layer))
     assert main(["diagnose", PRESET, "x.npy", "--json", "--plot=layers.png"]) == (CHECK_FAILED if rate else OK)

@@ -36,6 +36,7 @@ def test_a_condition_is_one_value_or_several_by_name():
         "mel": (1, 4),
     }
     one = Condition.of(classes=3)
+    assert both.rows({"mel": [1, 2], "label": [3, 4]}, slice(1)) == {"label": [3], "mel": [1]}
     assert one.labels == 3 and one.whole(one.parted(5)) == 5 and not Condition() and Condition().map(min, None) is None
     assert Condition.of(3, 2) == Condition({"label": Space.integers((), 3), "features": Space((2,))}) != one
     for value, got in ((None, "None"), (3, "int"), ({"mel": 1}, r"a dict of \['mel'\]")):
