@@ -2,8 +2,8 @@
 
 python examples/search.py DEPTH... prints, for each depth, the mean log-likelihood in nats.
 
-Until a process ends, Keras and TensorFlow keep some of what each trained model made. The searching process does not even
-import TensorFlow.
+Until a process ends, Keras and TensorFlow keep some of what each trained model made. The searching process does not
+even import TensorFlow.
 """
 
 import multiprocessing
