@@ -1,9 +1,9 @@
-"""A search over flows whose memory does not grow: each trial is a process of its own.
+"""A search over flows whose memory does not grow: each trial runs in its own process.
 
 python examples/search.py DEPTH... prints, for each depth, the mean log-likelihood in nats.
 
-Keras and TensorFlow keep some of what each trained model made until the process ends. Not even TensorFlow is imported
-in the process that searches.
+Until a process ends, Keras and TensorFlow keep some of what each trained model made. The searching process does not
+even import TensorFlow.
 """
 
 import multiprocessing

@@ -140,7 +140,7 @@ def test_a_recipe_only_says_that_weights_will_not_come():
 
 @pytest.mark.slow
 def test_the_paper_size_glow_has_the_papers_parameters():
-    """openai/glow (model.py, tfops.py), counted, and what differs here; docs/training.md explains."""
+    """openai/glow (model.py, tfops.py), counted, and what differs here; docs/experiments/cifar10.md explains."""
     depth, hidden, channels = 32, 512, (12, 24, 48)
     published = ours = fixed = 0
     for c in channels:

@@ -4,8 +4,8 @@
    flow MODEL sample COUNT SEED T    prints COUNT samples, a line each; those of Flow.sample(COUNT, seed=SEED, temperature=T)
    flow MODEL decode FILE            FILE: the raw float32 numbers of some latents
 
-   MODEL is the folder of a version. What TensorFlow refuses ends with exit code 1 and its code and message, all else
-   that goes wrong with 2. */
+   MODEL is the folder of a version. What TensorFlow refuses ends with exit code 1 and its code and message,
+   every other error with 2. */
 
 #include <stdint.h>
 #include <stdio.h>
@@ -176,7 +176,7 @@ static TF_Tensor *read_rows(const Info *info, const char *path) {
 }
 
 static void check_number(const char *word, const char *end) {
-  if (end == word || *end) fail(word, "is no such number");
+  if (end == word || *end) fail(word, "is not a valid number");
 }
 
 static void print_rows(const TF_Tensor *values) {
@@ -240,7 +240,7 @@ int main(int count, char **words) {
     uint64_t seed = strtoull(words[4], &ends[1], 10);
     float temperature = strtof(words[5], &ends[2]);
     for (int i = 0; i < 3; i++) check_number(words[3 + i], ends[i]);
-    if (rows < 0 || rows > 1 << 24) fail(words[3], "is no number of rows that a request may have");
+    if (rows < 0 || rows > 1 << 24) fail(words[3], "must be a number of rows from 0 to 2^24");
     int32_t *seeds = malloc(rows * 2 * sizeof *seeds + 1);
     float *temperatures = malloc(rows * sizeof *temperatures + 1);
     if (!seeds || !temperatures) fail("sample", "no memory");
