@@ -15,9 +15,6 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 for pool in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):  # the workers share the cores
     os.environ.setdefault(pool, "1")
 
-# compiled code runs once or twice here, so that making it fast would only cost time
-os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true")
-
 os.environ["FLOWZOO_HOME"] = os.path.join(tempfile.gettempdir(), "no-cache-of-flowzoo")  # not the user's
 os.environ.pop("FLOWZOO_HUB", None)
 

@@ -1,4 +1,4 @@
-"""What a conditional preset is told on the command line: a class, numbers, or files with a row for each example."""
+"""The condition of a preset on the command line: a class, numbers, or files with a row for each example."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ if TYPE_CHECKING:
 
 
 def add_condition(parser: argparse.ArgumentParser) -> None:
-    """What a conditional preset is told: `told` reads it."""
+    """The condition of a preset; `condition_of` reads it."""
     add_label(parser)
     what = "of a conditional preset: numbers for all, as 0.5,1.5, or a file with one row for each; of several by name"
     parser.add_argument("--condition", action="append", default=[], metavar="[NAME=]VALUE", help=what)
 
 
-def told(flow: Flow, args: argparse.Namespace, count: int) -> Any:
+def condition_of(flow: Flow, args: argparse.Namespace, count: int) -> Any:
     """The condition of `count` examples, by --label and --condition; None for a flow that takes none.
 
     Raises:
@@ -40,10 +40,10 @@ def told(flow: Flow, args: argparse.Namespace, count: int) -> Any:
     if set(given) != set(spaces):
         wanted = ", ".join(f"{name} ({space.described()})" for name, space in spaces.items()) or "none"
         raise ValueError(f"--condition must give {wanted} for this preset, got {', '.join(sorted(given)) or 'none'}.")
-    return flow.condition.whole({name: _told(name, value, spaces[name], count) for name, value in given.items()})
+    return flow.condition.whole({name: _value(name, value, spaces[name], count) for name, value in given.items()})
 
 
-def _told(name, text, space, count):
+def _value(name, text, space, count):
     """One row of numbers for all examples, or the rows of a file."""
     import numpy as np
 

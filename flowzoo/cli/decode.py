@@ -3,7 +3,7 @@
 import argparse
 
 from flowzoo.cli.common import add_files, add_preset
-from flowzoo.cli.conditions import add_condition, told
+from flowzoo.cli.conditions import add_condition, condition_of
 from flowzoo.cli.writing import ARRAYS, ROWS, add_json, add_out, check_out, check_picture, tell, write_data
 
 NAME, HELP = "decode", "Turn latents, such as those of `flowzoo encode`, into data."
@@ -33,7 +33,7 @@ def run(args: argparse.Namespace) -> int:
     flow = flowzoo.load(args.preset)
     check_picture(args.out, flow)
     z, _ = reading.read(args.files, reading.latents(flow), args.columns)
-    condition = told(flow, args, len(z))
+    condition = condition_of(flow, args, len(z))
 
     def decode(rows):
         return flow.decode(z[rows], flow.condition.rows(condition, rows))[0].numpy()

@@ -4,7 +4,7 @@ import argparse
 import dataclasses
 
 from flowzoo.cli.common import add_files, add_noise_seed, add_preset, positive
-from flowzoo.cli.conditions import add_condition, told
+from flowzoo.cli.conditions import add_condition, condition_of
 from flowzoo.cli.score import FILES
 from flowzoo.cli.writing import add_json, check_out, print_json
 
@@ -38,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
     flow = flowzoo.load(args.preset)
     if args.files:
         x, files = reading.read(args.files, reading.data(flow), args.columns)
-        condition, what = told(flow, args, len(x)), f"examples of {files[0]}"
+        condition, what = condition_of(flow, args, len(x)), f"examples of {files[0]}"
     else:
         (x, condition), what = inputs(read_preset(args.preset), flow)
     x, condition = x[: args.rows], flow.condition.rows(condition, slice(args.rows))

@@ -3,7 +3,7 @@
 import argparse
 
 from flowzoo.cli.common import add_files, add_noise_seed, add_preset
-from flowzoo.cli.conditions import add_condition, told
+from flowzoo.cli.conditions import add_condition, condition_of
 from flowzoo.cli.score import FILES
 from flowzoo.cli.writing import ARRAYS, ROWS, add_json, add_out, check_out, tell, write_rows
 
@@ -34,7 +34,7 @@ def run(args: argparse.Namespace) -> int:
 
     flow = flowzoo.load(args.preset)
     x, _ = reading.read(args.files, reading.data(flow), args.columns)
-    condition = told(flow, args, len(x))
+    condition = condition_of(flow, args, len(x))
 
     def encode(rows):
         return flow.encode(x[rows], flow.condition.rows(condition, rows), args.seed)[0].numpy()

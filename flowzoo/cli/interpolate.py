@@ -3,7 +3,7 @@
 import argparse
 
 from flowzoo.cli.common import add_columns, add_preset, positive
-from flowzoo.cli.conditions import add_condition, told
+from flowzoo.cli.conditions import add_condition, condition_of
 from flowzoo.cli.writing import ARRAYS, add_json, add_out, check_out, check_picture, tell, write_data
 
 NAME, HELP = "interpolate", "Decode the straight lines between the latents of two sets of examples."
@@ -41,7 +41,7 @@ def run(args: argparse.Namespace) -> int:
     (start, _), (end, _) = reading.read_each([[args.start], [args.end]], reading.data(flow), args.columns)
     if len(start) != len(end):
         raise ValueError(f"FROM and TO must hold as many examples, got {len(start)} and {len(end)}.")
-    condition = told(flow, args, len(start))
+    condition = condition_of(flow, args, len(start))
 
     def between(rows):
         given = flow.condition.rows(condition, rows)

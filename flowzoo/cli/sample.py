@@ -3,7 +3,7 @@
 import argparse
 
 from flowzoo.cli.common import add_preset, positive
-from flowzoo.cli.conditions import add_condition, told
+from flowzoo.cli.conditions import add_condition, condition_of
 from flowzoo.cli.writing import ARRAYS, ROWS, add_json, add_out, check_out, check_picture, tell, write_data
 
 NAME, HELP = "sample", "Draw samples, as a picture, an array or a table."
@@ -35,7 +35,7 @@ def run(args: argparse.Namespace) -> int:
 
     flow = flowzoo.load(args.preset)
     check_picture(args.out, flow)
-    condition = told(flow, args, args.count)
+    condition = condition_of(flow, args, args.count)
     seeds = random.row_seeds(check_count(args.seed, "seed", 0), args.count)
 
     def draw(rows):

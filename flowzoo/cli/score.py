@@ -3,7 +3,7 @@
 import argparse
 
 from flowzoo.cli.common import add_files, add_noise_seed, add_preset, positive
-from flowzoo.cli.conditions import add_condition, told
+from flowzoo.cli.conditions import add_condition, condition_of
 from flowzoo.cli.writing import ARRAYS, add_json, add_out, check_out, print_json, write_columns
 
 NAME, HELP = "score", "Measure -log p of examples, in the unit that the preset was trained in."
@@ -37,7 +37,7 @@ def run(args: argparse.Namespace) -> int:
 
     flow = flowzoo.load(args.preset)
     x, files = reading.read(args.files, reading.data(flow), args.columns)
-    given = told(flow, args, len(x))
+    given = condition_of(flow, args, len(x))
     values = losses(flow, x, given, samples=args.draws, seed=args.seed, progress=True)
     if args.out:
         write_columns(args.out, values, {"index": np.arange(len(values)), "file": files, unit(flow): values})

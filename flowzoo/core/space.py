@@ -1,4 +1,4 @@
-"""What a value is: `Space` of x, of a latent, or of one condition; `Condition` of all that a model is told beside x."""
+"""What a value is: the `Space` of x, a latent or a condition, and the `Condition`, which has none, one or several."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class Space:
 
 
 class Condition:
-    """What a model is told beside x: nothing, one value, or several by name.
+    """What a model is conditioned on: nothing, one value, or several by name.
 
     Args:
       spaces: None; a `Space`; or a dict of them, whose values then come as a dict with the same keys. Networks get

@@ -73,7 +73,7 @@ def check_array(
 
 
 def check_condition(value, condition: Condition, rows: int, *, shared: bool = False, what: str = ONE) -> Any:
-    """Returns what a model is told as tensors (one, a dict, or None), or raises naming what was expected and what came.
+    """Returns a condition as tensors (one, a dict, or None), or raises naming what was expected and what came.
 
     Args:
       value: (rows, *shape) of the only Space, a dict of such by name, or None, as `condition` says.
@@ -89,13 +89,13 @@ def check_condition(value, condition: Condition, rows: int, *, shared: bool = Fa
     names = {name: f'{what}["{name}"]' if condition.named else what for name in condition.spaces}
     return condition.whole(
         {
-            name: _check_told(part, condition.spaces[name], rows, shared, names[name])
+            name: _check_one(part, condition.spaces[name], rows, shared, names[name])
             for name, part in condition.parted(value, what).items()
         }
     )
 
 
-def _check_told(value, space, rows, shared, what):
+def _check_one(value, space, rows, shared, what):
     one = f", or {space.described(1) if space.shape else 'one of them'} for all" if shared else ""
     one = one.replace(" numbers", "")
     expected = f"{space.described(rows)}{one}"

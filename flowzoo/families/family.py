@@ -76,10 +76,10 @@ class Family(Flow):
         transform = Chain([*_front(options), *parts])
         dtype = transform.compute_dtype
         base = bases.named(options.base, transform.latent_shape, classes=options.only_classes, dtype=dtype)
-        told = {"classes": options.classes, "condition_features": options.condition_features}
+        given = {"classes": options.classes, "condition_features": options.condition_features}
         if options.condition is not None:
-            told = {"condition": options.told}
-        super().__init__(transform, base, **told, name=name)
+            given = {"condition": options.conditions}
+        super().__init__(transform, base, **given, name=name)
         self.options = options
         if options.xla:
             self.xla = True

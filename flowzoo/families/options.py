@@ -14,7 +14,7 @@ from flowzoo.core.errors import nearest
 from flowzoo.core.space import Condition
 from flowzoo.core.transform import Transform
 from flowzoo.families import simpler
-from flowzoo.families.values import CLASSES, SEEDS, Count, Flag, OneOf, Policy, Shape, Told
+from flowzoo.families.values import CLASSES, SEEDS, Conditions, Count, Flag, OneOf, Policy, Shape
 
 LINE = 116  # the length of a line of docs, indented by four
 
@@ -57,7 +57,7 @@ class _Last:
     )
     condition: Mapping | None = option(
         None,
-        Told(),
+        Conditions(),
         "instead of `classes` and `condition_features` any `core.space.Space`, or a dict of them by name; as JSON "
         '{"shape": [null, 80]} or {"label": {"values": 10}, "mel": {"shape": [null, 80]}}.',
     )
@@ -163,8 +163,8 @@ class Options(_Last):
         return self.event_shape[0]
 
     @property
-    def told(self) -> Condition:
-        """What the flow is told beside x."""
+    def conditions(self) -> Condition:
+        """What the flow is conditioned on."""
         if self.condition is not None:
             return Condition.from_config(self.condition, self.dtype)
         return Condition.of(self.classes, self.condition_features, self.dtype)
@@ -172,12 +172,12 @@ class Options(_Last):
     @property
     def condition_size(self) -> int:
         """How many numbers the networks take as a condition; a class is one-hot."""
-        return self.told.features
+        return self.conditions.features
 
     @property
     def only_classes(self) -> int:
-        """How many classes there are, if the class is all that the flow is told; else 0."""
-        return self.told.labels
+        """How many classes there are, if the flow is conditioned on the class alone; else 0."""
+        return self.conditions.labels
 
     def config(self) -> dict[str, Any]:
         """Name and value of each, as JSON holds them."""

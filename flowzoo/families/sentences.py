@@ -51,6 +51,6 @@ def _shared(options: Options, config: dict[str, Any]) -> list[str]:
     if classes := options.only_classes:
         prior = " and the prior" if options.class_prior or config["base"] == "class-conditional" else ""
         said.append(f"The class, one of {classes}, conditions the networks{prior}.")
-    elif options.told:
-        said.append(f"The networks are conditional on {options.told.described()}.")
+    elif options.conditions:
+        said.append(f"The networks are conditional on {options.conditions.described()}.")
     return said

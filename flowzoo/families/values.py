@@ -108,7 +108,7 @@ class Policy:
 
 
 @dataclasses.dataclass(frozen=True)
-class Told:
+class Conditions:
     """A condition as `core.space.Condition.config` gives it; a Space, or a dict of them, is made one."""
 
     def __call__(self, value: Any, what: str) -> dict[str, Any] | None:

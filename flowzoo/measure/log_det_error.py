@@ -42,7 +42,7 @@ class LogDetError(Measurement):
         return Measured(error, protocol={"note": note})
 
     def compare(self, card: Preset, now: Measured) -> list[Check]:
-        told = self.told(card)["value"]
+        told = self.stated(card)["value"]
         return [Check(self.name, 0.0, now.value, BOUND, "against autodiff, 1 example, nats", told)]
 
 

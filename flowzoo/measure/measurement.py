@@ -88,12 +88,12 @@ class Measurement:
 
     def unmeasured(self, card: Preset, why: str) -> Check:
         """The check that says why it is not measured."""
-        value = self.told(card)["value"]
+        value = self.stated(card)["value"]
         return Check(self.name, value, None, self.tolerance, why, value)
 
     def compare(self, card: Preset, now: Measured) -> list[Check]:
         """What was measured now against the card, number by number."""
-        told = self.told(card)
+        told = self.stated(card)
         return compared(self.name, told, told, now, self.tolerance)
 
     def entry(self, preset: Preset) -> Entry | None:
@@ -107,7 +107,7 @@ class Measurement:
             check(found, self.form, preset.source, self.section or f"metrics.{self.name}")
         return found
 
-    def told(self, preset: Preset) -> Entry:
+    def stated(self, preset: Preset) -> Entry:
         """As `entry`; raises `CheckpointError` if the card has nothing."""
         if (found := self.entry(preset)) is None:
             raise CheckpointError(f"{preset.source}: `metrics.{self.name}` is missing, so it can't be verified.")

@@ -14,4 +14,4 @@ class ShippedBitsPerDim(BitsPerDim):
     def compare(self, card: Preset, now: Measured) -> list[Check]:
         """Against the card's number of the same images, and against that of the test split."""
         whole = BitsPerDim()
-        return compared(whole.name, self.told(card), whole.told(card), now, self.tolerance)
+        return compared(whole.name, self.stated(card), whole.stated(card), now, self.tolerance)

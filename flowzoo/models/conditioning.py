@@ -1,4 +1,4 @@
-"""What a model is told, as its networks get it: labels one-hot, several values side by side."""
+"""A condition as networks get it: labels one-hot, several values side by side."""
 
 from __future__ import annotations
 

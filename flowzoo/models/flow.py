@@ -75,7 +75,7 @@ class Flow(CheckedModel):
             raise ValueError(f"`base` must have the transform's dtype {self.compute_dtype}, got {base.compute_dtype}.")
         self.transform = transform
         self.base = base
-        self.condition = self._told(condition, classes, condition_features)
+        self.condition = self._condition_space(condition, classes, condition_features)
         self.event_shape, self.latent_shape = transform.event_shape, transform.latent_shape
         self.x_space, self.z_space = x_space(transform), Space(self.latent_shape, transform.compute_dtype)
         self.raw = Raw(transform, base, self.x_space, self.condition)
@@ -278,7 +278,7 @@ class Flow(CheckedModel):
         space = self.condition.spaces.get(ONE)
         return space.features if space and space.shape and not space.values else 0
 
-    def _told(self, condition, classes, condition_features):
+    def _condition_space(self, condition, classes, condition_features):
         classes = check_count(classes, "classes", 0)
         features = check_count(condition_features, "condition_features", 0)
         if condition is not None and (classes or features):

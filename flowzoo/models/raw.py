@@ -46,7 +46,7 @@ def _without_rows_too(function):
 class Raw:
     """What a flow computes, for those that check themselves: exports, views of TFP, measurements, programs.
 
-    In all methods `condition` is what the flow is told, as tensors; `seed` a uint32 scalar, made by `as_seed`, of the
+    In all methods `condition` holds tensors; `seed` a uint32 scalar, made by `as_seed`, of the
     noise and probes that `encode` draws. Those called `..._graph` and `..._xla` are compiled.
 
     Args:

@@ -78,7 +78,7 @@ class Preset:
 
     @property
     def labelled(self) -> bool:
-        """Whether it is told the labels of its data."""
+        """Whether the model is conditioned on the labels of its data."""
         return self.dataset["labels"]
 
     def to_dict(self) -> dict[str, Any]:

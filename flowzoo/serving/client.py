@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from flowzoo.serving.specs import Signatures
 
-    Told = np.ndarray | Mapping[str, np.ndarray] | None
+    Condition = np.ndarray | Mapping[str, np.ndarray] | None
 
 PAUSE = 0.2  # seconds before the second attempt; twice as long before each further one
 
@@ -62,30 +62,30 @@ class Client:
         self._batch_size = check_count(batch_size, "batch_size")
         self._transport = _transport(scheme)(address, model, version, timeout)
 
-    def log_prob(self, x: np.ndarray, condition: Told = None) -> np.ndarray:
+    def log_prob(self, x: np.ndarray, condition: Condition = None) -> np.ndarray:
         """log p(x) in nats of (n, *event_shape): (n,)."""
-        return self.predict("log_prob", x=x, **_told(condition))["log_prob"]
+        return self.predict("log_prob", x=x, **_inputs(condition))["log_prob"]
 
-    def bits_per_dim(self, x: np.ndarray, condition: Told = None) -> np.ndarray:
+    def bits_per_dim(self, x: np.ndarray, condition: Condition = None) -> np.ndarray:
         """-log p(x) / (D ln 2) of (n, *event_shape): (n,)."""
-        return self.predict("bits_per_dim", x=x, **_told(condition))["bits_per_dim"]
+        return self.predict("bits_per_dim", x=x, **_inputs(condition))["bits_per_dim"]
 
-    def score_pictures(self, pictures: Sequence[bytes], condition: Told = None) -> dict[str, np.ndarray]:
+    def score_pictures(self, pictures: Sequence[bytes], condition: Condition = None) -> dict[str, np.ndarray]:
         """log_prob and bits_per_dim of PNG and JPEG files: (n,) each."""
-        return self.predict("serving_bytes", image_bytes=pictures, **_told(condition))
+        return self.predict("serving_bytes", image_bytes=pictures, **_inputs(condition))
 
-    def encode(self, x: np.ndarray, condition: Told = None) -> tuple[np.ndarray, np.ndarray]:
+    def encode(self, x: np.ndarray, condition: Condition = None) -> tuple[np.ndarray, np.ndarray]:
         """Data to latent: z (n, *latent_shape) and log_det (n,) in nats."""
-        found = self.predict("encode", x=x, **_told(condition))
+        found = self.predict("encode", x=x, **_inputs(condition))
         return found["z"], found["log_det"]
 
-    def decode(self, z: np.ndarray, condition: Told = None) -> tuple[np.ndarray, np.ndarray]:
+    def decode(self, z: np.ndarray, condition: Condition = None) -> tuple[np.ndarray, np.ndarray]:
         """Latent to data: x (n, *event_shape) and log_det (n,) in nats."""
-        found = self.predict("decode", z=z, **_told(condition))
+        found = self.predict("decode", z=z, **_inputs(condition))
         return found["x"], found["log_det"]
 
     def sample(
-        self, n: int, condition: Told = None, temperature: float | np.ndarray = 1.0, seed: int = 0
+        self, n: int, condition: Condition = None, temperature: float | np.ndarray = 1.0, seed: int = 0
     ) -> np.ndarray:
         """n samples, those of `Flow.sample` with the same integer seed: (n, *event_shape)."""
         import numpy as np
@@ -95,7 +95,7 @@ class Client:
 
         seeds = seeds_at(seed, np.arange(check_count(n, "n")))
         temperatures = check_temperature(temperature, n)
-        return self.predict("sample", seed=seeds, temperature=temperatures, **_told(condition))["x"]
+        return self.predict("sample", seed=seeds, temperature=temperatures, **_inputs(condition))["x"]
 
     def predict(self, signature: str, **inputs: Any) -> dict[str, np.ndarray]:
         """The outputs of a signature for named inputs, all with as many rows; None is left out."""
@@ -160,6 +160,6 @@ def _transport(scheme):
     return Rpc
 
 
-def _told(condition: Told) -> dict[str, Any]:
+def _inputs(condition: Condition) -> dict[str, Any]:
     """A condition as inputs of a signature."""
     return dict(condition) if isinstance(condition, Mapping) else {"condition": condition}

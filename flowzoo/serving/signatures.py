@@ -87,28 +87,28 @@ class Signatures:
         with self._weights():
             return self._flow.raw.log_prob(x, condition, self._seed, 1)
 
-    def _log_prob_only(self, x, **told):
-        return {"log_prob": self._likelihood(x, self._whole(told))}
+    def _log_prob_only(self, x, **conditions):
+        return {"log_prob": self._likelihood(x, self._whole(conditions))}
 
-    def _bits_per_dim(self, x, **told):
-        return {"bits_per_dim": self._scale * self._likelihood(x, self._whole(told))}
+    def _bits_per_dim(self, x, **conditions):
+        return {"bits_per_dim": self._scale * self._likelihood(x, self._whole(conditions))}
 
-    def _pictures(self, image_bytes, **told):
+    def _pictures(self, image_bytes, **conditions):
         most = checks.LARGEST if self._check else None  # merged requests may be of several callers
         x = decode_pictures(image_bytes, self._flow.x_space, most)
-        log_prob = self._likelihood(x, self._whole(told))
+        log_prob = self._likelihood(x, self._whole(conditions))
         return {"log_prob": log_prob, "bits_per_dim": self._scale * log_prob}
 
-    def _sample(self, seed, temperature, **told):
+    def _sample(self, seed, temperature, **conditions):
         with self._weights():
-            return {"x": self._flow.raw.sample(seed, temperature, self._whole(told))}
+            return {"x": self._flow.raw.sample(seed, temperature, self._whole(conditions))}
 
-    def _encode(self, x, **told):
+    def _encode(self, x, **conditions):
         with self._weights():
-            z, log_det = self._flow.raw.encode(x, self._whole(told), self._seed)
+            z, log_det = self._flow.raw.encode(x, self._whole(conditions), self._seed)
         return {"z": z, "log_det": log_det}
 
-    def _decode(self, z, **told):
+    def _decode(self, z, **conditions):
         with self._weights():
-            x, log_det = self._flow.raw.decode(z, self._whole(told))
+            x, log_det = self._flow.raw.decode(z, self._whole(conditions))
         return {"x": x, "log_det": log_det}

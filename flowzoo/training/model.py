@@ -178,9 +178,9 @@ def _require_fitting(preset: Preset, flow: Flow) -> None:
     told = flow.condition
     if told and not told.labels:
         raise PresetError(
-            f"{preset.source}: `config` must give a flow that is told nothing but a class, as data sets of flowzoo "
-            f"have no other conditions, got {told.described()}. Use `classes`, or make such a flow by `flowzoo.create` "
-            "and `fit` it on your own data."
+            f"{preset.source}: `config` must give a flow that is conditioned on nothing but a class, as data sets of "
+            f"flowzoo have no other conditions, got {told.described()}. Use `classes`, or make such a flow by "
+            "`flowzoo.create` and `fit` it on your own data."
         )
     if preset.labelled != bool(told):
         raise PresetError(

@@ -216,7 +216,7 @@ def _require_better(preset: Preset, numbers: dict[str, Any]) -> None:
     if preset.metrics is None:
         return
     first = headline(preset)
-    before, now = first.told(preset), numbers["metrics"][first.name]
+    before, now = first.stated(preset), numbers["metrics"][first.name]
     for what, key in (("on the {:,} test examples", "examples"), ("by the {} noise draws per example", "draws")):
         if before[key] != now[key]:
             raise CheckpointError(

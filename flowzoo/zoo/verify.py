@@ -110,7 +110,7 @@ def verify(
             checks.append(first.unmeasured(preset, "the data set is not here: see above"))
     subject = Subject(preset, flow, splits, limit=examples, exhaustive=exhaustive, progress=progress)
     leading = next((one for one in MEASUREMENTS if one.leads(preset) and one.applies(subject)), first)
-    told = leading.told(preset)
+    told = leading.stated(preset)
     subject.draws, subject.seed = told["draws"], told["seed"]
     for measurement in MEASUREMENTS:
         if not measurement.applies(subject) or not (measurement.section or measurement.entry(preset)):

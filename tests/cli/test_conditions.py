@@ -1,11 +1,11 @@
-"""--label and --condition: what a conditional preset is told on the command line."""
+"""--label and --condition: the condition of a preset on the command line."""
 
 import argparse
 
 import numpy as np
 import pytest
 
-from flowzoo.cli.conditions import add_condition, told
+from flowzoo.cli.conditions import add_condition, condition_of
 from flowzoo.core.space import Condition, Space
 
 
@@ -20,10 +20,10 @@ LABEL, VECTOR = Flow(Space.integers((), 3)), Flow(Space((2,)))
 BOTH = Flow({"label": Space.integers((), 3), "mel": Space((None, 4))})
 
 
-def _told(flow, *given, count=2):
+def _parsed(flow, *given, count=2):
     parser = argparse.ArgumentParser()
     add_condition(parser)
-    return told(flow, parser.parse_args(given), count)
+    return condition_of(flow, parser.parse_args(given), count)
 
 
 @pytest.fixture
@@ -35,13 +35,13 @@ def files(tmp_path):
 
 
 def test_values_are_numbers_or_files(files):
-    assert _told(Flow(None)) is None
+    assert _parsed(Flow(None)) is None
     for given in (["--label=2"], ["--condition=2"], ["--condition=condition=2"]):
-        np.testing.assert_array_equal(_told(LABEL, *given), [2, 2])
-    np.testing.assert_array_equal(_told(LABEL, f"--condition={files / 'labels.csv'}"), [2, 0])
-    np.testing.assert_array_equal(_told(VECTOR, "--condition=0.5,1.5"), [[0.5, 1.5]] * 2)
-    np.testing.assert_array_equal(_told(VECTOR, f"--condition={files / 'vectors.csv'}"), [[2, 1.5], [4.5, 3]])
-    both = _told(BOTH, "--label=1", f"--condition=mel={files / 'mel.npy'}")
+        np.testing.assert_array_equal(_parsed(LABEL, *given), [2, 2])
+    np.testing.assert_array_equal(_parsed(LABEL, f"--condition={files / 'labels.csv'}"), [2, 0])
+    np.testing.assert_array_equal(_parsed(VECTOR, "--condition=0.5,1.5"), [[0.5, 1.5]] * 2)
+    np.testing.assert_array_equal(_parsed(VECTOR, f"--condition={files / 'vectors.csv'}"), [[2, 1.5], [4.5, 3]])
+    both = _parsed(BOTH, "--label=1", f"--condition=mel={files / 'mel.npy'}")
     np.testing.assert_array_equal(both["label"], [1, 1])
     assert both["mel"].shape == (2, 7, 4)
 
@@ -60,9 +60,9 @@ def test_values_are_numbers_or_files(files):
 )
 def test_what_does_not_fit_is_refused(files, flow, given, message):
     with pytest.raises(ValueError, match=message):
-        _told(flow, *(text.format(files) for text in given))
+        _parsed(flow, *(text.format(files) for text in given))
 
 
 def test_a_file_has_a_row_for_each_example(files):
     with pytest.raises(ValueError, match="expected a row of condition for each of 3 examples, got 2"):
-        _told(LABEL, f"--condition={files / 'labels.csv'}", count=3)
+        _parsed(LABEL, f"--condition={files / 'labels.csv'}", count=3)

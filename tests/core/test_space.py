@@ -1,4 +1,4 @@
-"""Space and Condition: what a value is, and what a model is told."""
+"""Space and Condition: what a value is, and what a model is conditioned on."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""A flow that is told several values by name: a label, a vector and an image."""
+"""A flow that is conditioned on several values by name: a label, a vector and an image."""
 
 import json
 
