@@ -14,7 +14,7 @@ from flowzoo.bijectors.constant import constant_columns
 from flowzoo.core.digits import warn_of_lost_digits
 from flowzoo.core.transform import Transform
 from flowzoo.core.warn import warn
-from flowzoo.models.feeding import is_array
+from flowzoo.models.feeding import each, is_array
 from flowzoo.models.frames import SHOWN
 from flowzoo.models.support import Adaptable, require_inside
 from flowzoo.models.workers import across_workers
@@ -134,7 +134,7 @@ def _first_rows(x, y, count):
     """(rows, condition or None) as arrays, or None where they can't be read without losing them."""
     if is_array(x):
         chosen = np.linspace(0, len(x) - 1, min(count, len(x))).astype(int)  # `fit` shuffles arrays
-        return np.asarray(x)[chosen], None if y is None else np.asarray(y)[chosen]
+        return np.asarray(x)[chosen], each(lambda part: np.asarray(part)[chosen], y)
     if isinstance(x, tf.data.Dataset):
         batches = iter(x)
     elif isinstance(x, keras.utils.PyDataset):
@@ -144,13 +144,15 @@ def _first_rows(x, y, count):
     parts, rows = [], 0
     for batch in batches:
         first, second, _ = keras.utils.unpack_x_y_sample_weight(batch)
-        parts.append([np.asarray(first), None if second is None else np.asarray(second)])
+        parts.append([np.asarray(first), each(np.asarray, second)])
         rows += len(parts[-1][0])
         if rows >= count:
             break
     if not parts:
         return None
-    return [None if values[0] is None else np.concatenate(values)[:count] for values in zip(*parts, strict=True)]
+    xs, ys = zip(*parts, strict=True)
+    whole = None if ys[0] is None else tf.nest.map_structure(lambda *values: np.concatenate(values)[:count], *ys)
+    return np.concatenate(xs)[:count], whole
 
 
 def _warn_of_constant_columns(flow, x, layers):

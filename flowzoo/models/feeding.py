@@ -34,9 +34,9 @@ def in_full(method: Callable, dtype: str, x, *others, **options) -> dict[str, An
     size, share = given.pop("batch_size", None), given.pop("validation_split", 0.0)
     if share and held_out is None:
         first = int(len(x) * (1.0 - share))
-        rest = [None if value is None else value[first:] for value in rows]
+        rest = [each(lambda part: part[first:], value) for value in rows]
         given["validation_data"] = _batches(rest, given.pop("validation_batch_size", None) or size, shuffle=False)
-        rows = [None if value is None else value[:first] for value in rows]
+        rows = [each(lambda part: part[:first], value) for value in rows]
     ordered = {} if method.__name__ != "fit" else {"shuffle": False}  # Keras warns that it does not shuffle data sets
     shuffle = bool(ordered) and given.get("shuffle", True)
     return {**given, **ordered, "x": _batches(rows, size, shuffle)}
@@ -47,13 +47,18 @@ def is_array(x: Any) -> bool:
     return isinstance(x, np.ndarray) or tf.is_tensor(x)
 
 
+def each(function: Callable, value: Any) -> Any:
+    """What a function makes of a value, or of each in a dict of them; None of None."""
+    return tf.nest.map_structure(lambda part: None if part is None else function(part), value)
+
+
 def _wide(x):
     return is_array(x) and tf.as_dtype(x.dtype) == tf.float64
 
 
 def _batches(values, size, shuffle):
     """A data set of batches of x, (x, y) or (x, y, weight), cut from arrays as Keras cuts them."""
-    values = [None if value is None else tf.convert_to_tensor(value) for value in values]
+    values = [each(tf.convert_to_tensor, value) for value in values]
     while values[-1] is None:
         values.pop()
     rows, size = len(values[0]), size or 32
@@ -64,7 +69,7 @@ def _batches(values, size, shuffle):
     index = tf.data.Dataset.range(1).map(order).unbatch().batch(size)
 
     def picked(index):
-        found = tuple(None if value is None else tf.gather(value, index) for value in values)
+        found = tuple(each(lambda part: tf.gather(part, index), value) for value in values)
         return found if len(found) > 1 else found[0]
 
     batches = index.map(picked).apply(tf.data.experimental.assert_cardinality(-(-rows // size)))
