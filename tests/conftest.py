@@ -122,3 +122,12 @@ def altered(published, tmp_path):
     from tests.zoo import tiny
 
     return tiny.copy(published, tmp_path)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(collector):
+    """A test file that can't be imported is an error; --doctest-ignore-import-errors would leave it out silently."""
+    report = yield
+    if report.skipped and "unable to import module" in str(report.longrepr):
+        report.outcome, report.longrepr = "failed", str(report.longrepr)
+    return report

@@ -4,19 +4,19 @@ import keras
 import pytest
 
 from flowzoo.models.flow import Flow
-from flowzoo.models.raw import Computations
+from flowzoo.models.raw import Raw
 from tests import cases
 
 
 def test_a_switch_is_seen_after_the_first_fit(monkeypatch):
-    traced, scored = [], Computations._pass
-    for name in ("_pass", "_pass_xla"):
+    traced, scored = [], Raw.noted
+    for name in ("noted", "noted_xla"):
 
-        def noted(flow, *args, name=name):
+        def watched(raw, *args, name=name):
             traced.append((name, args[3]))
-            return scored(flow, *args)
+            return scored(raw, *args)
 
-        monkeypatch.setattr(Computations, name, noted)
+        monkeypatch.setattr(Raw, name, watched)
     model, x = cases.new_flow("realnvp"), cases.flow_data("realnvp", 8)[0]
     model.adapt(x)
     model.compile(keras.optimizers.SGD(0.1))
@@ -26,12 +26,12 @@ def test_a_switch_is_seen_after_the_first_fit(monkeypatch):
         action(x, batch_size=8, verbose=0, **options)
         return set(traced)
 
-    assert ("_pass", "store") in seen()
+    assert ("noted", "store") in seen()
     model.backprop = "remat"
-    assert ("_pass", "remat") in seen()
-    assert seen(model.evaluate) == seen(model.predict) == {("_pass", "store")}
+    assert ("noted", "remat") in seen()
+    assert seen(model.evaluate) == seen(model.predict) == {("noted", "store")}
     model.xla = True
-    assert seen(model.evaluate) == seen(model.predict) == {("_pass_xla", "store")}
+    assert seen(model.evaluate) == seen(model.predict) == {("noted_xla", "store")}
     model.xla, model.accumulate = False, 3
     with pytest.raises(ValueError, match="`accumulate` = 3 must divide the rows"):
         model.fit(x, batch_size=8, verbose=0)
@@ -41,7 +41,7 @@ def test_a_switch_is_seen_after_the_first_fit(monkeypatch):
             self.model.backprop = "reversible"
 
     model.accumulate = 2
-    assert ("_pass", "reversible") in seen(epochs=2, callbacks=[Change()])
+    assert ("noted", "reversible") in seen(epochs=2, callbacks=[Change()])
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from flowzoo.core.errors import CheckpointError, PresetError
 from flowzoo.families import create
 from flowzoo.record.preset import Preset
 from flowzoo.training.model import build, origin, start_from
-from tests.zoo import records
+from tests.record import records
 
 CONFIG = {"event_shape": (2,), "hidden": 4}
 
