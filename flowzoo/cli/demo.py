@@ -23,8 +23,6 @@ def run(args: argparse.Namespace) -> int:
     check_out(args.out, (".png",))
     from pathlib import Path
 
-    import numpy as np
-
     import flowzoo
     from flowzoo.cards.card import summary
     from flowzoo.hub import store
@@ -38,9 +36,7 @@ def run(args: argparse.Namespace) -> int:
     print(summary(preset), end="\n\n", flush=True)
     flow = flowzoo.load(name)
 
-    classes = flow.condition.labels
-    condition = np.arange(64) % classes if classes else None
-    write_png(args.out, flow.sample(64, condition, seed=0).numpy(), values=flow.x_space.values)
+    write_png(args.out, flow.sample(64, flow.condition.labels_in_turn(64), seed=0).numpy(), values=flow.x_space.values)
     print("drew 64 samples at T = 1, seed 0", flush=True)
 
     (x, labels), what = inputs(preset, flow)

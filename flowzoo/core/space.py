@@ -5,9 +5,12 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flowzoo.core.checks import check_count
+
+if TYPE_CHECKING:
+    import numpy as np
 
 ONE = "condition"  # what the only condition is called
 RESERVED = ("x", "z", "seed", "temperature", "image_bytes")  # inputs of signatures, beside which conditions stand
@@ -119,6 +122,12 @@ class Condition:
         space = self.spaces.get(ONE)
         return space.values if space and not space.shape else 0
 
+    def labels_in_turn(self, count: int) -> np.ndarray | None:
+        """The labels 0, 1, ... again and again, (count,) int32; None for another condition, or none."""
+        import numpy as np  # here, as `flowzoo list` does without
+
+        return np.arange(count, dtype=np.int32) % self.labels if self.labels else None
+
     def __eq__(self, other) -> bool:
         """Whether two take the same values under the same names."""
         return isinstance(other, Condition) and (self.named, self._taken()) == (other.named, other._taken())
@@ -149,6 +158,16 @@ class Condition:
             got = "None" if value is None else got
             raise ValueError(f"`{what}` must be a dict of {sorted(self.spaces)}, got {got}.")
         return {name: value[name] for name in self.spaces}
+
+    def called(self, name: str, what: str = ONE) -> str:
+        """What a part is called in messages, where `what` is the condition."""
+        return f'{what}["{name}"]' if self.named else what
+
+    def pairs(self, value: Any, what: str = ONE) -> list[tuple[str, Any, Space]]:
+        """Each part as `called`, the part, and its space; nothing of None, or without spaces."""
+        if value is None or not self.spaces:
+            return []
+        return [(self.called(name, what), part, self.spaces[name]) for name, part in self.parted(value, what).items()]
 
     def whole(self, parts: Mapping[str, Any]) -> Any:
         """The inverse of `parted`: a dict, one value, or None."""

@@ -86,10 +86,9 @@ def check_condition(value, condition: Condition, rows: int, *, shared: bool = Fa
         if value is not None and (isinstance(value, Mapping) or np.shape(value)[-1:] != (0,)):  # which is none, too
             raise ValueError(f"This flow takes no `{what}`, got one. Build it with `classes` or `condition_features`.")
         return None
-    names = {name: f'{what}["{name}"]' if condition.named else what for name in condition.spaces}
     return condition.whole(
         {
-            name: _check_one(part, condition.spaces[name], rows, shared, names[name])
+            name: _check_one(part, condition.spaces[name], rows, shared, condition.called(name, what))
             for name, part in condition.parted(value, what).items()
         }
     )

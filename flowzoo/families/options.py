@@ -175,6 +175,12 @@ class Options(_Last):
         return self.conditions.features
 
     @property
+    def image_condition(self) -> dict[str, int]:
+        """What networks of images take: a class as a bias of its own, any other condition as channels."""
+        classes = self.only_classes
+        return {"classes": classes, "condition_features": self.condition_size - classes}
+
+    @property
     def only_classes(self) -> int:
         """How many classes there are, if the flow is conditioned on the class alone; else 0."""
         return self.conditions.labels

@@ -89,15 +89,9 @@ class RealNVPOptions(Options, MixedPrecision):
         return Multiscale(stages)
 
     def _image_network(self, split, index):
-        how = {"classes": self.only_classes, "position": self.position, "seed": self.seed + index}
-        sizes = (
-            split.kept_shape,
-            2 * split.free_shape[-1],
-            self.hidden,
-            self.condition_size - self.only_classes,
-            self.blocks,
-        )
-        return ResidualConvNet(*sizes, **how, dtype=self.network_dtype)
+        how = {"position": self.position, "seed": self.seed + index, "dtype": self.network_dtype}
+        sizes = split.kept_shape, 2 * split.free_shape[-1], self.hidden
+        return ResidualConvNet(*sizes, blocks=self.blocks, **self.image_condition, **how)
 
     def _coupling(self, split, network):
         return AffineCoupling(split.event_shape, split, network, growth=self.growth, dtype=self.dtype)

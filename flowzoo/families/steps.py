@@ -47,8 +47,8 @@ def network(options: Options, split: ChannelSplit, index: int, outputs_per_entry
     outputs, hidden = outputs_per_entry * split.free_shape[-1], options.hidden
     how = {"seed": options.seed + index, "dtype": options.network_dtype}
     if len(split.event_shape) == 3:
-        how |= {"classes": options.only_classes, "position": options.position}
-        return GlowConvNet(split.kept_shape, outputs, hidden, options.condition_size - options.only_classes, **how)
+        how |= {**options.image_condition, "position": options.position}
+        return GlowConvNet(split.kept_shape, outputs, hidden, **how)
     return MLP(split.kept_shape[0], outputs, [hidden, hidden], options.condition_size, **how)
 
 

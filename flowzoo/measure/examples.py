@@ -55,12 +55,10 @@ def shipped_examples(preset: Preset) -> Examples | None:
 
 def inputs(preset: Preset, flow: Flow) -> tuple[Examples, str]:
     """Examples for checks that hold of any: the shipped ones, else the flow's own samples; and what they are."""
-    import numpy as np
-
     shipped = shipped_examples(preset)
     if shipped is not None:
         return shipped, "shipped test images"
-    condition = np.arange(SAMPLES, dtype="int32") % flow.condition.labels if flow.condition else None
+    condition = flow.condition.labels_in_turn(SAMPLES)
     x = flow.sample(SAMPLES, condition, temperature=TEMPERATURE, seed=0).numpy()
     return (x, condition), f"samples of the flow at T = {TEMPERATURE:g}"
 

@@ -39,7 +39,7 @@ def round_trips(flow: Flow, test: Examples | None) -> dict[str, dict[str, Any]]:
     """
     if not flow.transform.invertible or len(flow.raw.noisy) == len(flow.raw.parts):
         return {}
-    labels = np.arange(COUNT, dtype=np.int32) % flow.condition.labels if flow.condition else None
+    labels = flow.condition.labels_in_turn(COUNT)
     errors = _errors(flow)
     return {
         kind: {"inputs": what} | _summary(*errors(y, flow.raw.features(condition)), _exploded(flow, y))

@@ -161,7 +161,8 @@ class CheckedModel(StoredModel):
         if self.condition.named and isinstance(condition, Mapping):
             spaces = self.condition.spaces
             condition = {
-                name: _columns(part, f'{what}["{name}"]', None, spaces.get(name)) for name, part in condition.items()
+                name: _columns(part, self.condition.called(name, what), None, spaces.get(name))
+                for name, part in condition.items()
             }
         else:
             condition = _columns(condition, what, self.condition_columns, self.condition.spaces.get(ONE))

@@ -7,7 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from flowzoo.core.space import ONE, Condition, Space
+from flowzoo.core.space import Condition
 
 
 def joined(value: Any, condition: Condition, dtype: str) -> tf.Tensor | None:
@@ -26,28 +26,17 @@ def joined(value: Any, condition: Condition, dtype: str) -> tf.Tensor | None:
     if not condition:
         value = tf.convert_to_tensor(value)
         return None if value.shape[-1:] == [0] else tf.cast(value, dtype)
-    parts = [
-        _features(tf.convert_to_tensor(part), condition.spaces[name], dtype, name)
-        for name, part in condition.parted(value).items()
-    ]
+    parts = [_features(tf.convert_to_tensor(part), space, dtype, what) for what, part, space in condition.pairs(value)]
     if len(parts) == 1:
         return parts[0]
     places = next((tf.shape(part)[1:-1] for part in parts if part.shape.rank > 2), None)
     return tf.concat([part if places is None else _everywhere(part, places) for part in parts], axis=-1)
 
 
-def rows_of(value: Any, condition: Condition) -> list[tuple[tf.Tensor, Space]]:
-    """Each value with its space; none if there are none."""
-    if value is None or not condition:
-        return []
-    return [(part, condition.spaces[name]) for name, part in condition.parted(value).items()]
-
-
-def _features(value, space, dtype, name):
+def _features(value, space, dtype, what):
     if not space.values:
         return tf.cast(value, dtype)
     if not value.dtype.is_integer or value.shape.rank not in (1 + len(space.shape), None):
-        what = ONE if name == ONE else f'{ONE}["{name}"]'
         raise TypeError(
             f"`{what}` must be {space.described()}, got dtype {value.dtype.name} and shape {value.shape}. Cast them, "
             "and drop an axis of size 1."

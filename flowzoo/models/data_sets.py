@@ -35,9 +35,8 @@ def check_data_set(elements: Any, x_space: Space, condition: Condition, where: s
     elif none:
         raise ValueError(f"`{what}` must be in the data set, got x alone. Give elements (x, condition).")
     else:
-        for name, spec in condition.parted(told, what).items():
-            space = condition.spaces[name]
-            _require(spec, f'{what}["{name}"]' if condition.named else what, space, "integers" if space.values else "")
+        for called, spec, space in condition.pairs(told, what):
+            _require(spec, called, space, "integers" if space.values else "")
 
 
 def specs(batch: Any, where: str = "") -> tuple[tf.TensorSpec | None, ...]:

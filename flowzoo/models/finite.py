@@ -11,7 +11,6 @@ import keras
 import tensorflow as tf
 
 from flowzoo.core.errors import NonFiniteError
-from flowzoo.models.conditioning import rows_of
 from flowzoo.models.support import outside_columns, shown_bounds
 
 MARK = "flowzoo: the loss or a gradient is not finite"
@@ -112,7 +111,7 @@ def _wrong(values, count):
 
 
 def _wrong_condition(value, condition):
-    wrong = [_wrong(part, space.values) for part, space in rows_of(value, condition)]
+    wrong = [_wrong(part, space.values) for _, part, space in condition.pairs(value)]
     return tf.reduce_any(tf.stack(wrong), axis=0) if wrong else tf.zeros([0], tf.bool)
 
 

@@ -54,3 +54,8 @@ def test_names_of_inputs_and_other_places_are_refused():
         Condition({"a": Space((4, 2)), "b": Space((5, 2))})
     with pytest.raises(TypeError, match="must be a Space or a dict of them, got int"):
         Condition(3)
+
+
+def test_labels_in_turn_are_for_classes_alone():
+    assert Condition.of(3).labels_in_turn(5).tolist() == [0, 1, 2, 0, 1]
+    assert all(Condition.of(*other).labels_in_turn(5) is None for other in ((), (0, 2), (3, 2)))
