@@ -12,6 +12,7 @@ LEVELS = [  # each package may import those before its line, and itself
     {"core"},
     {"record", "ode", "modalities"},
     {"hub", "bijectors", "conditioners", "bases", "data"},
+    {"objectives"},
     {"models"},
     {"families"},
     {"measure"},

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from flowzoo.conditioners.base import Conditioner, nan_where_not_finite, seed_source
 from flowzoo.conditioners.condition import join
+from flowzoo.core.checks import check_number
 from flowzoo.core.limits import Counted
 
 
@@ -39,6 +40,7 @@ class Velocity(Conditioner):
       hidden: widths of the hidden layers.
       condition_features: size of the condition, as of a `Conditioner`.
       activation: a key of `ACTIVATIONS`; all are smooth, as solvers need it.
+      gain: of the initial kernels, in units of Glorot's; 4 makes up for what gates and swish take from a signal.
       seed: of the initial weights.
       dtype: float32 or float64: in a narrower type rounding would look like an error to a solver that adapts its steps.
 
@@ -55,6 +57,7 @@ class Velocity(Conditioner):
         condition_features: int = 0,
         *,
         activation: str = "tanh",
+        gain: float = 1.0,
         seed: int = 0,
         dtype: str = "float32",
         name: str | None = None,
@@ -66,10 +69,11 @@ class Velocity(Conditioner):
             raise ValueError(f"`activation` must be one of {sorted(ACTIVATIONS)}, got {activation!r}.")
         if not hidden:
             raise ValueError("`hidden` must name at least one layer, got none.")
+        gain = check_number(gain, "gain")
         self.activation, new_seed, width = activation, seed_source(seed), self.joined_shape[-1]
         self.layers = []
         for units in (*hidden, None):
-            start = keras.initializers.GlorotUniform(new_seed()) if units else "zeros"
+            start = _start(gain, new_seed()) if units else "zeros"
             units = units or self.output_event_shape[-1]
             layer = ConcatSquash(units, len(event_shape) == 3, start, new_seed(), dtype=self.dtype_policy)
             self.layers.append(self._made(layer, (*self.joined_shape[:-1], width)))
@@ -101,6 +105,10 @@ class Velocity(Conditioner):
         value, rest = self.layers[-1](stacked, time)
         value = value if condition is None else nan_where_not_finite(value, condition)
         return tf.concat([value[None], rest], axis=0)
+
+
+def _start(gain, seed):
+    return keras.initializers.VarianceScaling(gain**2, "fan_avg", "uniform", seed)
 
 
 class ConcatSquash(Counted):

@@ -8,25 +8,12 @@ from collections.abc import Sequence
 import keras
 
 from flowzoo.bijectors import Augment, Chain, Logit, Multiscale, Squeeze, UniformDequantization
-from flowzoo.bijectors.continuous import NOISES
 from flowzoo.core.transform import Transform
 from flowzoo.families import recurring
-from flowzoo.families.neural_ode import ContinuousFlow, Solved, activation, continuous_parts
+from flowzoo.families.neural_ode import ContinuousFlow, Estimated, Solved, activation, continuous_parts
 from flowzoo.families.options import Options, option, shape
-from flowzoo.families.values import LAYERS, Count, Flag, Number, OneOf
+from flowzoo.families.values import LAYERS, Count, Flag
 from flowzoo.families.vectors import way_in
-
-
-@dataclasses.dataclass(frozen=True)
-class Estimated:
-    """The options of an estimated trace and of RNODE's penalties, which follow those of the solver."""
-
-    probes: int = option(1, Count(0, LAYERS), "directions per row in training; 0 for the exact trace.")
-    noise: str = option("rademacher", OneOf(NOISES), "of what the directions are drawn, one of `NOISES`.")
-    exact_up_to: int = option(64, Count(0, None), "dimensions up to which the trace is exact outside training.")
-    evaluation_probes: int = option(16, Count(2, LAYERS), "directions per row outside training, of more dimensions.")
-    kinetic: float = option(0.0, Number(zero=True), "weight of the penalty on velocities; the paper has 0.01.")
-    jacobian: float = option(0.0, Number(zero=True), "weight of the penalty on Jacobians; the paper has 0.01.")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -11,14 +11,17 @@ import numpy as np
 import tensorflow as tf
 
 from flowzoo.bijectors import ActNorm, Continuous
+from flowzoo.bijectors.continuous import NOISES
 from flowzoo.conditioners import Velocity
 from flowzoo.conditioners.velocity import ACTIVATIONS
 from flowzoo.core import validation
 from flowzoo.core.checks import check_count
+from flowzoo.core.context import Context, check_context
 from flowzoo.core.transform import Transform
 from flowzoo.families.family import Family
 from flowzoo.families.options import Options, option
-from flowzoo.families.values import WIDTH, Count, Number, OneOf
+from flowzoo.families.values import LAYERS, WIDTH, Count, Number, OneOf
+from flowzoo.objectives.registry import LIKELIHOOD
 from flowzoo.ode import Solver
 from flowzoo.ode.solver import GRADIENTS
 from flowzoo.ode.tableaus import TABLEAUS
@@ -27,9 +30,9 @@ SOLVER = ("method", "rtol", "atol", "steps", "max_steps", "gradient")  # options
 TRACE = ("time", "probes", "noise", "exact_up_to", "evaluation_probes", "kinetic", "jacobian")  # and of a `Continuous`
 
 
-def activation() -> Any:
+def activation(default: str = "tanh") -> Any:
     """The option of a family: what stands between the layers of its networks."""
-    return option("tanh", OneOf(tuple(sorted(ACTIVATIONS))), '"tanh", "softplus" or "swish".')
+    return option(default, OneOf(tuple(sorted(ACTIVATIONS))), '"tanh", "softplus" or "swish".')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,11 +48,23 @@ class Solved:
     gradient: str = option("solver", OneOf(tuple(sorted(GRADIENTS))), 'by "solver" or "adjoint", as of `Solver`.')
 
 
+@dataclasses.dataclass(frozen=True)
+class Estimated:
+    """The options of an estimated trace and of RNODE's penalties, which follow those of the solver."""
+
+    probes: int = option(1, Count(0, LAYERS), "directions per row in training; 0 for the exact trace.")
+    noise: str = option("rademacher", OneOf(NOISES), "of what the directions are drawn, one of `NOISES`.")
+    exact_up_to: int = option(64, Count(0, None), "dimensions up to which the trace is exact outside training.")
+    evaluation_probes: int = option(16, Count(2, LAYERS), "directions per row outside training, of more dimensions.")
+    kinetic: float = option(0.0, Number(zero=True), "weight of the penalty on velocities; the paper has 0.01.")
+    jacobian: float = option(0.0, Number(zero=True), "weight of the penalty on Jacobians; the paper has 0.01.")
+
+
 class ContinuousFlow(Family):
     """A flow with `Continuous` transforms, whose options include those of `Solved`.
 
-    Under `fit` the logs have `evaluations`, how often a row's velocities were computed on the way to the latent, on
-    average; `loss` includes the penalties.
+    Under `fit` by the likelihood the logs have `evaluations`, how often a row's velocities were computed on the way to
+    the latent, on average; `loss` includes the penalties.
 
     Methods called from Python raise `SolverError` for rows that could not be solved, but for `solve_counts`; graphs
     give NaN, which samples of integers can't show.
@@ -59,11 +74,12 @@ class ContinuousFlow(Family):
         super().__init__(*args, **options)
         self.evaluations = keras.metrics.Mean("evaluations")
 
-    def call(self, x, condition=None, training: bool | None = None) -> tf.Tensor:
-        """log p(x); under `fit` less the penalties, with noise that is new at each step."""
-        log_prob, notes = self._penalized(x, condition, training, "evaluations")
-        self.evaluations.update_state(tf.cast(notes["evaluations"], tf.float32))
-        return log_prob
+    def objective(self, x, condition=None, context: Context | None = None) -> tf.Tensor:
+        context = check_context(context)
+        found = super().objective(x, condition, context)
+        if "evaluations" in context.notes:
+            self.evaluations.update_state(tf.cast(context.notes["evaluations"], tf.float32))
+        return found
 
     def log_prob(self, x, condition=None, seed: int = 0, samples: int = 1) -> tf.Tensor:
         found, raw = super().log_prob(x, condition, seed, samples), self.raw
@@ -99,16 +115,21 @@ class ContinuousFlow(Family):
         found = self._error_graph(*self._checked(x, condition), self.raw.as_seed(seed))
         return self._solved(found, lambda: self._error(*self._checked(x, condition), self.raw.as_seed(seed)))
 
+    def get_metrics_result(self) -> dict:
+        logs = super().get_metrics_result()
+        if self.training_objective != LIKELIHOOD:  # nothing is solved
+            logs.pop("evaluations", None)
+        return logs
+
     def __dir__(self):
         return sorted({*super().__dir__()} - {"evaluations"})  # no part of a checkpoint
 
     def _counts(self, x, condition, seed):
-        notes = self.raw.noted(x, condition, seed, "store", False, ("evaluations",))[1]
-        return tf.cast(notes["evaluations"], tf.float32)
+        return tf.cast(self.raw.objective(x, condition, seed)[1]["evaluations"], tf.float32)
 
     def _error(self, x, condition, seed):
-        log_prob, notes = self.raw.noted(x, condition, seed, "store", False, ("variance",))
-        return log_prob, tf.sqrt(notes["variance"])
+        found, notes = self.raw.objective(x, condition, seed)
+        return -found, tf.sqrt(notes["variance"])
 
     _counts_graph = tf.function(_counts, reduce_retracing=True, autograph=False)
     _error_graph = tf.function(_error, reduce_retracing=True, autograph=False)
@@ -126,6 +147,7 @@ def continuous_parts(options: Options, shape: tuple[int, ...], seed: int) -> lis
     how = {key: getattr(options, key) for key in TRACE if hasattr(options, key)}
     hidden, dtype, parts = [options.hidden] * options.blocks, options.dtype, []
     for i in range(seed, seed + options.depth):
-        network = Velocity(shape, hidden, options.condition_size, activation=options.activation, seed=i, dtype=dtype)
+        net = {"activation": options.activation, "gain": getattr(options, "gain", 1.0), "seed": i, "dtype": dtype}
+        network = Velocity(shape, hidden, options.condition_size, **net)
         parts += [ActNorm(shape, dtype=dtype), Continuous(network, solver, seed=i, dtype=dtype, **how)]
     return parts

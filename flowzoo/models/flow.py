@@ -16,13 +16,14 @@ from flowzoo.bases import StandardNormal
 from flowzoo.bijectors.backprop import check_mode
 from flowzoo.core import validation
 from flowzoo.core.checks import check_count, check_flag, check_seed
-from flowzoo.core.context import PENALTY
+from flowzoo.core.context import Context, check_context
 from flowzoo.core.space import ONE, Condition, Space
 from flowzoo.core.transform import Transform, check_parts
 from flowzoo.models import adapting, forked
 from flowzoo.models.checked_model import CheckedModel
 from flowzoo.models.raw import Raw, x_space
 from flowzoo.models.traced_option import TracedOption
+from flowzoo.objectives.registry import LIKELIHOOD
 
 LANES = 16  # numbers that a processor computes at once; those left over at the end of an array are rounded otherwise
 
@@ -208,8 +209,19 @@ class Flow(CheckedModel):
         self._learn_columns(frame, names)
 
     def call(self, x, condition=None, training: bool | None = None) -> tf.Tensor:
-        """log p(x); under `fit` less the penalties of the transforms, with noise that is new at each step."""
-        return self._penalized(x, condition, training)[0]
+        """log p(x); with `training` less the penalties of the transforms, and with noise that is new at each step."""
+        return -self._by(LIKELIHOOD, x, condition, Context(training=bool(training)))
+
+    def objective(self, x, condition=None, context: Context | None = None) -> tf.Tensor:
+        """What `fit` minimises, (batch,), by the objective that `training_objective` names.
+
+        Args:
+          x: (batch, *event_shape) tensor.
+          condition: as tensors, or None.
+          context: says whether it is for training, and gets the notes of the transforms. Noise depends on the content
+            of each row, in training also on `noise_seed` and the optimizer's step; memory is as `backprop` says.
+        """
+        return self._by(self.training_objective, x, condition, check_context(context))
 
     def get_config(self) -> dict[str, Any]:
         raise ValueError(
@@ -289,11 +301,13 @@ class Flow(CheckedModel):
         images = any(len(getattr(layer, "input_event_shape", ())) == 3 for layer in layers)
         return Condition.of(classes, features, self.compute_dtype, anywhere=images)
 
-    def _penalized(self, x, condition, training, *names):
-        """log p(x), under `fit` less the penalties, and the notes of these names."""
-        function, memory = self.raw.noted_xla if self.xla else self.raw.noted, self.backprop if training else "store"
-        log_prob, notes = function(x, condition, self._step_seed(training), memory, bool(training), (PENALTY, *names))
-        return log_prob - notes[PENALTY] if training and PENALTY in notes else log_prob, notes
+    def _by(self, name, x, condition, context):
+        """What an objective minimises; the context gets the notes."""
+        function = self.raw.objective_xla if self.xla else self.raw.objective
+        training, memory = context.training, self.backprop if context.training else "store"
+        found, notes = function(x, condition, self._step_seed(training), name, memory, training)
+        context.join(notes)
+        return found
 
     def _step_seed(self, training):
         seed = self.raw.as_seed(self.noise_seed if training else 0)

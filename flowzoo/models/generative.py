@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from flowzoo.core.checks import check_count
+from flowzoo.core.context import Context
 from flowzoo.core.warn import warn
 from flowzoo.models import finite
 from flowzoo.models.accumulation import in_parts
@@ -16,22 +17,25 @@ from flowzoo.models.fused_update import fuse
 from flowzoo.models.loss import BitsPerDim, NegativeLogLikelihood
 from flowzoo.models.traced_option import TracedOption
 from flowzoo.models.workers import across_workers
+from flowzoo.objectives.registry import LIKELIHOOD, check_objective
 
 
 class GenerativeModel(keras.Model):
-    """A model with `call(x, condition, training)` -> log p(x), (batch,), and `dims`, the size of one x, its `x_space`,
-    and the flag `adapted`.
+    """A model with `objective(x, condition, context)`, what `fit` minimises, and `call(x, condition)`, log p(x), both
+    (batch,); and `dims`, the size of one x, its `x_space`, and the flag `adapted`.
 
     Elements of a dataset are x, (x, condition) or (x, condition, sample weight).
     """
 
     accumulate = TracedOption(1, check_count)  # micro-batches that make one step of the optimizer; see docs/memory.md
+    training_objective = TracedOption(LIKELIHOOD, check_objective)  # what `fit` minimises; set it before `compile`
 
     def compile(self, optimizer="adam", loss=None, weighted_metrics=None, jit_compile: bool = False, **kwargs) -> None:
-        """As Keras' own, with the negative log-likelihood as default loss; XLA is the `xla` switch, not jit_compile."""
+        """As Keras' own, with the objective per dimension as default loss; XLA is the `xla` switch, not jit_compile."""
         if jit_compile:
             raise ValueError("`jit_compile` must be False: set `flow.xla = True` to compile log_prob with XLA.")
-        default = [BitsPerDim(self.dims)] if self.x_space.values else []
+        likelihood = self.training_objective == LIKELIHOOD
+        default = [BitsPerDim(self.dims)] if self.x_space.values and likelihood else []
         super().compile(
             optimizer=optimizer,
             loss=NegativeLogLikelihood(self.dims) if loss is None else loss,
@@ -128,10 +132,13 @@ class GenerativeModel(keras.Model):
 
         def gradients(x, condition, weight):
             with tf.GradientTape() as tape:
-                log_prob = self(x, condition, training=True)
+                log_prob = -self.objective(x, condition, Context(training=True))
                 loss = self.compute_loss(x, log_prob, log_prob, weight, training=True)
                 scaled = self.optimizer.scale_loss(loss * tf.cast(share, loss.dtype))
-            return log_prob, tf.cast(loss, log_prob.dtype), tape.gradient(scaled, weights)
+            pairs = zip(tape.gradient(scaled, weights), weights, strict=True)
+            # an objective may leave weights as they are: Keras would warn, and the sum of parts needs a gradient
+            found = [tf.zeros(w.shape, w.dtype) if g is None else g for g, w in pairs]
+            return log_prob, tf.cast(loss, log_prob.dtype), found
 
         batch = (x, condition, weight)
         log_prob, loss, gradients = in_parts(gradients, batch, self.accumulate, weights, self.compute_dtype)
@@ -142,7 +149,7 @@ class GenerativeModel(keras.Model):
 
     def test_step(self, data) -> dict:
         x, condition, weight = keras.utils.unpack_x_y_sample_weight(data)
-        log_prob = self(x, condition, training=False)
+        log_prob = -self.objective(x, condition, Context())
         loss = self.compute_loss(x, log_prob, log_prob, weight, training=False)
         with tf.control_dependencies([finite.require(self, (x, condition, weight), log_prob, loss)]):
             self._track(loss, x)

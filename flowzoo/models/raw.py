@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -17,6 +16,8 @@ from flowzoo.core.context import Context
 from flowzoo.core.space import Condition, Space
 from flowzoo.core.transform import Transform
 from flowzoo.models.conditioning import joined
+from flowzoo.objectives import likelihood
+from flowzoo.objectives.registry import LIKELIHOOD, OBJECTIVES
 
 DECODING = -2  # the place of the transform in sampling; the base draws from the root
 
@@ -62,20 +63,22 @@ class Raw:
         """`Flow.log_prob`, with gradients by one of `bijectors.backprop`'s ways."""
         features, context = self.features(condition), self.context(x, seed, memory=memory)
         if samples == 1 or not self.transform.draws:
-            return self._scored(x, features, context)
+            return likelihood.log_prob(self.transform, self.base, x, features, context)
 
         def once(draw):  # with the same probes for all draws: their errors would raise the bound, not cancel
-            return self._scored(x, features, context.apart().at(draw))
+            return likelihood.log_prob(self.transform, self.base, x, features, context.apart().at(draw))
 
         draws = tf.map_fn(once, tf.range(samples, dtype=tf.int32), fn_output_signature=self.dtype)
         return tf.reduce_logsumexp(draws, axis=0) - math.log(samples)
 
     @_without_rows_too
-    def noted(self, x, condition, seed, memory: str, training: bool, names: Sequence[str]) -> tuple[tf.Tensor, dict]:
-        """log p(x), and of the notes of the transforms those of these names."""
+    def objective(
+        self, x, condition, seed, name: str = LIKELIHOOD, memory: str = "store", training: bool = False
+    ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
+        """What the objective of this name minimises, (batch,), and what the transforms noted."""
         context = self.context(x, seed, memory=memory, training=training)
-        log_prob = self._scored(x, self.features(condition), context)
-        return log_prob, {name: value for name, value in context.notes.items() if name in names}
+        found = OBJECTIVES[name](self.transform, self.base, x, self.features(condition), context)
+        return found, context.notes
 
     @_without_rows_too
     def encode(self, x, condition, seed) -> tuple[tf.Tensor, tf.Tensor]:
@@ -104,7 +107,7 @@ class Raw:
 
     log_prob_graph = tf.function(log_prob, reduce_retracing=True, autograph=False)
     log_prob_xla = tf.function(log_prob, jit_compile=True, autograph=False)
-    noted_xla = tf.function(noted, jit_compile=True, autograph=False)
+    objective_xla = tf.function(objective, jit_compile=True, autograph=False)
     encode_graph = tf.function(encode, reduce_retracing=True, autograph=False)
     decode_graph = tf.function(decode, reduce_retracing=True, autograph=False)
     sample_graph = tf.function(sample, reduce_retracing=True, autograph=False)
@@ -165,10 +168,6 @@ class Raw:
         if not self.x_space.values:
             x = tf.cast(x, self.x_space.dtype)  # in which `log_prob` takes it, so one noise
         return random.fold_in(random.hash_rows(x), seed)
-
-    def _scored(self, x, features, context):
-        z, log_det = self.transform.encode(x, features, context)
-        return self.base.log_prob(z, features) + log_det
 
 
 def _flat(transform):

@@ -46,6 +46,7 @@ class Recipe:
         patience: stop after this many validations without a better one; 0 for never.
         adapt_examples: training examples for the data-dependent initialisation; 0 for none.
         jit_compile: compile log_prob with XLA.
+        objective: what is minimised, a name of `flowzoo.objectives.registry`; "" for the model's own.
         finish_split: what the last `finish_steps` draw from instead of "train", "" for nothing else.
         finish_steps: how many of `steps`; 0 with `finish_split` "".
     """
@@ -68,6 +69,7 @@ class Recipe:
     patience: CountFrom0 = 0
     adapt_examples: CountFrom0 = 512
     jit_compile: Flag = False
+    objective: Line = ""
     finish_split: Line = ""
     finish_steps: CountFrom0 = 0
 

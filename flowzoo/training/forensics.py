@@ -21,6 +21,7 @@ import numpy as np
 import tensorflow as tf
 
 from flowzoo.core import files
+from flowzoo.core.context import Context
 from flowzoo.core.errors import NonFiniteError
 from flowzoo.core.transform import Transform
 from flowzoo.models.flow import Flow
@@ -146,7 +147,7 @@ def _pass(flow: Flow, x: Any, condition: Any, back: bool) -> tuple[float, list[_
         part, given = x[start : start + ROWS], flow.condition.rows(condition, slice(start, start + ROWS))
         tape = tf.GradientTape() if back else None
         with tape or contextlib.nullcontext(), _watched(flow, tape) as calls:
-            log_prob = flow(part, given, training=True)
+            log_prob = -flow.objective(part, given, Context(training=True))
             of_part = flow.compute_loss(part, log_prob, log_prob) * (len(part) / len(x))
         loss += float(of_part)
         bad = next(_backward(calls, tape, of_part, _weight_names(flow)) if back else _forward(calls), None)

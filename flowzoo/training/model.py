@@ -89,6 +89,11 @@ def compiled(preset: Preset, recipe: Recipe) -> Flow:
 def untrained(preset: Preset, recipe: Recipe) -> Flow:
     """A new flow that computes as in a training by a recipe."""
     flow = build(preset, recipe.conditioner_dtype or None)
+    if recipe.objective:
+        try:
+            flow.training_objective = recipe.objective
+        except ValueError as error:
+            raise PresetError(f"{preset.source}: `training.objective` is wrong: {error}") from error
     flow.xla, flow.adapts = recipe.jit_compile, False  # `adapt_examples` says whether
     return flow
 

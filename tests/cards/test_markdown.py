@@ -18,6 +18,7 @@ from flowzoo.families.options import fields
 from flowzoo.hub.presets import list_presets, read_preset
 from flowzoo.record.preset import Preset
 from flowzoo.training.model import build
+from flowzoo.training.model import options as options_of
 from tests.record import records
 
 ROOT = Path(__file__).parents[2]
@@ -101,7 +102,7 @@ def test_a_card_has_the_certificate_and_what_fails():
 def test_every_preset_is_described_in_words():
     for preset in shipped():
         text = architecture(preset)
-        assert str(preset.config["depth"]) in text and "several" not in text and "The family" not in text
+        assert str(options_of(preset).depth) in text and "several" not in text and "The family" not in text
 
 
 @pytest.mark.parametrize(

@@ -9,14 +9,14 @@ from tests import cases
 
 
 def test_a_switch_is_seen_after_the_first_fit(monkeypatch):
-    traced, scored = [], Raw.noted
-    for name in ("noted", "noted_xla"):
+    traced, found = [], Raw.objective
+    for name in ("objective", "objective_xla"):
 
-        def watched(raw, *args, name=name):
-            traced.append((name, args[3]))
-            return scored(raw, *args)
+        def noted(raw, *args, name=name):
+            traced.append((name, args[4]))
+            return found(raw, *args)
 
-        monkeypatch.setattr(Raw, name, watched)
+        monkeypatch.setattr(Raw, name, noted)
     model, x = cases.new_flow("realnvp"), cases.flow_data("realnvp", 8)[0]
     model.adapt(x)
     model.compile(keras.optimizers.SGD(0.1))
@@ -26,12 +26,12 @@ def test_a_switch_is_seen_after_the_first_fit(monkeypatch):
         action(x, batch_size=8, verbose=0, **options)
         return set(traced)
 
-    assert ("noted", "store") in seen()
+    assert ("objective", "store") in seen()
     model.backprop = "remat"
-    assert ("noted", "remat") in seen()
-    assert seen(model.evaluate) == seen(model.predict) == {("noted", "store")}
+    assert ("objective", "remat") in seen()
+    assert seen(model.evaluate) == seen(model.predict) == {("objective", "store")}
     model.xla = True
-    assert seen(model.evaluate) == seen(model.predict) == {("noted_xla", "store")}
+    assert seen(model.evaluate) == seen(model.predict) == {("objective_xla", "store")}
     model.xla, model.accumulate = False, 3
     with pytest.raises(ValueError, match="`accumulate` = 3 must divide the rows"):
         model.fit(x, batch_size=8, verbose=0)
@@ -41,7 +41,7 @@ def test_a_switch_is_seen_after_the_first_fit(monkeypatch):
             self.model.backprop = "reversible"
 
     model.accumulate = 2
-    assert ("noted", "reversible") in seen(epochs=2, callbacks=[Change()])
+    assert ("objective", "reversible") in seen(epochs=2, callbacks=[Change()])
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,10 @@ import pytest
 from flowzoo.core.errors import CheckpointError, PresetError
 from flowzoo.families import create
 from flowzoo.record.preset import Preset
-from flowzoo.training.model import build, origin, start_from
+from flowzoo.record.recipe import Recipe
+from flowzoo.training.model import build, origin, start_from, untrained
 from tests.record import records
+from tests.training import toy
 
 CONFIG = {"event_shape": (2,), "hidden": 4}
 
@@ -53,3 +55,10 @@ def test_a_condition_that_no_data_set_has_is_refused():
     record["config"]["condition_features"] = 3
     with pytest.raises(PresetError, match=r"conditioned on nothing but a class, .* got \(batch, 3\) numbers"):
         build(Preset.from_dict(record))
+
+
+def test_a_recipe_names_what_is_minimised():
+    preset = toy.preset(toy.CIRCLE)
+    assert untrained(preset, Recipe(steps=1, objective="likelihood")).training_objective == "likelihood"
+    with pytest.raises(PresetError, match=r"`training\.objective` is wrong: .* one of .*, got 'flow'"):
+        untrained(preset, Recipe(steps=1, objective="flow"))

@@ -1,0 +1,1 @@
+"""What `fit` minimises: one file per objective, and `registry`, which names them."""
