@@ -263,6 +263,7 @@ FLOWS = {  # name: (family, flat configuration)
     "cnf-classes": ("cnf", {"hidden": 6, "blocks": 1, "classes": 3, **_close}),
     "ffjord": ("ffjord", {"hidden": 6, "blocks": 1, "kinetic": 0.01, "jacobian": 0.01, **_close}),
     "ffjord-augmented": ("ffjord", {"hidden": 6, "blocks": 1, "augment": 1, **_close}),
+    "flow-matching": ("flow-matching", {"hidden": 6, "blocks": 1, **_close}),
     "ffjord-image": (
         "ffjord",
         {"event_shape": (4, 4, 1), "bits": 8, "multiscale": True, "hidden": 4, "blocks": 1, "levels": 2, **_close},

@@ -5,6 +5,7 @@ from flowzoo.core.limits import counting
 from flowzoo.families.cnf import CNF
 from flowzoo.families.family import FAMILIES
 from flowzoo.families.ffjord import FFJORD
+from flowzoo.families.flow_matching import FlowMatching
 from flowzoo.families.glow import Glow
 from flowzoo.families.iaf import IAF
 from flowzoo.families.maf import MAF
@@ -20,6 +21,7 @@ from flowzoo.models.flow import Flow
 FAMILIES |= {
     "cnf": CNF,
     "ffjord": FFJORD,
+    "flow-matching": FlowMatching,
     "glow": Glow,
     "iaf": IAF,
     "maf": MAF,

@@ -10,13 +10,14 @@ import tensorflow as tf
 from flowzoo.bases.base import Base
 from flowzoo.core.context import Context
 from flowzoo.core.transform import Transform
+from flowzoo.objectives.flow_matching import flow_matching
 from flowzoo.objectives.likelihood import likelihood
 
 # (transform, base, x, condition as conditioners take it, context) -> (batch,)
 Objective = Callable[[Transform, Base, tf.Tensor, tf.Tensor | None, Context], tf.Tensor]
 
 LIKELIHOOD = "likelihood"
-OBJECTIVES: dict[str, Objective] = {LIKELIHOOD: likelihood}
+OBJECTIVES: dict[str, Objective] = {LIKELIHOOD: likelihood, "flow_matching": flow_matching}
 
 
 def check_objective(value: Any, what: str) -> str:
