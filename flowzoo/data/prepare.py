@@ -57,6 +57,8 @@ def prepare(
     if source not in ("packages", "official"):
         raise ValueError(f"`source` must be 'packages' or 'official', got {source!r}. Pass one of these.")
     facts = spec(name)
+    if facts.binarised:
+        return prepare(facts.binarised, data_dir, source, source_dir)
     if source_dir is not None and not facts.files and name != "celeb_a":
         origin = (
             "is drawn in memory" if facts.drawn else "lies in the package" if facts.packaged else "comes from packages"
@@ -122,6 +124,8 @@ def write_fixture(name: str) -> Path:
         FetchError: if the official files can't be had.
         ValueError: for an unknown name, or a data set whose images may not be shipped.
     """
+    if spec(name).binarised:
+        return write_fixture(spec(name).binarised)
     fixtures.path(name)  # refuses data sets whose images may not be shipped
     with tempfile.TemporaryDirectory(prefix="flowzoo-fetch-") as scratch:
         files = checked_files(name, Path(scratch))

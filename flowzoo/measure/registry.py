@@ -9,7 +9,7 @@ from flowzoo.measure.likelihood_unit import UnitLikelihood
 from flowzoo.measure.log_det_error import LogDetError
 from flowzoo.measure.measurement import Measurement
 from flowzoo.measure.other_data_set import OtherDataSet
-from flowzoo.measure.shipped_likelihood import ShippedBitsPerDim
+from flowzoo.measure.shipped_likelihood import ShippedBitsPerDim, ShippedLogLikelihood
 from flowzoo.record.preset import Preset
 
 MEASUREMENTS: tuple[Measurement, ...] = (
@@ -20,6 +20,7 @@ MEASUREMENTS: tuple[Measurement, ...] = (
     LogitLikelihood(),
     Evaluations(),
     ShippedBitsPerDim(),
+    ShippedLogLikelihood(),
     Certificate(),
     OtherDataSet(),
     LogDetError(),
