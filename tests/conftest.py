@@ -39,7 +39,7 @@ LONGEST = (  # they start first, so that one worker does not end long after the 
     "training/test_trainer.py",
     "families/test_battery.py",
     "test_properties.py",
-    "serving/test_export.py",
+    "serving/test_saved_model.py",
     "zoo/test_publish.py",
     "models/test_sampling.py",
     "models/test_training.py",

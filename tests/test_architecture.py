@@ -25,7 +25,11 @@ LEVELS = [  # each package may import those before its line, and itself
 ]
 LEVEL = {package: level for level, packages in enumerate(LEVELS) for package in packages}
 FACES = {"flows", "registration", "__main__"}  # names for users, made of what they need
-DELEGATIONS = {("bijector", "interop"), ("distribution", "interop"), ("export", "serving.export")}  # of models/flow.py
+DELEGATIONS = {
+    ("bijector", "interop"),
+    ("distribution", "interop"),
+    ("export", "serving.saved_model"),
+}  # of models/flow.py
 
 
 def _module(path):
@@ -138,7 +142,8 @@ def test_presets_are_read_without_tensorflow(fresh_process, package):
 def test_importing_is_cheap(fresh_process):
     heavy = "('tensorflow', 'keras', 'tensorflow_probability', 'tensorflow_datasets', 'requests', 'filelock', 'h5py')"
     check = f"assert not [name for name in sys.modules if name.split('.')[0] in {heavy}]"
-    fresh_process(f"import sys, flowzoo; {check}; dir(flowzoo); {check}")
+    client = "from flowzoo.serving import Client, Unavailable"
+    fresh_process(f"import sys, flowzoo; {check}; dir(flowzoo); {check}; {client}; {check}")
 
 
 def test_flows_do_not_import_tfp(fresh_process, tmp_path):

@@ -141,12 +141,6 @@ def read_numbers(path: str | os.PathLike | io.BytesIO, layout: Layout) -> Number
         raise CheckpointError(f"{path}: its numbers can't be read: {error}.") from error
 
 
-def wide_names(path: str | os.PathLike | io.BytesIO, layout: Layout) -> set[str]:
-    """The variables of float64 in a file whose `file_layout` this is."""
-    with h5py.File(path, "r") as file:
-        return {name for name in layout if file[name].dtype == np.float64}
-
-
 def packed(numbers: Mapping[str, np.ndarray]) -> bytes:
     """A `.weights.h5` file of these variables: the same bytes each time, without Keras' notes of layers' names.
 

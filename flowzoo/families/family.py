@@ -17,7 +17,7 @@ from flowzoo.core.limits import counting
 from flowzoo.core.transform import Transform
 from flowzoo.families import options as declared
 from flowzoo.models.flow import Flow
-from flowzoo.models.stored_model import freeze_layers, frozen_layers
+from flowzoo.models.layers import freeze_layers, frozen_layers
 
 FAMILIES: dict[str, type[Family]] = {}  # by name; `flowzoo.families` fills it
 KEPT = ("columns", "condition_columns", "frozen")  # the names of columns, and the numbers of frozen layers
@@ -124,7 +124,7 @@ class Family(Flow):
             self._keep(json.loads(path.read_text()))
 
     def _keep(self, kept):
-        self.columns, self.condition_columns = kept.get("columns"), kept.get("condition_columns")
+        self.intake.columns, self.intake.condition_columns = kept.get("columns"), kept.get("condition_columns")
         freeze_layers(self, kept.get("frozen") or [])
 
 

@@ -83,15 +83,15 @@ class ContinuousFlow(Family):
 
     def log_prob(self, x, condition=None, seed: int = 0, samples: int = 1) -> tf.Tensor:
         found, raw = super().log_prob(x, condition, seed, samples), self.raw
-        return self._solved(found, lambda: raw.log_prob(*self._checked(x, condition), raw.as_seed(seed), samples))
+        return self._solved(found, lambda: raw.log_prob(*self.intake.tensors(x, condition), raw.as_seed(seed), samples))
 
     def encode(self, x, condition=None, seed: int = 0) -> tuple[tf.Tensor, tf.Tensor]:
         found = super().encode(x, condition, seed)
-        return self._solved(found, lambda: self.raw.encode(*self._checked(x, condition), self.raw.as_seed(seed)))
+        return self._solved(found, lambda: self.raw.encode(*self.intake.tensors(x, condition), self.raw.as_seed(seed)))
 
     def decode(self, z, condition=None, seed: int = 0) -> tuple[tf.Tensor, tf.Tensor]:
         def again():
-            given = self._checked_condition(condition, len(z))
+            given = self.intake.conditions(condition, len(z))
             return self.raw.decode(tf.convert_to_tensor(z), given, self.raw.as_seed(seed))
 
         return self._solved(super().decode(z, condition, seed), again)
@@ -100,21 +100,23 @@ class ContinuousFlow(Family):
         seeds = validation.check_seeds(seed, check_count(n, "n", least=0))
         x = super().sample(n, condition, temperature, seeds, batch_size)
         temperature = validation.check_temperature(temperature, n)
-        condition = self._checked_condition(condition, n, shared=True)
+        condition = self.intake.conditions(condition, n, shared=True)
         return self._solved(x, lambda: self.raw.sample(seeds, temperature, condition))
 
     def reconstruction_error(self, x, condition=None, seed: int = 0) -> tf.Tensor:
         found, raw = super().reconstruction_error(x, condition, seed), self.raw
-        return self._solved(found, lambda: raw.reconstruction_error(*self._checked(x, condition), raw.as_seed(seed)))
+        return self._solved(
+            found, lambda: raw.reconstruction_error(*self.intake.tensors(x, condition), raw.as_seed(seed))
+        )
 
     def solve_counts(self, x, condition=None, seed: int = 0) -> np.ndarray:
         """How often the velocities of each row of x were computed on the way to the latent: (batch,)."""
-        return self._counts_graph(*self._checked(x, condition), self.raw.as_seed(seed)).numpy()
+        return self._counts_graph(*self.intake.tensors(x, condition), self.raw.as_seed(seed)).numpy()
 
     def log_prob_error(self, x, condition=None, seed: int = 0) -> tuple[tf.Tensor, tf.Tensor]:
         """log p(x) and its standard error over the probes of the trace, both (batch,); the error is 0 if exact."""
-        found = self._error_graph(*self._checked(x, condition), self.raw.as_seed(seed))
-        return self._solved(found, lambda: self._error(*self._checked(x, condition), self.raw.as_seed(seed)))
+        found = self._error_graph(*self.intake.tensors(x, condition), self.raw.as_seed(seed))
+        return self._solved(found, lambda: self._error(*self.intake.tensors(x, condition), self.raw.as_seed(seed)))
 
     def get_metrics_result(self) -> dict:
         logs = super().get_metrics_result()

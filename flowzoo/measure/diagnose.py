@@ -133,7 +133,7 @@ def diagnose(flow: Flow, x: Any, condition: Any = None, seed: int = 0, *, progre
     """
     if not isinstance(flow, Flow):
         raise TypeError(f"`flow` must be a Flow, such as `flowzoo.load(name)` gives, got {type(flow).__name__}.")
-    x, condition = flow._checked(x, condition)
+    x, condition = flow.intake.tensors(x, condition)
     if not len(x):
         raise ValueError("`x` must hold some examples, got none.")
     bijection, ready = flow.bijection, flow.raw.features(condition)

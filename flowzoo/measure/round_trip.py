@@ -70,7 +70,7 @@ def _strange(flow: Flow) -> np.ndarray:
 
 
 def _dequantized(flow: Flow, x: np.ndarray, condition: np.ndarray | None) -> tf.Tensor:
-    x, condition = flow._checked(x, condition)
+    x, condition = flow.intake.tensors(x, condition)
     return flow.raw.dequantized(x, flow.raw.features(condition), flow.raw.as_seed(0))
 
 

@@ -20,7 +20,8 @@ from flowzoo.core.context import Context, check_context
 from flowzoo.core.space import ONE, Condition, Space
 from flowzoo.core.transform import Transform, check_parts
 from flowzoo.models import adapting, forked
-from flowzoo.models.checked_model import CheckedModel
+from flowzoo.models.generative import GenerativeModel
+from flowzoo.models.intake import Intake
 from flowzoo.models.raw import Raw, x_space
 from flowzoo.models.traced_option import TracedOption
 from flowzoo.objectives.registry import LIKELIHOOD
@@ -28,7 +29,7 @@ from flowzoo.objectives.registry import LIKELIHOOD
 LANES = 16  # numbers that a processor computes at once; those left over at the end of an array are rounded otherwise
 
 
-class Flow(CheckedModel):
+class Flow(GenerativeModel):
     """log p(x) = log p_base(z) + log_det with z, log_det = transform.encode(x).
 
     Data x is in its native units: (batch, *event_shape), uint8 for models that dequantize, else floating point.
@@ -80,6 +81,7 @@ class Flow(CheckedModel):
         self.condition = self._condition_space(condition, classes, condition_features)
         self.event_shape, self.latent_shape = transform.event_shape, transform.latent_shape
         self.x_space, self.z_space = x_space(transform), Space(self.latent_shape, transform.compute_dtype)
+        self.intake = Intake(self.x_space, self.condition, self.compute_dtype, self._policies)
         self.raw = Raw(transform, base, self.x_space, self.condition)
         self.dims = math.prod(self.event_shape)
         self.kind = transform.kind
@@ -107,7 +109,7 @@ class Flow(CheckedModel):
         samples = check_count(samples, "samples")
         if not tf.executing_eagerly():
             return self.raw.log_prob(x, condition, self.raw.as_seed(seed), samples, self.backprop)
-        x, condition = self._checked(x, condition)
+        x, condition = self.intake.tensors(x, condition)
         function = self.raw.log_prob_xla if self.xla else self.raw.log_prob_graph
         return function(x, condition, self.raw.as_seed(seed), samples, self.backprop)
 
@@ -131,10 +133,10 @@ class Flow(CheckedModel):
           (n,) NumPy array.
         """
         if isinstance(x, tf.data.Dataset):
-            self._entered(x, None, None)
+            self.intake.rows(x, None, None)
             parts = map(keras.utils.unpack_x_y_sample_weight, x.unbatch().batch(batch_size))
             return np.concatenate([self.score(a, b, seed, samples, batch_size) for a, b, _ in parts] or [np.zeros(0)])
-        x, condition = self._checked(x, condition)
+        x, condition = self.intake.tensors(x, condition)
         batch_size, scores = -(-check_count(batch_size, "batch_size") // LANES) * LANES, []
         for start in range(0, len(x), batch_size):
             part = self.condition.map(lambda value, _, start=start: _rows(value, start, batch_size), condition)
@@ -161,7 +163,7 @@ class Flow(CheckedModel):
         """
         n, batch_size = check_count(n, "n", least=0), check_count(batch_size, "batch_size")
         seeds, temperature = validation.check_seeds(seed, n), validation.check_temperature(temperature, n)
-        condition = self._checked_condition(condition, n, shared=True)
+        condition = self.intake.conditions(condition, n, shared=True)
         parts = []
         for start in range(0, max(n, 1), batch_size):
             rows = slice(start, start + batch_size)
@@ -173,7 +175,7 @@ class Flow(CheckedModel):
         """Data to latent: z (batch, *latent_shape) and log_det (batch,) in nats."""
         if not tf.executing_eagerly():
             return self.raw.encode(x, condition, self.raw.as_seed(seed))
-        return self.raw.encode_graph(*self._checked(x, condition), self.raw.as_seed(seed))
+        return self.raw.encode_graph(*self.intake.tensors(x, condition), self.raw.as_seed(seed))
 
     def decode(self, z, condition=None, seed: int = 0) -> tuple[tf.Tensor, tf.Tensor]:
         """Latent to data: x (batch, *event_shape) in native units and log_det (batch,) in nats.
@@ -183,7 +185,7 @@ class Flow(CheckedModel):
         if not tf.executing_eagerly():
             return self.raw.decode(z, condition, self.raw.as_seed(seed))
         z = validation.check_data(z, self.z_space, "z")
-        return self.raw.decode_graph(z, self._checked_condition(condition, len(z)), self.raw.as_seed(seed))
+        return self.raw.decode_graph(z, self.intake.conditions(condition, len(z)), self.raw.as_seed(seed))
 
     def interpolate(self, x0, x1, steps: int = 8, condition=None) -> tf.Tensor:
         """Decodes the straight line between the latents of x0 and x1: (batch, steps, *event_shape)."""
@@ -193,7 +195,7 @@ class Flow(CheckedModel):
 
     def reconstruction_error(self, x, condition=None, seed: int = 0) -> tf.Tensor:
         """max |decode(encode(y)) - y| of each row, (batch,), y being the data after dequantization."""
-        return self.raw.reconstruction_error_graph(*self._checked(x, condition), self.raw.as_seed(seed))
+        return self.raw.reconstruction_error_graph(*self.intake.tensors(x, condition), self.raw.as_seed(seed))
 
     def adapt(self, x, condition=None, seed: int = 0, force: bool = False) -> None:
         """Data-dependent initialisation (standardisation, whitening, ActNorm) from some hundred rows, once.
@@ -208,9 +210,9 @@ class Flow(CheckedModel):
         if int(tf.convert_to_tensor(self.adapted)) and not force:
             raise ValueError("This flow is adapted already (or was loaded). Pass force=True to initialise it again.")
         frame, names = x, condition
-        x, condition = self._checked(x, condition, squares=True)
+        x, condition = self.intake.tensors(x, condition, squares=True)
         adapting.adapt(self, x, condition, seed)
-        self._learn_columns(frame, names)
+        self.intake.learn_columns(frame, names)
 
     def call(self, x, condition=None, training: bool | None = None) -> tf.Tensor:
         """log p(x); with `training` less the penalties of the transforms, and with noise that is new at each step."""
@@ -268,8 +270,8 @@ class Flow(CheckedModel):
         weights_dtype: str = "float32",
         check: bool = True,
     ) -> Path:
-        """Writes a SavedModel with the signatures log_prob, sample, encode, ...; see `flowzoo.serving.export`."""
-        from flowzoo.serving import export
+        """Writes a SavedModel with the signatures log_prob, sample, encode, ...; see `flowzoo.serving.saved_model`."""
+        from flowzoo.serving.saved_model import export
 
         return export(self, path, overwrite=overwrite, weights_dtype=weights_dtype, check=check)
 
@@ -277,6 +279,16 @@ class Flow(CheckedModel):
     def data_dtype(self) -> str:
         """dtype of native data: uint8 (int32 above 8 bits), float64 with `standardize` or `bounds`, or its own."""
         return self.x_space.dtype
+
+    @property
+    def columns(self) -> list[str] | None:
+        """Names of the columns of x, in the order in which the flow takes them, if it was fitted on a frame."""
+        return self.intake.columns
+
+    @property
+    def condition_columns(self) -> list[str] | None:
+        """As `columns`, of the condition."""
+        return self.intake.condition_columns
 
     @property
     def bits(self) -> int:

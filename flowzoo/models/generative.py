@@ -1,6 +1,11 @@
-"""The Keras side of a flow: a model whose output is log p(x), trained and measured with nothing but data."""
+"""The Keras side of a flow: a model whose output is log p(x), trained, measured and stored as any Keras model."""
 
 from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from typing import Any
 
 import keras
 import numpy as np
@@ -14,18 +19,26 @@ from flowzoo.models.accumulation import in_parts
 from flowzoo.models.adapting import prepare
 from flowzoo.models.feeding import in_full
 from flowzoo.models.fused_update import fuse
+from flowzoo.models.intake import Intake, by_name
 from flowzoo.models.loss import BitsPerDim, NegativeLogLikelihood
+from flowzoo.models.saving import keras_file, require_new, with_slots
 from flowzoo.models.traced_option import TracedOption
+from flowzoo.models.weights import load_weights, require_finite_numbers, require_finite_store, save_weights
 from flowzoo.models.workers import across_workers
 from flowzoo.objectives.registry import LIKELIHOOD, check_objective
 
 
 class GenerativeModel(keras.Model):
     """A model with `objective(x, condition, context)`, what `fit` minimises, and `call(x, condition)`, log p(x), both
-    (batch,); and `dims`, the size of one x, its `x_space`, and the flag `adapted`.
+    (batch,); and `dims`, the size of one x, its `x_space`, `condition` and `intake`, and the flag `adapted`.
 
-    Elements of a dataset are x, (x, condition) or (x, condition, sample weight).
+    All methods take arrays, tensors and pandas' frames and series, or data sets, whose elements are x, (x, condition)
+    or (x, condition, sample weight). Weight files hold weights only. Copies by pickle and `copy.deepcopy` keep the
+    switches, which are no part of a configuration.
     """
+
+    intake: Intake  # checks what comes in
+    _backups = ()  # folders of the `BackupAndRestore` callbacks of the running `fit`
 
     accumulate = TracedOption(1, check_count)  # micro-batches that make one step of the optimizer; see docs/memory.md
     training_objective = TracedOption(LIKELIHOOD, check_objective)  # what `fit` minimises; set it before `compile`
@@ -52,20 +65,7 @@ class GenerativeModel(keras.Model):
                 part.build(rows, rows)
 
     def get_compile_config(self) -> dict | None:
-        """As Keras' own; and `slots`, the numbers of the weights that have slots, unless all that can be trained have.
-
-        None says that the optimizer was not built.
-        """
-        config, optimizer = super().get_compile_config(), getattr(self, "optimizer", None)
-        if config is None or optimizer is None:
-            return config
-        place = {id(weight): i for i, weight in enumerate(self.weights)}
-        slots = [place.get(id(weight)) for weight in optimizer._trainable_variables] if optimizer.built else None
-        usual = [place[id(weight)] for weight in self.trainable_weights]
-        frozen = not all(layer.trainable for layer in self._flatten_layers())  # in a new flow none is
-        if None in (slots or ()) or (slots == usual and not frozen):
-            return config
-        return {**config, "slots": slots}
+        return with_slots(self, super().get_compile_config())
 
     def compile_from_config(self, config: dict) -> None:
         config = dict(config)
@@ -82,49 +82,81 @@ class GenerativeModel(keras.Model):
 
         A new flow that was not adapted is adapted to its first rows, with a warning that says so; see `Flow.adapt`.
 
+        Args:
+          x: arrays, tensors, pandas' frames or series; or a data set of x, (x, condition) or (x, condition, weights): a
+            `tf.data.Dataset`, a `PyDataset`, or a generator, which yields each batch once and so lasts for one epoch,
+            or as many as `steps_per_epoch` divides it into.
+          y: the condition, if x is no data set.
+          *args, **kwargs: as Keras takes them; `sample_weight` needs no condition beside it.
+
         Raises:
+          TypeError, ValueError: x, y, `sample_weight` or `validation_data` are of the wrong type, shape or range, not
+            finite, or so large that their squares overflow; `validation_split` leaves no rows on one side; a frame
+            lacks a column that the flow knows, or has another index than that of x; `class_weight` has not one number
+            per class; a generator is to last for several epochs; or all weights are frozen. Of data sets shapes and
+            types are checked, those of the first batch where that is all there is, not each row.
           NonFiniteError: a step met a loss or gradient that is not finite; weights, slots and `iterations` are as
             before that step. It says which rows of the batch, or which weights, are the cause.
         """
+        self._require_trainable()
+        given = self.intake.to_fit(by_name(keras.Model.fit, x, y, *args, **kwargs))
         self._begin()
-        prepare(self, x, y)
+        prepare(self, given["x"], given["y"])
         self._build_optimizer()
-        with self._explained_step():
-            return super().fit(**in_full(super().fit, self.data_dtype, x, y, *args, **kwargs))
+        with self._explained_step(), self._backing_up(given.get("callbacks")):
+            return super().fit(**in_full(super().fit, self.data_dtype, **given))
 
-    def train_on_batch(self, x, y=None, *args, **kwargs):
+    def train_on_batch(self, x, y=None, sample_weight=None, class_weight=None, *args, **kwargs):
         """One step of `fit`, with its errors; the first adapts a new flow, as `fit` does."""
+        self.intake.require_classes(class_weight)
+        first = self.train_function is None  # looking through all weights takes longer than a small batch
+        if first:
+            self._require_trainable()
+        checked = self.intake.batch(x, y, sample_weight)
+        self.intake.learn_columns(x, y)
         self._begin()
-        if self.train_function is None:  # looking through all weights takes longer than a small batch
-            prepare(self, x, y, "train_on_batch")
+        if first:
+            prepare(self, checked["x"], checked["y"], "train_on_batch")
         self._build_optimizer()
         with self._explained_step():
-            return super().train_on_batch(x, y, *args, **kwargs)
+            return super().train_on_batch(*checked.values(), class_weight, *args, **kwargs)
 
     def evaluate(self, x=None, y=None, *args, **kwargs):
-        """As Keras' own, with the condition as y.
+        """As Keras' own, with the condition as y; refuses what `fit` refuses.
 
         Raises:
           NonFiniteError: the loss of a batch is not finite; it says in which rows.
         """
+        given = by_name(keras.Model.evaluate, x, y, *args, **kwargs)
+        if not given.get("_use_cached_eval_dataset"):  # of Keras within `fit`, which checked it
+            given |= self.intake.rows(x, y, given.get("sample_weight"))
         self._begin()
         with self._explained_evaluation():
-            return super().evaluate(**in_full(super().evaluate, self.data_dtype, x, y, *args, **kwargs))
+            return super().evaluate(**in_full(super().evaluate, self.data_dtype, **given))
 
-    def test_on_batch(self, x, y=None, *args, **kwargs):
+    def test_on_batch(self, x, y=None, sample_weight=None, *args, **kwargs):
         """One batch of `evaluate`, with its errors."""
+        checked = self.intake.batch(x, y, sample_weight)
         self._begin()
         with self._explained_evaluation():
-            return super().test_on_batch(x, y, *args, **kwargs)
+            return super().test_on_batch(*checked.values(), *args, **kwargs)
 
     def predict(self, x, *args, **kwargs) -> np.ndarray:
-        """As Keras' own: log p(x), (n,); x and condition come as one data set. Warns of rows that are NaN."""
+        """As Keras' own: log p(x), (n,); x and condition come as one data set.
+
+        Rows with NaN or infinity give NaN, with a warning that numbers them; all else is refused as by `fit`.
+        """
+        x = self.intake.rows(x, None, None, finite=False, squares=False)["x"]
         log_prob = super().predict(**in_full(super().predict, self.data_dtype, x, *args, **kwargs))
         rows = np.flatnonzero(np.isnan(log_prob))
         if rows.size:
             shown = ", ".join(map(str, rows[:10])) + (", ..." if rows.size > 10 else "")
             warn(f"log p(x) is NaN for {rows.size} of {len(log_prob)} rows: {shown}.")
         return log_prob
+
+    def predict_on_batch(self, x):
+        """As Keras' own: log p(x), (n,); refuses what `log_prob` refuses."""
+        return super().predict_on_batch(self.intake.batch(x, None, None, squares=False)["x"])
 
     def train_step(self, data) -> dict:
         x, condition, weight = keras.utils.unpack_x_y_sample_weight(data)
@@ -159,6 +191,62 @@ class GenerativeModel(keras.Model):
         x, condition, _ = keras.utils.unpack_x_y_sample_weight(data)
         return self(x, condition, training=False)
 
+    def save(self, filepath: str | os.PathLike, overwrite: bool = True, zipped: bool | None = None) -> None:
+        """As Keras' own, to `.keras`, all or nothing.
+
+        Raises:
+          ValueError: the name does not end in `.keras`, or `zipped` is False.
+          FileExistsError: the file is there, and `overwrite` is False.
+          OSError: the file can't be written; one that was there is as before.
+        """
+        with keras_file(filepath, overwrite, zipped) as path:
+            super().save(path, overwrite=overwrite or path != filepath, zipped=zipped)
+
+    def save_weights(self, filepath: str | os.PathLike, overwrite: bool = True, max_shard_size: float | None = None):
+        """Writes the weights only, without optimizer slots, all or nothing.
+
+        Of `keras.callbacks.BackupAndRestore` it writes the optimizer too, with which a training resumes.
+
+        Args:
+          filepath: ends in `.weights.h5`.
+          overwrite: whether a file that is there is replaced.
+          max_shard_size: None: a flow's weights are in one file.
+
+        Raises:
+          ValueError: the name does not end in `.weights.h5`, or `max_shard_size` is given.
+          FileExistsError: the file is there, and `overwrite` is False.
+        """
+        if max_shard_size is not None:
+            raise ValueError(
+                f"`max_shard_size` must be None, got {max_shard_size!r}: a flow's weights are in one file."
+            )
+        require_new(filepath, overwrite)
+        save_weights(self, filepath, optimizer=self._is_backup(filepath))
+
+    def load_weights(self, filepath: str | os.PathLike, skip_mismatch: bool = False, **kwargs) -> None:
+        """As Keras' own, but a file that is not exactly this flow's is refused, not loaded in part.
+
+        Args:
+          filepath: a `.weights.h5`, or a `.keras` file, of which the weights are taken.
+          skip_mismatch: True loads what fits, by Keras' own rules: variables may be missing, extra or of another shape.
+
+        Raises:
+          CheckpointError: the file is missing or damaged, or a variable is missing, extra, of another shape or not of
+            finite numbers; it names them.
+        """
+        strict = not skip_mismatch and not kwargs
+        if not strict:
+            require_finite_numbers(self, filepath)
+        if strict:
+            load_weights(self, filepath)
+        if not strict or self._is_backup(filepath):  # whose optimizer's state is loaded, too
+            super().load_weights(filepath, skip_mismatch=skip_mismatch, **kwargs)
+
+    def load_own_variables(self, store: Any) -> None:
+        """Of Keras, which calls it before any layer is loaded, whoever loads; refuses numbers that are not finite."""
+        require_finite_store(self, store)
+        super().load_own_variables(store)
+
     def get_metrics_result(self) -> dict:
         logs = super().get_metrics_result()
         if tf.distribute.in_cross_replica_context() or not across_workers(tf.distribute.get_strategy()):
@@ -175,6 +263,35 @@ class GenerativeModel(keras.Model):
         data = None if iterator is None else iterator.data_adapter.get_tf_dataset()
         if not (isinstance(data, tf.distribute.DistributedDataset) or across_workers(self.distribute_strategy)):
             super()._maybe_symbolic_build(iterator=iterator, data_batch=data_batch)
+
+    def _is_backup(self, path):
+        return os.path.dirname(os.path.abspath(path)) in self._backups
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        named = {name: value for kind in type(self).__mro__ for name, value in vars(kind).items()}
+        switches = [name for name, value in named.items() if isinstance(value, TracedOption) and name in vars(self)]
+        return (*super().__reduce__(), {name: vars(self)[name] for name in switches})
+
+    @contextlib.contextmanager
+    def _backing_up(self, given) -> Iterator[None]:
+        callbacks = keras.tree.flatten(getattr(given, "callbacks", given))  # one, several, or a list of Keras' own
+        kept = (each for each in callbacks if isinstance(each, keras.callbacks.BackupAndRestore))
+        self._backups = tuple(os.path.abspath(each.backup_dir) for each in kept)
+        try:
+            yield
+        finally:
+            self._backups = ()
+
+    def _policies(self):
+        for layer in self._flatten_layers():  # only when the first is asked for
+            yield layer.dtype_policy.name
+
+    def _require_trainable(self):
+        if not self.trainable_weights:
+            raise ValueError(
+                f"All {len(self.weights)} weights of this flow are frozen, so there is nothing to train. Set "
+                "`trainable = True` on the flow, or on a layer of it."
+            )
 
     def _begin(self):
         if not self.compiled:

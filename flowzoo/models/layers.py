@@ -1,4 +1,4 @@
-"""The layers inside a layer, by their paths, and watching what they are called with."""
+"""The layers inside a layer, by their paths, which of them are frozen, and watching what they are called with."""
 
 from __future__ import annotations
 
@@ -19,6 +19,18 @@ def layers(root: keras.layers.Layer, prefix: str = "") -> Iterator[tuple[str, ke
                 path = prefix + (name if index is None else f"{name}/{index}")
                 yield path, part
                 yield from layers(part, f"{path}/")
+
+
+def frozen_layers(model: keras.Model) -> list[int]:
+    """The numbers of the layers that are not trainable, the model itself being the first."""
+    return [i for i, layer in enumerate(model._flatten_layers()) if not layer.trainable]
+
+
+def freeze_layers(model: keras.Model, frozen: list[int]) -> None:
+    """Makes these layers of a model frozen and all others trainable; a layer comes before those within it."""
+    for i, layer in enumerate(model._flatten_layers()):
+        if layer.trainable != (i not in frozen):
+            layer.trainable = i not in frozen
 
 
 @contextlib.contextmanager

@@ -4,6 +4,8 @@ Keras loads a deeper checkpoint into a shallower flow without a word, so the lay
 of the flow first. The layout comes from attribute names, class names and list order, never from Keras' counters.
 """
 
+from __future__ import annotations
+
 import contextlib
 import io
 import os
@@ -15,6 +17,7 @@ from typing import Any
 import h5py
 import keras
 import tensorflow as tf
+from keras.src.saving import saving_lib
 
 from flowzoo.core.errors import CheckpointError
 from flowzoo.core.files import write_atomic
@@ -28,7 +31,6 @@ from flowzoo.core.layout import (
     require_finite,
     require_readable,
     require_size,
-    wide_names,
 )
 
 
@@ -39,9 +41,26 @@ class _Memory(io.BytesIO):
         return "memory.weights.h5"
 
 
+class _Variables(saving_lib.H5IOStore):
+    """A store of Keras that keeps the variables themselves, by their paths, and reads no number: no file is made."""
+
+    def __init__(self):
+        self.found: dict[str, keras.Variable] = {}
+
+    def __bool__(self) -> bool:
+        return True
+
+    def make(self, path: str, metadata: Any = None) -> _Variables:
+        self.path = f"{path}/vars" if path else "vars"
+        return self
+
+    def __setitem__(self, key: str, value: keras.Variable) -> None:
+        self.found[f"{self.path}/{key}"] = value
+
+
 def flow_layout(flow: keras.Model) -> Layout:
     """The layout that `flow` has on disk, independent of other models of this process."""
-    return file_layout(_written(flow))
+    return {name: tuple(variable.shape) for name, variable in _variables(flow).items()}
 
 
 def load_weights(flow: keras.Model, path: str | os.PathLike) -> None:
@@ -55,10 +74,8 @@ def load_weights(flow: keras.Model, path: str | os.PathLike) -> None:
         CheckpointError: the file is damaged, a variable is missing, extra, or of another shape, or a number is not
             finite; all that differ are counted and the first ones named.
     """
-    memory = _written(flow)
-    own = file_layout(memory)
     with _weight_file(path) as file:
-        numbers = require_readable(file, own, wide_names(memory, own))
+        numbers = require_readable(file, flow_layout(flow), _wide(flow))
     _assign(flow, numbers)
 
 
@@ -107,14 +124,13 @@ def load_simpler(flow: keras.Model, path: str | os.PathLike) -> None:
     Raises:
         CheckpointError: the file is damaged, or of no such flow.
     """
-    memory = _written(flow)
-    own = file_layout(memory)
+    own = flow_layout(flow)
     require_size(path, own)
     layout = file_layout(path)
     if not any(layout == flow_layout(simpler) for simpler in flow.simpler(own, layout)):
         raise CheckpointError(f"{path} holds the weights of another config. Build the flow with that config.")
-    widened = read_numbers(memory, own)
-    for name, old in require_readable(path, layout, wide_names(memory, own)).items():
+    widened = read_numbers(_written(flow), own)
+    for name, old in require_readable(path, layout, _wide(flow)).items():
         value, shape = widened[name], old.shape
         if len(shape) > 1:
             value[..., shape[-2] :, : shape[-1]] = 0.0  # from new inputs to old outputs
@@ -148,9 +164,15 @@ def _written(flow: keras.Model, optimizer: bool = False) -> _Memory:
     return memory
 
 
+def _variables(flow: keras.Model) -> dict[str, keras.Variable]:
+    """The flow's variables under the paths that Keras gives them in a file, without the optimizer's."""
+    store, skipped = _Variables(), {id(getattr(flow, "optimizer", None))}
+    saving_lib._save_state(flow, store, assets_store=None, inner_path="", visited_saveables=skipped)
+    return store.found
+
+
 def _wide(flow):
-    memory = _written(flow)
-    return wide_names(memory, file_layout(memory))
+    return {name for name, variable in _variables(flow).items() if variable.dtype == "float64"}
 
 
 @contextlib.contextmanager

@@ -1,8 +1,25 @@
-"""Flows as SavedModels, for TensorFlow Serving and plain TensorFlow, and a client of a server that has them."""
+"""Flows as SavedModels, for TensorFlow Serving and plain TensorFlow, and a client of a server that has them.
 
-from flowzoo.serving.client import Client
-from flowzoo.serving.errors import BadRequest, ServingError, TimedOut, Unavailable
-from flowzoo.serving.export import export
-from flowzoo.serving.preset import export_preset
+Each name is imported when it is first used, so that a client needs neither TensorFlow nor the families.
+"""
 
-__all__ = ["BadRequest", "Client", "ServingError", "TimedOut", "Unavailable", "export", "export_preset"]
+import importlib
+from typing import Any
+
+_HOME = {
+    "BadRequest": "errors",
+    "Client": "client",
+    "ServingError": "errors",
+    "TimedOut": "errors",
+    "Unavailable": "errors",
+    "export": "saved_model",
+    "export_preset": "preset",
+}
+
+__all__ = [*_HOME]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'flowzoo.serving' has no attribute {name!r}. Public names: {', '.join(__all__)}.")
+    return getattr(importlib.import_module(f"flowzoo.serving.{_HOME[name]}"), name)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from flowzoo.hub.presets import read_preset
 from flowzoo.record.preset import Preset
-from flowzoo.serving.export import export
+from flowzoo.serving.saved_model import export
 from flowzoo.serving.warmup import can_warm_up
 from flowzoo.zoo.load import load
 

@@ -203,7 +203,7 @@ def test_a_pipeline_asks_the_model_and_the_first_file(tmp_path):
     flow, (x, _) = cases.new_flow("realnvp"), cases.flow_data("realnvp", 4)
     x, expected = x.astype("float64"), flow.score(x)
     plain = export(flow, tmp_path / "plain" / "1")
-    flow.columns = ["a", "b"]
+    flow.intake.columns = ["a", "b"]
     named = export(flow, tmp_path / "named" / "1")
     for i, order in enumerate(([0, 1], [1, 0])):
         rows_of = "".join(f"{row[order[0]]!r},{row[order[1]]!r}\n" for row in x[2 * i : 2 * i + 2].tolist())

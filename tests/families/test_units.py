@@ -183,7 +183,7 @@ def test_a_data_set_that_leaves_the_bounds_is_told_which():
     x[3, 0] = 2.0
     data = tf.data.Dataset.from_tensors(x)
     for columns, name in ((None, "0"), (["a", "b"], "'a'")):
-        flow.columns = columns
+        flow.intake.columns = columns
         message = (
             f"inside the flow's support, got others in rows 3 of .* or reach them: {name}: \\[0.0, 1.0\\]\\. Remove"
         )

@@ -13,7 +13,7 @@ import pytest
 
 from flowzoo import bijectors, flows
 from flowzoo.core.errors import CheckpointError
-from flowzoo.models.stored_model import frozen_layers
+from flowzoo.models.layers import frozen_layers
 from tests import cases
 
 X = cases.flow_data("realnvp", 16)[0]
@@ -112,7 +112,7 @@ def test_slots_come_back_whatever_was_frozen_when(tmp_path, optimizer):
 
 def test_a_configuration_is_what_the_constructor_takes(tmp_path):
     model = cases.new_flow("realnvp")
-    model.columns = ["a", "b"]
+    model.intake.columns = ["a", "b"]
     model.transform.transforms[1].trainable = False
     assert type(model)(**model.get_config()).get_config() == model.get_config()
     path, old = tmp_path / "flow.keras", tmp_path / "old.keras"

@@ -237,7 +237,7 @@ def test_a_data_set_after_another_is_refused_as_if_it_were_the_first():
         model.fit(tf.data.Dataset.zip(rows, labels), verbose=0)
     unknown = tf.data.Dataset.from_generator(lambda: iter([(X, Y)]), output_types=(tf.float32, tf.int32))
     assert unknown.element_spec[0].shape.rank is None
-    model._entered(unknown, None, None)
+    model.intake.rows(unknown, None, None)
 
 
 def test_no_large_label_becomes_a_small_one():

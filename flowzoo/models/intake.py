@@ -1,0 +1,173 @@
+"""What users give a model, checked, and made arrays of, before a weight changes or a graph is traced.
+
+Of data sets only shapes and types are known then; a bad row of theirs is NaN in the graph, and in that row only.
+"""
+
+from __future__ import annotations
+
+import inspect
+import types
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from flowzoo.core import validation
+from flowzoo.core.space import ONE, Condition, Space
+from flowzoo.models import forked, frames
+from flowzoo.models.data_sets import check_data_set, looked_into, specs
+
+
+class Intake:
+    """Takes arrays, tensors and pandas' frames and series, or data sets, for a model of these spaces.
+
+    Args:
+      x_space, condition: of the model.
+      dtype: in which the model computes.
+      policies: gives the names of the dtype policies of all layers; looked at only when the first data come.
+
+    Attributes:
+      columns, condition_columns: names in the first frames that the model was adapted or fitted on, or None; later
+        frames are put in this order by name.
+    """
+
+    def __init__(self, x_space: Space, condition: Condition, dtype: str, policies: Callable[[], Iterable[str]]):
+        self.x_space, self.condition, self.dtype, self.policies = x_space, condition, dtype, policies
+        self.columns: list[str] | None = None
+        self.condition_columns: list[str] | None = None
+
+    def tensors(self, x, condition, **how) -> tuple[tf.Tensor, Any]:
+        """x and its condition as tensors, or an error that says what was expected and what came."""
+        frames.require_aligned({"x": x, "condition": condition})
+        x = self._array(x, **how)
+        return tf.convert_to_tensor(x), self.conditions(condition, x.shape[0])
+
+    def conditions(self, condition, rows: int, where: str = "", shared: bool = False) -> Any:
+        """The condition of so many rows, as tensors; with `shared` one for all of them will do."""
+        forked.refuse()
+        what = f"{where}condition"
+        if self.condition.named and isinstance(condition, Mapping):
+            spaces = self.condition.spaces
+            condition = {
+                name: _columns(part, self.condition.called(name, what), None, spaces.get(name))
+                for name, part in condition.items()
+            }
+        else:
+            condition = _columns(condition, what, self.condition_columns, self.condition.spaces.get(ONE))
+        return validation.check_condition(condition, self.condition, rows, shared=shared, what=what)
+
+    def rows(self, x, y, weights, where: str = "", **how) -> dict[str, Any]:
+        """x, y and sample_weight as Keras takes them; a data set whose shapes and types fit is handed on as it is."""
+        forked.refuse()
+        validation.check_keras_defaults(self.dtype, self.policies())
+        if not is_rows(x):
+            x = self._data_set(x, where)
+            return {"x": x, "y": y, "sample_weight": weights}
+        frames.require_aligned({f"{where}x": x, f"{where}condition": y, f"{where}sample_weight": weights})
+        x = self._array(x, where, **{"squares": True, **how})
+        y = self.conditions(y, x.shape[0], where)
+        if weights is not None:
+            what = f"{where}sample_weight"
+            weights = frames.to_array(weights, what) if frames.is_frame(weights) else weights
+            weights = validation.check_weights(weights, x.shape[0], what)
+            if y is None:  # Keras drops weights that have no y beside them
+                y = np.zeros((x.shape[0], 0), "float32")
+        return {"x": x, "y": y, "sample_weight": weights}
+
+    def batch(self, x, y, weights, **how) -> dict[str, Any]:
+        """As `rows`, of arrays only."""
+        _require_no_data_set(x)
+        return self.rows(x, y, weights, **how)
+
+    def to_fit(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """The arguments of `fit` by name, checked; the columns of frames are known from then on."""
+        self.require_classes(given.get("class_weight"))
+        x, held_out = given.get("x"), given.get("validation_data")
+        several = given.get("epochs", 1) - given.get("initial_epoch", 0) > 1
+        if isinstance(x, types.GeneratorType) and several and not given.get("steps_per_epoch"):
+            raise ValueError(
+                f"A generator yields each batch once, so it lasts for one epoch, got `epochs` {given['epochs']}. Pass "
+                "`steps_per_epoch`, or a tf.data.Dataset or PyDataset, which start again."
+            )
+        checked = self.rows(x, given.get("y"), given.get("sample_weight"))
+        divided = is_rows(x) and held_out is None
+        validation.require_split(given.get("validation_split"), len(checked["x"]) if divided else None)
+        if isinstance(held_out, (tuple, list)):
+            parts = keras.utils.unpack_x_y_sample_weight(tuple(held_out))
+            checked["validation_data"] = tuple(self.rows(*parts, "validation ").values())
+        elif held_out is not None:
+            checked["validation_data"] = self.rows(held_out, None, None, "validation ")["x"]
+        self.learn_columns(x, given.get("y"))
+        return {**given, **checked}
+
+    def require_classes(self, class_weight: Any) -> None:
+        """Refuses class weights of another number than there are classes."""
+        if class_weight is not None and self.condition.labels:
+            validation.check_class_weight(class_weight, self.condition.labels)
+        elif class_weight is not None:
+            raise ValueError(
+                f"`class_weight` is for flows with `classes`, got {class_weight!r} for one without. Weight rows by "
+                "`sample_weight`, or build the flow with `classes`."
+            )
+
+    def learn_columns(self, x, condition) -> None:
+        """Keeps the names of frames, once they are checked, if none are known."""
+        self.columns = self.columns or frames.column_names(x)
+        if not isinstance(condition, Mapping):
+            self.condition_columns = self.condition_columns or frames.column_names(condition)
+
+    def _array(self, x, where="", **how):
+        what = f"{where}x"
+        _require_no_data_set(x, what)
+        frame, x = frames.is_frame(x), _columns(x, what, self.columns, self.x_space)
+        if frame and not self.x_space.values and x.dtype.kind in "biu":
+            x = x.astype(np.float64)  # whole numbers are numbers in a table; in an array they may be unscaled pixels
+        return validation.check_array(x, self.x_space, what, **how)
+
+    def _data_set(self, x, where):
+        elements = None
+        if isinstance(x, tf.data.Dataset):
+            elements = x.element_spec
+        elif isinstance(x, keras.utils.PyDataset) and x.num_batches != 0:
+            elements = specs(x[0], where)
+        elif isinstance(x, types.GeneratorType):
+            first, x = looked_into(x)
+            elements = specs(first, where)
+        if elements is not None:
+            check_data_set(elements, self.x_space, self.condition, where)
+        return x
+
+
+def is_rows(x: Any) -> bool:
+    """Whether x holds rows, and is not a data set."""
+    return isinstance(x, list) or tf.is_tensor(x) or frames.is_frame(x) or hasattr(x, "__array__")
+
+
+def by_name(method: Callable, *args, **kwargs) -> dict[str, Any]:
+    """The arguments of a method of Keras by name."""
+    given = inspect.signature(method).bind(None, *args, **kwargs).arguments
+    return {name: value for name, value in given.items() if name not in ("self", "kwargs")} | given.get("kwargs", {})
+
+
+def _require_no_data_set(x, what="x"):
+    if isinstance(x, (tf.data.Dataset, keras.utils.PyDataset)):
+        raise TypeError(
+            f"`{what}` must be an array, got a data set. `fit`, `evaluate` and `predict` take data sets, `score` a "
+            "tf.data.Dataset; elsewhere pass the rows of a batch."
+        )
+
+
+def _columns(value, what, names, space):
+    """A frame or series as an array; a series may be the only column of a vector of one."""
+    if not frames.is_frame(value):
+        return value
+    count = space.shape[0] if space is not None and len(space.shape) == 1 else 0
+    if value.ndim == 1 and count > 1:
+        raise ValueError(
+            f"`{what}` must have {count} columns, got the Series {value.name!r}. Pass a frame, as by df[['a', 'b']], "
+            "or df.iloc[[0]] for one row."
+        )
+    array = frames.to_array(value, what, names)
+    return array[:, None] if count == 1 and array.ndim == 1 else array

@@ -1,0 +1,59 @@
+"""What of a model gets into files beside its weights, and under which names."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+
+from flowzoo.core import files
+
+
+@contextlib.contextmanager
+def keras_file(filepath: str | os.PathLike, overwrite: bool, zipped: bool | None) -> Iterator[str | os.PathLike]:
+    """Where Keras shall write a `.keras` file, which takes its place once it is whole.
+
+    Raises:
+      ValueError: the name does not end in `.keras`, or `zipped` is False.
+      FileExistsError: the file is there, and `overwrite` is False.
+    """
+    if zipped is False:  # HDF5 would write into the folder, and crash where the disk is full
+        raise ValueError("`zipped` must be True or None, got False: flows are saved to one `.keras` file.")
+    hub = str(filepath).startswith("hf://")
+    if not hub and not str(filepath).endswith(".keras"):
+        raise ValueError(
+            f"`filepath` must end in .keras, got {os.fspath(filepath)!r}; from other formats Keras can't build a "
+            "flow again. Save to .keras, or the weights alone by `save_weights('name.weights.h5')`."
+        )
+    if hub or "://" in str(filepath):
+        yield filepath
+        return
+    require_new(filepath, overwrite)
+    with files.replacing(filepath) as beside:
+        yield beside
+
+
+def require_new(path: str | os.PathLike, overwrite: bool) -> None:
+    """FileExistsError if there is a file that is not to be replaced."""
+    if not overwrite and os.path.exists(path):
+        raise FileExistsError(f"{os.fspath(path)} is there already. Pass overwrite=True to replace it.")
+
+
+def with_slots(model: keras.Model, config: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Keras' compile config, with `slots`, the numbers of the weights that have slots, unless all trainable ones have.
+
+    None says that the optimizer was not built.
+    """
+    optimizer = getattr(model, "optimizer", None)
+    if config is None or optimizer is None:
+        return config
+    place = {id(weight): i for i, weight in enumerate(model.weights)}
+    slots = [place.get(id(weight)) for weight in optimizer._trainable_variables] if optimizer.built else None
+    usual = [place[id(weight)] for weight in model.trainable_weights]
+    frozen = not all(layer.trainable for layer in model._flatten_layers())  # in a new flow none is
+    if None in (slots or ()) or (slots == usual and not frozen):
+        return config
+    return {**config, "slots": slots}
