@@ -56,7 +56,12 @@ def add_data_dir(parser: argparse.ArgumentParser) -> None:
 
 def positive(text: str) -> int:
     """The type of an argument that counts something."""
+    return natural(text, 1)
+
+
+def natural(text: str, least: int = 0) -> int:
+    """As `positive`, of which there may be none."""
     value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"expected a whole number of at least 1, got {text}")
+    if value < least:
+        raise argparse.ArgumentTypeError(f"expected a whole number of at least {least}, got {text}")
     return value

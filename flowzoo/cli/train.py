@@ -1,12 +1,11 @@
-"""`flowzoo train NAME --workdir=DIR`: train a preset by its recipe, or go on with its training."""
+"""`flowzoo train NAME --workdir=DIR`: train a preset by its recipe, or resume its training."""
 
 import argparse
-from typing import Any
 
-from flowzoo.cli.common import Failed, add_preset, positive
+from flowzoo.cli.common import Failed, add_preset, natural, positive
 from flowzoo.cli.writing import add_json, print_json
 
-NAME, HELP = "train", "Train a preset by its recipe, or go on where a training stopped or was killed."
+NAME, HELP = "train", "Train a preset by its recipe, or resume where a training stopped or was killed."
 EXAMPLES = """
   flowzoo train glow-mnist --workdir=runs/mine --smoke
   flowzoo train mine.json --workdir=runs/mine --max-minutes=60
@@ -22,8 +21,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     add_preset(parser)
     parser.add_argument("--workdir", metavar="DIR", required=True, help="folder for state, logs and weights")
-    what = "pause here; the schedule remains the recipe's"
-    parser.add_argument("--max-steps", type=positive, metavar="N", help=what)
+    what = "pause here, 0 before the first step; the schedule remains the recipe's"
+    parser.add_argument("--max-steps", type=natural, metavar="N", help=what)
     parser.add_argument("--max-minutes", type=float, metavar="M", help="pause after so many minutes")
     parser.add_argument("--save-minutes", type=float, default=5.0, metavar="M", help="minutes between states (5)")
     parser.add_argument("--smoke", action="store_true", help="a few tiny steps, to see whether everything runs")
@@ -42,22 +41,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Train; a training that fails is one line and exit code 1."""
-    from flowzoo import training
-
-    try:
-        return train(args.preset, args.workdir, json=args.json, **{option: getattr(args, option) for option in OPTIONS})
-    except (training.StateError, training.NonFiniteLoss, training.ChiefError) as error:
-        raise Failed(str(error)) from error
-
-
-def train(name: str, workdir: str, json: bool = False, **options: Any) -> int:
-    """Train, tell the result, and return the exit code; of `flowzoo train` and tools/train.py.
-
-    Args:
-        name: what `flowzoo.load` takes.
-        json: tell the result as JSON.
-        workdir, options: of `flowzoo.training.run`, which this raises like, but for `PeerLost`: that is a code.
-    """
     from absl import logging
 
     from flowzoo import training
@@ -66,13 +49,16 @@ def train(name: str, workdir: str, json: bool = False, **options: Any) -> int:
 
     logging.use_absl_handler()
     logging.set_verbosity(logging.INFO)
+    options = {option: getattr(args, option) for option in OPTIONS}
     try:
-        result = training.run(read_preset(name), workdir, **options)
+        result = training.run(read_preset(args.preset), args.workdir, **options)
     except training.PeerLost as error:
         logging.error("%s", error)
         return PEER_LOST
-    if json:
-        print_json({"stopped": result.stopped, "step": result.step, "best": result.best, "workdir": workdir})
+    except (training.StateError, training.NonFiniteLoss, training.ChiefError) as error:
+        raise Failed(str(error)) from error
+    if args.json:
+        print_json({"stopped": result.stopped, "step": result.step, "best": result.best, "workdir": args.workdir})
     else:
         print(f"{result.stopped} at step {result.step}; best validation {result.best}")
     return INTERRUPTED if result.stopped == "signal" else 0

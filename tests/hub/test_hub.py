@@ -273,7 +273,7 @@ def test_what_was_not_measured_is_not_published(tmp_path):
 
 def test_the_tool_writes_a_hub(tmp_path, fresh_process):
     code = "import runpy, sys; runpy.run_path('tools/publish.py', run_name='__main__')"
-    out = fresh_process(code, "--noverify", f"--hub={tmp_path / 'hub'}", f"--preset={OWN}")
+    out = fresh_process(code, "--no_verify", f"--hub={tmp_path / 'hub'}", f"--preset={OWN}")
     assert out == f"{OWN}: revisions 1\n"
     assert set(index.parse((tmp_path / "hub" / index.INDEX).read_bytes(), "index")) == {OWN}
 

@@ -22,7 +22,7 @@ from pathlib import Path
 from absl import logging
 
 HEARTBEAT = "FLOWZOO_HEARTBEAT"  # names the file that a worker touches at each step
-FAILED, PEER_LOST, INTERRUPTED = 1, 69, 75  # exit codes of tools/train.py; EX_UNAVAILABLE, EX_TEMPFAIL
+FAILED, PEER_LOST, INTERRUPTED = 1, 69, 75  # exit codes of a training; EX_UNAVAILABLE, EX_TEMPFAIL
 FAILURES = {FAILED, 2, 126, 127}  # the same command would fail again; 2, 126, 127: Python or a shell can't run it
 FINAL = FAILURES | {0, INTERRUPTED}  # someone asked for the end
 POLL = 0.1  # seconds
