@@ -14,9 +14,7 @@ from apache_beam.io.filesystems import FileSystems
 
 from flowzoo.beam import rows
 
-COLUMNS = (
-    "columns.json"  # in the assets of a SavedModel: `serving.saved_model` writes it, and takes TensorFlow to import
-)
+COLUMNS = "columns.json"  # in the assets of a SavedModel: `serving.saved_model` writes it, with TensorFlow
 CHUNK = 1024  # numbers that `Range` makes in one place
 KINDS = {"text": "string", "integer": "int64", "number": "float32"}  # of columns, and Arrow's for them; and "numbers"
 

@@ -53,8 +53,12 @@ def data_text(preset: Preset) -> str:
     """The data set, its bits, and of which larger one it is a part."""
     name = preset.dataset["name"]
     subset = specs.spec(name).subset if name in specs.names() else ""
-    bits = f"{preset.depth} bits" if preset.discrete else "continuous"
-    return f"{name}, {bits}" + (f" ({subset})" if subset else "")
+    return f"{name}, {bits_text(preset)}" + (f" ({subset})" if subset else "")
+
+
+def bits_text(preset: Preset) -> str:
+    """How many bits the data have."""
+    return f"{preset.depth} bit{'s' * (preset.depth > 1)}" if preset.discrete else "continuous"
 
 
 def training_text(preset: Preset) -> str:

@@ -1,6 +1,6 @@
 """The presets side by side in Markdown: MODEL_CARDS.md, docs/models/index.md, and the README's table."""
 
-from flowzoo.cards.card import restriction_text
+from flowzoo.cards.card import bits_text, restriction_text
 from flowzoo.cards.table import table
 from flowzoo.measure.registry import MEASUREMENTS, headline, headline_text
 from flowzoo.record.preset import Preset
@@ -80,7 +80,7 @@ def _overview(presets: list[Preset], folder: str) -> str:
         published = next((e for e in preset.published if e["metric"] == first.name), None)
         size = f"{preset.files['model.weights.h5']['bytes'] / 1e6:.1f}" if preset.trained else ""
         told = f"{published['value']:g}" if published else ""
-        what = preset.dataset["name"] + (f", {preset.depth} bits" if preset.discrete else "")
+        what = preset.dataset["name"] + (f", {bits_text(preset)}" if preset.discrete else "")
         rows.append(
             (
                 _link(preset, folder),

@@ -87,12 +87,14 @@ class Options(_Last):
       least_features: how many an event must have.
       starts: in which ways a file of weights may be of a simpler flow than this one: see `families.simpler`.
       class_prior: whether the prior depends on the class.
+      dequantizes: whether integers become real numbers by noise.
       xla: whether `flow.xla` starts as True, chosen by benchmark.
     """
 
     least_features: ClassVar[int] = 1
     starts: ClassVar[tuple[simpler.Start, ...]] = (simpler.without_condition, simpler.narrower)
     class_prior: ClassVar[bool] = False
+    dequantizes: ClassVar[bool] = True
     xla = False
 
     event_shape: Sequence[int] = shape()

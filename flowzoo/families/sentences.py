@@ -27,7 +27,7 @@ def _shared(options: Options, config: dict[str, Any]) -> list[str]:
         said.append("Features are whitened first.")
     if config.get("affine") and config["bins"]:
         said.append("A shift and a scale come before each spline.")
-    if config.get("bits"):
+    if config.get("bits") and options.dequantizes:
         if config.get("alpha"):
             said.append(f"Pixels pass through a logit with alpha {config['alpha']:g}.")
         said.append(

@@ -3,19 +3,18 @@ import pytest
 import tensorflow as tf
 
 from flowzoo.bijectors import (
-    Augment,
     Chain,
     Continuous,
     Invert,
     Multiscale,
     Reverse,
     Squeeze,
-    UniformDequantization,
 )
 from flowzoo.conditioners import Velocity
 from flowzoo.core import random
 from flowzoo.core.transform import Transform, weakest_kind
 from flowzoo.models.flow import Flow
+from flowzoo.surjections import Augment, UniformDequantization
 from tests import cases
 
 

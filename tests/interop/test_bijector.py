@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from flowzoo import bijectors, flows
+from flowzoo import bijectors, flows, surjections
 from flowzoo.interop import FromTFP, as_tfp
 from tests import cases
 
@@ -80,7 +80,7 @@ def test_works_inside_tfp():
 
 def test_refuses_what_is_no_bijection():
     with pytest.raises(ValueError, match="must be an exact bijection, got UniformDequantization of kind 'lower_bound'"):
-        as_tfp(bijectors.UniformDequantization((2,)))
+        as_tfp(surjections.UniformDequantization((2,)))
     with pytest.raises(TypeError, match=r"must be a flowzoo Transform, got RealNVP. Use `flow.bijector`"):
         as_tfp(cases.flow("realnvp"))
     with pytest.raises(ValueError, match=r"must have shape \(5,\), got \(4,\)"):

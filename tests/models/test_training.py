@@ -25,6 +25,7 @@ def _data(name, rows=32):
     model, condition = cases.flow(name), cases.flow_data(name, rows)[1]
     if model.bits:
         x = np.random.default_rng(0).integers(3, 7, (rows, *model.event_shape), dtype=np.uint8)
+        x = np.minimum(x, model.x_space.values - 1)
     else:
         x = cases.flow_data(name, rows)[0] * 0.1 + 2.0
     return x, condition

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from flowzoo import bijectors
+from flowzoo import bijectors, surjections
 from flowzoo.core.errors import CheckpointError
 from flowzoo.core.layout import file_layout
 from flowzoo.families import create
@@ -119,7 +119,7 @@ def test_a_compiled_flow_saves_weights_that_a_new_one_takes(tmp_path):
 
 def test_nested_chains_are_taken_apart():
     shape = (2, 2, 1)
-    first = bijectors.Chain([bijectors.UniformDequantization(shape), bijectors.Logit(shape)])
+    first = bijectors.Chain([surjections.UniformDequantization(shape), bijectors.Logit(shape)])
     flow = Flow(bijectors.Chain([first, bijectors.ActNorm(shape)]))
     assert flow.bits == 8
     assert [type(part).__name__ for part in flow.bijection.transforms] == ["Logit", "ActNorm"]
