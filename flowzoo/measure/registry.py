@@ -1,6 +1,8 @@
 """The measurements that flowzoo knows, in the order in which cards show them and `verify` compares them."""
 
+from flowzoo.measure.active_units import ActiveUnits
 from flowzoo.measure.certificate import Certificate
+from flowzoo.measure.elbo import Elbo
 from flowzoo.measure.evaluations import Evaluations
 from flowzoo.measure.kl_divergence import KLDivergence
 from flowzoo.measure.likelihood import BitsPerDim, LogLikelihood
@@ -16,6 +18,8 @@ MEASUREMENTS: tuple[Measurement, ...] = (
     BitsPerDim(),
     LogLikelihood(),
     KLDivergence(),
+    Elbo(),
+    ActiveUnits(),
     UnitLikelihood(),
     LogitLikelihood(),
     Evaluations(),
