@@ -76,7 +76,7 @@ def functions(name):
     found = {
         "log_prob": (lambda x: flow.raw.log_prob(x, None, word, 1), x),
         "encode": (lambda x: flow.raw.encode(x, None, word), x),
-        "decode": (lambda z: flow.raw.decode(z, None), z),
+        "decode": (lambda z: flow.raw.decode(z, None, tf.constant(0, tf.uint32)), z),
     }
     if name == "realnvp":  # the same integers in every family
         seeds = flowzoo.core.random.row_seeds(0, ROWS).numpy()

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-from flowzoo import bases, flows
+from flowzoo import bases, flows, surjections
 from flowzoo import bijectors as b
 from flowzoo.conditioners import MADE, MLP, Conditioner, GlowConvNet, ResidualConvNet, Velocity
 from flowzoo.core import random
@@ -33,6 +33,7 @@ class TransformCase:
     draw: str = "normal"  # or uniform, positive, integers
     condition_features: int = 0
     takes_bfloat16: bool = False  # it has a conditioner that may compute in bfloat16
+    bijective: bool = True
 
 
 def _coupling(kind, shape, split, network, features=0, *, scalar=None, seed=1, **options):
@@ -61,9 +62,9 @@ def _autoregressive(scalar, features=0, invert=False, shape=VECTOR, **options):
     return TransformCase(build, shape, condition_features=features)
 
 
-def _plain(kind, *args, shape=VECTOR, draw="normal", **options):
+def _plain(kind, *args, shape=VECTOR, draw="normal", bijective=True, **options):
     """A row of a transform without a conditioner."""
-    return TransformCase(lambda dtype, _: kind(shape, *args, dtype=dtype, **options), shape, draw)
+    return TransformCase(lambda dtype, _: kind(shape, *args, dtype=dtype, **options), shape, draw, bijective=bijective)
 
 
 def _parametric(kind, features=0):
@@ -102,7 +103,14 @@ def _variational(dtype, conditioner_dtype):
     squeezed = (2, 2, 8)
     split = b.ChannelSplit(squeezed)
     network = GlowConvNet(split.kept_shape, 8, 6, 8, seed=4, dtype=conditioner_dtype)
-    return b.VariationalDequantization(IMAGE, b.AffineCoupling(squeezed, split, network, dtype=dtype), dtype=dtype)
+    noise = b.AffineCoupling(squeezed, split, network, dtype=dtype)
+    return surjections.VariationalDequantization(IMAGE, noise, dtype=dtype)
+
+
+def _stochastic(dtype, conditioner_dtype):
+    posterior = MLP(8, 4, [6], seed=1, dtype=conditioner_dtype), MLP(5, 10, [6], seed=2, dtype=conditioner_dtype)
+    sides = zip(((2,), VECTOR), (8, 5), posterior, strict=True)
+    return surjections.Stochastic(*(bases.ConditionalNormal(*side, dtype=dtype) for side in sides))
 
 
 def _continuous(shape, features=0):
@@ -168,9 +176,10 @@ TRANSFORMS = {
     "invert-planar": TransformCase(lambda dtype, _: b.Invert(b.Planar(VECTOR, seed=2, dtype=dtype))),
     "invert": TransformCase(lambda *types: b.Invert(_chain(*types)), condition_features=3, takes_bfloat16=True),
     "identity": _plain(b.Identity),
-    "dequantize": _plain(b.UniformDequantization, shape=IMAGE, draw="integers"),
-    "dequantize-variational": TransformCase(_variational, IMAGE, "integers"),
-    "augment": _plain(b.Augment, 2),
+    "dequantize": _plain(surjections.UniformDequantization, shape=IMAGE, draw="integers", bijective=False),
+    "dequantize-variational": TransformCase(_variational, IMAGE, "integers", bijective=False),
+    "augment": _plain(surjections.Augment, 2, bijective=False),
+    "stochastic": TransformCase(_stochastic, condition_features=3, bijective=False),
     "continuous": _continuous((3,), features=2),
     "continuous-image": _continuous((2, 2, 1)),
     "from-tfp": TransformCase(_from_tfp, draw="positive"),
@@ -227,6 +236,8 @@ FLOWS = {  # name: (family, flat configuration)
     "glow-classes": ("glow", {"event_shape": (4, 4, 1), "classes": 3, "position": True, **_tiny}),
     "glow-condition": ("glow", {"event_shape": (4, 4, 1), "condition_features": 3, **_tiny}),
     "glow-variational": ("glow", {"event_shape": (4, 4, 1), "noise_depth": 2, "noise_hidden": 4, **_tiny}),
+    "vae": ("vae", {"event_shape": (6, 6, 1), "bits": 1, "latent": 3, "hidden": 8, "blocks": 1, "seed": 5}),
+    "vae-vector": ("vae", {"event_shape": (3,), "latent": 2, "hidden": 8, "blocks": 1, "seed": 5}),
     "glow-vector": ("glow", {"event_shape": (2,), "bits": 0, "depth": 1, "hidden": 8, "seed": 5}),
     "nice-condition": (
         "nice",
@@ -358,15 +369,7 @@ def takes_bfloat16():
 
 def flow_data(name, rows=6, seed=1):
     """x, condition of a row's flow, as NumPy arrays (condition may be None)."""
-    model, numbers = flow(name), np.random.default_rng(seed)
-    shape = (rows, *model.event_shape)
-    x = numbers.integers(0, 2**model.bits, shape, dtype=np.uint8) if model.bits else numbers.normal(size=shape)
-    condition = None
-    if model.classes:
-        condition = numbers.integers(0, model.classes, rows).astype("int32")
-    elif model.condition_features:
-        condition = numbers.normal(size=(rows, model.condition_features)).astype("float32")
-    return x if model.bits else x.astype("float32"), condition
+    return case(name).data(rows, seed)
 
 
 def other_condition(condition):

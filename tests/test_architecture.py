@@ -12,6 +12,7 @@ LEVELS = [  # each package may import those before its line, and itself
     {"core"},
     {"record", "ode", "modalities"},
     {"hub", "bijectors", "conditioners", "bases", "data"},
+    {"surjections"},
     {"objectives"},
     {"models"},
     {"families"},
@@ -204,7 +205,16 @@ def test_a_named_number_would_be_found(code):
 
 
 SPACES = {"bits", "classes", "condition_features"}  # of which a Space is made
-MADE = ("families", "conditioners", "bases", "bijectors", "data", "models.raw", "record")  # where they are, or it is
+MADE = (
+    "families",
+    "conditioners",
+    "bases",
+    "bijectors",
+    "surjections",
+    "data",
+    "models.raw",
+    "record",
+)  # where they are, or it is
 
 
 def _asked(tree):

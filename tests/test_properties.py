@@ -10,8 +10,8 @@ from flowzoo import bijectors as b
 from flowzoo import flows
 from flowzoo.conditioners import MADE, MLP, GlowConvNet, ResidualConvNet
 from flowzoo.families.options import fields
+from flowzoo.testing import log_det_of_jacobian
 from tests import cases
-from tests.jacobian import log_det_of_jacobian
 
 THOROUGHLY = settings(max_examples=150)  # those of CI stand in conftest.py
 SEEDS = st.integers(0, 2**20)

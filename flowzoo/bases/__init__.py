@@ -1,6 +1,7 @@
 """Base distributions of the latent."""
 
 from flowzoo.bases.base import Base
+from flowzoo.bases.bernoulli import ConditionalBernoulli
 from flowzoo.bases.conditional import ClassConditional, ConditionalNormal
 from flowzoo.bases.distribution import FromDistribution
 from flowzoo.bases.logistic import Logistic
@@ -14,6 +15,7 @@ __all__ = [
     "NAMED",
     "Base",
     "ClassConditional",
+    "ConditionalBernoulli",
     "ConditionalNormal",
     "DiagonalNormal",
     "FromDistribution",

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import tensorflow as tf
 
 from flowzoo.core.limits import Counted
+
+if TYPE_CHECKING:
+    import tensorflow_probability as tfp
 
 
 class Base(Counted):
@@ -16,11 +20,16 @@ class Base(Counted):
     Subclasses implement `log_prob` and `sample`. Both work row by row, so that no row affects another, and use nothing
     that XLA on CPU lacks.
 
+    Attributes:
+      bits: z is of integers 0 ... 2^bits - 1; 0 for real numbers.
+
     Args:
       event_shape: shape of one z.
       dtype: float32 or float64.
       name: Keras name.
     """
+
+    bits = 0
 
     def __init__(self, event_shape: Sequence[int], *, dtype: str = "float32", name: str | None = None):
         super().__init__(dtype=dtype, name=name)
@@ -39,6 +48,21 @@ class Base(Counted):
         The temperature is a scale, as the class says; 1 samples from the distribution.
         """
         raise NotImplementedError(f"{type(self).__name__} must implement `sample`.")
+
+    def sample_with_log_prob(
+        self, seeds: tf.Tensor, temperature: tf.Tensor, condition: tf.Tensor | None = None
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """`sample`, and `log_prob` of what it drew."""
+        z = self.sample(seeds, temperature, condition)
+        return z, self.log_prob(z, condition)
+
+    def mean(self, condition: tf.Tensor | None = None) -> tf.Tensor:
+        """E[z | condition]: (rows, *event_shape)."""
+        raise NotImplementedError(f"{type(self).__name__} must implement `mean`.")
+
+    def distribution(self, condition: tf.Tensor | None = None) -> tfp.distributions.Distribution:
+        """p(z | condition) for TensorFlow Probability: batch shape (rows,), event shape `event_shape`."""
+        raise NotImplementedError(f"{type(self).__name__} must implement `distribution`.")
 
     def _scaled(self, temperature: tf.Tensor, values: tf.Tensor) -> tf.Tensor:
         """temperature (rows,) times values (rows, *event_shape), in the dtype of the base."""

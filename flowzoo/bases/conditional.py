@@ -1,9 +1,10 @@
-"""Normal base distributions whose means and scales come from the condition."""
+"""Base distributions whose parameters come from the condition: normal ones here, others beside."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import keras
 import tensorflow as tf
@@ -12,19 +13,77 @@ from flowzoo.bases.base import Base, normal_log_density, require_condition
 from flowzoo.core import random
 from flowzoo.core.transform import sum_event
 
+if TYPE_CHECKING:
+    import tensorflow_probability as tfp
 
-class _GivenCondition(Base):
-    """z ~ N(loc, exp(log_scale)^2) with both from `_parameters(condition)`, (rows, *event_shape) each."""
+
+class GivenCondition(Base):
+    """A base whose parameters come from the condition, once for both a draw and its density.
+
+    Subclasses implement `_parameters(condition)`, `_density(z, parameters)` and `_drawn(seeds, temperature,
+    parameters)`.
+    """
 
     def log_prob(self, z: tf.Tensor, condition: tf.Tensor | None = None) -> tf.Tensor:
-        return sum_event(normal_log_density(z, *self._parameters(condition)))
+        return self._density(z, self._parameters(condition))
 
     def sample(self, seeds: tf.Tensor, temperature: tf.Tensor, condition: tf.Tensor | None = None) -> tf.Tensor:
+        return self._drawn(seeds, temperature, self._parameters(condition))
+
+    def sample_with_log_prob(
+        self, seeds: tf.Tensor, temperature: tf.Tensor, condition: tf.Tensor | None = None
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        parameters = self._parameters(condition)
+        z = self._drawn(seeds, temperature, parameters)
+        return z, self._density(z, parameters)
+
+
+class GivenNetwork(GivenCondition):
+    """A base whose parameters are a network's output; the arguments are those of `ConditionalNormal`."""
+
+    def __init__(
+        self,
+        event_shape: Sequence[int],
+        condition_features: int,
+        network: keras.layers.Layer,
+        *,
+        dtype: str = "float32",
+        name: str | None = None,
+    ):
+        super().__init__(event_shape, dtype=dtype, name=name)
+        if not network.built:
+            raise ValueError("`network` must be built, got one that is not. Call `network.build((None, features))`.")
+        self.condition_features, self.network = int(condition_features), network
+
+    def _outputs(self, condition):
+        """The network's output, (rows, outputs), NaN in rows whose condition is not finite."""
+        condition = require_condition(condition, self.condition_features, self)
+        known = tf.reduce_all(tf.math.is_finite(condition), axis=1, keepdims=True)  # a fused relu swallows NaN
+        found = tf.cast(self.network(condition), self.compute_dtype)
+        return tf.where(known, found, tf.constant(math.nan, self.compute_dtype))
+
+
+class _Normal(GivenCondition):
+    """z ~ N(loc, exp(log_scale)^2), parameters being loc and log_scale, (rows, *event_shape) each."""
+
+    def mean(self, condition: tf.Tensor | None = None) -> tf.Tensor:
+        return self._parameters(condition)[0]
+
+    def distribution(self, condition: tf.Tensor | None = None) -> tfp.distributions.Distribution:
+        from tensorflow_probability import distributions as tfd  # takes seconds
+
         loc, log_scale = self._parameters(condition)
+        return tfd.Independent(tfd.Normal(loc, tf.exp(log_scale)), len(self.event_shape))
+
+    def _density(self, z, parameters):
+        return sum_event(normal_log_density(z, *parameters))
+
+    def _drawn(self, seeds, temperature, parameters):
+        loc, log_scale = parameters
         return loc + tf.exp(log_scale) * self._scaled(temperature, random.normal(seeds, self.event_shape))
 
 
-class ClassConditional(_GivenCondition):
+class ClassConditional(_Normal):
     """z ~ N(loc_c, exp(log_scale_c)^2) for class c, both learned, starting as the standard normal for each class.
 
     The temperature multiplies the standard deviation.
@@ -49,7 +108,7 @@ class ClassConditional(_GivenCondition):
         return [tf.reshape(one_hot @ table, [-1, *self.event_shape]) for table in (self.loc, self.log_scale)]
 
 
-class ConditionalNormal(_GivenCondition):
+class ConditionalNormal(GivenNetwork, _Normal):
     """z ~ N(loc, exp(log_scale)^2) with (loc, log_scale) = network(condition).
 
     The temperature multiplies the standard deviation.
@@ -73,17 +132,12 @@ class ConditionalNormal(_GivenCondition):
         dtype: str = "float32",
         name: str | None = None,
     ):
-        super().__init__(event_shape, dtype=dtype, name=name)
-        if not network.built:
-            raise ValueError("`network` must be built, got one that is not. Call `network.build((None, features))`.")
+        super().__init__(event_shape, condition_features, network, dtype=dtype, name=name)
         if not bound > 0.0:
             raise ValueError(f"`bound` must be positive, got {bound}.")
-        self.condition_features, self.network, self.bound = int(condition_features), network, float(bound)
+        self.bound = float(bound)
 
     def _parameters(self, condition):
-        condition = require_condition(condition, self.condition_features, self)
-        known = tf.reduce_all(tf.math.is_finite(condition), axis=1, keepdims=True)  # a fused relu swallows NaN
-        found = tf.cast(self.network(condition), self.compute_dtype)
-        found = tf.where(known, found, tf.constant(math.nan, self.compute_dtype))
+        found = self._outputs(condition)
         loc, raw = tf.unstack(tf.reshape(found, [-1, 2, *self.event_shape]), axis=1)
         return loc, self.bound * tf.tanh(raw / self.bound)

@@ -1,13 +1,11 @@
 """Transforms between data and latent."""
 
 from flowzoo.bijectors.actnorm import ActNorm, ElementwiseAffine
-from flowzoo.bijectors.augment import Augment
 from flowzoo.bijectors.autoregressive import Autoregressive
 from flowzoo.bijectors.bounds import Bounds
 from flowzoo.bijectors.chain import Chain, Identity, Invert
 from flowzoo.bijectors.continuous import Continuous
 from flowzoo.bijectors.coupling import AdditiveCoupling, AffineCoupling, Coupling
-from flowzoo.bijectors.dequantize import UniformDequantization, VariationalDequantization
 from flowzoo.bijectors.elementwise import Logit, Scale
 from flowzoo.bijectors.linear import InvertibleLinear, Permutation, Reverse, Whitening
 from flowzoo.bijectors.mixture import GaussianMixtureMap
@@ -27,7 +25,6 @@ __all__ = [
     "Affine",
     "AffineCoupling",
     "AllFree",
-    "Augment",
     "Autoregressive",
     "Bounds",
     "CayleyOrthogonal",
@@ -58,7 +55,5 @@ __all__ = [
     "Split",
     "Squeeze",
     "Standardize",
-    "UniformDequantization",
-    "VariationalDequantization",
     "Whitening",
 ]

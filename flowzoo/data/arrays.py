@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from flowzoo.data import fixtures
+from flowzoo.data import binarised, fixtures
 from flowzoo.data.energies import density
-from flowzoo.data.specs import spec
+from flowzoo.data.specs import spec, split_seed
 
 
 class MissingDataError(FileNotFoundError):
@@ -34,6 +34,8 @@ def read(name: str, split: str, data_dir: str | os.PathLike | None = None) -> tu
         ValueError: for an unknown name or split.
     """
     facts = spec(name)
+    if facts.binarised and split in facts.splits:
+        return _binarised(name, split, data_dir)
     if split not in facts.splits:
         raise ValueError(
             f"`split` must be one of {', '.join(map(repr, facts.splits))}, got {split!r}. Pass one of these."
@@ -72,9 +74,17 @@ def prepared(folder: Path) -> bool:
 
 @functools.cache
 def _drawn(name: str, split: str, size: int) -> np.ndarray:
-    x = density(name).sample(size, seed=[*name.encode(), list(spec(name).splits).index(split)])
+    x = density(name).sample(size, seed=split_seed(name, split))
     x.flags.writeable = False
     return x
+
+
+@functools.cache
+def _binarised(name: str, split: str, data_dir: str | os.PathLike | None) -> tuple[np.ndarray, np.ndarray | None]:
+    grey, labels = read(spec(name).binarised, split, data_dir)
+    x = binarised.once(grey, split_seed(name, split))
+    x.flags.writeable = False
+    return x, labels
 
 
 @functools.cache

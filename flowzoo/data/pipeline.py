@@ -14,7 +14,10 @@ import numpy as np
 import tensorflow as tf
 
 from flowzoo.data import arrays
+from flowzoo.data.binarised import anew
 from flowzoo.data.specs import spec
+
+FAR = 2**62  # the epochs of streams, away from those of orders, flips and shifts
 
 
 def load(
@@ -35,8 +38,8 @@ def load(
 ) -> tf.data.Dataset:
     """Returns a prepared data set as a stream of examples in native units.
 
-    Order, flips and shifts are pure functions of (seed, epoch, example): two calls with the same arguments give the
-    same stream, and `start_step=k` gives it from element k on. Each epoch shows every example once.
+    Order, flips, shifts and drawn pixels are pure functions of (seed, epoch, example): two calls with the same
+    arguments give the same stream, and `start_step=k` gives it from element k on. Each epoch shows every example once.
 
     Args:
         name: one of `flowzoo.data.names()`.
@@ -77,7 +80,8 @@ def load(
     _check_integer("seed", seed, -(2**63), 2**63 - 1)
     _check_integer("epochs", epochs, 1, optional=True)
     _check_integer("start_step", start_step, 0)
-    examples, classes = arrays.read(name, split, data_dir)
+    drawn = bool(facts.binarised) and split in facts.training_splits
+    examples, classes = arrays.read(facts.binarised if drawn else name, split, data_dir)
     size = len(examples)
     if drop_remainder and not (batch_size and batch_size <= size):
         raise ValueError(f"`drop_remainder` needs a `batch_size` of 1 to {size}, got {batch_size}. Pass such a one.")
@@ -90,11 +94,16 @@ def load(
     def epoch_stream(epoch: tf.Tensor) -> tf.data.Dataset:
         skipped = tf.where(epoch == first_epoch, first_step * step_size, 0)
         plan = epoch_plan(size, seed, epoch, shuffle=shuffle, flip=flip, shift=shift)
+        if drawn:
+            plan = (*plan, tf.gather(_streams(size, seed, epoch), plan[0]))
         stream = tf.data.Dataset.from_tensor_slices(tuple(part[skipped:] for part in plan))
         return stream.batch(batch_size, drop_remainder=drop_remainder) if batch_size else stream
 
-    def element(index: tf.Tensor, coins: tf.Tensor, moves: tf.Tensor) -> Any:
+    def element(index: tf.Tensor, coins: tf.Tensor, moves: tf.Tensor, *streams: tf.Tensor) -> Any:
         x = altered(tf.gather(examples, index), coins if flip else None, moves if shift else None)
+        if drawn:
+            x = tf.reshape(anew(tf.reshape(x, [-1, *facts.event_shape]), tf.reshape(streams[0], [-1, 2])), tf.shape(x))
+            x = tf.ensure_shape(x, [*([None] if batch_size else []), *facts.event_shape])
         if bits and bits < facts.bits:
             x = tf.bitwise.right_shift(x, tf.constant(facts.bits - bits, tf.uint8))
         return (x, tf.gather(classes, index)) if labels else x
@@ -159,6 +168,11 @@ def _coins(size: int, seed: int, epoch: tf.Tensor) -> tf.Tensor:
 def _moves(size: int, seed: int, epoch: tf.Tensor, shift: int) -> tf.Tensor:
     bits = tf.reshape(_random_bits(2 * size, seed, -1 - epoch), [size, 2])  # a stream of its own
     return tf.cast(tf.math.floormod(bits, 2 * shift + 1), tf.int32) - shift
+
+
+def _streams(size: int, seed: int, epoch: tf.Tensor) -> tf.Tensor:
+    """(size, 2) int32: one stream of random numbers for each example."""
+    return tf.bitcast(_random_bits(size, seed, FAR + epoch), tf.int32)
 
 
 def _random_bits(size: int, seed: int, stream: tf.Tensor) -> tf.Tensor:

@@ -16,6 +16,7 @@ from flowzoo.families.nsf_coupling import NSFCoupling
 from flowzoo.families.planar import PlanarFlow
 from flowzoo.families.radial import RadialFlow
 from flowzoo.families.realnvp import RealNVP
+from flowzoo.families.vae import VAE
 from flowzoo.models.flow import Flow
 
 FAMILIES |= {
@@ -32,6 +33,7 @@ FAMILIES |= {
     "planar": PlanarFlow,
     "radial": RadialFlow,
     "realnvp": RealNVP,
+    "vae": VAE,
 }
 
 

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from flowzoo.bijectors import (
-    AffineCoupling,
-    Chain,
-    ChannelSplit,
-    UniformDequantization,
-    VariationalDequantization,
-)
+from flowzoo.bijectors import AffineCoupling, Chain, ChannelSplit
 from flowzoo.conditioners import GlowConvNet
 from flowzoo.families.options import Options
+from flowzoo.surjections import UniformDequantization, VariationalDequantization
 
 FIRST_SEED = 1_000_000  # far from those of the flow's own networks
 

@@ -7,13 +7,14 @@ from collections.abc import Sequence
 
 import keras
 
-from flowzoo.bijectors import Augment, Chain, Logit, Multiscale, Squeeze, UniformDequantization
+from flowzoo.bijectors import Chain, Logit, Multiscale, Squeeze
 from flowzoo.core.transform import Transform
 from flowzoo.families import recurring
 from flowzoo.families.neural_ode import ContinuousFlow, Estimated, Solved, activation, continuous_parts
 from flowzoo.families.options import Options, option, shape
 from flowzoo.families.values import LAYERS, Count, Flag
 from flowzoo.families.vectors import way_in
+from flowzoo.surjections import Augment, UniformDequantization
 
 
 @dataclasses.dataclass(frozen=True)

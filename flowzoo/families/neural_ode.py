@@ -89,11 +89,12 @@ class ContinuousFlow(Family):
         found = super().encode(x, condition, seed)
         return self._solved(found, lambda: self.raw.encode(*self._checked(x, condition), self.raw.as_seed(seed)))
 
-    def decode(self, z, condition=None) -> tuple[tf.Tensor, tf.Tensor]:
+    def decode(self, z, condition=None, seed: int = 0) -> tuple[tf.Tensor, tf.Tensor]:
         def again():
-            return self.raw.decode(tf.convert_to_tensor(z), self._checked_condition(condition, len(z)))
+            given = self._checked_condition(condition, len(z))
+            return self.raw.decode(tf.convert_to_tensor(z), given, self.raw.as_seed(seed))
 
-        return self._solved(super().decode(z, condition), again)
+        return self._solved(super().decode(z, condition, seed), again)
 
     def sample(self, n: int, condition=None, temperature=1.0, seed=None, batch_size: int = 64) -> tf.Tensor:
         seeds = validation.check_seeds(seed, check_count(n, "n", least=0))

@@ -7,20 +7,11 @@ import math
 
 import numpy as np
 
-from flowzoo.bijectors import (
-    ActNorm,
-    Autoregressive,
-    Flatten,
-    Invert,
-    Logit,
-    Permutation,
-    ScalarMap,
-    UniformDequantization,
-    Whitening,
-)
+from flowzoo.bijectors import ActNorm, Autoregressive, Flatten, Invert, Logit, Permutation, ScalarMap, Whitening
 from flowzoo.conditioners import MADE
 from flowzoo.core.transform import Transform
 from flowzoo.families.options import Options
+from flowzoo.surjections import UniformDequantization
 
 
 def way_in(options: Options) -> tuple[list[Transform], int]:

@@ -1,4 +1,4 @@
-"""The likelihood: bits/dim of integer data, lower is better; nats of continuous data, higher is better."""
+"""The likelihood: bits/dim of integers, lower is better; nats of real numbers and of binary data, higher is better."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from flowzoo.measure.examples import arrays
-from flowzoo.measure.losses import losses
+from flowzoo.measure.losses import in_nats, losses
 from flowzoo.measure.measured import Measured
 from flowzoo.measure.measurement import Measurement
 
@@ -51,7 +51,7 @@ class BitsPerDim(Likelihood):
     meaning = "bits/dim is -log2 p(x) / D with x in its native integers; lower is better."
 
     def leads(self, preset: Preset) -> bool:
-        return preset.discrete
+        return not in_nats(preset.depth)
 
     def traced_losses(self, flow: Flow, x: tf.Tensor, condition: tf.Tensor | None = None) -> tf.Tensor:
         return flow.bits_per_dim(x, condition)
@@ -60,27 +60,27 @@ class BitsPerDim(Likelihood):
 class LogLikelihood(Likelihood):
     name, unit, tolerance, lower_is_better = "log_likelihood", "nats", 1e-2, False
     column, column_unit, sign = "nats", "nats per example", -1
-    meaning = "log_likelihood, of continuous data, is log p(x) in nats per example; higher is better."
+    meaning = "log_likelihood, of continuous and binary data, is log p(x) in nats per example; higher is better."
 
     def leads(self, preset: Preset) -> bool:
-        return not preset.discrete
+        return in_nats(preset.depth)
 
     def traced_losses(self, flow: Flow, x: tf.Tensor, condition: tf.Tensor | None = None) -> tf.Tensor:
         return -flow.log_prob(x, condition)
 
 
-def of(discrete: bool) -> type[Likelihood]:
-    """How the likelihood of integers is stated, or that of continuous numbers.
+def of(bits: int) -> type[Likelihood]:
+    """How the likelihood of data of so many bits is stated; 0 for real numbers.
 
-    >>> of(True).name, of(False).name
-    ('bits_per_dim', 'log_likelihood')
+    >>> of(8).name, of(1).name, of(0).name
+    ('bits_per_dim', 'log_likelihood', 'log_likelihood')
     """
-    return BitsPerDim if discrete else LogLikelihood
+    return LogLikelihood if in_nats(bits) else BitsPerDim
 
 
 def unit(flow: Flow) -> str:
-    """What `losses` are in: "bits_per_dim" for integer data, else "nats" per example."""
-    return of(flow.x_space.values > 0).column
+    """What `losses` are in: "bits_per_dim", or "nats" per example."""
+    return of(flow.x_space.depth).column
 
 
 def evaluate(
@@ -115,7 +115,7 @@ def evaluate(
     import numpy as np
 
     x, condition = arrays(dataset, split, limit, data_dir)
-    stated = of(flow.x_space.values > 0)
+    stated = of(flow.x_space.depth)
     values = losses(flow, x, condition, batch_size=batch_size, seed=seed, samples=draws, progress=progress)
     found = Measured.mean(stated.sign * values)
     return {

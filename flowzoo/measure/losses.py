@@ -23,7 +23,7 @@ def losses(
     batch_size: int = 128,
     progress: bool = False,
 ) -> np.ndarray:
-    """-log p(x) of each example in bits/dim for integer data, else in nats: (n,) float64.
+    """-log p(x) of each example as `in_nats` says, in nats or bits/dim: (n,) float64.
 
     The arguments are those of `Flow.score`, and whether to show a progress bar (on stderr, if it is a terminal).
     """
@@ -36,4 +36,9 @@ def losses(
             parts.append(flow.score(x[rows], given, seed=seed, samples=samples, batch_size=batch_size))
             done.update(len(parts[-1]))
     nats = -np.concatenate(parts).astype(np.float64)
-    return nats / (flow.dims * math.log(2.0)) if flow.x_space.values else nats
+    return nats if in_nats(flow.x_space.depth) else nats / (flow.dims * math.log(2.0))
+
+
+def in_nats(bits: int) -> bool:
+    """Whether likelihoods of such data are stated in nats: of real numbers, and of zeros and ones, as papers do."""
+    return bits < 2

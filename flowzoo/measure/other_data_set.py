@@ -45,7 +45,7 @@ class OtherDataSet(Measurement):
         return Measured({"dataset": name, "low": low, "high": high} | scores)
 
     def compare(self, card: Preset, now: Measured) -> list[Check]:
-        stated, found = likelihood.of(card.discrete), now.value["other"]
+        stated, found = likelihood.of(card.depth), now.value["other"]
         told = (self.entry(card) or {}).get("other", {}).get("value")
         expected, tolerance = (found["value"], None) if told is None else (told, stated.tolerance)
         name = f"{stated.name} of {now.value['dataset']}"
@@ -100,7 +100,7 @@ def other(preset: Preset) -> str | None:
     alike = [
         name
         for name in specs.names()
-        if name != own.name and specs.spec(name).shipped and specs.spec(name).event_shape == own.event_shape
+        if name != own.name and specs.spec(name).shipped and specs.spec(name).x_space == own.x_space
     ]
     return alike[0] if alike else None
 

@@ -1,6 +1,8 @@
 """The measurements that flowzoo knows, in the order in which cards show them and `verify` compares them."""
 
+from flowzoo.measure.active_units import ActiveUnits
 from flowzoo.measure.certificate import Certificate
+from flowzoo.measure.elbo import Elbo
 from flowzoo.measure.evaluations import Evaluations
 from flowzoo.measure.kl_divergence import KLDivergence
 from flowzoo.measure.likelihood import BitsPerDim, LogLikelihood
@@ -9,17 +11,20 @@ from flowzoo.measure.likelihood_unit import UnitLikelihood
 from flowzoo.measure.log_det_error import LogDetError
 from flowzoo.measure.measurement import Measurement
 from flowzoo.measure.other_data_set import OtherDataSet
-from flowzoo.measure.shipped_likelihood import ShippedBitsPerDim
+from flowzoo.measure.shipped_likelihood import ShippedBitsPerDim, ShippedLogLikelihood
 from flowzoo.record.preset import Preset
 
 MEASUREMENTS: tuple[Measurement, ...] = (
     BitsPerDim(),
     LogLikelihood(),
     KLDivergence(),
+    Elbo(),
+    ActiveUnits(),
     UnitLikelihood(),
     LogitLikelihood(),
     Evaluations(),
     ShippedBitsPerDim(),
+    ShippedLogLikelihood(),
     Certificate(),
     OtherDataSet(),
     LogDetError(),

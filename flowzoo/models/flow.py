@@ -51,6 +51,7 @@ class Flow(CheckedModel):
     xla = TracedOption(False, check_flag)  # whether `log_prob`, `score` and training compile with XLA
     backprop = TracedOption("store", check_mode)  # how gradients are computed: `bijectors.backprop`; see docs/memory.md
     noise_seed = TracedOption(0, check_seed)  # of the noise of dequantization in training
+    offers = frozenset({"log_prob", "sample", "encode", "decode", "interpolate"})  # what a model of this class can do
 
     def __init__(
         self,
@@ -174,12 +175,15 @@ class Flow(CheckedModel):
             return self.raw.encode(x, condition, self.raw.as_seed(seed))
         return self.raw.encode_graph(*self._checked(x, condition), self.raw.as_seed(seed))
 
-    def decode(self, z, condition=None) -> tuple[tf.Tensor, tf.Tensor]:
-        """Latent to data: x (batch, *event_shape) in native units and log_det (batch,) in nats."""
+    def decode(self, z, condition=None, seed: int = 0) -> tuple[tf.Tensor, tf.Tensor]:
+        """Latent to data: x (batch, *event_shape) in native units and log_det (batch,) in nats.
+
+        Where decoding draws x, it is a pure function of `seed` and each row's content.
+        """
         if not tf.executing_eagerly():
-            return self.raw.decode(z, condition)
+            return self.raw.decode(z, condition, self.raw.as_seed(seed))
         z = validation.check_data(z, self.z_space, "z")
-        return self.raw.decode_graph(z, self._checked_condition(condition, len(z)))
+        return self.raw.decode_graph(z, self._checked_condition(condition, len(z)), self.raw.as_seed(seed))
 
     def interpolate(self, x0, x1, steps: int = 8, condition=None) -> tf.Tensor:
         """Decodes the straight line between the latents of x0 and x1: (batch, steps, *event_shape)."""

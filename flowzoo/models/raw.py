@@ -48,7 +48,7 @@ class Raw:
     """What a flow computes, for those that check themselves: exports, views of TFP, measurements, programs.
 
     In all methods `condition` holds tensors; `seed` a uint32 scalar, made by `as_seed`, of the
-    noise and probes that `encode` draws. Those called `..._graph` and `..._xla` are compiled.
+    noise that `encode` and `decode` draw, and of probes. Those called `..._graph` and `..._xla` are compiled.
 
     Args:
       transform, base, x_space, condition: of the flow.
@@ -86,9 +86,11 @@ class Raw:
         return self.transform.encode(x, self.features(condition), self.context(x, seed))
 
     @_without_rows_too
-    def decode(self, z, condition) -> tuple[tf.Tensor, tf.Tensor]:
+    def decode(self, z, condition, seed) -> tuple[tf.Tensor, tf.Tensor]:
         """`Flow.decode`."""
-        return self.transform.decode(z, self.features(condition))
+        drawn = "decode" in self.transform.draws
+        context = Context(random.fold_in(random.hash_rows(z), seed), (DECODING,)) if drawn else None
+        return self.transform.decode(z, self.features(condition), context)
 
     @_without_rows_too
     def sample(self, seeds, temperature, condition) -> tf.Tensor:

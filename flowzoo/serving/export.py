@@ -41,6 +41,7 @@ def export(
         sample:        seed, temperature -> x              one sample per row
         encode:        x -> z, log_det
         decode:        z -> x, log_det
+        reconstruct:   x -> mean                           E[x | z] of a z given x; for latent-variable models
         serving_bytes: image_bytes -> log_prob, bits_per_dim   of PNG and JPEG files: `images.decode_pictures`;
                                                                for flows of gray or RGB pixels
 

@@ -55,6 +55,8 @@ class Signatures:
             "encode": (self._encode, "x"),
             "decode": (self._decode, "z"),
         }
+        if "reconstruct" in self._flow.offers:
+            named["reconstruct"] = (self._reconstruct, "x")
         if in_files(self._flow.x_space):
             named["serving_bytes"] = (self._pictures, "image_bytes")
         traced = {name: self._trace(*how) for name, how in named.items()}
@@ -110,5 +112,9 @@ class Signatures:
 
     def _decode(self, z, **conditions):
         with self._weights():
-            x, log_det = self._flow.raw.decode(z, self._whole(conditions))
+            x, log_det = self._flow.raw.decode(z, self._whole(conditions), self._seed)
         return {"x": x, "log_det": log_det}
+
+    def _reconstruct(self, x, **conditions):
+        with self._weights():
+            return {"mean": self._flow.reconstruct(x, self._whole(conditions), self._seed)}

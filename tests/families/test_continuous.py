@@ -6,12 +6,13 @@ import pytest
 import tensorflow as tf
 
 import flowzoo
-from flowzoo.bijectors import Continuous, UniformDequantization
+from flowzoo.bijectors import Continuous
 from flowzoo.cards.plots import write_trajectories
 from flowzoo.conditioners import Velocity
 from flowzoo.core import random
 from flowzoo.core.context import Context
 from flowzoo.ode import Solver, SolverError
+from flowzoo.surjections import UniformDequantization
 from tests import cases
 
 RK4 = Solver("rk4", steps=4)

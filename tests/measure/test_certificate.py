@@ -5,12 +5,13 @@ import pytest
 import tensorflow as tf
 
 import flowzoo
-from flowzoo.bijectors import Augment, Chain, Logit, Reverse
+from flowzoo.bijectors import Chain, Logit, Reverse
 from flowzoo.core.transform import Transform
 from flowzoo.hub.presets import read_preset
 from flowzoo.measure.certificate import Certificate
 from flowzoo.measure.round_trip import COUNT, round_trips
 from flowzoo.models.flow import Flow
+from flowzoo.surjections import Augment
 from tests.zoo import tiny
 
 broken = Certificate().broken

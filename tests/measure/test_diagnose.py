@@ -10,6 +10,7 @@ import flowzoo
 from flowzoo import bijectors as b
 from flowzoo.measure.diagnose import LayerReport, Report
 from flowzoo.models.flow import Flow
+from flowzoo.surjections import UniformDequantization
 from tests import cases
 
 
@@ -89,7 +90,7 @@ def test_what_does_not_suit_the_flow_is_named(name, x, condition, message):
 
 def test_a_flow_without_exact_layers_is_refused():
     with pytest.raises(ValueError, match="no exact layer"):
-        flowzoo.diagnose(Flow(b.UniformDequantization((2,))), np.zeros((4, 2), "uint8"))
+        flowzoo.diagnose(Flow(UniformDequantization((2,))), np.zeros((4, 2), "uint8"))
 
 
 def test_a_picture_that_can_not_be_written(tmp_path):

@@ -6,8 +6,8 @@ import pytest
 import tensorflow as tf
 
 from flowzoo import flows
-from flowzoo.bijectors import UniformDequantization
 from flowzoo.core.context import Context
+from flowzoo.surjections import UniformDequantization
 from tests import cases
 
 X = np.random.default_rng(0).normal(size=(32, 2)).astype("float32")

@@ -9,11 +9,12 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from flowzoo import flows
-from flowzoo.bijectors import AffineCoupling, Chain, ChannelSplit, UniformDequantization
+from flowzoo.bijectors import AffineCoupling, Chain, ChannelSplit
 from flowzoo.conditioners import GlowConvNet
 from flowzoo.core.errors import NonFiniteError
 from flowzoo.core.space import Space
 from flowzoo.flows import Flow
+from flowzoo.surjections import UniformDequantization
 from tests import cases
 
 SPACES = {"label": Space.integers((), 3), "size": Space((2,)), "sketch": Space((4, 4, 1))}

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from flowzoo.bijectors import Identity, UniformDequantization, VariationalDequantization
+from flowzoo.bijectors import Identity
 from flowzoo.core import random
 from flowzoo.core.context import Context
+from flowzoo.surjections import UniformDequantization, VariationalDequantization
 
 
 @pytest.mark.parametrize("bits", [1, 5, 8, 16])

@@ -1,0 +1,37 @@
+"""How many entries of the latent a model uses.
+
+Reference: Burda et al. 2016, Importance weighted autoencoders, arXiv:1509.00519.
+"""
+
+from flowzoo.measure.check import Check
+from flowzoo.measure.measured import NOTED, Measured
+from flowzoo.measure.measurement import Measurement
+from flowzoo.measure.subject import Subject
+from flowzoo.record.preset import Preset
+
+LEAST = 0.01  # variance of the posterior mean over examples, as in the paper
+ROWS = 500
+
+
+class ActiveUnits(Measurement):
+    name, form, lower_is_better, label = "active_units", NOTED, False, "active units"
+    meaning = "active_units is the number of latents whose posterior mean varies over examples, by more than 0.01."
+
+    def applies(self, subject: Subject) -> bool:
+        return subject.test is not None and "posterior" in subject.flow.offers
+
+    def measure(self, subject: Subject) -> Measured:
+        import numpy as np
+
+        x, condition = subject.scored(subject.split)
+        parts = [slice(start, start + ROWS) for start in range(0, len(x), ROWS)]
+        rows = subject.flow.condition.rows
+        means = [subject.flow.posterior(x[part], rows(condition, part)).mean().numpy() for part in parts]
+        variances = np.concatenate(means).reshape(len(x), -1).var(axis=0)
+        where = f"over {len(x):,} examples of {subject.split}"
+        note = f"of {variances.size} latents, variance of the posterior mean {where} above {LEAST}"
+        return Measured(int((variances > LEAST).sum()), protocol={"note": note})
+
+    def compare(self, card: Preset, now: Measured) -> list[Check]:
+        told = self.stated(card)["value"]
+        return [Check(self.name, told, now.value, 0.5, now.protocol["note"], told)]

@@ -1,0 +1,66 @@
+"""What a VAE offers beside a flow: both sides of its stochastic layer, reconstructions, exports of them."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import flowzoo
+from tests import cases
+
+
+def test_posterior_likelihood_and_reconstruction_belong_together():
+    flow, (x, _) = cases.flow("vae"), cases.flow_data("vae")
+    assert flow.kind == "lower_bound" and {"posterior", "likelihood", "reconstruct"} <= flow.offers
+    z, log_det = flow.encode(x, seed=3)
+    posterior, likelihood = flow.posterior(x), flow.likelihood(z)
+    assert posterior.batch_shape == likelihood.batch_shape == (6,)
+    assert posterior.event_shape == flow.latent_shape and likelihood.event_shape == flow.event_shape
+    expected = likelihood.log_prob(x.astype("float32")) - posterior.log_prob(z)
+    np.testing.assert_allclose(log_det, expected, rtol=1e-5, atol=1e-4)
+    np.testing.assert_allclose(flow.reconstruct(x, seed=3), likelihood.mean(), rtol=1e-5)
+
+
+def test_draws_of_z_follow_the_posterior():
+    flow, (x, _) = cases.flow("vae"), cases.flow_data("vae", 1)
+    z = np.concatenate([flow.encode(x, seed=seed)[0] for seed in range(400)])
+    posterior = flow.posterior(x)
+    np.testing.assert_allclose(z.mean(axis=0), posterior.mean()[0], atol=4.5 * posterior.stddev().numpy().max() / 20)
+
+
+def test_decoding_is_seeded_and_gives_native_values():
+    flow, (x, _) = cases.flow("vae"), cases.flow_data("vae")
+    z = flow.encode(x)[0]
+    one, same, other = (flow.decode(z, seed=seed)[0].numpy() for seed in (1, 1, 2))
+    np.testing.assert_array_equal(one, same)
+    assert (one != other).any() and one.dtype == np.uint8 and set(np.unique(one)) <= {0, 1}
+
+
+def test_reconstructions_come_in_the_units_of_the_data():
+    x = np.random.default_rng(0).normal(size=(64, 3)) * [1.0, 1e3, 1e6] + 1e7
+    flow = flowzoo.create("vae", event_shape=(3,), latent=2, hidden=8, seed=1)
+    flow.adapt(x)
+    again = flow.reconstruct(x).numpy()
+    assert again.dtype == np.float64 and (np.abs(again - x.mean(axis=0)) < 4.0 * x.std(axis=0)).all()
+    np.testing.assert_allclose(flow.posterior(x).mean(), np.zeros((64, 2)), atol=1e-6)  # as its head starts
+
+
+def test_the_export_reconstructs(tmp_path):
+    flow, (x, _) = cases.flow("vae"), cases.flow_data("vae")
+    served = tf.saved_model.load(str(flow.export(tmp_path / "1"))).signatures
+    np.testing.assert_allclose(served["reconstruct"](x=x)["mean"], flow.reconstruct(x), rtol=1e-5, atol=1e-6)
+    z = served["encode"](x=x)["z"]
+    np.testing.assert_allclose(z, flow.encode(x)[0], rtol=1e-5, atol=1e-6)
+    np.testing.assert_array_equal(served["decode"](z=z)["x"], flow.decode(z)[0])
+    assert "reconstruct" not in tf.saved_model.load(str(cases.flow("maf").export(tmp_path / "2"))).signatures
+
+
+def test_wrong_values_are_named():
+    flow = cases.flow("vae")
+    with pytest.raises(ValueError, match="`z` must have shape"):
+        flow.likelihood(np.zeros((2, 4), "float32"))
+    with pytest.raises(ValueError, match="`x` must"):
+        flow.reconstruct(np.full((1, 6, 6, 1), 2, "uint8"))
+    with pytest.raises(ValueError, match="decode does not give back"):
+        _ = flow.bijection
+    with pytest.raises(ValueError, match="`bits` must be at most 1, got 8"):
+        flowzoo.create("vae", event_shape=(4, 4, 1), bits=8)
