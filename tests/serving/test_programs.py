@@ -69,9 +69,11 @@ def test_c_is_told_what_was_expected(program, models, tmp_path):
     (tmp_path / "x").write_bytes(bytes(5))
     code, _, error = program(models / VECTORS / "1", "log_prob", tmp_path / "x")
     assert code == 2 and error.endswith(f"{tmp_path / 'x'}: does not hold whole rows\n")
-    for count, seed, temperature in (("-1", 7, 1), (2**40, 7, 1), ("many", 7, 1), (1, "x", 1), (1, 7, "hot")):
-        code, lines, error = program(models / VECTORS / "1", "sample", count, seed, temperature)
-        assert code == 2 and not lines and "is no" in error
+    rows, number = "must be a number of rows", "is not a valid number"
+    bad = [(-1, 7, 1, rows), (2**40, 7, 1, rows), ("many", 7, 1, number), (1, "x", 1, number), (1, 7, "hot", number)]
+    for *words, expected in bad:
+        code, lines, error = program(models / VECTORS / "1", "sample", *words)
+        assert code == 2 and not lines and expected in error
     with open("/dev/full", "w") as full:
         assert program(models / VECTORS / "1", "sample", 1, 7, 1, stdout=full)[0] == 2
 
