@@ -5,9 +5,10 @@ Of data sets only shapes and types are known then; a bad row of theirs is NaN in
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import types
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import keras
@@ -17,7 +18,8 @@ import tensorflow as tf
 from flowzoo.core import validation
 from flowzoo.core.space import ONE, Condition, Space
 from flowzoo.models import forked, frames
-from flowzoo.models.data_sets import check_data_set, looked_into, specs
+from flowzoo.models.data_sets import check_data_set
+from flowzoo.models.watched import Watch, WatchedDataset, watched
 
 
 class Intake:
@@ -37,6 +39,7 @@ class Intake:
         self.x_space, self.condition, self.dtype, self.policies = x_space, condition, dtype, policies
         self.columns: list[str] | None = None
         self.condition_columns: list[str] | None = None
+        self._watches: list[Watch] = []  # of the call that begins
 
     def tensors(self, x, condition, **how) -> tuple[tf.Tensor, Any]:
         """x and its condition as tensors, or an error that says what was expected and what came."""
@@ -102,6 +105,18 @@ class Intake:
         self.learn_columns(x, given.get("y"))
         return {**given, **checked}
 
+    @contextlib.contextmanager
+    def explained(self) -> Iterator[None]:
+        """Raises the error of a batch that was wrong, of which TensorFlow made another one within."""
+        watches, self._watches = self._watches, []
+        try:
+            yield
+        except tf.errors.OpError:
+            error = next((watch.error for watch in watches if watch.error), None)
+            if error is None:
+                raise
+            raise error from None
+
     def require_classes(self, class_weight: Any) -> None:
         """Refuses class weights of another number than there are classes."""
         if class_weight is not None and self.condition.labels:
@@ -127,17 +142,18 @@ class Intake:
         return validation.check_array(x, self.x_space, what, **how)
 
     def _data_set(self, x, where):
-        elements = None
         if isinstance(x, tf.data.Dataset):
-            elements = x.element_spec
+            check_data_set(x.element_spec, self.x_space, self.condition, where)
         elif isinstance(x, keras.utils.PyDataset) and x.num_batches != 0:
-            elements = specs(x[0], where)
+            x = WatchedDataset(x, self._watch(where))
+            x[0]  # what is wrong with it is said before a graph is traced
         elif isinstance(x, types.GeneratorType):
-            first, x = looked_into(x)
-            elements = specs(first, where)
-        if elements is not None:
-            check_data_set(elements, self.x_space, self.condition, where)
+            x = watched(x, self._watch(where))
         return x
+
+    def _watch(self, where):
+        self._watches.append(Watch(self.x_space, self.condition, where))
+        return self._watches[-1]
 
 
 def is_rows(x: Any) -> bool:
