@@ -109,6 +109,8 @@ def _require(spec, what, space, kind):
     fix = cast if not known else "Drop the axis of size 1." if shape[-1:] == [1] else ""
     if shape.rank is not None and space.fits(shape):
         fix = "Divide it into batches by `.batch`."
+    if known and shape.rank == 1 and shape != [1] and space.shape == (1,):
+        fix = "Give a column of one feature its axis, as by x[:, None]."
     expected = space.described()
     if kind == "floating-point numbers":
         expected = expected.replace("numbers", kind)

@@ -16,7 +16,7 @@ from flowzoo.core.context import Context
 from flowzoo.core.warn import warn
 from flowzoo.models import finite
 from flowzoo.models.accumulation import in_parts
-from flowzoo.models.adapting import prepare
+from flowzoo.models.adapting import prepare, review
 from flowzoo.models.feeding import in_full
 from flowzoo.models.fused_update import fuse
 from flowzoo.models.intake import Intake, by_name
@@ -104,7 +104,9 @@ class GenerativeModel(keras.Model):
         prepare(self, given["x"], given["y"])
         self._build_optimizer()
         with self.intake.explained(), self._explained_step(), self._backing_up(given.get("callbacks")):
-            return super().fit(**in_full(super().fit, self.data_dtype, **given))
+            history = super().fit(**in_full(super().fit, self.data_dtype, **given))
+        review(self, given["x"], history)
+        return history
 
     def train_on_batch(self, x, y=None, sample_weight=None, class_weight=None, *args, **kwargs):
         """One step of `fit`, with its errors; the first adapts a new flow, as `fit` does."""

@@ -60,8 +60,8 @@ class WatchedDataset(keras.utils.PyDataset):
         self.batches.on_epoch_end()
 
 
-def watched(batches: Generator, watch: Watch) -> Generator:
-    """The batches of a generator, checked, and in tuples, as Keras wants them; the first is looked at at once."""
+def watched(batches: Generator, watch: Watch) -> tuple[Any, Generator]:
+    """The first batch of a generator, checked, and all of them, checked as they are yielded, in tuples for Keras."""
     first = next(batches, None)
     if first is None:
         raise ValueError(
@@ -75,4 +75,4 @@ def watched(batches: Generator, watch: Watch) -> Generator:
         for batch in batches:
             yield watch(batch) if isinstance(batch, (tuple, list)) else (watch(batch),)
 
-    return every()
+    return first, every()

@@ -260,6 +260,15 @@ def test_a_python_data_set_is_told_of_epochs(eagerly):
     assert told.count("end") >= 2 and told.count("begin") >= 2  # Keras ends some that it did not begin
 
 
+def test_a_column_of_one_feature_lacks_an_axis():
+    model = flows.create("maf", event_shape=(1,), depth=1, hidden=4, condition_features=1)
+    for x, y, name in ((X[:, 0], X[:, :1], "x"), (X[:, :1], X[:, 1], "condition")):
+        with pytest.raises(ValueError, match=rf"`{name}` of .* Give a column of one feature its axis, as by x\[:"):
+            model.fit(tf.data.Dataset.from_tensor_slices((x, y)).batch(8), verbose=0)
+    with pytest.raises(ValueError, match="Divide it into batches"):
+        model.fit(tf.data.Dataset.from_tensor_slices((X[:, :1], X[:, :1])), verbose=0)
+
+
 def test_a_generator_lasts_for_one_epoch():
     model = _new()
     model.adapts = False
