@@ -18,6 +18,7 @@ from flowzoo.core.transform import Transform
 from flowzoo.families import options as declared
 from flowzoo.models.flow import Flow
 from flowzoo.models.layers import freeze_layers, frozen_layers
+from flowzoo.models.saving import require_no_hdf5
 
 FAMILIES: dict[str, type[Family]] = {}  # by name; `flowzoo.families` fills it
 KEPT = (
@@ -91,6 +92,7 @@ class Family(Flow):
 
     def get_config(self) -> dict[str, Any]:
         """The keywords of the constructor."""
+        require_no_hdf5()
         return {**self.options.config(), "name": self.name}
 
     @classmethod
