@@ -33,6 +33,13 @@ def add_files(parser: argparse.ArgumentParser, what: str, nargs: str = "+") -> N
     add_columns(parser)
 
 
+def files_read(args: argparse.Namespace) -> list[str]:
+    """The files and folders that a subcommand reads, as `files`, `start`, `end` or `condition`, there or not."""
+    texts = getattr(args, "condition", [])
+    conditions = [part for text in texts for part in (text, text.partition("=")[2])]  # with NAME= or without
+    return [*getattr(args, "files", []), *(getattr(args, end) for end in ("start", "end") if end in args), *conditions]
+
+
 def add_columns(parser: argparse.ArgumentParser) -> None:
     """--columns, of tables."""
     split = "of .csv and .parquet files, in this order (all)"

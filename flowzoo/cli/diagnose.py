@@ -3,7 +3,7 @@
 import argparse
 import dataclasses
 
-from flowzoo.cli.common import add_files, add_noise_seed, add_preset, positive
+from flowzoo.cli.common import add_files, add_noise_seed, add_preset, files_read, positive
 from flowzoo.cli.conditions import add_condition, condition_of
 from flowzoo.cli.score import FILES
 from flowzoo.cli.writing import add_json, check_out, print_json
@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Examine and report; 1 where a layer gives what is not finite."""
-    check_out(args.plot, (".png",), args.files, option="--plot")
+    check_out(args.plot, (".png",), files_read(args), option="--plot")
     import flowzoo
     from flowzoo.cli import reading
     from flowzoo.hub.presets import read_preset

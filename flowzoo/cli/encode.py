@@ -2,7 +2,7 @@
 
 import argparse
 
-from flowzoo.cli.common import add_files, add_noise_seed, add_preset
+from flowzoo.cli.common import add_files, add_noise_seed, add_preset, files_read
 from flowzoo.cli.conditions import add_condition, condition_of
 from flowzoo.cli.score import FILES
 from flowzoo.cli.writing import ARRAYS, ROWS, add_json, add_out, check_out, tell, write_rows
@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Read, encode, write, and say where."""
-    check_out(args.out, args.suffixes, args.files)
+    check_out(args.out, args.suffixes, files_read(args))
     import flowzoo
     from flowzoo.cli import reading
     from flowzoo.cli.batches import in_batches

@@ -2,7 +2,7 @@
 
 import argparse
 
-from flowzoo.cli.common import add_columns, add_preset, positive
+from flowzoo.cli.common import add_columns, add_preset, files_read, positive
 from flowzoo.cli.conditions import add_condition, condition_of
 from flowzoo.cli.writing import ARRAYS, add_json, add_out, check_out, check_picture, tell, write_data
 
@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Read both, interpolate, write, and say where."""
-    check_out(args.out, args.suffixes, (args.start, args.end))
+    check_out(args.out, args.suffixes, files_read(args))
     import numpy as np
 
     import flowzoo

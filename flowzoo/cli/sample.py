@@ -2,7 +2,7 @@
 
 import argparse
 
-from flowzoo.cli.common import add_preset, positive
+from flowzoo.cli.common import add_preset, files_read, positive
 from flowzoo.cli.conditions import add_condition, condition_of
 from flowzoo.cli.writing import ARRAYS, ROWS, add_json, add_out, check_out, check_picture, tell, write_data
 
@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Draw, write, and say where."""
-    check_out(args.out, args.suffixes)
+    check_out(args.out, args.suffixes, files_read(args))
     import flowzoo
     from flowzoo.cli.batches import in_batches
     from flowzoo.core import random

@@ -2,7 +2,7 @@
 
 import argparse
 
-from flowzoo.cli.common import add_files, add_noise_seed, add_preset, positive
+from flowzoo.cli.common import add_files, add_noise_seed, add_preset, files_read, positive
 from flowzoo.cli.conditions import add_condition, condition_of
 from flowzoo.cli.writing import ARRAYS, add_json, add_out, check_out, print_json, write_columns
 
@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Score, print mean and spread, write the values if asked to."""
-    check_out(args.out, args.suffixes, args.files)
+    check_out(args.out, args.suffixes, files_read(args))
     import numpy as np
 
     import flowzoo

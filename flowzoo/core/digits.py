@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 
 from flowzoo.core.warn import warn
@@ -9,21 +12,36 @@ from flowzoo.core.warn import warn
 STEPS = 1024  # of float32 at a column's size: a column that spans no more keeps ten bits, or fewer
 
 
-def warn_of_lost_digits(x, dtype: str) -> None:
-    """Warns if a column of x, (rows, ...) of float64, has its values within few steps of `dtype`, as time stamps have.
+def wide(dtype: Any) -> bool:
+    """Whether float32 may not hold the digits of numbers of this dtype of NumPy."""
+    return dtype.kind in "iuf" and dtype.itemsize > (4 if dtype.kind == "f" else 2)
+
+
+def warn_of_lost_digits(x: Any, dtype: str, what: str, fix: str, names: Sequence[str] | None = None) -> None:
+    """Warns if a column has its values within few steps of `dtype`, to which it is cast, as time stamps have.
 
     Columns that are constant, or hold nothing that float32 can't, lose nothing.
+
+    Args:
+      x: (rows, ...) numbers.
+      dtype: of the model.
+      what: x is called.
+      fix: what the user may do.
+      names: of the columns; their numbers if not given.
     """
-    if dtype != "float32" or x.dtype != np.float64 or x.shape[0] < 2:
+    x = np.asarray(x)
+    if dtype != "float32" or not wide(x.dtype) or x.ndim < 1 or x.shape[0] < 2 or not x.size:
         return
-    rows = np.asarray(x).reshape(x.shape[0], -1)
+    rows = x.reshape(x.shape[0], -1).astype(np.float64, copy=False)
     span = rows.max(axis=0) - rows.min(axis=0)
     with np.errstate(over="ignore", invalid="ignore"):
         coarse = (rows.astype(np.float32) == rows).all(axis=0)
         lost = (span > 0.0) & (span < STEPS * np.spacing(np.abs(rows).max(axis=0).astype(np.float32))) & ~coarse
     if lost.any():
+        columns = np.flatnonzero(lost)
+        if names is not None and len(names) == len(lost):
+            columns = [names[i] for i in columns]
         warn(
-            f"`x` loses digits as it is cast from float64 to float32: the values of columns {np.flatnonzero(lost)} "
-            f"lie within {STEPS} steps of float32. Build the flow with `standardize=True`, which keeps float64, or "
-            "subtract an offset first.",
+            f"`{what}` loses digits as it is cast from {x.dtype.name} to float32: the values of columns {columns} "
+            f"lie within {STEPS} steps of float32. {fix}",
         )

@@ -13,7 +13,6 @@ import numpy as np
 import tensorflow as tf
 
 from flowzoo.core import random
-from flowzoo.core.digits import warn_of_lost_digits
 from flowzoo.core.space import ONE, Condition, Space
 
 
@@ -65,7 +64,6 @@ def check_array(
             f"`{what}` must hold floating-point numbers, got dtype {values.dtype.name}. Cast it, as by "
             f"np.asarray({what.split()[-1]}, {space.dtype!r})."
         )
-    warn_of_lost_digits(values, space.dtype)
     x = _cast(x, values, space.dtype)
     if finite:
         _require_finite(np.asarray(x), values, what, squares)

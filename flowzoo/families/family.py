@@ -18,9 +18,15 @@ from flowzoo.core.transform import Transform
 from flowzoo.families import options as declared
 from flowzoo.models.flow import Flow
 from flowzoo.models.layers import freeze_layers, frozen_layers
+from flowzoo.models.saving import require_no_hdf5
 
 FAMILIES: dict[str, type[Family]] = {}  # by name; `flowzoo.families` fills it
-KEPT = ("columns", "condition_columns", "frozen")  # the names of columns, and the numbers of frozen layers
+KEPT = (
+    "columns",
+    "condition_columns",
+    "named_columns",
+    "frozen",
+)  # the last: numbers of layers
 ASSETS = "flow.json"  # where they are in a `.keras` file
 
 
@@ -86,6 +92,7 @@ class Family(Flow):
 
     def get_config(self) -> dict[str, Any]:
         """The keywords of the constructor."""
+        require_no_hdf5()
         return {**self.options.config(), "name": self.name}
 
     @classmethod
@@ -113,7 +120,8 @@ class Family(Flow):
 
     def save_assets(self, dir_path: str) -> None:
         """Of Keras: writes to a `.keras` file what is neither weight nor configuration, if there is any."""
-        kept = dict(zip(KEPT, (self.columns, self.condition_columns, frozen_layers(self)), strict=True))
+        named = self.intake.named_columns
+        kept = dict(zip(KEPT, (self.columns, self.condition_columns, named, frozen_layers(self)), strict=True))
         if any(kept.values()):
             Path(dir_path, ASSETS).write_text(json.dumps(kept))
 
@@ -125,6 +133,7 @@ class Family(Flow):
 
     def _keep(self, kept):
         self.intake.columns, self.intake.condition_columns = kept.get("columns"), kept.get("condition_columns")
+        self.intake.named_columns = kept.get("named_columns") or {}
         freeze_layers(self, kept.get("frozen") or [])
 
 

@@ -153,10 +153,11 @@ def _checked(url: str) -> str:
     url = parts[1].lower() + parts[2]  # as RFC 3986 has it
     if url.startswith("file://") and not url.startswith("file:///"):
         raise ValueError(f"a file:// hub must be an absolute path, such as file:///srv/zoo, got {_masked(url)!r}.")
-    authority = re.split("[/?#]", parts[2][3:], maxsplit=1)[0]
-    if "@" in parts[2] and "@" not in authority and not re.fullmatch(r"[^:]*(:\d*)?", authority):
+    authority, *path = re.split("[/?#]", parts[2][3:], maxsplit=1)
+    # what stands before that @ may be a password, of which a library would show the part after the slash
+    if "@" in "".join(path) and ":" in authority:
         raise ValueError(
-            "the password in a hub's URL must have %2F for /, %3F for ? and %23 for #, or it ends there; got "
-            f"{_masked(url)!r}."
+            "a hub's URL must have %2F for /, %3F for ? and %23 for # in a password, which ends there else, and %40 "
+            f"for @ in a path; got {_masked(url)!r}."
         )
     return url.rstrip("/")

@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 from urllib.parse import urljoin, urlsplit
 
 from flowzoo.core.errors import HubError
+from flowzoo.core.files import irregular
 
 TIMEOUT = 20.0  # seconds to connect, and between two bytes
 ANSWER = 60.0  # seconds for everything before the body, redirects included, and for each piece of the body
@@ -65,7 +66,10 @@ def _file(url: str, start: int) -> Iterator[tuple[int, Read]]:
     from urllib.request import url2pathname
 
     try:
-        file = open(url2pathname(urlsplit(url).path), "rb")  # noqa: SIM115 - the block below closes it
+        path = url2pathname(urlsplit(url).path)
+        if wrong := irregular(path):
+            raise HubError(f"{url}: it {wrong}.")
+        file = open(path, "rb")  # noqa: SIM115 - the block below closes it
     except (OSError, ValueError) as error:
         raise HubError(f"{url}: {error}.") from error
     with file:

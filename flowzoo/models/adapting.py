@@ -11,7 +11,6 @@ import tensorflow as tf
 
 from flowzoo.bijectors import Bounds, Chain, Standardize
 from flowzoo.bijectors.constant import constant_columns
-from flowzoo.core.digits import warn_of_lost_digits
 from flowzoo.core.transform import Transform
 from flowzoo.core.warn import warn
 from flowzoo.models.feeding import each, is_array
@@ -20,6 +19,7 @@ from flowzoo.models.support import Adaptable, require_inside
 from flowzoo.models.workers import across_workers
 
 FAR = 1e4  # deviations of the rows adapted to: beyond, losses are squares of more than 1e4
+HUGE = 1e3  # a loss per dimension that rows so far away may cause, nats
 ROWS, NUMBERS = (32, 1024), 2**18  # what `fit` adapts to: the rows that hold this many numbers, within these limits
 
 
@@ -79,11 +79,36 @@ def prepare(flow: Adaptable, x, y, method: str = "fit") -> None:
         require_inside(flow, x, y)
     if flow.adapts and not int(tf.convert_to_tensor(flow.adapted)) and _new(flow):  # int() of a variable fails
         _adapt_first(flow, x, y, method)  # under tf.distribute
-    elif isinstance(x, tf.data.Dataset) and tf.float64 in {spec.dtype for spec in tf.nest.flatten(x.element_spec)[:1]}:
-        for batch in x.take(1):
-            warn_of_lost_digits(tf.nest.flatten(batch)[0], flow.data_dtype)
-    if is_array(x) and int(tf.convert_to_tensor(flow.adapted)):
-        _warn_of_far_columns(flow, x)
+    if is_array(x) and int(tf.convert_to_tensor(flow.adapted)) and len(x):
+        _warn_of_far_columns(flow, _ends(x))
+
+
+def review(flow: Adaptable, x, history: keras.callbacks.History) -> None:
+    """Warns of columns of a data set that are far from the rows adapted to, where the loss says so.
+
+    Args:
+      flow: that was trained.
+      x: a data set that it was trained on, read again where the loss is huge, and not else.
+      history: of that training.
+    """
+    losses = history.history.get("loss") or [0.0]
+    if is_array(x) or not np.max(losses) > HUGE or _front(flow) is None or not int(tf.convert_to_tensor(flow.adapted)):
+        return
+    if isinstance(x, (tf.data.Dataset, keras.utils.PyDataset)):
+        ends = [_ends(keras.utils.unpack_x_y_sample_weight(batch)[0]) for batch in _batches(x, history.params["steps"])]
+        if ends:
+            _warn_of_far_columns(flow, _ends(np.concatenate(ends)))
+
+
+def _ends(x):
+    return np.stack([np.min(x, axis=0), np.max(x, axis=0)])
+
+
+def _batches(x, steps):
+    """The batches of one epoch."""
+    if isinstance(x, tf.data.Dataset):
+        return x.take(steps or -1)
+    return (x[i] for i in range(steps or x.num_batches or 0))
 
 
 def _adapt_first(flow, x, y, method):
@@ -167,13 +192,18 @@ def _warn_of_constant_columns(flow, x, layers):
         )
 
 
-def _warn_of_far_columns(flow, x):
-    """Of columns that hardly vary in the rows adapted to, and do in others, the losses are huge."""
+def _front(flow):
+    """What gives the deviations of x, in a flow that knows them."""
     front = flow.raw.parts[:2] if isinstance(flow.raw.parts[0], Bounds) else flow.raw.parts[:1]
-    if not isinstance(front[-1], Standardize) or not len(x):
+    return Chain(front) if isinstance(front[-1], Standardize) else None
+
+
+def _warn_of_far_columns(flow, ends):
+    """Of columns that hardly vary in the rows adapted to, and do in others, the losses are huge."""
+    front = _front(flow)
+    if front is None:
         return
-    ends = np.stack([np.min(x, axis=0), np.max(x, axis=0)])  # both maps are monotonic
-    reach = np.abs(Chain(front).encode(tf.cast(ends, flow.data_dtype))[0]).max(axis=0)
+    reach = np.abs(front.encode(tf.cast(ends, flow.data_dtype))[0]).max(axis=0)  # these maps are monotonic
     names = flow.columns or range(len(reach))
     far = [f"{name!r} ({size:.2g})" for name, size in zip(names, reach, strict=True) if size > FAR]
     if far:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Generator, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
@@ -25,7 +24,7 @@ def check_data_set(elements: Any, x_space: Space, condition: Condition, where: s
       TypeError: wrong kind of numbers.
       ValueError: wrong shape, no condition where one is needed, or one where none is.
     """
-    x, told, _ = keras.utils.unpack_x_y_sample_weight(elements)
+    x, told, weights = keras.utils.unpack_x_y_sample_weight(elements)
     what = f"{where}{ONE}"
     _require(x, f"{where}x", x_space, "integers" if x_space.values else "floating-point numbers")
     none = told is None or isinstance(told, tf.NoneTensorSpec)
@@ -37,6 +36,7 @@ def check_data_set(elements: Any, x_space: Space, condition: Condition, where: s
     else:
         for called, spec, space in condition.pairs(told, what):
             _require(spec, called, space, "integers" if space.values else "")
+    _require_weights(weights, f"{where}sample_weight")
 
 
 def specs(batch: Any, where: str = "") -> tuple[tf.TensorSpec | None, ...]:
@@ -62,20 +62,32 @@ def specs(batch: Any, where: str = "") -> tuple[tf.TensorSpec | None, ...]:
     return tf.nest.map_structure(spec, parts)
 
 
-def looked_into(batches: Generator) -> tuple[Any, Generator]:
-    """The first batch of a generator, and one that yields it and all others, in tuples, as Keras wants them."""
-    first = next(batches, None)
-    if first is None:
+def require_alike(batch: Sequence, first: Sequence, condition: Condition, where: str = "") -> None:
+    """Refuses a batch of other types than the first, to which Keras would cast it, or with weights where that had none.
+
+    Args:
+      batch, first: their specs.
+      condition: what the model takes.
+      where: stands before the names in messages.
+
+    Raises:
+      TypeError: another type.
+      ValueError: weights in one of them only.
+    """
+    pairs = [(f"{where}x", batch[0], first[0])]
+    others = zip(condition.pairs(batch[1], f"{where}{ONE}"), condition.pairs(first[1]), strict=True)
+    pairs += [(what, spec, known) for (what, spec, _), (_, known, _) in others]
+    for what, spec, known in pairs:
+        if spec.dtype != known.dtype:
+            raise TypeError(
+                f"`{what}` of the data set must have one dtype in all batches, got {spec.dtype.name} after "
+                f"{known.dtype.name}. Cast it to one of them."
+            )
+    if (batch[2] is None) != (first[2] is None):
         raise ValueError(
-            "`x` must yield batches, got a generator that has none left. It yields each batch once: make a new one, or "
-            "pass a tf.data.Dataset or a PyDataset."
+            f"`{where}sample_weight` must be in each batch of the data set or in none, got it in some. Give ones in "
+            "the others."
         )
-
-    def every():
-        for batch in itertools.chain([first], batches):
-            yield batch if isinstance(batch, (tuple, list)) else (batch,)
-
-    return first, every()
 
 
 def _dtype(part):
@@ -97,9 +109,22 @@ def _require(spec, what, space, kind):
     fix = cast if not known else "Drop the axis of size 1." if shape[-1:] == [1] else ""
     if shape.rank is not None and space.fits(shape):
         fix = "Divide it into batches by `.batch`."
+    if known and shape.rank == 1 and shape != [1] and space.shape == (1,):
+        fix = "Give a column of one feature its axis, as by x[:, None]."
     expected = space.described()
     if kind == "floating-point numbers":
         expected = expected.replace("numbers", kind)
     raise (ValueError if known else TypeError)(
         f"`{what}` of the data set must be {expected}, got dtype {dtype.name} and shape {shape}. {fix}".rstrip()
     )
+
+
+def _require_weights(spec, what):
+    if not isinstance(spec, tf.TensorSpec):
+        return
+    shape, dtype = spec.shape, spec.dtype
+    if not (shape.rank in (None, 1) or shape[1:] == [1]) or not (dtype.is_integer or dtype.is_floating):
+        raise ValueError(
+            f"`{what}` of the data set must be (batch,) numbers, one for each row of x, got dtype {dtype.name} and "
+            f"shape {shape}."
+        )

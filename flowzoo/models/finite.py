@@ -15,7 +15,7 @@ from flowzoo.models.support import outside_columns, shown_bounds
 
 MARK = "flowzoo: the loss or a gradient is not finite"
 ROWS = 5  # of each cause that the error names
-CAUSES = ("x", "condition", "weight", "bounds", "log_prob", "gradient")
+CAUSES = ("x", "condition", "weight", "bounds", "log_prob", "loss", "gradient")
 
 
 def require(model: keras.Model, batch: Sequence, log_prob: tf.Tensor, loss: tf.Tensor, gradients: Sequence = ()):
@@ -40,15 +40,16 @@ def require(model: keras.Model, batch: Sequence, log_prob: tf.Tensor, loss: tf.T
     finite = _all_finite(loss, squares) & ~tf.reduce_any(_wrong_weight(batch[2]))
     counts = tf.zeros([len(CAUSES)])  # of each cause, in all replicas
     if tf.distribute.get_strategy().num_replicas_in_sync > 1:  # all stop, lest one waits for another's gradient
-        bad = [tf.cast(~finite, tf.float32)[None], *_bad(model, batch, log_prob, squares)]
+        bad = [tf.cast(~finite, tf.float32)[None], *_bad(model, batch, log_prob, loss, squares)]
         here = tf.stack([tf.reduce_sum(tf.cast(mask, tf.float32)) for mask in bad])
         wrong, counts = tf.split(tf.distribute.get_replica_context().all_reduce("sum", here), [1, len(CAUSES)])
         finite = wrong[0] == 0
 
     def stop():
-        rows = [tf.where(mask)[:, 0] for mask in _bad(model, batch, log_prob, squares)]
+        rows = [tf.where(mask)[:, 0] for mask in _bad(model, batch, log_prob, loss, squares)]
         told = [part for pair in zip(CAUSES, rows, strict=True) for part in pair]
-        tf.raw_ops.Assert(condition=False, data=[MARK, *told, tf.cast(counts, tf.int32)], summarize=ROWS)
+        counted = [tf.cast(part, tf.int32) for part in (counts[:ROWS], counts[ROWS:])]  # as no more are printed
+        tf.raw_ops.Assert(condition=False, data=[MARK, *told, *counted], summarize=ROWS)
         return tf.constant(False)
 
     return tf.cond(finite, lambda: tf.constant(True), stop)
@@ -85,7 +86,7 @@ def _all_finite(loss, squares):
     return tf.math.is_finite(tf.cast(loss, tf.float32)) & tf.math.is_finite(tf.reduce_sum(squares))
 
 
-def _bad(model, batch, log_prob, squares):
+def _bad(model, batch, log_prob, loss, squares):
     """For each of `CAUSES` which rows are bad, or which columns of x ("bounds"), or gradients."""
     x, condition, weight = batch
     return [
@@ -94,6 +95,7 @@ def _bad(model, batch, log_prob, squares):
         _wrong_weight(weight),
         outside_columns(model, x),
         _wrong(log_prob, 0),
+        ~tf.math.is_finite(tf.cast(loss, tf.float32))[None],
         ~tf.math.is_finite(squares),
     ]
 
@@ -126,7 +128,8 @@ def _cause(model, message):
     told = message[message.index(MARK) :]
     rows = {cause: re.search(rf"\[{cause}\] \[([^\]]*)\]", told) for cause in CAUSES}
     rows = {cause: _listed(found) for cause, found in rows.items()}
-    others = _listed(re.search(rf"\[{CAUSES[-1]}\] \[[^\]]*\] \[([^\]]*)\]", told))
+    others = re.search(rf"\[{CAUSES[-1]}\] \[[^\]]*\] \[([^\]]*)\] \[([^\]]*)\]", told)
+    others = f"{others[1]} {others[2]}".split() if others else []
     there = {cause for cause, count in zip(CAUSES, others, strict=False) if count != "0"}
     columns = [int(place) for place in rows["bounds"] if place.isdigit()]
     for cause, sentence in _sentences(model, columns).items():
@@ -163,4 +166,6 @@ def _sentences(model, outside):
         "log_prob": "log p(x) is not finite in {where}, though x is: values outside the flow's support, or too large "
         "for its dtype, or weights that have diverged. Look at these rows; standardise the data, lower the learning "
         "rate, or clip gradients (`global_clipnorm` of the optimizer).",
+        "loss": "the loss is not finite, though log p(x) is in each row. Look at the `loss` of `compile`, and at "
+        "sample weights so large that their sums overflow.",
     }

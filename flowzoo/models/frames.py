@@ -18,10 +18,11 @@ def is_frame(value: Any) -> bool:
 
 
 def column_names(value: Any) -> list[str] | None:
-    """The names of a frame's columns; None for all else, and for a frame whose columns are only numbered."""
-    if not is_frame(value) or value.ndim != 2 or not all(isinstance(name, str) for name in value.columns):
+    """The names of a frame's columns, or of a series; None for all else, and where they are only numbers."""
+    if not is_frame(value):
         return None
-    return list(value.columns)
+    names = [value.name] if value.ndim == 1 else list(value.columns)
+    return names if all(isinstance(name, str) for name in names) else None
 
 
 def require_aligned(values: Mapping[str, Any]) -> None:
@@ -63,6 +64,7 @@ def to_array(value: Any, what: str, columns: Sequence[str] | None = None) -> np.
       ValueError: the names are not those of `columns`, one comes twice, or a value is missing or not finite.
     """
     if value.ndim == 1:
+        _require_known([value.name], columns, what)
         names, parts = [value.name], [value]
     else:
         value = _arranged(value, what, columns)
@@ -88,13 +90,19 @@ def _arranged(frame, what, columns):
     names = column_names(frame)
     if names is None or columns is None or names == list(columns):
         return frame
+    _require_known(names, columns, what)
+    return frame[list(columns)]
+
+
+def _require_known(names, columns, what):
+    if columns is None or not all(isinstance(name, str) for name in names):
+        return
     missing, extra = ([name for name in a if name not in set(b)] for a, b in ((columns, names), (names, columns)))
     if missing or extra:
         raise ValueError(
             f"`{what}` must have the columns {_listed(columns)} that the flow was fitted on, got {_listed(names)}: "
             f"missing {_listed(missing)}, extra {_listed(extra)}. Pass these columns alone, in any order."
         )
-    return frame[list(columns)]
 
 
 def _numbers(column, name, what):

@@ -16,7 +16,7 @@ from flowzoo.core.context import Context
 from flowzoo.core.warn import warn
 from flowzoo.models import finite
 from flowzoo.models.accumulation import in_parts
-from flowzoo.models.adapting import prepare
+from flowzoo.models.adapting import prepare, review
 from flowzoo.models.feeding import in_full
 from flowzoo.models.fused_update import fuse
 from flowzoo.models.intake import Intake, by_name
@@ -94,7 +94,7 @@ class GenerativeModel(keras.Model):
             finite, or so large that their squares overflow; `validation_split` leaves no rows on one side; a frame
             lacks a column that the flow knows, or has another index than that of x; `class_weight` has not one number
             per class; a generator is to last for several epochs; or all weights are frozen. Of data sets shapes and
-            types are checked, those of the first batch where that is all there is, not each row.
+            types are checked, not each row: of a PyDataset or generator as each batch is yielded.
           NonFiniteError: a step met a loss or gradient that is not finite; weights, slots and `iterations` are as
             before that step. It says which rows of the batch, or which weights, are the cause.
         """
@@ -103,8 +103,10 @@ class GenerativeModel(keras.Model):
         self._begin()
         prepare(self, given["x"], given["y"])
         self._build_optimizer()
-        with self._explained_step(), self._backing_up(given.get("callbacks")):
-            return super().fit(**in_full(super().fit, self.data_dtype, **given))
+        with self.intake.explained(), self._explained_step(), self._backing_up(given.get("callbacks")):
+            history = super().fit(**in_full(super().fit, self.data_dtype, **given))
+        review(self, given["x"], history)
+        return history
 
     def train_on_batch(self, x, y=None, sample_weight=None, class_weight=None, *args, **kwargs):
         """One step of `fit`, with its errors; the first adapts a new flow, as `fit` does."""
@@ -131,7 +133,7 @@ class GenerativeModel(keras.Model):
         if not given.get("_use_cached_eval_dataset"):  # of Keras within `fit`, which checked it
             given |= self.intake.rows(x, y, given.get("sample_weight"))
         self._begin()
-        with self._explained_evaluation():
+        with self.intake.explained(), self._explained_evaluation():
             return super().evaluate(**in_full(super().evaluate, self.data_dtype, **given))
 
     def test_on_batch(self, x, y=None, sample_weight=None, *args, **kwargs):
@@ -147,7 +149,8 @@ class GenerativeModel(keras.Model):
         Rows with NaN or infinity give NaN, with a warning that numbers them; all else is refused as by `fit`.
         """
         x = self.intake.rows(x, None, None, finite=False, squares=False)["x"]
-        log_prob = super().predict(**in_full(super().predict, self.data_dtype, x, *args, **kwargs))
+        with self.intake.explained():
+            log_prob = super().predict(**in_full(super().predict, self.data_dtype, x, *args, **kwargs))
         rows = np.flatnonzero(np.isnan(log_prob))
         if rows.size:
             shown = ", ".join(map(str, rows[:10])) + (", ..." if rows.size > 10 else "")

@@ -5,19 +5,23 @@ Of data sets only shapes and types are known then; a bad row of theirs is NaN in
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import types
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from flowzoo.core import validation
+from flowzoo.core import digits, validation
 from flowzoo.core.space import ONE, Condition, Space
 from flowzoo.models import forked, frames
-from flowzoo.models.data_sets import check_data_set, looked_into, specs
+from flowzoo.models.data_sets import check_data_set
+from flowzoo.models.watched import Watch, WatchedDataset, watched
+
+X_DIGITS = "Build the flow with `standardize=True`, which keeps float64, or subtract an offset first."
 
 
 class Intake:
@@ -31,12 +35,15 @@ class Intake:
     Attributes:
       columns, condition_columns: names in the first frames that the model was adapted or fitted on, or None; later
         frames are put in this order by name.
+      named_columns: as `condition_columns`, of conditions that have names.
     """
 
     def __init__(self, x_space: Space, condition: Condition, dtype: str, policies: Callable[[], Iterable[str]]):
         self.x_space, self.condition, self.dtype, self.policies = x_space, condition, dtype, policies
         self.columns: list[str] | None = None
         self.condition_columns: list[str] | None = None
+        self.named_columns: dict[str, list[str]] = {}
+        self._watches: list[Watch] = []  # of the call that begins
 
     def tensors(self, x, condition, **how) -> tuple[tf.Tensor, Any]:
         """x and its condition as tensors, or an error that says what was expected and what came."""
@@ -51,12 +58,14 @@ class Intake:
         if self.condition.named and isinstance(condition, Mapping):
             spaces = self.condition.spaces
             condition = {
-                name: _columns(part, self.condition.called(name, what), None, spaces.get(name))
+                name: _columns(part, self.condition.called(name, what), self.named_columns.get(name), spaces.get(name))
                 for name, part in condition.items()
             }
         else:
             condition = _columns(condition, what, self.condition_columns, self.condition.spaces.get(ONE))
-        return validation.check_condition(condition, self.condition, rows, shared=shared, what=what)
+        checked = validation.check_condition(condition, self.condition, rows, shared=shared, what=what)
+        self._warn_of_digits(condition, what)
+        return checked
 
     def rows(self, x, y, weights, where: str = "", **how) -> dict[str, Any]:
         """x, y and sample_weight as Keras takes them; a data set whose shapes and types fit is handed on as it is."""
@@ -100,7 +109,20 @@ class Intake:
         elif held_out is not None:
             checked["validation_data"] = self.rows(held_out, None, None, "validation ")["x"]
         self.learn_columns(x, given.get("y"))
-        return {**given, **checked}
+        shuffled = is_rows(x) or isinstance(x, keras.utils.PyDataset)  # of others Keras warns that it does not
+        return {**({} if shuffled else {"shuffle": False}), **given, **checked}
+
+    @contextlib.contextmanager
+    def explained(self) -> Iterator[None]:
+        """Raises the error of a batch that was wrong, of which TensorFlow made another one within."""
+        watches, self._watches = self._watches, []
+        try:
+            yield
+        except tf.errors.OpError:
+            error = next((watch.error for watch in watches if watch.error), None)
+            if error is None:
+                raise
+            raise error from None
 
     def require_classes(self, class_weight: Any) -> None:
         """Refuses class weights of another number than there are classes."""
@@ -114,9 +136,13 @@ class Intake:
 
     def learn_columns(self, x, condition) -> None:
         """Keeps the names of frames, once they are checked, if none are known."""
-        self.columns = self.columns or frames.column_names(x)
-        if not isinstance(condition, Mapping):
-            self.condition_columns = self.condition_columns or frames.column_names(condition)
+        self.columns = self.columns or _names(x, self.x_space)
+        parts = condition if isinstance(condition, Mapping) else {ONE: condition}
+        found = {name: _names(part, self.condition.spaces.get(name)) for name, part in parts.items()}
+        if self.condition.named:
+            self.named_columns = {name: names for name, names in found.items() if names} | self.named_columns
+        else:
+            self.condition_columns = self.condition_columns or found[ONE]
 
     def _array(self, x, where="", **how):
         what = f"{where}x"
@@ -124,20 +150,50 @@ class Intake:
         frame, x = frames.is_frame(x), _columns(x, what, self.columns, self.x_space)
         if frame and not self.x_space.values and x.dtype.kind in "biu":
             x = x.astype(np.float64)  # whole numbers are numbers in a table; in an array they may be unscaled pixels
-        return validation.check_array(x, self.x_space, what, **how)
+        checked = validation.check_array(x, self.x_space, what, **how)
+        digits.warn_of_lost_digits(x, self.x_space.dtype, what, X_DIGITS, self.columns)
+        return checked
+
+    def _warn_of_digits(self, condition, what):
+        for name, space in self.condition.spaces.items():
+            if not space.values and condition is not None:
+                part = condition[name] if self.condition.named else condition
+                names = self.named_columns.get(name) if self.condition.named else self.condition_columns
+                fix = "Subtract an offset and divide by a scale first, as by (t - t.mean()) / t.std()."
+                digits.warn_of_lost_digits(part, space.dtype, self.condition.called(name, what), fix, names)
+
+    def _look_at_digits(self, batch, where):
+        """Of the first batch of a data set."""
+        x, condition, _ = keras.utils.unpack_x_y_sample_weight(batch)
+        digits.warn_of_lost_digits(x, self.x_space.dtype, f"{where}x", X_DIGITS, self.columns)
+        if condition is not None and self.condition:
+            self._warn_of_digits(condition, f"{where}{ONE}")
+
+    def _has_wide(self, elements):
+        """Whether numbers are to be cast to float32 that it may not hold."""
+        x, condition, _ = keras.utils.unpack_x_y_sample_weight(elements)
+        pairs = [(x, self.x_space), *((spec, space) for _, spec, space in self.condition.pairs(condition))]
+        known = (pair for pair in pairs if isinstance(pair[0], tf.TensorSpec) and not pair[1].values)
+        return any(
+            space.dtype == "float32" and digits.wide(spec.dtype.as_numpy_dtype(0).dtype) for spec, space in known
+        )
 
     def _data_set(self, x, where):
-        elements = None
         if isinstance(x, tf.data.Dataset):
-            elements = x.element_spec
+            check_data_set(x.element_spec, self.x_space, self.condition, where)
+            for batch in x.take(1) if self._has_wide(x.element_spec) else ():
+                self._look_at_digits(batch, where)
         elif isinstance(x, keras.utils.PyDataset) and x.num_batches != 0:
-            elements = specs(x[0], where)
+            x = WatchedDataset(x, self._watch(where))
+            self._look_at_digits(x[0], where)  # what is wrong with it is said before a graph is traced
         elif isinstance(x, types.GeneratorType):
-            first, x = looked_into(x)
-            elements = specs(first, where)
-        if elements is not None:
-            check_data_set(elements, self.x_space, self.condition, where)
+            first, x = watched(x, self._watch(where))
+            self._look_at_digits(first, where)
         return x
+
+    def _watch(self, where):
+        self._watches.append(Watch(self.x_space, self.condition, where))
+        return self._watches[-1]
 
 
 def is_rows(x: Any) -> bool:
@@ -157,6 +213,11 @@ def _require_no_data_set(x, what="x"):
             f"`{what}` must be an array, got a data set. `fit`, `evaluate` and `predict` take data sets, `score` a "
             "tf.data.Dataset; elsewhere pass the rows of a batch."
         )
+
+
+def _names(value, space):
+    """The names of the columns that a vector is taken from; a label is no column."""
+    return frames.column_names(value) if space is not None and space.shape else None
 
 
 def _columns(value, what, names, space):

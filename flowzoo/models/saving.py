@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import keras
+from keras.src.backend.common import global_state
 
 from flowzoo.core import files
 
@@ -34,6 +35,21 @@ def keras_file(filepath: str | os.PathLike, overwrite: bool, zipped: bool | None
     require_new(filepath, overwrite)
     with files.replacing(filepath) as beside:
         yield beside
+
+
+def require_no_hdf5() -> None:
+    """Refuses what Keras is about to write if that is its old HDF5 format, as of `keras.saving.save_model`.
+
+    Of a model Keras asks only for the configuration then, and says by a flag of its own what for.
+
+    Raises:
+      ValueError: it is.
+    """
+    if global_state.get_global_attribute("use_legacy_config"):
+        raise ValueError(
+            "A flow must be saved to a name that ends in .keras, got HDF5, from which Keras can't build a flow again. "
+            "Save to .keras, or the weights alone by `save_weights('name.weights.h5')`."
+        )
 
 
 def require_new(path: str | os.PathLike, overwrite: bool) -> None:

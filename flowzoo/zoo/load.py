@@ -10,7 +10,7 @@ from flowzoo.core.layout import Layout, file_layout, fingerprint, require_same_l
 from flowzoo.families.options import Options, fields
 from flowzoo.hub import store
 from flowzoo.hub.presets import read_preset
-from flowzoo.models.weights import flow_layout
+from flowzoo.models.weights import flow_layout, require_finite_numbers
 from flowzoo.record.preset import Preset
 from flowzoo.training.model import build, options
 
@@ -81,4 +81,8 @@ def _load_published(flow: "Flow", preset: Preset, path: Path, found: Layout) -> 
             f"{preset.name}: expected {preset.parameters} parameters with fingerprint {preset.fingerprint}, "
             f"got {count} with {mark}. The preset and its weights belong to different versions."
         )
-    keras.Model.load_weights(flow, path)  # the flow's own would lay both out and compare them once more
+    try:
+        keras.Model.load_weights(flow, path)  # the flow's own would lay both out and compare them once more
+    except ValueError:
+        require_finite_numbers(flow, path)  # which says what Keras does not
+        raise

@@ -12,7 +12,7 @@ from flowzoo import data
 from flowzoo.cards.plots import is_image, write_plot
 from flowzoo.core import random
 from flowzoo.core.errors import CheckpointError, PresetError
-from flowzoo.core.files import read_json, sha256, write_atomic
+from flowzoo.core.files import irregular, read_json, sha256, write_atomic
 from flowzoo.core.layout import file_layout, fingerprint
 from flowzoo.hub import store
 from flowzoo.hub.presets import json_path, read_preset
@@ -79,7 +79,7 @@ def publish(
     if "@" in str(name) and not str(name).endswith(".json"):
         raise PresetError(f"a preset is published by its name alone, got {name!r}: the next revision follows.")
     workdir, preset = Path(workdir), read_preset(name)
-    run, result = read_preset(workdir / "preset.json"), _result(workdir)
+    run, result, history = _run(workdir), _result(workdir), _history(workdir)
     _require_same(preset, run, ("family", "config", "dataset"))
     if not force:
         _require_same(preset, run, ("training",))
@@ -99,7 +99,7 @@ def publish(
         _require_better(preset, numbers)
         _require_sound(preset, numbers)
     folder = store.CHECKOUT / preset.name if not str(name).endswith(".json") else store.folder(name)
-    write_files(flow, folder, dataset=preset.dataset, history=(workdir / "history.csv").read_bytes())
+    write_files(flow, folder, dataset=preset.dataset, history=history)
     revision = preset.revision + preset.trained  # another set of weights under the same name
     preset = dataclasses.replace(preset, recipe_only=None)
     published = recorded(preset, flow, folder, numbers, _provenance(result))
@@ -176,6 +176,22 @@ def _result(workdir: Path) -> dict[str, Any]:
         return read_json(workdir / "result.json", "best", "finished", "fixture", "stopped", "steps")
     except ValueError as error:
         raise CheckpointError(f"{error} Copy it again, or train on: the end of a training writes it anew.") from error
+
+
+def _run(workdir: Path) -> Preset:
+    """What was trained, by the preset.json of a training."""
+    try:
+        return read_preset(workdir / "preset.json")
+    except PresetError as error:
+        raise PresetError(f"in {workdir}: {error}") from error
+
+
+def _history(workdir: Path) -> bytes:
+    """The curves of a training, by its history.csv."""
+    path = workdir / "history.csv"
+    if wrong := irregular(path):
+        raise CheckpointError(f"{path} {wrong}. Copy it again, or train on: the end of a training writes it anew.")
+    return path.read_bytes()
 
 
 def _provenance(result: dict[str, Any]) -> dict[str, Any]:

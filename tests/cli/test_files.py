@@ -14,6 +14,7 @@ from PIL import Image
 from pyarrow import parquet
 
 from flowzoo.cli.batches import in_batches
+from flowzoo.cli.main import BAD_INPUT, main
 from flowzoo.cli.reading import Form, data, read, read_each
 from flowzoo.cli.tables import read_table, write_table
 from flowzoo.cli.writing import check_out, print_json, write_rows
@@ -286,6 +287,23 @@ def test_an_input_is_never_the_output():
             check_out(out, (".csv", ".png"), inputs)
     check_out("new.csv", (".csv",), ["x.csv", ""])
     check_out("folder/latents.npy", (".npy",), ["folder"])  # which is no image of it
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        *(["score", "x.npy", "--condition=in.csv"], ["score", "x.npy", "--condition=v=in.csv"], ["score", "in.csv"]),
+        *(["sample", "--condition=in.csv"], ["encode", "x.npy", "--condition=0.5", "--condition=v=in.csv"]),
+        *(["decode", "x.npy", "--condition=in.csv"], ["interpolate", "x.npy", "y.npy", "--condition=in.csv"]),
+        *(["interpolate", "x.npy", "in.csv"], ["decode", "in.csv"], ["encode", "in.csv"]),
+    ],
+)
+def test_no_command_replaces_what_it_reads(arguments, capsys):
+    Path("in.csv").write_text("class\n1\n")
+    command, *rest = arguments
+    assert main([command, "no-such-preset", *rest, "--out=in.csv"]) == BAD_INPUT
+    assert "--out must not replace an input, got 'in.csv'" in capsys.readouterr().err
+    assert Path("in.csv").read_text() == "class\n1\n"
 
 
 def test_arrays_of_any_integers_in_range():

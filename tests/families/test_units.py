@@ -12,6 +12,7 @@ import tensorflow as tf
 import flowzoo
 from flowzoo import bijectors, flows
 from flowzoo.core.errors import NonFiniteError
+from flowzoo.core.space import Space
 from tests import cases
 
 SMALL = {"event_shape": (2,), "depth": 1, "hidden": 6}
@@ -104,8 +105,12 @@ def test_columns_far_from_the_rows_adapted_to_are_named(unit):
     frame = pd.DataFrame(unit * x, columns=["a", "b", "c"])
     with pytest.warns(UserWarning, match=r"in columns 'b' \(1e\+05\)"):
         flow.fit(frame, batch_size=2000, verbose=0)
+    data = tf.data.Dataset.from_tensor_slices(unit * x).batch(500)  # the first batch is as those adapted to
+    with pytest.warns(UserWarning, match=r"in columns 'b' \(1e\+05\)"):
+        flow.fit(data, verbose=0)
     flow.adapt(unit * x, force=True)
     _quietly(flow, unit * x, batch_size=2000)
+    _quietly(flow, data)  # not even of `shuffle`, which nobody passed
 
 
 def test_adapt_is_all_or_nothing():
@@ -322,6 +327,63 @@ def test_digits_that_float32_loses_are_warned_of():
         plain.log_prob(np.full((5, 2), 1.7e9))
         plain.log_prob(times.astype("float32"))
         flowzoo.create("maf", **SMALL).log_prob(times)
+
+
+class Halves(keras.utils.PyDataset):
+    """Two batches of each of some arrays."""
+
+    def __init__(self, *parts):
+        super().__init__()
+        self.parts = parts
+
+    def __len__(self):
+        return 2
+
+    def __getitem__(self, index):
+        return tuple(part[120 * index : 120 * (index + 1)] for part in self.parts)
+
+
+def _ways(*parts):
+    """Data sets of some arrays."""
+    yield tf.data.Dataset.from_tensor_slices(parts if len(parts) > 1 else parts[0]).batch(120)
+    yield Halves(*parts)
+    yield (batch for batch in Halves(*parts))
+
+
+def test_digits_that_conditions_lose_are_warned_of_on_every_way():
+    x, times = _data(), 1.7e9 + 10.0 * _data()
+    times[:, 1] = _data()[:, 1]
+    flow = flowzoo.create("maf", **SMALL, condition_features=2)
+    flow.adapts = False
+    flow.compile(keras.optimizers.SGD(0.0), run_eagerly=True)
+    message = r"`condition` loses digits as it is cast from {} to float32: the values of columns \[0\] .* Subtract an"
+    calls = [*(flow.score, flow.encode, flow.train_on_batch, flow.evaluate, flow.fit), lambda x, c: flow.sample(240, c)]
+    for call in calls:
+        with pytest.warns(UserWarning, match=message.format("float64")):
+            call(x, times)
+    with pytest.warns(UserWarning, match=message.format("int64")):
+        flow.score(x, times.astype("int64"))
+    for call in (flow.fit, flow.evaluate, flow.predict):
+        for data in _ways(x, times):
+            with pytest.warns(UserWarning, match=message.format("float64")):
+                call(data, verbose=0)
+    plain = flows.MAF(**SMALL)
+    plain.adapts = False
+    plain.compile(run_eagerly=True)
+    for data in _ways(times):
+        with pytest.warns(UserWarning, match="`x` loses digits"):
+            plain.predict(data, verbose=0)
+    frame = pd.DataFrame(times, columns=["when", "what"])
+    flow.adapt(x, frame)
+    with pytest.warns(UserWarning, match=r"columns \['when'\]"):
+        flow.score(x, frame)
+    named = flowzoo.create("maf", **SMALL, condition={"a": Space((2,)), "label": Space.integers((), 3)})
+    with pytest.warns(UserWarning, match=r'`condition\["a"\]` loses digits'):
+        named.score(x, {"a": times, "label": np.arange(240) % 3})
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        flow.score(x, (times - times.mean(0)) / times.std(0))
+        flow.score(x, np.arange(480).reshape(240, 2))
 
 
 def test_warnings_point_at_the_line_that_called():

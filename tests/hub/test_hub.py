@@ -171,6 +171,10 @@ def test_passwords_are_shown_nowhere(url, shown, cache, monkeypatch):
 def test_a_password_with_a_slash_is_refused_before_a_library_cuts_it_there(cache):
     with pytest.raises(ValueError, match=r"must have %2F for /.* got 'https://me:\*\*\*\*@example\.org'"):
         flowzoo.set_hub("https://me:pa/secret@example.org")
+    for url in ("http://me:12/secret@127.0.0.1:9", "https://me:pa@ss/secret@example.org"):  # as port, or as host
+        with pytest.raises(ValueError, match=r"must have %2F .*and %40 for @ in a path; got .*me:\*\*\*\*@") as error:
+            flowzoo.set_hub(url)
+        assert "secret" not in str(error.value)
     flowzoo.set_hub("https://me:pa%2Fsecret@example.org")
 
 

@@ -149,6 +149,13 @@ def test_nobody_there_is_an_error_at_once(hub, cache, monkeypatch):
         trees.weights()
 
 
+def test_a_pipe_in_a_file_hub_is_refused(cache, tmp_path):
+    os.mkfifo(tmp_path / "index.json")  # to open it would wait forever
+    mirrors.set_hub(tmp_path.as_uri())
+    with pytest.raises(HubError, match=r"index\.json: it is not a regular file, but a named pipe"):
+        trees.weights()
+
+
 @pytest.mark.parametrize("url", ["http://:0", "http://a..b", "https://" + 300 * "a", "http://no-such-name.invalid"])
 def test_no_address_is_an_error(cache, url):
     mirrors.set_hub(url)

@@ -151,6 +151,17 @@ def test_a_gradient_alone():
         flow.fit(numbers(), verbose=0)
 
 
+@pytest.mark.parametrize("kind", ["loss", "weights"])
+def test_a_loss_alone(kind):
+    flow = made(VECTORS, None)
+    flow.compile("adam", loss=(lambda _, log_prob: log_prob * np.nan) if kind == "loss" else None, run_eagerly=True)
+    weights = np.full(ROWS, 3e38, "float32") if kind == "weights" else None
+    message = r"stopped[^:]*: the loss is not finite, though log p\(x\) is in each row\. Look at the `loss`"
+    for call in (flow.fit, flow.evaluate):
+        with pytest.raises(NonFiniteError, match=message):
+            call(numbers(), sample_weight=weights, verbose=0)
+
+
 def test_evaluate_raises_and_predict_keeps_the_rows():
     flow, bad = made(VECTORS, None), batches(spoiled(numbers(), [5, 37], np.nan))
     with pytest.raises(NonFiniteError, match=r"The evaluation was stopped: `x` holds NaN or infinity in rows 5"):

@@ -1,5 +1,6 @@
 """Data frames do what arrays do: the same numbers, checked by the names of their columns."""
 
+import copy
 import sys
 
 import keras
@@ -9,6 +10,7 @@ import pytest
 import tensorflow as tf
 
 from flowzoo import flows
+from flowzoo.core.space import Space
 from flowzoo.models import frames
 from tests import cases
 
@@ -132,6 +134,35 @@ def test_what_is_wrong_is_named(frame, message):
         with pytest.raises((ValueError, TypeError), match=message):
             call(frame)
     assert all(np.array_equal(a, b) for a, b in zip(before, model.weights, strict=True)) and model.columns is None
+
+
+def test_columns_of_named_conditions_are_known_by_name(tmp_path):
+    model = _new(condition={"label": Space.integers((), 3), "v": Space((2,)), "t": Space((1,))})
+    v, label = pd.DataFrame(X, columns=["u", "w"]), pd.Series(Y, name="kind")
+    given = {"label": label, "v": v, "t": FRAME["a"]}
+    model.adapt(FRAME, given)
+    model.save(tmp_path / "flow.keras")
+    for flow in (model, keras.models.load_model(tmp_path / "flow.keras"), copy.deepcopy(model)):
+        expected = flow.score(X, {"label": Y, "v": X, "t": X[:, :1]})
+        for change in ({}, {"v": v[["w", "u"]]}, {"label": label.rename("class")}, {"t": FRAME["a"].rename(None)}):
+            np.testing.assert_array_equal(flow.score(FRAME, given | change), expected)
+        for name, part, message in (
+            ("v", v.rename(columns={"u": "z"}), r"columns \['u', 'w'\] .* got \['z', 'w'\]"),
+            ("t", FRAME["b"], r"columns \['a'\] .* got \['b'\]"),
+        ):
+            for call in (flow.score, flow.evaluate, flow.fit):
+                with pytest.raises(ValueError, match=rf'`condition\["{name}"\]` must have the {message}'):
+                    call(FRAME, given | {name: part})
+
+
+def test_the_name_of_a_series_is_that_of_its_column():
+    model = flows.create("maf", event_shape=(1,), depth=1, hidden=4, condition_features=1)
+    model.adapt(FRAME["a"], FRAME["b"])
+    np.testing.assert_array_equal(model.score(FRAME[["a"]], FRAME["b"]), model.score(X[:, :1], X[:, 1:]))
+    with pytest.raises(ValueError, match=r"`x` must have the columns \['a'\] that the flow was fitted on, got \['b'\]"):
+        model.score(FRAME["b"], FRAME["b"])
+    with pytest.raises(ValueError, match=r"`condition` must have the columns \['b'\] .* got \['a'\]"):
+        model.score(FRAME["a"], FRAME["a"])
 
 
 def test_columns_are_known_by_name(tmp_path):

@@ -199,6 +199,76 @@ def test_python_data_sets_are_refused_by_their_first_batch(x, y, message):
     assert model.train_function is model.test_function is None and not model.adapted.numpy()
 
 
+W = np.ones(32, "float32")
+LATER = {  # of a flow with 3 classes: a batch that follows (X, Y, W), and the error
+    "float-label": ((X, Y + 0.9, W), r"`condition` of .* integer labels 0 ... 2, got dtype float64 .* Cast it"),
+    "int-x": ((X.astype("int64"), Y, W), "`x` of .* floating-point numbers, got dtype int64"),
+    "float64-x": ((X.astype("float64"), Y, W), "`x` of .* one dtype in all batches, got float64 after float32"),
+    "int64-label": ((X, Y.astype("int64"), W), "`condition` .* one dtype in all batches, got int64 after int32"),
+    "shape": ((X[:, :1], Y, W), r"`x` of the data set must be \(batch, 2\) .* shape \(None, 1\)"),
+    "label-axis": ((X, Y[:, None], W), r"`condition` .* got .* shape \(None, 1\)\. Drop the axis"),
+    "no-label": ((X,), "`condition` must be in the data set, got x alone"),
+    "few-weights": ((X, Y, W[:3]), "condition and weights in a batch must have as many rows .*, got 32, 32, 3"),
+    "wide-weights": ((X, Y, X), r"`sample_weight` of the data set must be \(batch,\) numbers.* shape \(None, 2\)"),
+    "no-weights": ((X, Y), "`sample_weight` must be in each batch of the data set or in none"),
+}
+
+
+@pytest.mark.parametrize("case", LATER)
+def test_each_batch_of_a_python_data_set_is_checked(case, eagerly):
+    batch, message = LATER[case]
+
+    class Batches(keras.utils.PyDataset):
+        def __len__(self):
+            return 4
+
+        def __getitem__(self, index):
+            return batch if index == 3 else (X, Y, W)  # Keras itself looks at the first two
+
+    model = _new(classes=3)
+    model.adapts = False
+    model.compile(keras.optimizers.SGD(0.0))
+    calls = [(model.fit, {}), (model.evaluate, {}), (model.fit, {"steps_per_epoch": 2, "epochs": 2})]
+    for call, how in calls:
+        for data in (Batches(), (each for each in Batches())):
+            with pytest.raises((TypeError, ValueError), match=message):
+                call(data, verbose=0, **how)
+    with pytest.raises((TypeError, ValueError), match=message.replace("`", "`validation ", 1)):
+        model.fit(X, Y, validation_data=Batches(), epochs=2, verbose=0)
+    with pytest.raises((TypeError, ValueError), match=message):
+        model.fit(Batches(workers=2), validation_data=(X, Y), verbose=0)
+    with pytest.raises((TypeError, ValueError), match=message):
+        model.predict(Batches(), verbose=0)
+
+
+def test_a_python_data_set_is_told_of_epochs(eagerly):
+    told = []
+
+    class Batches(keras.utils.PyDataset):
+        num_batches = 2
+
+        def __getitem__(self, index):
+            return X
+
+        def on_epoch_begin(self):
+            told.append("begin")
+
+        def on_epoch_end(self):
+            told.append("end")
+
+    assert len(_new().fit(Batches(), epochs=2, verbose=0).history["loss"]) == 2
+    assert told.count("end") >= 2 and told.count("begin") >= 2  # Keras ends some that it did not begin
+
+
+def test_a_column_of_one_feature_lacks_an_axis():
+    model = flows.create("maf", event_shape=(1,), depth=1, hidden=4, condition_features=1)
+    for x, y, name in ((X[:, 0], X[:, :1], "x"), (X[:, :1], X[:, 1], "condition")):
+        with pytest.raises(ValueError, match=rf"`{name}` of .* Give a column of one feature its axis, as by x\[:"):
+            model.fit(tf.data.Dataset.from_tensor_slices((x, y)).batch(8), verbose=0)
+    with pytest.raises(ValueError, match="Divide it into batches"):
+        model.fit(tf.data.Dataset.from_tensor_slices((X[:, :1], X[:, :1])), verbose=0)
+
+
 def test_a_generator_lasts_for_one_epoch():
     model = _new()
     model.adapts = False

@@ -87,3 +87,13 @@ def test_a_flow_of_own_parts_saves_its_weights_only(tmp_path):
     model = flows.Flow(bijectors.ActNorm((2,)))
     with pytest.raises(ValueError, match=r"made of your own parts.*save_weights\('name.weights.h5'\)"):
         model.save(tmp_path / "flow.keras")
+
+
+@pytest.mark.parametrize("name", ["m.h5", "m.hdf5"])
+def test_keras_function_writes_no_hdf5(name, tmp_path):
+    model = cases.flow("maf")
+    with pytest.raises(ValueError, match=r"must be saved to a name that ends in \.keras, got HDF5"):
+        keras.saving.save_model(model, tmp_path / name)
+    keras.saving.save_model(model, tmp_path / "m.keras")
+    x = cases.flow_data("maf")[0]
+    np.testing.assert_array_equal(keras.saving.load_model(tmp_path / "m.keras").score(x), model.score(x))

@@ -69,6 +69,14 @@ def test_no_hdf5_is_refused(altered):
         flowzoo.load(rehash(altered))
 
 
+def test_numbers_that_are_not_finite_are_refused(altered):
+    with h5py.File(altered.with_suffix("") / WEIGHTS, "r+") as file:
+        name = next(name for name, shape in file_layout(altered.with_suffix("") / WEIGHTS).items() if shape)
+        file[name][...] = np.nan
+    with pytest.raises(CheckpointError, match="finite"):
+        flowzoo.load(rehash(altered))
+
+
 @pytest.mark.parametrize(
     ("config", "message"),
     [

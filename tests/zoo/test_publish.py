@@ -1,6 +1,7 @@
 """Publishing: what is written loads and verifies, and a worse run does not replace a better one."""
 
 import json
+import os
 
 import numpy as np
 import pytest
@@ -97,6 +98,21 @@ def test_a_result_that_is_cut_is_named(altered, tmp_path):
     result.write_text(result.read_text()[:-20])
     with pytest.raises(CheckpointError, match=rf"{result}: expected a JSON object .* train on"):
         publish.publish(altered, run)
+
+
+def test_a_cut_preset_of_a_run_is_named_with_its_folder(altered, tmp_path):
+    run = tiny.finished_run(tmp_path / "run", read_preset(altered))
+    (run / "preset.json").write_text('{"name":')
+    with pytest.raises(PresetError, match=r"^in .*/run: preset\.json: "):
+        publish.publish(altered, run)
+
+
+def test_a_history_that_is_a_pipe_is_refused(altered, tmp_path):
+    run = tiny.finished_run(tmp_path / "run", read_preset(altered))
+    (run / "history.csv").unlink()
+    os.mkfifo(run / "history.csv")
+    with pytest.raises(CheckpointError, match=r"run/history\.csv is not a regular file, but a named pipe"):
+        publish.publish(altered, run, force=True)
 
 
 def test_what_a_real_training_leaves_is_published(untrained, tmp_path):
