@@ -16,6 +16,7 @@ from flowzoo.conditioners import MADE, MLP, Conditioner, GlowConvNet, ResidualCo
 from flowzoo.core import random
 from flowzoo.core.context import Context
 from flowzoo.core.transform import Transform
+from flowzoo.families.latent_variable import LatentVariableModel
 from flowzoo.families.neural_ode import ContinuousFlow
 from flowzoo.families.options import fields
 from flowzoo.ode import Solver
@@ -329,6 +330,7 @@ def case(name):
 
 
 SOLVED = [family for family, kind in flows.FAMILIES.items() if issubclass(kind, ContinuousFlow)]  # to a tolerance
+LATENT = [family for family, kind in flows.FAMILIES.items() if issubclass(kind, LatentVariableModel)]  # no inverse
 transform = functools.cache(new_transform)  # shared by tests that leave the weights alone
 base = functools.cache(new_base)
 flow = functools.cache(new_flow)

@@ -107,6 +107,8 @@ def test_gives_what_python_gives(name, served):
         "decode/log_det": back,
         "sample/x": model.sample(5, condition, inputs["temperature"], inputs["seed"]),
     }
+    if "reconstruct" in model.offers:
+        expected["reconstruct/mean"] = model.reconstruct(inputs["x"], condition)
     if _in_files(name):
         for key in ("log_prob", "bits_per_dim"):
             expected[f"serving_bytes/{key}"] = expected[f"{key}/{key}"]
@@ -133,6 +135,8 @@ def test_signatures_have_named_tensors_and_no_xla(name, exported):
     conditional = {"condition"} if model.classes or model.condition_features else set()
     inputs = {"log_prob": {"x"}, "encode": {"x"}, "decode": {"z"}, "sample": {"seed", "temperature"}}
     inputs |= {"serving_default": {"x"}, "bits_per_dim": {"x"}}
+    if "reconstruct" in model.offers:
+        inputs["reconstruct"] = {"x"}
     if _in_files(name):
         inputs["serving_bytes"] = {"image_bytes"}
     assert set(inputs) == set(signature_specs(exported / name))
