@@ -126,8 +126,9 @@ def test_a_description_says_what_the_class_conditions(family, options, said):
 
 @pytest.mark.parametrize("family", sorted(FAMILIES))
 def test_a_description_says_what_the_config_leaves_to_the_family(family):
-    said = {name: field.default for name, field in fields(FAMILIES[family].Options).items()}
-    for bits, shape in ((8, [4, 4, 1]), (0, [3]))[0 if "bits" in said else 1 :]:
+    kind = FAMILIES[family].Options
+    said, most = {name: field.default for name, field in fields(kind).items()}, 8 if kind.dequantizes else 1
+    for bits, shape in ((most, [4, 4, 1]), (0, [3]))[0 if "bits" in said else 1 :]:
         config = {"event_shape": shape} | ({"bits": bits} if "bits" in said else {})
         short, long = (records.untrained() | {"family": family, "config": one} for one in (config, said | config))
         text = architecture(Preset.from_dict(short))

@@ -69,4 +69,4 @@ def test_the_tool_says_what_it_knows():
     wrong = [sys.executable, "tools/fetch_data.py", "--dataset=imagenet"]
     result = subprocess.run(wrong, capture_output=True, text=True, check=False)
     assert result.returncode == 1
-    assert "mnist|fashion_mnist|cifar10|celeb_a|celeb_a_subset" in result.stderr
+    assert "mnist|fashion_mnist|mnist_binary|cifar10|celeb_a|celeb_a_subset" in result.stderr
