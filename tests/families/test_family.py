@@ -27,7 +27,7 @@ WRONG = [  # options, and the error
     ({"conditioner_dtype": "float8"}, "`conditioner_dtype` must be a dtype policy as 'float32' .*, got 'float8'"),
     ({"dtype": "float16"}, "`dtype` must be 'float32' or 'float64', got 'float16'"),
     (
-        {"event_shape": (4, 4, 1), "bits": 8, "dtype": "float64"},
+        {"event_shape": (4, 4, 1), "bits": 1, "dtype": "float64"},
         "`dtype` must be 'float32' for integers, got 'float64'",
     ),
     *(({name: 10**7}, f"`{name}` must be at most .*, got 10000000") for name in ("depth", "hidden", "levels", "bits")),
