@@ -24,7 +24,7 @@ _HOME = {
 }
 _PACKAGES = (
     *("bases", "bijectors", "conditioners", "core", "data", "families", "flows"),
-    *("interop", "serving", "testing", "training", "zoo"),
+    *("interop", "serving", "surjections", "testing", "training", "zoo"),
 )
 _MODULES = {name: f"flowzoo.{name}" for name in _PACKAGES} | {"random": "flowzoo.core.random"}
 
