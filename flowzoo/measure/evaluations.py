@@ -4,8 +4,6 @@ from flowzoo.measure.measured import Measured
 from flowzoo.measure.measurement import Measurement
 from flowzoo.measure.subject import Subject
 
-_ROWS = 500
-
 
 class Evaluations(Measurement):
     name, tolerance, one_draw = "evaluations", 0.5, True
@@ -17,10 +15,5 @@ class Evaluations(Measurement):
     def measure(self, subject: Subject) -> Measured:
         import numpy as np
 
-        x, condition = subject.scored(subject.split)
-        parts = [slice(start, start + _ROWS) for start in range(0, len(x), _ROWS)]
-        counts = [
-            subject.flow.solve_counts(x[part], subject.flow.condition.rows(condition, part), subject.seed)
-            for part in parts
-        ]
+        counts = [subject.flow.solve_counts(*batch, subject.seed) for batch in subject.batches(subject.split)]
         return Measured.mean(np.concatenate(counts), **subject.protocol(subject.split))

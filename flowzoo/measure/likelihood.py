@@ -70,7 +70,7 @@ class LogLikelihood(Likelihood):
 
 
 def of(bits: int) -> type[Likelihood]:
-    """How the likelihood of data of so many bits is stated; 0 for real numbers.
+    """How the likelihood of data with this many bits is stated; 0 for real numbers.
 
     >>> of(8).name, of(1).name, of(0).name
     ('bits_per_dim', 'log_likelihood', 'log_likelihood')

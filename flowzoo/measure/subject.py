@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     from flowzoo.measure.examples import Examples
     from flowzoo.models.flow import Flow
     from flowzoo.record.preset import Preset
+
+ROWS = 500  # of a batch
 
 
 @dataclass
@@ -56,6 +59,13 @@ class Subject:
         """The examples of a split that are scored."""
         x, condition = self.splits[split]
         return x[: self.limit], self.flow.condition.rows(condition, slice(self.limit))
+
+    def batches(self, split: str) -> Iterator[Examples]:
+        """The examples of a split that are scored, `ROWS` at a time."""
+        x, condition = self.scored(split)
+        for start in range(0, len(x), ROWS):
+            part = slice(start, start + ROWS)
+            yield x[part], self.flow.condition.rows(condition, part)
 
     def losses(self, split: str) -> np.ndarray:
         """-log p(x) of the examples of a split, as `losses.losses`, computed once."""

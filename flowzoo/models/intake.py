@@ -52,7 +52,7 @@ class Intake:
         return tf.convert_to_tensor(x), self.conditions(condition, x.shape[0])
 
     def conditions(self, condition, rows: int, where: str = "", shared: bool = False) -> Any:
-        """The condition of so many rows, as tensors; with `shared` one for all of them will do."""
+        """The condition of `rows` rows, as tensors; with `shared` one row may stand for all."""
         forked.refuse()
         what = f"{where}condition"
         if self.condition.named and isinstance(condition, Mapping):

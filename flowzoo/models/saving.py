@@ -38,7 +38,7 @@ def keras_file(filepath: str | os.PathLike, overwrite: bool, zipped: bool | None
 
 
 def require_no_hdf5() -> None:
-    """Refuses what Keras is about to write if that is its old HDF5 format, as of `keras.saving.save_model`.
+    """Refuses what Keras is about to write if that is its old HDF5 format, as `keras.saving.save_model` may.
 
     Of a model Keras asks only for the configuration then, and says by a flag of its own what for.
 

@@ -60,7 +60,7 @@ class _Variables(saving_lib.H5IOStore):
 
 def flow_layout(flow: keras.Model) -> Layout:
     """The layout that `flow` has on disk, independent of other models of this process."""
-    return {name: tuple(variable.shape) for name, variable in _variables(flow).items()}
+    return _layout(_variables(flow))
 
 
 def load_weights(flow: keras.Model, path: str | os.PathLike) -> None:
@@ -74,8 +74,9 @@ def load_weights(flow: keras.Model, path: str | os.PathLike) -> None:
         CheckpointError: the file is damaged, a variable is missing, extra, or of another shape, or a number is not
             finite; all that differ are counted and the first ones named.
     """
+    variables = _variables(flow)
     with _weight_file(path) as file:
-        numbers = require_readable(file, flow_layout(flow), _wide(flow))
+        numbers = require_readable(file, _layout(variables), _wide(variables))
     _assign(flow, numbers)
 
 
@@ -92,7 +93,7 @@ def require_finite_numbers(flow: keras.Model, path: str | os.PathLike) -> None:
     with _weight_file(path) as inner:
         file_layout(inner)  # which says what is no such file
         with h5py.File(inner, "r") as file:
-            require_finite(file, lambda: _wide(flow), str(inner))
+            require_finite(file, lambda: _wide(_variables(flow)), str(inner))
 
 
 def require_finite_store(flow: keras.Model, store: Any) -> None:
@@ -104,7 +105,7 @@ def require_finite_store(flow: keras.Model, store: Any) -> None:
     if file is None:
         return
     try:
-        require_finite(file, lambda: _wide(flow), "the weights in this file")
+        require_finite(file, lambda: _wide(_variables(flow)), "the weights in this file")
     except CheckpointError:
         store.get = lambda path: {}
         raise
@@ -124,13 +125,14 @@ def load_simpler(flow: keras.Model, path: str | os.PathLike) -> None:
     Raises:
         CheckpointError: the file is damaged, or of no such flow.
     """
-    own = flow_layout(flow)
+    variables = _variables(flow)
+    own = _layout(variables)
     require_size(path, own)
     layout = file_layout(path)
     if not any(layout == flow_layout(simpler) for simpler in flow.simpler(own, layout)):
         raise CheckpointError(f"{path} holds the weights of another config. Build the flow with that config.")
     widened = read_numbers(_written(flow), own)
-    for name, old in require_readable(path, layout, _wide(flow)).items():
+    for name, old in require_readable(path, layout, _wide(variables)).items():
         value, shape = widened[name], old.shape
         if len(shape) > 1:
             value[..., shape[-2] :, : shape[-1]] = 0.0  # from new inputs to old outputs
@@ -171,8 +173,12 @@ def _variables(flow: keras.Model) -> dict[str, keras.Variable]:
     return store.found
 
 
-def _wide(flow):
-    return {name for name, variable in _variables(flow).items() if variable.dtype == "float64"}
+def _layout(variables):
+    return {name: tuple(variable.shape) for name, variable in variables.items()}
+
+
+def _wide(variables):
+    return {name for name, variable in variables.items() if variable.dtype == "float64"}
 
 
 @contextlib.contextmanager

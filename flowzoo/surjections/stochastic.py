@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from flowzoo.bases.conditional import GivenNetwork
 from flowzoo.conditioners.condition import join
-from flowzoo.core.transform import Transform, constant_log_det
+from flowzoo.core.transform import Transform
 
 
 class Stochastic(Transform):
@@ -69,12 +69,12 @@ class Stochastic(Transform):
         return join(rows, condition, self.condition_features)
 
     def _encode(self, x, condition, context):
-        one = constant_log_det(1.0, tf.cast(tf.reshape(x, [tf.shape(x)[0], -1]), self.compute_dtype))
+        one = tf.ones(tf.shape(x)[:1], self.compute_dtype)
         z, log_q = self.posterior.sample_with_log_prob(context.streams, one, self.given(x, condition))
         return z, self.decoder.log_prob(tf.cast(x, self.compute_dtype), self.given(z, condition)) - log_q
 
     def _decode(self, z, condition, context):
-        one, given = constant_log_det(1.0, tf.reshape(z, [tf.shape(z)[0], -1])), self.given(z, condition)
+        one, given = tf.ones(tf.shape(z)[:1], self.compute_dtype), self.given(z, condition)
         if not context.log_det:  # it takes a pass through the posterior
             x, log_det = self.decoder.sample(context.streams, one, given), tf.zeros_like(one)
         else:
