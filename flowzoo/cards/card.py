@@ -62,13 +62,15 @@ def bits_text(preset: Preset) -> str:
 
 
 def training_text(preset: Preset) -> str:
-    """Steps, wall time, hardware, memory and start of the training of a published preset."""
-    run = preset.provenance
-    text = f"{run['steps']:,} steps in {run['wall_time_seconds'] / 3600:.2f} h on {run['hardware']}"
+    """Steps, wall time, hardware, memory and start of the training of a published preset, or of its last stage."""
+    run, stages = preset.provenance, len(preset.training)
+    text = f"the last of {stages} stages: " if stages > 1 else ""
+    text += f"{run['steps']:,} steps in {run['wall_time_seconds'] / 3600:.2f} h on {run['hardware']}"
     for key, what in (("peak_memory_bytes", "memory"), ("peak_gpu_memory_bytes", "GPU memory")):
         text += f", at most {run[key] / 2**30:.2f} GiB of {what}" if key in run else ""
     text += f", {run['strategy']} on {run['replicas']} replicas" if run.get("replicas", 1) > 1 else ""
     what, _, digest = run.get("init_from", "").partition(", sha256 ")
+    what = "the stage before" if what and stages > 1 else what  # by whatever name it had there
     text += f", from the weights of {what}" if what else ""
     return text + (f" (sha256 {digest[:16]}…)" if digest else "")
 

@@ -1,6 +1,6 @@
 """A preset's card as a page of its own: docs/models/<preset>.md."""
 
-import re
+from typing import Any
 
 from flowzoo.cards.architecture import architecture
 from flowzoo.cards.card import RECIPE_ONLY, data_text, paper_text, restriction_text, training_text
@@ -99,27 +99,31 @@ def _training(preset: Preset) -> list[str]:
     if preset.trained:
         run = preset.provenance
         versions = ", ".join(f"{name} {version}" for name, version in run["versions"].items())
+        text = training_text(preset)
+        text = f"{text[0].upper()}{text[1:]}"
         parts += [
-            f"{training_text(preset)}; {versions}; source revision `{run['source_revision'][:12]}`, {run['date']}.\n",
+            f"{text}; {versions}; source revision `{run['source_revision'][:12]}`, {run['date']}.\n",
             f"![validation and learning rate against steps and hours]({PICTURES}/{preset.name}-training.png)\n",
         ]
-    return [*parts, f"Recipe: `{_flat(preset.training)}`\n"]
+    stages = [_stage(stage) for stage in preset.training]
+    if len(stages) == 1:
+        return [*parts, f"Recipe: {stages[0]}\n"]
+    lines = [f"{number}. {stage}" for number, stage in enumerate(stages, 1)]
+    return [*parts, f"Recipe, in {len(stages)} stages, each from the best weights of the one before:\n", *lines, ""]
+
+
+def _stage(recipe: dict[str, Any]) -> str:
+    """A recipe, the preset that it starts from, and what is simpler than in the preset's config."""
+    text = f"`{_flat({key: value for key, value in recipe.items() if key not in ('start', 'config')})}`"
+    text += f", from the weights of `{recipe['start']}`" if recipe.get("start") else ""
+    return text + (f"; the flow with `{_flat(recipe['config'])}`" if recipe.get("config") else "")
 
 
 def _recipe(preset: Preset) -> str:
-    name, lines, start = preset.dataset["name"], [], ""
+    name, lines = preset.dataset["name"], []
     if not specs.spec(name).ready:
         lines.append(f"python tools/fetch_data.py --dataset={name}")
-    if run := preset.provenance:
-        what, _, digest = run.get("init_from", "").partition(", sha256 ")
-        if re.fullmatch(r"\S+@\d+", what):  # a preset, whose revision the commit has that the training ran at
-            path = f"checkpoints/{what.partition('@')[0]}/model.weights.h5"
-            lines.append(f"# {what}, sha256 {digest}")
-            lines.append(f"git show {run['source_revision']}:{path} > start.weights.h5")
-        elif digest:
-            lines.append(f"# start.weights.h5 is not in this repository: {what}, sha256 {digest}")
-        start = f" --init_from={'start.weights.h5' if digest else what}" if what else ""
-    lines.append(f"python tools/train.py --preset={preset.name} --workdir=runs/{preset.name}{start}")
+    lines.append(f"python tools/train.py --preset={preset.name} --workdir=runs/{preset.name}")
     if not preset.recipe_only:
         lines.append(f"flowzoo verify {preset.name}")
     return "\n".join(lines)

@@ -21,13 +21,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     add_preset(parser)
     parser.add_argument("--workdir", metavar="DIR", required=True, help="folder for state, logs and weights")
-    what = "pause here, 0 before the first step; the schedule remains the recipe's"
+    what = "pause here, counted over all stages, 0 before the first step; the schedule remains the recipe's"
     parser.add_argument("--max-steps", type=natural, metavar="N", help=what)
     parser.add_argument("--max-minutes", type=float, metavar="M", help="pause after so many minutes")
     parser.add_argument("--save-minutes", type=float, default=5.0, metavar="M", help="minutes between states (5)")
     parser.add_argument("--smoke", action="store_true", help="a few tiny steps, to see whether everything runs")
     parser.add_argument("--deterministic", action="store_true", help="same seed and machine, same bits; slower")
-    parser.add_argument("--init-from", metavar="WHAT", help="start from the weights of a preset or a .weights.h5")
+    what = "start from the weights of a preset, a .weights.h5 or a work folder, without the stages before the last"
+    parser.add_argument("--init-from", metavar="WHAT", help=what)
     modes, what = ("store", "remat", "reversible"), "less memory for more time; see docs/memory.md (store)"
     parser.add_argument("--backprop", choices=modes, default="store", help=what)
     what = "micro-batches that make one batch; for less memory (1)"

@@ -1,6 +1,6 @@
 """The refusal of a data set that flowzoo does not know, or that lacks what is asked of it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from flowzoo.core.errors import PresetError, closest
@@ -11,7 +11,7 @@ class Wanted(Protocol):
     """What is read of a preset."""
 
     dataset: Mapping[str, Any]
-    training: Mapping[str, Any]
+    training: Sequence[Mapping[str, Any]]
     source: str
 
 
@@ -21,7 +21,7 @@ def require_dataset(preset: Wanted) -> None:
     Raises:
         PresetError: names what was expected and what came.
     """
-    dataset, source, training_split = preset.dataset, preset.source, preset.training.get("finish_split")
+    dataset, source = preset.dataset, preset.source
     name, known = dataset["name"], specs.names()
     if name not in known:
         raise PresetError(
@@ -34,8 +34,10 @@ def require_dataset(preset: Wanted) -> None:
         raise PresetError(f"{source}: `dataset.bits` must be {wanted} for {name!r}, got {bits}.")
     if dataset["labels"] and not facts.classes:
         raise PresetError(f"{source}: `dataset.labels` must be false for {name!r}, which has no labels.")
-    if training_split and training_split not in facts.training_splits:
-        raise PresetError(
-            f"{source}: `training.finish_split` must be one of {facts.training_splits} for {name!r}, got "
-            f"{training_split!r}. Validation and test are never trained on."
-        )
+    for index, stage in enumerate(preset.training):
+        split = stage.get("finish_split")
+        if split and split not in facts.training_splits:
+            raise PresetError(
+                f"{source}: `training[{index}].finish_split` must be one of {facts.training_splits} for {name!r}, got "
+                f"{split!r}. Validation and test are never trained on."
+            )

@@ -7,6 +7,7 @@ from typing import Any
 
 from flowzoo.core.errors import PresetError
 from flowzoo.core.files import write_atomic
+from flowzoo.record.recipe import staged
 from flowzoo.record.schema import LIMIT, check_preset, parse_json, to_json
 
 
@@ -25,7 +26,7 @@ class Preset:
     family: str
     config: dict[str, Any]
     dataset: dict[str, Any]
-    training: dict[str, Any]
+    training: list[dict[str, Any]]  # the stages, in order
     licence: dict[str, str]
     paper: dict[str, Any]
     published: list[dict[str, Any]]
@@ -58,6 +59,8 @@ class Preset:
     @classmethod
     def from_dict(cls, data: Mapping[str, Any], source: str = "preset") -> "Preset":
         """Check `data` and make a preset of it; raises `PresetError` as `read` does."""
+        if isinstance(data, Mapping) and "training" in data:
+            data = {**data, "training": staged(data["training"])}
         check_preset(data, source)
         return cls(**data, source=source)
 

@@ -1,13 +1,28 @@
-"""Recipe: the checked `training` part of a preset."""
+"""Recipe: one stage of the checked `training` part of a preset, which is a list of them."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, NotRequired
 
 from msgspec import Meta
 
-from flowzoo.record.types import HUGE, Count, CountFrom0, Flag, Line, NotNegative, fault, keys, one_of, whole
+from flowzoo.record.types import (
+    HUGE,
+    NAME,
+    Count,
+    CountFrom0,
+    Flag,
+    Line,
+    NotNegative,
+    fault,
+    keys,
+    one_of,
+    text,
+    whole,
+)
 
+STAGES = 100  # of a training, at most
+START = rf"{NAME}(@[1-9][0-9]{{0,8}})?"  # a preset, as `flowzoo.load` takes it
 OPTIMIZERS = {"adam": "Adam", "adamax": "Adamax", "adamw": "AdamW", "lion": "Lion", "sgd": "SGD"}  # Keras' names
 
 
@@ -24,7 +39,7 @@ def check_limits(**limits: float | None) -> None:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """How a flow is trained; everything a re-run needs beside the model, the data and the machine.
+    """How a flow is trained in one stage; everything a re-run needs beside the model, the data and the machine.
 
     Args:
         seed: of data order, flips, shifts and noise. (The initial weights have their own seed in the model's config.)
@@ -49,6 +64,9 @@ class Recipe:
         objective: what is minimised, a name of `flowzoo.objectives.registry`; "" for the model's own.
         finish_split: what the last `finish_steps` draw from instead of "train", "" for nothing else.
         finish_steps: how many of `steps`; 0 with `finish_split` "".
+        start: of the first stage: the preset to start from, such as "glow-mnist@1"; "" for new weights. A later stage
+            starts from the best weights of the one before.
+        config: changes to the preset's config, by which an earlier stage trains a simpler flow; {} in the last.
     """
 
     steps: Count
@@ -72,6 +90,8 @@ class Recipe:
     objective: Line = ""
     finish_split: Line = ""
     finish_steps: CountFrom0 = 0
+    start: Annotated[str, text(f"({START})?", "a preset's name, with or without @revision, or ''")] = ""
+    config: dict[str, Any] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self):
         if wrong := fault(self.to_dict(), TRAINING, "training"):
@@ -83,7 +103,7 @@ class Recipe:
 
     @classmethod
     def from_dict(cls, training: Mapping[str, Any]) -> "Recipe":
-        """Reads the `training` part of a preset.
+        """Reads one stage of the `training` part of a preset.
 
         Raises:
             ValueError: an unknown key, no `steps`, or a value out of range.
@@ -111,14 +131,38 @@ class Recipe:
         return dataclasses.asdict(self)
 
 
+def staged(training: Any) -> Any:
+    """`training` as a list of stages: a plain object, as presets had it before there were stages, is the only one."""
+    return [training] if isinstance(training, Mapping) else training
+
+
+def recipes(training: Sequence[Mapping[str, Any]]) -> list[Recipe]:
+    """The stages of a preset's `training`, in order.
+
+    Raises:
+        ValueError: as of `Recipe.from_dict`; or a later stage has a `start`, or the last one a `config`.
+    """
+    found, last = [], len(training) - 1
+    for index, stage in enumerate(training):
+        try:
+            recipe = Recipe.from_dict(stage)
+        except ValueError as error:
+            raise ValueError(f"{error} (Stage {index + 1} of {last + 1}.)" if last else str(error)) from error
+        _require(not (index and recipe.start), "start", "'' after the first stage", recipe.start, index)
+        _require(index < last or not recipe.config, "config", "{} in the last stage", recipe.config, index)
+        found.append(recipe)
+    return found
+
+
 TRAINING = keys(
     **{
-        key.name: key.type if key.default is dataclasses.MISSING else NotRequired[key.type]
+        key.name: key.type if key.name == "steps" else NotRequired[key.type]  # all others have a default
         for key in dataclasses.fields(Recipe)
     }
 )
 
 
-def _require(holds: bool, name: str, wanted: str, got: Any) -> None:
+def _require(holds: bool, name: str, wanted: str, got: Any, index: int | None = None) -> None:
     if not holds:
-        raise ValueError(f"`training.{name}` must be {wanted}, got {got!r}.")
+        where = "" if index is None else f"[{index}]"
+        raise ValueError(f"`training{where}.{name}` must be {wanted}, got {got!r}.")

@@ -5,8 +5,10 @@ import math
 from collections.abc import Mapping
 from typing import Annotated, Any, NoReturn, NotRequired
 
+from msgspec import Meta
+
 from flowzoo.core.errors import PresetError
-from flowzoo.record.recipe import TRAINING
+from flowzoo.record.recipe import STAGES, TRAINING
 from flowzoo.record.types import (
     Count,
     CountFrom0,
@@ -43,6 +45,7 @@ PROVENANCE = keys(
     replicas=NotRequired[Count],
     workers=NotRequired[Count],
 )
+_SOME_STAGES = f"a list of 1 to {STAGES} stages"
 REQUIRED = {
     "name": Name,
     "revision": Annotated[int, whole(1, 999_999_999)],
@@ -50,7 +53,7 @@ REQUIRED = {
     "family": Line,
     "config": dict,  # the family's constructor checks it
     "dataset": keys(name=Line, bits=Bits, labels=Flag),
-    "training": TRAINING,
+    "training": Annotated[list[TRAINING], Meta(min_length=1, max_length=STAGES, description=_SOME_STAGES)],
     "licence": keys(code=Line, weights=Line, data=Line),
     "paper": keys(title=Line, authors=Line, year=Annotated[int, whole(0, 9999)], arxiv=Line),
     "published": list[keys(metric=Line, value=Number, source=Line, note=Line, verified=Flag)],

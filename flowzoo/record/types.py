@@ -100,6 +100,7 @@ def fault(value: Any, kind: Any, path: str = "") -> str:
 
 def _in_parts(value: Any, kind: Any, path: str) -> str:
     """What is wrong inside a list or an object; "" if `value` is of another kind."""
+    kind = get_args(kind)[0] if get_origin(kind) is Annotated else kind  # a list of bounded length
     parts, prefix = [], f"{path}." if path else ""
     if get_origin(kind) is list and isinstance(value, list):
         parts = [(item, get_args(kind)[0], f"{path}[{index}]") for index, item in enumerate(value)]

@@ -11,7 +11,7 @@ _HOMES = {
     "StateError": "training.state",
     "StrategyError": "training.distributed.strategy",
     "evaluate": "measure.likelihood",
-    "run": "training.trainer",
+    "run": "training.stages",
 }
 __all__ = list(_HOMES)
 

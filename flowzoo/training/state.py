@@ -48,6 +48,11 @@ def save(folder: str | os.PathLike, step: int, arrays: dict[str, np.ndarray], fa
     return path
 
 
+def begun(folder: str | os.PathLike) -> bool:
+    """Whether there is a state."""
+    return bool(_files(folder))
+
+
 def load(folder: str | os.PathLike) -> Saved | None:
     """Reads the newest state that is whole; a damaged one is reported and the one before it taken.
 

@@ -1,33 +1,31 @@
-"""`run`: Keras `fit` by the recipe of a preset, which a kill at any moment doesn't harm."""
+"""One stage of a training: Keras `fit` by a recipe, which a kill at any moment doesn't harm."""
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
 import json
-import math
 import os
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
-import tensorflow as tf
 from absl import logging
 from PIL import Image
 
-from flowzoo.bijectors.backprop import check_mode
 from flowzoo.core import files
-from flowzoo.core.errors import PresetError
 from flowzoo.measure.registry import headline
 from flowzoo.models.flow import Flow
-from flowzoo.record.recipe import Recipe, check_limits
+from flowzoo.record.recipe import Recipe
 from flowzoo.training import callbacks, drawings, folder, forensics, machine, state, stopping
 from flowzoo.training.distributed import launch
-from flowzoo.training.distributed.strategy import Replicas, connect
-from flowzoo.training.model import compiled, initial_weights, start_from, untrained
+from flowzoo.training.distributed.strategy import Replicas
+from flowzoo.training.folder import WorkFolder
+from flowzoo.training.model import compiled, initial_weights, origin, start_from, untrained
 from flowzoo.training.progress import Progress, write_best, write_history
 from flowzoo.training.sources import Sources
 
@@ -39,7 +37,7 @@ PICTURES = 20  # per training, about
 
 @dataclasses.dataclass(frozen=True)
 class Result:
-    """What a training came to.
+    """What a training came to, in the last of its stages that began.
 
     Attributes:
         flow: the flow with the best weights (uncompiled).
@@ -60,96 +58,55 @@ class Result:
         return self.stopped in ("steps", "early_stopping")
 
 
-def run(
+def train(
     preset: Preset,
-    workdir: str | os.PathLike,
+    recipe: Recipe,
+    folders: Sequence[WorkFolder],
+    start: str | os.PathLike | None,
+    replicas: Replicas,
     *,
-    max_steps: int | None = None,
-    smoke: bool = False,
-    deterministic: bool = False,
-    save_minutes: float = 5.0,
-    max_minutes: float | None = None,
-    init_from: str | os.PathLike | None = None,
-    backprop: str = "store",
-    accumulate: int = 1,
-    strategy: str | None = None,
-    devices: int | None = None,
-    tpu: str | None = None,
+    max_steps: int | None,
+    smoke: bool,
+    save_minutes: float,
+    deadline: float,
+    backprop: str,
+    accumulate: int,
 ) -> Result:
-    """Trains a preset in a work folder, or goes on where a training there stopped or was killed.
-
-    The folder then holds preset.json, state/, history.csv, tensorboard/, samples/, interpolations/, best.weights.h5,
-    best.json and result.json. Data order and noise are pure functions of (seed, step), so a resumed training ends as an
-    undisturbed one does (with `deterministic`, to the last bit).
+    """Trains one stage, or goes on where it stopped or was killed; `flowzoo.training.stages.run` says what is in order.
 
     Args:
-        preset: a `flowzoo.record.preset.Preset`.
-        workdir: the folder; another recipe's folder is refused.
-        max_steps: pause at this step, 0 for before the first; the schedule remains that of the recipe.
-        smoke: a few tiny steps, with the fixture's examples if the data set is absent.
-        deterministic: deterministic kernels: same seed, same machine, same bits. Slower; stays on in this process.
-        save_minutes: minutes between states.
-        max_minutes: pause after so many minutes.
-        init_from: weights to start from, with a fresh optimizer: a preset's name, a `.weights.h5` or a work folder.
-        backprop: "store", "remat" or "reversible": less memory for more time, see docs/memory.md; the gradients are
-            equal to rounding, so another may go on with the training.
-        accumulate: micro-batches that make one batch, for less memory; must divide `batch_size`.
-        strategy: "one", "mirrored", "multiworker" or "tpu", see docs/distributed.md; None for what `devices` or `tpu`
-            is for, else "one". The recipe's batch is what all replicas do together; numbers and states are those of
-            one device but for rounding.
-        devices, tpu: as in `flowzoo.training.distributed.strategy.connect`.
-
-    Returns:
-        The result, in every process. Only the first one uses the folder.
-
-    Raises:
-        NonFiniteLoss: the loss was not finite; the last good state is kept.
-        StateError: the folder belongs to another recipe or another process, or its states are unreadable.
-        PresetError: the preset's family, config, recipe or data set is wrong; the folder is as it was.
-        ValueError: a wrong `max_steps`, `backprop` or `accumulate`, or a strategy without its devices.
-        ChiefError, PeerLost: another process failed, or is gone.
-        MissingDataError: the data set isn't prepared here (and it's no smoke run).
+        preset: with the config of this stage.
+        recipe: of this stage, as run.
+        folders: those that the stage makes its own; the last is its work folder.
+        start: the preset or file to start from; None for new weights.
+        replicas: where it runs.
+        max_steps: pause at this step of the stage.
+        deadline: pause at this time of `time.monotonic`.
+        smoke, save_minutes, backprop, accumulate: as of `stages.run`.
     """
-    check_limits(max_steps=max_steps, save_minutes=save_minutes, max_minutes=max_minutes)
-    if init_from is not None and not str(init_from):
-        raise ValueError("`init_from` must be a preset or a weight file, got ''. Leave it out to start anew.")
-    deadline = time.monotonic() + 60 * max_minutes if max_minutes is not None else math.inf
-    workdir = Path(workdir)
-    recipe = _recipe(preset, smoke)
-    check_mode(backprop)
-    if deterministic:
-        tf.config.experimental.enable_op_determinism()
-    replicas = connect(strategy, devices=devices, tpu=tpu)  # before TensorFlow computes anything
-    replicas.require(recipe.batch_size, accumulate)
     keras.utils.set_random_seed(recipe.seed)
-    with replicas.together(), contextlib.ExitStack() as lock:
-        replicas.from_chief(lambda: folder.require_same(workdir, preset, recipe, init_from))
+    workdir = folders[-1].path
+    with contextlib.ExitStack() as lock:
         # Before the folder is made: a wrong preset leaves no trace.
         training = _Training(workdir, preset, recipe, smoke, replicas)
         training.flow.backprop, training.flow.accumulate = backprop, accumulate
 
         def begin() -> state.Saved:
-            if init_from and not (workdir / "preset.json").exists():
-                initial_weights(init_from)  # before the folder is made, too
-            workdir.mkdir(parents=True, exist_ok=True)
-            lock.enter_context(folder.alone(workdir))
-            folder.require_same(workdir, preset, recipe, init_from)  # another process may have come first
+            if start is not None and not (folders[0].path / "preset.json").exists():
+                initial_weights(start)  # before the folder is made, too
+            for place in folders:
+                place.path.mkdir(parents=True, exist_ok=True)
+                lock.enter_context(folder.alone(place.path))
+                place.require_same()  # another process may have come first
             files.remove_leftovers(workdir)
-            start = training.begin(init_from)
-            folder.claim(workdir, preset, recipe, init_from)
-            return start
+            saved = training.begin(start)
+            for place in folders:
+                place.claim(training.origin if place is folders[-1] else "")
+            return saved
 
         training.restore(*replicas.from_chief(begin))
         stopped = training.fit(max_steps, save_minutes, deadline)
         return training.conclude(stopped)
-
-
-def _recipe(preset: Preset, smoke: bool) -> Recipe:
-    try:
-        recipe = Recipe.from_dict(preset.training)
-    except (ValueError, TypeError) as error:
-        raise PresetError(f"{preset.source}: {error}") from error
-    return recipe.smoke() if smoke else recipe
 
 
 class _Training:
@@ -160,11 +117,12 @@ class _Training:
         self.sources = Sources(preset, recipe, fixture=smoke)
         self.machine = machine.facts()  # now, as the source may change while it runs
         self.progress = Progress()
+        self.origin = ""  # of the weights, if it starts from any here and now
         self.metric_values = []
         with replicas.scope():
             self.flow = compiled(preset, recipe)
 
-    def begin(self, init_from: str | os.PathLike | None) -> state.Saved:
+    def begin(self, start: str | os.PathLike | None) -> state.Saved:
         """What to start from, read or made by the chief: the saved state if there is one, else new weights."""
         saved = state.load(self.workdir / "state")
         if saved is not None:
@@ -176,8 +134,9 @@ class _Training:
             write_history(self.workdir / "history.csv", self.progress.rows)
             others = {name: value for name, value in arrays.items() if not name.startswith("best/")}
             return others, {"step": self.progress.step, "finished": self.progress.finished}
-        if init_from:
-            start_from(self.twin, initial_weights(init_from))
+        if start is not None:
+            start_from(self.twin, initial_weights(start))
+            self.origin = origin(start)
         if self.recipe.adapt_examples and not int(self.twin.adapted):
             self.twin.adapt(*self.sources.first(self.recipe.adapt_examples), seed=self.recipe.seed)
         logging.info("%s: %d parameters.", self.preset.name, self.twin.count_params())

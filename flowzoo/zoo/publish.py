@@ -25,7 +25,7 @@ from flowzoo.modalities.image import write_png
 from flowzoo.models.flow import Flow
 from flowzoo.models.weights import load_weights, save_weights
 from flowzoo.record.preset import Preset
-from flowzoo.record.recipe import Recipe
+from flowzoo.record.recipe import START, recipes
 from flowzoo.record.schema import PROVENANCE
 from flowzoo.training import drawings
 from flowzoo.training.model import build
@@ -46,8 +46,8 @@ def publish(
 ) -> Preset:
     """Publish the best weights of a training run under a preset.
 
-    The run must be of the preset's family, config, data set and recipe; with `force` the recipe may differ, and the
-    one published is the run's.
+    The run must be of the preset's family, config, data set and stages, from the start that they state; with `force`
+    the stages may differ, and those published are the run's.
 
     Args:
         name: what `flowzoo.load` takes; the preset's file is written anew.
@@ -80,9 +80,11 @@ def publish(
         raise PresetError(f"a preset is published by its name alone, got {name!r}: the next revision follows.")
     workdir, preset = Path(workdir), read_preset(name)
     run, result, history = _run(workdir), _result(workdir), _history(workdir)
+    run = _with_start(run, result)
     _require_same(preset, run, ("family", "config", "dataset"))
     if not force:
         _require_same(preset, run, ("training",))
+        _require_recorded(run, result)
     if not force and (result["fixture"] or not result["finished"]):
         raise CheckpointError(
             f"the run in {workdir} is no finished training: {result['stopped']}. Go on with it, or --force."
@@ -197,10 +199,33 @@ def _history(workdir: Path) -> bytes:
 def _provenance(result: dict[str, Any]) -> dict[str, Any]:
     pace = result["seconds_per_step"] or result["wall_time_seconds"] / result["steps"]
     facts = result | {"seconds_per_step": pace} | {"command": _without_folders(result["command"])}
-    if result.get("init_from"):
-        facts["init_from"] = result.get("origin") or _origin(Path(result["init_from"]))
+    if start := _start(result):
+        facts["init_from"] = start
     keys = msgspec.structs.fields(PROVENANCE)
     return {key.name: facts[key.name] for key in keys if key.required or facts.get(key.name) is not None}
+
+
+def _start(result: dict[str, Any]) -> str:
+    """What the last stage started from, as provenance states it; "" for new weights."""
+    return result.get("origin") or (_origin(Path(result["init_from"])) if result.get("init_from") else "")
+
+
+def _with_start(run: Preset, result: dict[str, Any]) -> Preset:
+    """The run with the preset from which its command (`--init_from`) let it start."""
+    start = _start(result).partition(", sha256 ")[0]
+    if not result.get("init_from") or not re.fullmatch(START, start) or start.endswith(".h5"):
+        return run
+    first, *later = run.training
+    return dataclasses.replace(run, training=[first | {"start": start}, *later])
+
+
+def _require_recorded(run: Preset, result: dict[str, Any]) -> None:
+    if result.get("init_from") and not run.training[0].get("start"):
+        raise PresetError(
+            f"the run must start from a preset or from what its stages made, got --init_from={result['init_from']}, "
+            "which no commit has. Make the recipe of these weights the first stage and train in stages "
+            "(docs/training.md), or pass --force."
+        )
 
 
 def _origin(init_from: Path) -> str:
@@ -225,7 +250,7 @@ def _require_same(preset: Preset, run: Preset, keys: tuple[str, ...]) -> None:
 
 
 def _whole(preset: Preset, key: str) -> Any:
-    return Recipe.from_dict(preset.training).to_dict() if key == "training" else getattr(preset, key)
+    return [recipe.to_dict() for recipe in recipes(preset.training)] if key == "training" else getattr(preset, key)
 
 
 def _require_better(preset: Preset, numbers: dict[str, Any]) -> None:

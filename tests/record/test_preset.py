@@ -9,9 +9,9 @@ import pytest
 
 import flowzoo
 from flowzoo.core.errors import PresetError
-from flowzoo.hub.presets import list_presets, read_preset
+from flowzoo.hub.presets import json_path, list_presets, read_preset
 from flowzoo.record.preset import Preset
-from flowzoo.record.recipe import Recipe
+from flowzoo.record.recipe import Recipe, recipes
 from tests.record import records
 
 ROOT = Path(__file__).parents[2]
@@ -36,12 +36,25 @@ def test_write_then_read_gives_the_same(tmp_path, record):
 
 def test_recipe_keys_with_a_default_may_be_absent(tmp_path):
     record = records.untrained()
-    record["training"] = {"steps": 3, "finish_split": "train_official", "finish_steps": 1}
+    record["training"] = [{"steps": 3, "finish_split": "train_official", "finish_steps": 1}]
     preset = read_preset(records.write(tmp_path / "tiny.json", record))
     assert preset.to_dict() == record
-    assert Recipe.from_dict(preset.training) == Recipe(steps=3, finish_split="train_official", finish_steps=1)
-    record["training"] = Recipe(steps=3).to_dict()
+    assert recipes(preset.training) == [Recipe(steps=3, finish_split="train_official", finish_steps=1)]
+    record["training"] = [Recipe(steps=3).to_dict()]
     assert Preset.from_dict(record).training == record["training"]
+
+
+def test_a_plain_object_is_the_only_stage(tmp_path):
+    record = records.untrained()
+    old = record | {"training": record["training"][0]}
+    assert read_preset(records.write(tmp_path / "tiny.json", old)).to_dict() == record
+
+
+def test_presets_are_written_as_they_are_read():
+    for name in flowzoo.list_presets():
+        preset = read_preset(name)
+        assert json_path(name).read_text() == preset.to_json(), name
+        assert recipes(preset.training), name
 
 
 def test_null_means_not_measured_yet():
@@ -60,21 +73,31 @@ def test_numbers_are_finite(tmp_path, number):
     ("alter", "message"),
     [
         (lambda r: r.update(familly="glow"), r"unknown key `familly`\. Did you mean 'family'\?"),
-        (lambda r: r["training"].update(step=3), r"unknown key `training\.step`\. Did you mean 'steps'\?"),
+        (lambda r: r["training"][0].update(step=3), r"unknown key `training\[0\]\.step`\. Did you mean 'steps'\?"),
         (lambda r: r["published"][0].update(x=1), r"unknown key `published\[0\]\.x`\. Known: metric, note, "),
         (lambda r: r["files"]["samples.png"].update(md5="x"), r"unknown key `files\.samples\.png\.md5`"),
-        (lambda r: r["training"].pop("steps"), r"missing key `training\.steps`"),
+        (lambda r: r["training"][0].pop("steps"), r"missing key `training\[0\]\.steps`"),
         (
-            lambda r: r["training"].update(steps="many"),
-            r"`training\.steps` must be an integer >= 1 and < 2\^63, got 'many'",
+            lambda r: r["training"][0].update(steps="many"),
+            r"`training\[0\]\.steps` must be an integer >= 1 and < 2\^63, got 'many'",
         ),
-        (lambda r: r["training"].update(steps=0), r"`training\.steps` must be an integer >= 1 .*, got 0"),
+        (lambda r: r.update(training=[]), r"`training` must be a list of 1 to 100 stages, got \[\]"),
+        (lambda r: r["training"].append({"step": 1}), r"unknown key `training\[1\]\.step`"),
         (
-            lambda r: r["training"].update(decay="linear"),
-            r"`training\.decay` must be one of 'cosine', 'constant', got 'linear'",
+            lambda r: r["training"][0].update(start="../x.weights.h5"),
+            r"`training\[0\]\.start` must be a preset's name, with or without @revision, or ''",
         ),
-        (lambda r: r["training"].update(steps=True), r"`training\.steps` must be an integer .*, got True"),
-        (lambda r: r["training"].update(ema="no"), r"`training\.ema` must be a number from 0 to below 1, got 'no'"),
+        (lambda r: r["training"][0].update(config=[]), r"`training\[0\]\.config` must be an object, got \[\]"),
+        (lambda r: r["training"][0].update(steps=0), r"`training\[0\]\.steps` must be an integer >= 1 .*, got 0"),
+        (
+            lambda r: r["training"][0].update(decay="linear"),
+            r"`training\[0\]\.decay` must be one of 'cosine', 'constant', got 'linear'",
+        ),
+        (lambda r: r["training"][0].update(steps=True), r"`training\[0\]\.steps` must be an integer .*, got True"),
+        (
+            lambda r: r["training"][0].update(ema="no"),
+            r"`training\[0\]\.ema` must be a number from 0 to below 1, got 'no'",
+        ),
         (lambda r: r.update(config=[1]), r"`config` must be an object, got \[1\]"),
         (lambda r: r.update(published={}), r"`published` must be a list"),
         (lambda r: r.update(revision=-5), r"`revision` must be an integer from 1 to 999,999,999, got -5"),

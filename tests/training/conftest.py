@@ -8,12 +8,13 @@ from tests.training import toy
 @pytest.fixture
 def circle(monkeypatch):
     """The toy data; set `circle.changed` to alter the batch of a step."""
-    from flowzoo.training import trainer
+    from flowzoo.training import stages, trainer
 
     class Circle(toy.Circle):
         pass
 
     monkeypatch.setattr(trainer, "Sources", Circle)
+    monkeypatch.setattr(stages, "require_dataset", lambda preset: None)
     return Circle
 
 

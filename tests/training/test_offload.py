@@ -81,7 +81,7 @@ def test_fit_goes_on_where_the_program_stopped(begun, run):
 
 
 def steps_of(folder):
-    return read_preset(folder / "preset.json").training["steps"]
+    return read_preset(folder / "preset.json").training[-1]["steps"]
 
 
 def test_minutes_make_the_recipe_before_the_first_step(begun, run):
@@ -91,7 +91,7 @@ def test_minutes_make_the_recipe_before_the_first_step(begun, run):
     rates = [row["learning_rate"] for row in state.load(run / "state")[1]["rows"]]
     assert jobs.run(run, begun / "program", minutes=0.0) == CALLS and steps_of(run) == steps
     changed = read_preset(run / "preset.json")
-    result, recipe = training.run(changed, run, max_steps=2 * CALLS), Recipe.from_dict(changed.training)
+    result, recipe = training.run(changed, run, max_steps=2 * CALLS), Recipe.from_dict(changed.training[0])
     rates += [row["learning_rate"] for row in result.history[1:]]
     np.testing.assert_allclose(rates, [float(learning_rate(recipe)(n)) for n in (CALLS, 2 * CALLS)], rtol=1e-6)
 

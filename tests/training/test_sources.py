@@ -33,7 +33,7 @@ def marked(monkeypatch):
 
 def sources(**recipe):
     preset = toy.preset({**FACES, "dataset": FACES["dataset"] | {"bits": 8}}, **(RECIPE | recipe))
-    return Sources(preset, Recipe.from_dict(preset.training))
+    return Sources(preset, Recipe.from_dict(preset.training[0]))
 
 
 def batches(source, start, count):
@@ -94,7 +94,7 @@ def test_a_smoke_run_without_a_fixture_trains_on_noise(tmp_path, monkeypatch, ca
     assert result.finished and np.isfinite(result.best["value"])
     assert "this smoke run uses noise, as none of it may be shipped" in caplog.text
     assert json.loads((tmp_path / "smoke" / "result.json").read_text())["fixture"] is True
-    again = Sources(preset, Recipe.from_dict(preset.training).smoke(), fixture=True)
+    again = Sources(preset, Recipe.from_dict(preset.training[0]).smoke(), fixture=True)
     x, labels = again.first(16)
     assert (x.shape, x.dtype, x.max() <= 31, labels) == ((16, 64, 64, 3), np.uint8, True, None)
     assert np.array_equal(x, Sources(preset, again.recipe, fixture=True).first(16)[0])
@@ -106,10 +106,13 @@ def test_a_smoke_run_without_a_fixture_trains_on_noise(tmp_path, monkeypatch, ca
         ({"dataset": FACES["dataset"] | {"labels": True}}, r"`dataset\.labels` must be false for 'celeb_a_subset'"),
         ({"training": RECIPE | {"finish_split": "test"}}, r"never trained on"),
         ({"training": RECIPE | {"finish_split": "validation"}}, r"never trained on"),
-        ({"training": RECIPE | {"finish_split": "official"}}, r"`training\.finish_split` must be one of \['train', "),
+        (
+            {"training": RECIPE | {"finish_split": "official"}},
+            r"`training\[0\]\.finish_split` must be one of \['train', ",
+        ),
     ],
 )
 def test_what_the_data_set_has_not_is_refused(change, message):
     preset = type(toy.preset(FACES)).from_dict(toy.preset(FACES).to_dict() | change)
     with pytest.raises(PresetError, match=message):
-        Sources(preset, Recipe.from_dict(preset.training))
+        Sources(preset, Recipe.from_dict(preset.training[0]))

@@ -49,7 +49,7 @@ def test_a_wrong_recipe_is_one_line(tmp_path):
     text = toy.preset(toy.IMAGES).to_json()
     (tmp_path / "mine.json").write_text(text.replace('"decay": "cosine"', '"decay": "linear"'))
     wrong = tool("train.py", "--preset=mine.json", "--workdir=run", folder=tmp_path)
-    assert wrong.returncode == 2 and "mine.json: `training.decay` must be" in wrong.stderr
+    assert wrong.returncode == 2 and "mine.json: `training[0].decay` must be" in wrong.stderr
     assert "Traceback" not in wrong.stderr and not (tmp_path / "run").exists()
 
 

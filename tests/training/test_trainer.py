@@ -40,7 +40,7 @@ def test_a_training_leaves_what_it_should(circle, tmp_path):
     facts = json.loads((tmp_path / "result.json").read_text())
     assert facts["best"] == json.loads((tmp_path / "best.json").read_text()) == result.best
     assert facts["steps"] == 12 and facts["seconds_per_step"] > 0 and facts["versions"]["keras"]
-    assert read_preset(tmp_path / "preset.json").training["steps"] == 12
+    assert read_preset(tmp_path / "preset.json").training[0]["steps"] == 12
     assert facts["seed"] == 3 and facts["init_from"] is None and facts["peak_memory_bytes"] > 2**20
     assert list((tmp_path / "tensorboard").iterdir())
     assert len(list((tmp_path / "state").iterdir())) == 1
@@ -158,9 +158,9 @@ def test_early_stopping(circle, tmp_path):
 
 def test_another_recipe_is_refused(circle, tmp_path):
     training.run(toy.preset(toy.CIRCLE), tmp_path, max_steps=1)
-    with pytest.raises(training.StateError, match=r"training\.learning_rate: 0\.003 there, 0\.1 asked") as error:
+    with pytest.raises(training.StateError, match=r"training\[0\]\.learning_rate: 0\.003 there, 0\.1 asked") as error:
         training.run(toy.preset(toy.CIRCLE, learning_rate=0.1, steps=99), tmp_path)
-    assert "training.steps: 12 there, 99 asked" in str(error.value) and "--init_from" in str(error.value)
+    assert "training[0].steps: 12 there, 99 asked" in str(error.value) and "--init_from" in str(error.value)
     with pytest.raises(training.StateError, match=r"from new weights, got --init_from=x\.weights\.h5\. Pass the same"):
         training.run(toy.preset(toy.CIRCLE), tmp_path, init_from="x.weights.h5")
 
@@ -233,7 +233,7 @@ def test_init_from_takes_weights_and_a_fresh_optimizer(circle, tmp_path):
 def test_init_from_takes_a_preset(published, tmp_path, monkeypatch):
     monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "nothing"))
     record = read_preset(published).to_dict()
-    tiny = Preset.from_dict(record | {"training": record["training"] | {"adapt_examples": 0}})
+    tiny = Preset.from_dict(record | {"training": [record["training"][0] | {"adapt_examples": 0}]})
     result = training.run(tiny, tmp_path / "run", smoke=True, init_from=published, max_steps=1)
     start = flowzoo.load(published)
     change = max(np.abs(a - b).max() for a, b in zip(result.flow.get_weights(), start.get_weights(), strict=True))
@@ -263,7 +263,7 @@ def test_smoke_on_images_without_the_data_set(tmp_path, monkeypatch):
     for tag in (b"samples", b"interpolations", b"peak_memory_bytes", b"validation_bits_per_dim"):
         assert tag in events
     assert events.count(b"\x89PNG") == 4
-    with pytest.raises(training.StateError, match=r"training\.steps"):
+    with pytest.raises(training.StateError, match=r"training\[0\]\.steps"):
         training.run(toy.preset(toy.IMAGES), tmp_path / "smoke")
 
 
@@ -272,7 +272,7 @@ def test_smoke_on_images_without_the_data_set(tmp_path, monkeypatch):
     [
         ({"family": "realnpv"}, r"preset: `family` .*Did you mean 'realnvp'"),
         ({"config": {"event_shape": [2], "widht": 8}}, r"preset: unknown key `config\.widht`"),
-        ({"training": toy.TRAINING | {"decay": "linear"}}, r"preset: `training\.decay` must be .*, got 'linear'"),
+        ({"training": toy.TRAINING | {"decay": "linear"}}, r"preset: `training\[0\]\.decay` must be .*, got 'linear'"),
         ({"dataset": {"name": "fashion_mnits", "bits": 0, "labels": False}}, r"`dataset\.name` .*'fashion_mnist'"),
     ],
 )

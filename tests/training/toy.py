@@ -43,8 +43,8 @@ TRAINING = {
 }
 
 
-def preset(what, **training):
-    """The preset of `CIRCLE` or `IMAGES`, with changes to its recipe."""
+def preset(what, *earlier, **training):
+    """The preset of `CIRCLE` or `IMAGES`, with changes to its recipe, after a stage for each of `earlier`."""
     from flowzoo.record.preset import Preset
 
     return Preset.from_dict(
@@ -53,7 +53,7 @@ def preset(what, **training):
             "revision": 1,
             "description": "For tests.",
             **what,
-            "training": TRAINING | training,
+            "training": [*(TRAINING | changes for changes in earlier), TRAINING | training],
             "licence": {"code": "Apache-2.0", "weights": "Apache-2.0", "data": "MIT"},
             "paper": {"title": "t", "authors": "a", "year": 2017, "arxiv": "1605.08803"},
             "published": [],

@@ -1,5 +1,6 @@
 """Publishing: what is written loads and verifies, and a worse run does not replace a better one."""
 
+import dataclasses
 import json
 import os
 
@@ -10,6 +11,7 @@ from PIL import Image
 import flowzoo
 from flowzoo import training
 from flowzoo.core.errors import CheckpointError, PresetError
+from flowzoo.core.files import sha256
 from flowzoo.hub.presets import read_preset
 from flowzoo.measure.certificate import Certificate
 from flowzoo.measure.registry import headline_text
@@ -116,12 +118,17 @@ def test_a_history_that_is_a_pipe_is_refused(altered, tmp_path):
 
 
 def test_what_a_real_training_leaves_is_published(untrained, tmp_path):
+    simpler = {"config": {"hidden": 2}}
+    tiny.edit(untrained, lambda record: record["training"].insert(0, record["training"][0] | simpler))
     preset = read_preset(untrained)
     training.run(preset, tmp_path / "run", smoke=True)
     with pytest.raises(PresetError, match="the run's `training` must be the preset's"):
         publish.publish(untrained, tmp_path / "run")
     published = publish.publish(untrained, tmp_path / "run", force=True)
-    assert published.training["steps"] == published.provenance["steps"]
+    assert [stage["steps"] for stage in published.training] == [4, published.provenance["steps"]]
+    assert published.training[0]["config"] == {"hidden": 2} and published.config == preset.config
+    told = "best.weights.h5 of tiny after 4 steps from new weights, sha256 "
+    assert published.provenance["init_from"] == told + sha256(tmp_path / "run" / "stage-1" / "best.weights.h5")
     best = build(preset)
     best.load_weights(tmp_path / "run" / "best.weights.h5")
     for mine, its in zip(flowzoo.load(untrained).get_weights(), best.get_weights(), strict=True):
@@ -133,12 +140,30 @@ def test_memory_and_start_come_to_the_card(untrained, tmp_path):
     command += " --init_from=/home/me/old/best.weights.h5"
     told = {"peak_memory_bytes": 12345, "init_from": "/home/me/old/best.weights.h5", "command": command}
     run = tiny.finished_run(tmp_path / "run", read_preset(untrained), **told)
-    provenance = publish.publish(untrained, run).provenance
+    with pytest.raises(PresetError, match=r"got --init_from=/home/me/old/best\.weights\.h5, which no commit has"):
+        publish.publish(untrained, run)
+    provenance = publish.publish(untrained, run, force=True).provenance
     assert (provenance["peak_memory_bytes"], provenance["init_from"]) == (12345, "best.weights.h5")
     assert provenance["command"].endswith("--preset=tiny.json --workdir=DIR --init_from=best.weights.h5")
     assert "peak_gpu_memory_bytes" not in provenance
     noted = publish._provenance(json.loads((run / "result.json").read_text()) | {"origin": "tiny@1, sha256 ab"})
     assert noted["init_from"] == "tiny@1, sha256 ab"
+
+
+def test_stages_and_start_are_those_that_ran(untrained, tmp_path):
+    preset = read_preset(untrained)
+    run = tiny.finished_run(tmp_path / "run", preset)
+    other = dataclasses.replace(preset, training=[*preset.training, *preset.training])
+    other.write(run / "preset.json")
+    with pytest.raises(PresetError, match="the run's `training` must be the preset's"):
+        publish.publish(untrained, run)
+    started = {"init_from": "glow-mnist", "origin": "glow-mnist@1, sha256 ab"}
+    run = tiny.finished_run(tmp_path / "started", preset, **started)
+    with pytest.raises(PresetError, match=r"the run's `training` must be the preset's .*'start': 'glow-mnist@1'"):
+        publish.publish(untrained, run)
+    tiny.edit(untrained, lambda record: record["training"][0].update(start="glow-mnist@1"))
+    published = publish.publish(untrained, run)
+    assert published.training[0]["start"] == "glow-mnist@1" == published.provenance["init_from"].partition(",")[0]
 
 
 def test_more_draws_are_a_tighter_bound_and_told(altered, tmp_path, monkeypatch):
@@ -195,7 +220,7 @@ def test_a_data_set_of_which_nothing_is_shipped(tmp_path):
 
 def test_keys_that_a_recipe_leaves_out_are_their_defaults(tmp_path):
     whole = records.untrained() | {"config": tiny.CONFIG}
-    short = whole | {"training": {key: value for key, value in whole["training"].items() if key != "seed"}}
+    short = whole | {"training": [{key: value for key, value in whole["training"][0].items() if key != "seed"}]}
     path = records.write(tmp_path / "tiny.json", short)
     published = publish.publish(path, tiny.finished_run(tmp_path / "run", Preset.from_dict(whole)))
     assert published.training == whole["training"]

@@ -109,7 +109,7 @@ def test_a_smoke_run_needs_no_data(published, tmp_path, monkeypatch, caplog):
     monkeypatch.setattr(arrays, "read", missing)
     logging.set_verbosity(logging.WARNING)
     preset = flowzoo.card(published)
-    sources = Sources(preset, Recipe.from_dict(preset.training).smoke(), fixture=True)
+    sources = Sources(preset, Recipe.from_dict(preset.training[0]).smoke(), fixture=True)
     assert "this smoke run uses noise, as none of it may be shipped" in caplog.text
     batch = next(iter(sources.batches(0))).numpy()
     assert batch.shape[1:] == (63,) and batch.dtype == np.float32
@@ -125,4 +125,4 @@ def test_bits_that_the_data_set_has_not_are_refused(published, name, bits, wante
     record["metrics"] = record["metrics"] | {"bits_per_dim": record["metrics"]["log_likelihood"]}
     preset = Preset.from_dict(record)
     with pytest.raises(PresetError, match=rf"`dataset\.bits` must be {wanted} for '{name}', got {bits}"):
-        Sources(preset, Recipe.from_dict(preset.training))
+        Sources(preset, Recipe.from_dict(preset.training[0]))

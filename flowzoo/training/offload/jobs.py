@@ -19,7 +19,7 @@ from absl import logging
 
 from flowzoo.core import files
 from flowzoo.core.errors import NonFiniteError
-from flowzoo.record.recipe import Recipe, check_limits
+from flowzoo.record.recipe import check_limits, recipes, staged
 from flowzoo.training import folder as workfolder
 from flowzoo.training import state
 from flowzoo.training.machine import peak_resident
@@ -66,7 +66,7 @@ def run(
     """
     check_limits(last_step=last_step, minutes=minutes, save_minutes=save_minutes)
     workdir, program = Path(workdir), Path(program)
-    preset, manifest = workfolder.read(workdir / "preset.json", "training"), _manifest(program)
+    preset, manifest = workfolder.record(workdir), _manifest(program)
     if _but_steps(preset) != _but_steps(manifest["preset"]):
         raise ValueError(f"{program} must be exported from the training in {workdir}, got another's. Export it again.")
     with workfolder.alone(workdir):
@@ -91,7 +91,8 @@ def _manifest(program: Path) -> dict[str, Any]:
 
 
 def _but_steps(preset: dict[str, Any]) -> dict[str, Any]:
-    return {**preset, "training": {**preset.get("training", {}), "steps": 0}}
+    *earlier, last = staged(preset["training"])
+    return {**preset, "training": [*earlier, {**last, "steps": 0}]}
 
 
 class _Offloaded:
@@ -103,7 +104,7 @@ class _Offloaded:
 
         jax.config.update("jax_enable_x64", True)  # so that 64-bit inputs stay what they are
         self.workdir, self.manifest, self.preset, self.device = workdir, manifest, preset, jax.devices()[0]
-        self.recipe = Recipe.from_dict(preset["training"])
+        self.recipe = recipes(preset["training"])[-1]  # the one of this folder
         self.hardware = f"{self.device.device_kind} by JAX {jax.__version__}"
         saved = state.load(workdir / "state")
         if saved is None:
@@ -158,7 +159,7 @@ class _Offloaded:
             raise ValueError(f"`minutes` must be enough for {least} steps, got as many as {max(steps, 0)} take here.")
         logging.info("%d steps instead of %d.", steps, self.recipe.steps)
         self.recipe = dataclasses.replace(self.recipe, steps=steps)
-        self.preset["training"] = self.recipe.to_dict()
+        self.preset["training"][-1] = self.recipe.to_dict()
         files.write_atomic(self.workdir / "preset.json", json.dumps(self.preset, indent=2) + "\n")
 
     def train(self) -> dict[str, float]:

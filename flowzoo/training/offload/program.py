@@ -27,7 +27,7 @@ from flowzoo.models import finite
 from flowzoo.models.flow import Flow
 from flowzoo.models.layers import wrapped
 from flowzoo.record.preset import Preset
-from flowzoo.record.recipe import Recipe
+from flowzoo.record.recipe import Recipe, recipes
 from flowzoo.training.model import compiled
 from flowzoo.training.offload.jobs import EXAMPLES, FORMAT, MANIFEST
 
@@ -50,7 +50,7 @@ def export(workdir: str | os.PathLike, folder: str | os.PathLike, steps_per_call
         ValueError: `steps_per_call` is out of range.
     """
     preset = read_preset(Path(workdir) / "preset.json")
-    recipe, folder = Recipe.from_dict(preset.training), Path(folder)
+    recipe, folder = recipes(preset.training)[-1], Path(folder)
     for name in ("patience", "finish_steps"):
         if getattr(recipe, name):
             raise PresetError(f"{preset.source}: `training.{name}` must be 0 to train by a program.")
