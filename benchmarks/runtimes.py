@@ -128,7 +128,7 @@ def milliseconds(call):
 
 
 def error(found, wanted):
-    """The largest |difference|; outputs are told apart by shape, as a runtime may order them its own way."""
+    """The largest |difference|; outputs are distinguished by shape, as a runtime may order them its own way."""
     worst = 0.0
     for value in wanted:
         same = [one for one in found if one.shape == value.shape]

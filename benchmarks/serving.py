@@ -1,7 +1,7 @@
 """Requests and rows per second of every way to score, in one run: python benchmarks/serving.py.
 
 Direct scoring (`Flow.score`, and the SavedModel in a session), `Client` by gRPC and REST with the protocol server of
-tests/serving (which is no TensorFlow Serving: its numbers bound the protocol and the graph, not that server), and
+tests/serving (which is not TensorFlow Serving: its numbers bound the protocol and the graph, not that server), and
 `flowzoo.beam` on the DirectRunner. Needs the extras serving and beam.
 """
 

@@ -83,7 +83,7 @@ class Case:
         return self.new()
 
     def data(self, rows: int = ROWS, seed: int = 1) -> tuple[np.ndarray, np.ndarray | None]:
-        """x and condition of so many rows; the condition is None if the flow takes none."""
+        """x and condition of this many rows; the condition is None if the flow takes none."""
         flow, numbers = self.flow, np.random.default_rng(seed)
 
         def drawn(_, space):

@@ -1,7 +1,7 @@
 """Train on a device that JAX reaches and TensorFlow does not, see docs/distributed.md.
 
 python tools/offload.py --workdir=DIR --export=PROGRAM      where TensorFlow is: writes the program of a begun training
-python tools/offload.py --workdir=DIR --run=PROGRAM         where JAX is: goes on with a copy of DIR
+python tools/offload.py --workdir=DIR --run=PROGRAM         where JAX is: continues with a copy of DIR
 """
 
 import sys
@@ -16,7 +16,7 @@ EXPORT = flags.DEFINE_string("export", None, "Folder to write the program to.")
 RUN = flags.DEFINE_string("run", None, "Folder of the program to run.")
 STEPS_PER_CALL = flags.DEFINE_integer("steps_per_call", 50, "--export: steps per call, at most an epoch's.")
 LAST_STEP = flags.DEFINE_integer("last_step", None, "--run: pause here; the schedule remains the recipe's.")
-MINUTES = flags.DEFINE_float("minutes", None, "--run: change the recipe's steps to what fits into so many minutes.")
+MINUTES = flags.DEFINE_float("minutes", None, "--run: change the recipe's steps to what fits into this many minutes.")
 SAVE_MINUTES = flags.DEFINE_float("save_minutes", 5.0, "--run: minutes between states.")
 flags.mark_flags_as_mutual_exclusive(["export", "run"], required=True)
 

@@ -8,14 +8,14 @@ from mkdocs.structure.files import File, Files
 
 ROOT = Path(__file__).resolve().parents[1]
 TEXTS = ("CHANGELOG.md", "CONTRIBUTING.md", "benchmarks/README.md")
-TEXT = r"\[(?P<text>(?:[^\[\]]|!\[[^\]]*\]\([^)]*\))*)\]"  # of a link; it may be a picture
+TEXT = r"\[(?P<text>(?:[^\[\]]|!\[[^\]]*\]\([^)]*\))*)\]"  # of a link; it may be an image
 TARGET = r"\((?P<target>[^)\s#:]+)(?P<anchor>#[^)\s]*)?\)"  # no address of another site
 
 
 def on_files(files: Files, config) -> Files:
-    """Adds the pictures of the presets and the texts beside docs/."""
-    pictures = [path.relative_to(ROOT).as_posix() for path in sorted(ROOT.glob("checkpoints/*/*.png"))]
-    for name in (*TEXTS, *pictures):
+    """Adds the images of the presets and the texts beside docs/."""
+    images = [path.relative_to(ROOT).as_posix() for path in sorted(ROOT.glob("checkpoints/*/*.png"))]
+    for name in (*TEXTS, *images):
         files.append(File.generated(config, name, abs_src_path=str(ROOT / name)))
     return files
 
@@ -35,7 +35,7 @@ def on_page_markdown(markdown: str, page, config, files: Files) -> str:
         return posixpath.relpath(inside, posixpath.dirname(place) or ".")
 
     def link(match: re.Match) -> str:
-        text, target = re.sub(TEXT + TARGET, link, match["text"]), within(match["target"])  # a picture may be a link
+        text, target = re.sub(TEXT + TARGET, link, match["text"]), within(match["target"])  # an image may be a link
         return f"[{text}]({target}{match['anchor'] or ''})" if target else text
 
     return re.sub(TEXT + TARGET, link, markdown)

@@ -29,7 +29,7 @@ class FromDistribution(Base):
         distribution as `tfd.Sample(tfd.Normal(0.0, 1.0), (3,))`.
 
     Raises:
-      TypeError: it is no distribution, has variables (which no checkpoint would hold), or is not of real numbers.
+      TypeError: it is not a distribution, has variables (which no checkpoint would hold), or is not of real numbers.
       ValueError: it has a batch shape.
     """
 

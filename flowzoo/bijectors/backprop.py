@@ -19,7 +19,7 @@ from flowzoo.core.context import PENALTY, Context
 from flowzoo.core.transform import Transform, add_log_dets
 
 MODES = ("store", "remat", "reversible")
-ANCHOR = 8  # "reversible" keeps the input of each so many steps, lest rounding errors grow from inverse to inverse
+ANCHOR = 8  # "reversible" keeps the input of every ANCHOR-th step, lest rounding errors grow from inverse to inverse
 
 
 def check_mode(mode: str, what: str = "backprop") -> str:

@@ -75,7 +75,7 @@ class Invert(Bijector):
     """The same bijector with its directions exchanged: encode is the other's decode.
 
     Raises:
-      TypeError: the transform is no bijection, so exchanging its directions would not be exact.
+      TypeError: the transform is not a bijection, so exchanging its directions would not be exact.
     """
 
     def __init__(self, bijector: Transform, *, name: str | None = None):

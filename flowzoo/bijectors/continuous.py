@@ -29,10 +29,10 @@ class Continuous(Transform):
     Args:
       velocity: a `Velocity`.
       solver: how the equation is solved; `Solver()` if not given.
-      time: T, the length of the way.
+      time: T, the time at which z is reached.
       probes: of the trace in training; 0 for the exact trace.
       noise: "rademacher" or "gaussian".
-      exact_up_to: with at most so many entries of x the trace is exact outside training.
+      exact_up_to: with at most this many entries of x the trace is exact outside training.
       evaluation_probes: of the trace outside training, with more entries.
       kinetic: weight of the penalty on the integral of |velocity|^2, in training.
       jacobian: weight of the penalty on the integral of the squared Frobenius norm of d velocity / dy, in training.

@@ -44,7 +44,7 @@ class Coupling(Bijector):
                 f"{type(self).__name__}: the split must be of event_shape {self.event_shape}, "
                 f"got {tuple(split.event_shape)}. Build it for the events of the coupling."
             )
-        takes = getattr(conditioner, "input_event_shape", None)  # a layer of your own need not tell
+        takes = getattr(conditioner, "input_event_shape", None)  # a user's layer need not state it
         if takes is not None and tuple(takes) != tuple(split.kept_shape):
             raise ValueError(
                 f"{type(self).__name__}: the conditioner must take {tuple(split.kept_shape)} per example, the kept "

@@ -73,7 +73,7 @@ def _normal_scores(x, log_weight, mean, log_scale):
 
 
 def log_ndtr(x: tf.Tensor) -> tf.Tensor:
-    """log Phi(x), also far out where Phi(x) is no number of the dtype any more."""
+    """log Phi(x), also far out where Phi(x) is no longer a number of the dtype."""
     near, tail, log_ratio = _parts(x)
     return tf.where(x < near, -0.5 * tail * tail - HALF_LOG_2PI - log_ratio, _log_ndtr_near(near))
 

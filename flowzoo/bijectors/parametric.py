@@ -44,7 +44,7 @@ class Parametric(Bijector):
         features = self.event_shape[0]
         expected = {"input_event_shape": (0,), "output_event_shape": (self.parameter_count(features),)}
         for side, shape in expected.items() if conditioner is not None else ():
-            found = getattr(conditioner, side, shape)  # a layer of your own need not tell
+            found = getattr(conditioner, side, shape)  # a user's layer need not state it
             if tuple(found) != shape:
                 raise ValueError(f"{kind}: `conditioner` must have {side} {shape}, got {tuple(found)}.")
         initial = self.initial(features, np.random.default_rng(seed))

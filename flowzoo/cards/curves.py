@@ -24,10 +24,10 @@ KEPT = 0.9  # share of a training's values that the vertical axis shows at least
 
 
 def read_history(path: str | os.PathLike) -> History:
-    """The columns of a `history.csv`, as a training leaves it, even while it goes on.
+    """The columns of a `history.csv`, as a training leaves it, even while it runs.
 
     Raises:
-        ValueError: it is no such file, or it has no validation yet.
+        ValueError: it is not such a file, or it has no validation yet.
     """
     if wrong := irregular(path):
         raise ValueError(f"{path}: expected a history.csv of a training, it {wrong}.")

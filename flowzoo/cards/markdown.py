@@ -37,13 +37,13 @@ def markdown_cards(presets: list[Preset]) -> str:
 
 
 def markdown_gallery(presets: list[Preset]) -> str:
-    """The whole of docs/models/index.md: a table that the site makes sortable, and pictures."""
-    pictures = [
+    """The whole of docs/models/index.md: a table that the site makes sortable, and figures."""
+    figures = [
         f"[![samples of {preset.name}](../../checkpoints/{preset.name}/samples.png)<br>{preset.name}]({preset.name}.md)"
         for preset in presets
         if preset.trained
     ]
-    shown = "\n".join(pictures)
+    shown = "\n".join(figures)
     return (
         f'{GALLERY}\n<div class="presets" markdown>\n\n{_overview(presets, "")}\n</div>\n\n{UNITS}\n'
         f'## Samples\n\n<div class="gallery" markdown>\n\n{shown}\n\n</div>\n'
@@ -79,7 +79,7 @@ def _overview(presets: list[Preset], folder: str) -> str:
         first, value = headline(preset), headline_text(preset, ABSENT, unit=False)
         published = next((e for e in preset.published if e["metric"] == first.name), None)
         size = f"{preset.files['model.weights.h5']['bytes'] / 1e6:.1f}" if preset.trained else ""
-        told = f"{published['value']:g}" if published else ""
+        claimed = f"{published['value']:g}" if published else ""
         what = preset.dataset["name"] + (f", {bits_text(preset)}" if preset.discrete else "")
         rows.append(
             (
@@ -88,7 +88,7 @@ def _overview(presets: list[Preset], folder: str) -> str:
                 what,
                 value,
                 first.unit,
-                told,
+                claimed,
                 _parameters(preset),
                 size,
                 _licence(preset),

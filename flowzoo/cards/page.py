@@ -12,9 +12,9 @@ from flowzoo.measure.registry import MEASUREMENTS
 from flowzoo.record.preset import Preset
 
 ROOT = "../.."  # from docs/models
-PICTURES = "pictures"  # beside the pages
+FIGURES = "figures"  # beside the pages
 
-LIMITS = """The model knows only its training data, and a log-likelihood does not tell whether an input is normal: flows
+LIMITS = """The model knows only its training data, and a log-likelihood does not show whether an input is normal: flows
 are known to give some other data sets a higher one (Nalisnick et al. 2019, arXiv:1810.09136)."""
 
 
@@ -83,15 +83,15 @@ def _measured(preset: Preset) -> list[tuple[str, ...]]:
 
 
 def _section(preset: Preset, measurement: Measurement, section: Section) -> str:
-    text = section.text if section.rows else _with_picture(preset, measurement, section.text)
+    text = section.text if section.rows else _with_figure(preset, measurement, section.text)
     return f"## {section.title}\n\n{text}\n" + (f"\n{table(section.header, section.rows)}" if section.rows else "")
 
 
-def _with_picture(preset: Preset, measurement: Measurement, text: str) -> str:
-    """A text, and the measurement's picture after it if it has one."""
-    if not (picture := measurement.picture(preset)):
+def _with_figure(preset: Preset, measurement: Measurement, text: str) -> str:
+    """A text, and the measurement's figure after it if it has one."""
+    if not (figure := measurement.figure(preset)):
         return text
-    return f"{text}\n\n![{picture.text}]({PICTURES}/{preset.name}-{picture.suffix}.png)"
+    return f"{text}\n\n![{figure.text}]({FIGURES}/{preset.name}-{figure.suffix}.png)"
 
 
 def _training(preset: Preset) -> list[str]:
@@ -103,7 +103,7 @@ def _training(preset: Preset) -> list[str]:
         text = f"{text[0].upper()}{text[1:]}"
         parts += [
             f"{text}; {versions}; source revision `{run['source_revision'][:12]}`, {run['date']}.\n",
-            f"![validation and learning rate against steps and hours]({PICTURES}/{preset.name}-training.png)\n",
+            f"![validation and learning rate against steps and hours]({FIGURES}/{preset.name}-training.png)\n",
         ]
     stages = [_stage(stage) for stage in preset.training]
     if len(stages) == 1:
@@ -132,7 +132,7 @@ def _recipe(preset: Preset) -> str:
 def _failures(preset: Preset) -> list[str]:
     found = [f"- {text}" for text in preset.known_failures or []]
     for measurement in MEASUREMENTS:
-        found += [f"- {_with_picture(preset, measurement, text)}" for text in measurement.failures(preset)]
+        found += [f"- {_with_figure(preset, measurement, text)}" for text in measurement.failures(preset)]
     return ["## Known failures\n", "\n".join(found) + "\n"] if found else []
 
 

@@ -1,4 +1,4 @@
-"""A flow as a picture: density and samples of a plane, a grid of images, or a pair plot of the features of a table."""
+"""A flow as an image: density and samples of a plane, a grid of images, or a pair plot of the features of a table."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-IMAGES, POINTS = 64, 5000  # samples in a picture, if nothing else is asked for
+IMAGES, POINTS = 64, 5000  # samples in a figure, if nothing else is asked for
 FEATURES = 5  # of a table, from the first on
 GRID = 200  # points on each axis at which a density is evaluated
 BINS = 40
@@ -30,7 +30,7 @@ DPI = 100
 
 
 def usual_count(flow: Flow) -> int:
-    """How many samples `write_plot` draws of its own accord."""
+    """How many samples `write_plot` draws by default."""
     return IMAGES if is_image(flow) else POINTS
 
 
@@ -54,7 +54,7 @@ def write_plot(
     seed: int = 0,
     target: Density | None = None,
 ) -> None:
-    """Draws a flow into a PNG, all or nothing; no picture shows data.
+    """Draws a flow into a PNG, all or nothing; no figure shows data.
 
     Args:
         flow: of images: a grid of samples; of 2-D vectors: the density (at T = 1) beside samples; of anything else: a

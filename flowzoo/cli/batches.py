@@ -14,7 +14,7 @@ def in_batches(function: Callable[[slice], np.ndarray], count: int, what: str, s
         function: from a slice of rows to an array of as many.
         count: how many rows; at least 1.
         what: the bar says, on stderr.
-        size: a multiple of 64, by which `Flow.sample` goes on its own.
+        size: a multiple of 64, the step of `Flow.sample` itself.
     """
     parts = []
     with bar(count, what) as done:

@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     what = "list all; verify their sha256; clean away what is damaged or partial"
     parser.add_argument("action", choices=("list", "verify", "clean"), help=what)
     parser.add_argument("--all", action="store_true", help="clean: whole files, too")
-    parser.add_argument("--dry-run", action="store_true", help="clean: only tell what would go")
+    parser.add_argument("--dry-run", action="store_true", help="clean: only list what would be removed")
     add_json(parser, "folder and files")
 
 
@@ -34,7 +34,7 @@ def run(args: argparse.Namespace) -> int:
 
     home = cache.home()
     if home.exists() and not home.is_dir():
-        raise CheckpointError(f"the cache {home} is no folder. Name another one by $FLOWZOO_HOME.")
+        raise CheckpointError(f"the cache {home} is not a folder. Name another one by $FLOWZOO_HOME.")
     names, files = _names(), []
     for path, digest in cache.entries().items():
         size, state = path.stat().st_size, _state(path, digest, args)

@@ -4,7 +4,7 @@ import argparse
 
 from flowzoo.cli.common import add_files, add_preset, files_read
 from flowzoo.cli.conditions import add_condition, condition_of
-from flowzoo.cli.writing import ARRAYS, ROWS, add_json, add_out, check_out, check_picture, tell, write_data
+from flowzoo.cli.writing import ARRAYS, ROWS, add_json, add_out, check_image, check_out, report, write_data
 
 NAME, HELP = "decode", "Turn latents, such as those of `flowzoo encode`, into data."
 EXAMPLES = """
@@ -19,7 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_preset(parser)
     add_files(parser, ".npy of (n, *latent_shape), or .csv or .parquet with a latent in each row")
     add_condition(parser)
-    add_out(parser, "decoded.npy", (".png", *ARRAYS), f"a .png picture of images, {ROWS}")
+    add_out(parser, "decoded.npy", (".png", *ARRAYS), f"a .png grid of images, {ROWS}")
     add_json(parser, "what was decoded and where it is")
 
 
@@ -31,7 +31,7 @@ def run(args: argparse.Namespace) -> int:
     from flowzoo.cli.batches import in_batches
 
     flow = flowzoo.load(args.preset)
-    check_picture(args.out, flow)
+    check_image(args.out, flow)
     z, _ = reading.read(args.files, reading.latents(flow), args.columns)
     condition = condition_of(flow, args, len(z))
 
@@ -42,5 +42,5 @@ def run(args: argparse.Namespace) -> int:
     bad = reading.bad_rows(x)
     write_data(args.out, flow, x)
     line = f"{len(z)} examples decoded by {args.preset}: {args.out}"
-    tell(args, line, bad, preset=args.preset, examples=len(z), non_finite=len(bad), out=args.out)
+    report(args, line, bad, preset=args.preset, examples=len(z), non_finite=len(bad), out=args.out)
     return 0

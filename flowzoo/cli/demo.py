@@ -14,7 +14,7 @@ TENSORFLOW = True
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("--out", default="flowzoo-demo.png", metavar="FILE", help="the picture (flowzoo-demo.png)")
+    parser.add_argument("--out", default="flowzoo-demo.png", metavar="FILE", help="the image (flowzoo-demo.png)")
     parser.add_argument("--preset", metavar="NAME", help="another preset of images")
 
 

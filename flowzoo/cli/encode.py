@@ -5,7 +5,7 @@ import argparse
 from flowzoo.cli.common import add_files, add_noise_seed, add_preset, files_read
 from flowzoo.cli.conditions import add_condition, condition_of
 from flowzoo.cli.score import FILES
-from flowzoo.cli.writing import ARRAYS, ROWS, add_json, add_out, check_out, tell, write_rows
+from flowzoo.cli.writing import ARRAYS, ROWS, add_json, add_out, check_out, report, write_rows
 
 NAME, HELP = "encode", "Turn examples into latents; `flowzoo decode` turns them back."
 EXAMPLES = """
@@ -44,5 +44,5 @@ def run(args: argparse.Namespace) -> int:
     write_rows(args.out, z, "z")
     line = f"{len(x)} latents of shape {tuple(flow.latent_shape)} by {args.preset}, seed {args.seed}: {args.out}"
     facts = {"preset": args.preset, "latents": len(x), "shape": tuple(flow.latent_shape), "seed": args.seed}
-    tell(args, line, bad, **facts, non_finite=len(bad), out=args.out)
+    report(args, line, bad, **facts, non_finite=len(bad), out=args.out)
     return 0

@@ -3,7 +3,7 @@
 import argparse
 
 from flowzoo.cli.common import add_preset, positive
-from flowzoo.cli.writing import add_json, tell
+from flowzoo.cli.writing import add_json, report
 
 NAME, HELP = "export", "Write a preset as a SavedModel, for TensorFlow Serving or plain TensorFlow."
 EXAMPLES = """
@@ -47,5 +47,5 @@ def run(args: argparse.Namespace) -> int:
     line = f"SavedModel of {args.preset}: {path} (signatures: {', '.join(signatures)})"
     if not warm:
         line += "\nwithout warm-up requests: run `pip install flowzoo[serving]` and export again for them"
-    tell(args, line, preset=args.preset, directory=str(path), signatures=signatures, warm_up=warm)
+    report(args, line, preset=args.preset, directory=str(path), signatures=signatures, warm_up=warm)
     return 0

@@ -101,7 +101,7 @@ def _depth(image: Image.Image) -> int:
         return max(image.tag_v2.get(BITS_PER_SAMPLE, (1,)))
     if image.mode.startswith("I"):
         return 16
-    how = image.tile[0].args if image.tile else ""  # what the decoder is told of the pixels in the file
+    how = image.tile[0].args if image.tile else ""  # what the decoder knows of the pixels in the file
     if image.format == "PPM":
         return 16 if isinstance(how, tuple) and how[-1] > 255 else 8
     return 16 if image.format == "PNG" and ";16" in str(how) else 8

@@ -4,7 +4,7 @@ import argparse
 
 from flowzoo.cli.common import add_columns, add_preset, files_read, positive
 from flowzoo.cli.conditions import add_condition, condition_of
-from flowzoo.cli.writing import ARRAYS, add_json, add_out, check_out, check_picture, tell, write_data
+from flowzoo.cli.writing import ARRAYS, add_json, add_out, check_image, check_out, report, write_data
 
 NAME, HELP = "interpolate", "Decode the straight lines between the latents of two sets of examples."
 EXAMPLES = """
@@ -37,7 +37,7 @@ def run(args: argparse.Namespace) -> int:
     from flowzoo.cli.batches import in_batches
 
     flow = flowzoo.load(args.preset)
-    check_picture(args.out, flow)
+    check_image(args.out, flow)
     (start, _), (end, _) = reading.read_each([[args.start], [args.end]], reading.data(flow), args.columns)
     if len(start) != len(end):
         raise ValueError(f"FROM and TO must hold as many examples, got {len(start)} and {len(end)}.")
@@ -52,5 +52,5 @@ def run(args: argparse.Namespace) -> int:
     points = lines if args.out.endswith(".npy") else lines.reshape(-1, *flow.event_shape)
     write_data(args.out, flow, points, images_in_a_row=args.steps, before={"line": line, "step": step})
     text = f"{len(lines)} lines of {args.steps} steps by {args.preset}: {args.out}"
-    tell(args, text, preset=args.preset, lines=len(lines), steps=args.steps, out=args.out)
+    report(args, text, preset=args.preset, lines=len(lines), steps=args.steps, out=args.out)
     return 0

@@ -42,7 +42,7 @@ EXIT_CODES = """exit codes:
     2  wrong arguments or input: unknown preset, missing or damaged file, data of another shape
     3  an error that flowzoo did not expect; --debug shows where
    69  `train`: another worker was lost; start all of them again
-   75  `train`: stopped by a signal, with its state saved; the same command goes on
+   75  `train`: stopped by a signal, with its state saved; the same command resumes it
   130  interrupted (Ctrl-C)
 """
 

@@ -1,4 +1,4 @@
-"""`flowzoo plot WHAT...`: a flow as a picture, or the curves of trainings."""
+"""`flowzoo plot WHAT...`: a flow as a plot, or the curves of trainings."""
 
 import argparse
 from pathlib import Path
@@ -30,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--temperature", type=float, default=1.0, metavar="T", help="scale of the latent noise (1.0)")
     parser.add_argument("--seed", type=int, default=0, help="the same seed draws the same samples (0)")
     default = "NAME.png here, or curves.png in the first work folder, else here"
-    parser.add_argument("--out", metavar="FILE", help=f"the picture, a .png file ({default})")
+    parser.add_argument("--out", metavar="FILE", help=f"the image, a .png file ({default})")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -104,7 +104,7 @@ def _preset(what: str):
         return read_preset(what)
     except PresetError as error:
         raise ValueError(
-            f"WHAT must be a work folder, a history.csv or a preset, got {what!r}, which is no folder here: {error}"
+            f"WHAT must be a work folder, a history.csv or a preset, got {what!r}, which is not a folder here: {error}"
         ) from error
 
 

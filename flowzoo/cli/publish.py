@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--no-verify", action="store_true", help=what)
     what = "--workdir: publish what is unfinished, of another recipe, or worse"
     parser.add_argument("--force", action="store_true", help=what)
-    what = "--workdir: only so many test examples, at least 2; needs --force"
+    what = "--workdir: only this many test examples, at least 2; needs --force"
     parser.add_argument("--examples", type=positive, metavar="N", help=what)
     what = "--workdir: noise draws per example of a lower bound (1); more give a tighter one"
     parser.add_argument("--draws", type=positive, metavar="N", help=what)

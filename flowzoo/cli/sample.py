@@ -4,9 +4,9 @@ import argparse
 
 from flowzoo.cli.common import add_preset, files_read, positive
 from flowzoo.cli.conditions import add_condition, condition_of
-from flowzoo.cli.writing import ARRAYS, ROWS, add_json, add_out, check_out, check_picture, tell, write_data
+from flowzoo.cli.writing import ARRAYS, ROWS, add_json, add_out, check_image, check_out, report, write_data
 
-NAME, HELP = "sample", "Draw samples, as a picture, an array or a table."
+NAME, HELP = "sample", "Draw samples, as an image, an array or a table."
 EXAMPLES = """
   flowzoo sample glow-mnist
   flowzoo sample planar-rezende-u1 --count=1000 --temperature=0.8 --out=samples.csv
@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_condition(parser)
     parser.add_argument("--temperature", type=float, default=1.0, metavar="T", help="scale of the latent noise (1.0)")
     parser.add_argument("--seed", type=int, default=0, help="the same seed draws the same samples (0)")
-    add_out(parser, "samples.png", (".png", *ARRAYS), f"a .png picture of images, {ROWS}")
+    add_out(parser, "samples.png", (".png", *ARRAYS), f"a .png grid of images, {ROWS}")
     add_json(parser, "what was drawn and where it is")
 
 
@@ -34,7 +34,7 @@ def run(args: argparse.Namespace) -> int:
     from flowzoo.core.checks import check_count
 
     flow = flowzoo.load(args.preset)
-    check_picture(args.out, flow)
+    check_image(args.out, flow)
     condition = condition_of(flow, args, args.count)
     seeds = random.row_seeds(check_count(args.seed, "seed", 0), args.count)
 
@@ -46,5 +46,5 @@ def run(args: argparse.Namespace) -> int:
     write_data(args.out, flow, in_batches(draw, args.count, "sampling"))
     line = f"{args.count} samples of {args.preset} at T = {args.temperature:g}, seed {args.seed}: {args.out}"
     facts = {"preset": args.preset, "samples": args.count, "temperature": args.temperature, "seed": args.seed}
-    tell(args, line, **facts, out=args.out)
+    report(args, line, **facts, out=args.out)
     return 0

@@ -12,7 +12,7 @@ EXAMPLES = """
   flowzoo score planar-rezende-u1 points.parquet --columns=x0,x1 --json
 """
 TENSORFLOW = True
-FILES = ".npy of (n, *shape), .csv or .parquet with an example in each row, pictures, or folders of pictures"
+FILES = ".npy of (n, *shape), .csv or .parquet with an example in each row, images, or folders of images"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -28,7 +28,7 @@ def read_table(path: Path, columns: Columns | None = None) -> np.ndarray:
         columns: which, in which order; all of them if not given.
 
     Raises:
-        ValueError: it is no such table, a column is missing or holds no numbers, or Parquet needs pyarrow.
+        ValueError: it is not such a table, a column is missing or holds no numbers, or Parquet needs pyarrow.
     """
     read = _read_csv if path.suffix.lower() == ".csv" else _read_parquet
     return read(path, columns or Columns(None))
@@ -59,7 +59,7 @@ def require_pyarrow(path: Path) -> ModuleType:
 
 
 def _text(column: np.ndarray) -> np.ndarray:
-    return column if column.dtype == object else column.astype(str)  # with the fewest digits that tell it
+    return column if column.dtype == object else column.astype(str)  # with the fewest digits that identify it
 
 
 def _read_csv(path: Path, columns: Columns) -> np.ndarray:

@@ -18,7 +18,7 @@ NAMES = "preset"  # the flag of the names that a command takes without an option
 def run(command: ModuleType) -> None:
     """Parses the flags of this process, runs the command as `flowzoo` does, and exits with its code.
 
-    `--max-steps=5` is `--max_steps=5` here, a preset is `--preset=NAME`, and a switch may be given as `--nosmoke`.
+    `--max-steps=5` is `--max_steps=5` here, a preset is `--preset=NAME`, and a flag may be given as `--nosmoke`.
 
     Args:
         command: a module of `flowzoo.cli`, as in `flowzoo.cli.main.COMMANDS`.

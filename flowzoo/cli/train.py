@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--workdir", metavar="DIR", required=True, help="folder for state, logs and weights")
     what = "pause here, counted over all stages, 0 before the first step; the schedule remains the recipe's"
     parser.add_argument("--max-steps", type=natural, metavar="N", help=what)
-    parser.add_argument("--max-minutes", type=float, metavar="M", help="pause after so many minutes")
+    parser.add_argument("--max-minutes", type=float, metavar="M", help="pause after this many minutes")
     parser.add_argument("--save-minutes", type=float, default=5.0, metavar="M", help="minutes between states (5)")
     parser.add_argument("--smoke", action="store_true", help="a few tiny steps, to see whether everything runs")
     parser.add_argument("--deterministic", action="store_true", help="same seed and machine, same bits; slower")
@@ -35,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--accumulate", type=positive, default=1, metavar="N", help=what)
     kinds, what = ("one", "mirrored", "multiworker", "tpu"), "which devices; see docs/distributed.md"
     parser.add_argument("--strategy", choices=kinds, help=what)
-    parser.add_argument("--devices", type=positive, metavar="N", help="of mirrored: so many GPUs, or logical CPUs")
+    parser.add_argument("--devices", type=positive, metavar="N", help="of mirrored: this many GPUs, or logical CPUs")
     parser.add_argument("--tpu", metavar="NAME", help="of tpu: name or address; local on a TPU VM")
     add_json(parser, "the result")
 

@@ -1,4 +1,4 @@
-"""Results as pictures, arrays, tables or JSON; every file all or nothing."""
+"""Results as images, arrays, tables or JSON; every file all or nothing."""
 
 from __future__ import annotations
 
@@ -63,8 +63,8 @@ def check_out(out: str | None, suffixes: tuple[str, ...], inputs: Sequence[str] 
         require_pyarrow(path)
 
 
-def check_picture(out: str, flow: Flow) -> None:
-    """Refuses a picture of what is no image, before it is computed."""
+def check_image(out: str, flow: Flow) -> None:
+    """Refuses an image of what is not an image, before it is computed."""
     if out.endswith(".png") and flow.x_space.modality != "image":
         shape = tuple(flow.event_shape)
         raise ValueError(f"--out must end in {_ends(ARRAYS)} for examples of shape {shape}, got {out!r}.")
@@ -77,7 +77,7 @@ def write_rows(out: str, values: np.ndarray, prefix: str, before: dict[str, np.n
 
 
 def write_columns(out: str, values: np.ndarray, columns: dict[str, np.ndarray]) -> None:
-    """Writes an array as `.npy`, or `columns`, which tell the same and more, as a table."""
+    """Writes an array as `.npy`, or `columns`, which hold the same and more, as a table."""
     if out.endswith(".npy"):
         from flowzoo.core.files import write_array
 
@@ -95,7 +95,7 @@ def write_data(
     images_in_a_row: int | None = None,
     before: dict[str, np.ndarray] | None = None,
 ) -> None:
-    """Writes examples in native units, (n, *event_shape), as a picture if `out` is a `.png`, else by `write_rows`."""
+    """Writes examples in native units, (n, *event_shape), as an image if `out` is a `.png`, else by `write_rows`."""
     if not out.endswith(".png"):
         write_rows(out, values, "x", before)
         return
@@ -109,7 +109,7 @@ def print_json(value: Any) -> None:
     print(json.dumps(_finite(value), indent=2))
 
 
-def tell(args: argparse.Namespace, line: str, bad: Sequence[int] = (), **facts: Any) -> None:
+def report(args: argparse.Namespace, line: str, bad: Sequence[int] = (), **facts: Any) -> None:
     """Prints what was done: in a line, with one of `bad` rows if there are any; or as JSON if --json asks for it."""
     if args.json:
         print_json(facts)

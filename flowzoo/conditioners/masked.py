@@ -36,7 +36,7 @@ class MADE(Conditioner):
       dtype: float32 or float64.
 
     Raises:
-      ValueError: another dtype, an `order` that is no permutation, or wrong widths.
+      ValueError: another dtype, an `order` that is not a permutation, or wrong widths.
 
     References: Germain et al. 2015, MADE, arXiv:1502.03509; residual: Nash & Durkan 2019, Autoregressive energy
     machines, arXiv:1904.05626.

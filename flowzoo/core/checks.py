@@ -37,7 +37,7 @@ def check_flag(value, what: str) -> bool:
 
 
 def check_shape(shape, what: str, least_axes: int = 0) -> tuple[int, ...]:
-    """Returns a shape as a tuple of at least so many positive whole numbers, or raises."""
+    """Returns a shape as a tuple of at least this many positive whole numbers, or raises."""
     axes = tuple(shape) if isinstance(shape, Iterable) else None
     if axes is None or len(axes) < least_axes or not all(_whole(n) and n >= 1 for n in axes):
         many = f"at least {least_axes} " if least_axes else ""

@@ -111,7 +111,7 @@ def unwritable(path: str | os.PathLike) -> str:
     path = Path(path).absolute()
     there = next(folder for folder in (path, *path.parents) if folder.exists())
     fine = there.is_dir() and os.access(there, os.W_OK)
-    return "" if fine else f"can't be written: {there} is no folder that you may write to"
+    return "" if fine else f"can't be written: {there} is not a folder that you may write to"
 
 
 def irregular(path: str | os.PathLike) -> str:

@@ -87,7 +87,7 @@ def read_images(archive: Path) -> dict[str, list[np.ndarray]]:
     images = {split: [by_number[number] for number in sorted(by_number)] for split, by_number in found.items()}
     counts = {split: len(some) for split, some in images.items()}
     if counts != COUNTS:
-        raise FetchError(f"{archive} must hold so many images: {COUNTS}, got {counts}. Copy it again.")
+        raise FetchError(f"{archive} must hold these counts: {COUNTS}, got {counts}. Copy it again.")
     for split, some in images.items():
         got = hashlib.sha256(b"".join(image.tobytes() for image in some)).hexdigest()
         if got != GREY_SHA256[split]:

@@ -50,7 +50,7 @@ def load(
             data has none, so 0 or None.
         shuffle: a new order each epoch.
         flip: mirror each example left-right with probability 1/2, anew each epoch.
-        shift: move each image by up to so many pixels along both sides, anew each epoch; what comes in is mirrored at
+        shift: move each image by up to this many pixels along both sides, anew each epoch; what comes in is mirrored at
             the edge.
         seed: of order, flips and shifts.
         epochs: passes over the split; None repeats forever.

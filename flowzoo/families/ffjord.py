@@ -1,4 +1,4 @@
-"""FFJORD: a continuous flow of any network, by an estimate of the trace; with RNODE's penalties as switches."""
+"""FFJORD: a continuous flow of any network, by an estimate of the trace; with RNODE's penalties as options."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ def description(options: Options) -> str:
 
 
 def spline_maps(bins: int) -> str:
-    """What splines of so many bins are called."""
+    """What splines of this many bins are called."""
     return "rational-quadratic splines" if bins else "affine maps"
 
 

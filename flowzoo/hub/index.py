@@ -34,7 +34,7 @@ def parse(content: bytes, source: str) -> Revisions:
         source: where it came from, for messages.
 
     Raises:
-        PresetError: it is no index, or one of a later flowzoo.
+        PresetError: it is not an index, or one of a later flowzoo.
     """
     data = parse_json(content, source, LIMIT)
     schema = data.get("schema") if isinstance(data, dict) else None

@@ -32,7 +32,7 @@ def set_hub(*urls: str) -> None:
             that the release names, if any.
 
     Raises:
-        ValueError: one is no URL.
+        ValueError: one is not a URL.
     """
     global _chosen
     _chosen = tuple(map(_checked, urls))

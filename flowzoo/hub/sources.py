@@ -102,7 +102,7 @@ def _http(url: str, start: int) -> Iterator[tuple[int, Read]]:
     with requests.Session() as session:
         session.get_redirect_target = lambda response: None  # else requests reads the whole body of a redirect
         response = _within(lambda: _get(session, url, headers))
-        if response.status_code == 416:  # nothing after `start`: what we have is no part of this file
+        if response.status_code == 416:  # nothing after `start`: what we have is not part of this file
             response = _within(lambda: _get(session, url, {**headers, "Range": "bytes=0-"}))
         if response.status_code in LATER:
             raise Broken(f"status {response.status_code}", response.raw)
@@ -171,8 +171,8 @@ def _nobody(error: BaseException | None) -> bool:
 def _within(action: Callable[[], Result]) -> Result:
     """What `action` gives, or `Broken` if that takes longer than `ANSWER`.
 
-    A socket's own time-out begins anew with each byte of a header. What is given up goes on in its thread, which does
-    not keep the process from ending.
+    A socket's own time-out begins anew with each byte of a header. What is given up keeps running in its thread, which
+    does not keep the process from ending.
     """
     done = queue.SimpleQueue()
 

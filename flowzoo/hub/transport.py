@@ -13,7 +13,7 @@ from flowzoo.hub.sources import Broken, Read, Result, Unreachable, opened
 ATTEMPTS = 5
 PAUSE = 0.5  # seconds: none before the second attempt, twice this before the third, then each time twice as long
 LONGEST = 60  # seconds that a server may ask to wait
-SLOWEST, WINDOW = 1024, 30.0  # bytes per second, on average over so many seconds
+SLOWEST, WINDOW = 1024, 30.0  # bytes per second, on average over this many seconds
 
 
 def read(url: str, limit: int) -> bytes:
@@ -25,18 +25,18 @@ def read(url: str, limit: int) -> bytes:
     return _again(url, lambda: _whole(url, limit))
 
 
-def download(url: str, part: Path, size: int, tell: Callable[[int], object]) -> None:
+def download(url: str, part: Path, size: int, note: Callable[[int], object]) -> None:
     """Completes the file `part` to `size` bytes, going on after those that it has.
 
     Args:
         url, part, size: from where, to where, and how much.
-        tell: is called with the number of bytes that are there, over and over.
+        note: called repeatedly with the number of bytes received so far.
 
     Raises:
         HubError: nothing is there, or another number of bytes; `Unreachable` if nothing arrives.
         OSError: `part` can't be written.
     """
-    _again(url, lambda: _complete(url, part, size, tell))
+    _again(url, lambda: _complete(url, part, size, note))
 
 
 def _again(url: str, action: Callable[[], Result]) -> Result:
@@ -64,7 +64,7 @@ def _whole(url: str, limit: int) -> bytes:
     return content
 
 
-def _complete(url: str, part: Path, size: int, tell: Callable[[int], object]) -> None:
+def _complete(url: str, part: Path, size: int, note: Callable[[int], object]) -> None:
     there = part.stat().st_size if part.exists() else 0
     if there == size:
         return
@@ -75,7 +75,7 @@ def _complete(url: str, part: Path, size: int, tell: Callable[[int], object]) ->
             if at > size:
                 raise HubError(f"{url}: expected {size} bytes, got more.")
             file.write(piece)
-            tell(at)
+            note(at)
     if at < size:
         raise Broken(f"it ended after {at} of {size} bytes")
 

@@ -29,7 +29,7 @@ class FromTFP(Bijector):
       event_shape: shape of one x, the output of its `forward`.
 
     Raises:
-      TypeError: it is no bijector, has variables (which no checkpoint would hold), or another dtype.
+      TypeError: it is not a bijector, has variables (which no checkpoint would hold), or another dtype.
     """
 
     reversible = False  # a bijector that saturates loses digits
@@ -93,7 +93,7 @@ def as_tfp(
       name: of the bijector.
 
     Raises:
-      TypeError: it is no transform.
+      TypeError: it is not a transform.
       ValueError: it draws noise or is not a bijection.
     """
     if not isinstance(transform, Transform):

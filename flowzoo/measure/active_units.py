@@ -30,5 +30,5 @@ class ActiveUnits(Measurement):
         return Measured(int((variances > LEAST).sum()), protocol={"note": note})
 
     def compare(self, card: Preset, now: Measured) -> list[Check]:
-        told = self.stated(card)["value"]
-        return [Check(self.name, told, now.value, 0.5, now.protocol["note"], told)]
+        stated = self.stated(card)["value"]
+        return [Check(self.name, stated, now.value, 0.5, now.protocol["note"], stated)]

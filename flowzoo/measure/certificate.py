@@ -66,12 +66,12 @@ class Certificate(Measurement):
 
     def compare(self, card: Preset, now: Measured) -> list[Check]:
         """On test examples and samples against the bounds, whatever the card says; else against the card, tenfold."""
-        checks, told = [], self.entry(card) or {}
+        checks, stated = [], self.entry(card) or {}
         for kind, entry in now.value.items():
             for key, bound in BOUNDS.items():
                 if key not in entry and (kind not in PROMISED or not _number(entry, key)):
                     continue  # nothing exploded; or, where nothing is promised, no row is finite, as the rate says
-                before = _number(told[kind], key) if kind in told else None
+                before = _number(stated[kind], key) if kind in stated else None
                 if kind not in PROMISED:
                     bound = None if before is None else max(LOOSE * before, bound or SHARE)
                 name, value = f"{key}, {_words(kind)}", _number(entry, key)

@@ -64,7 +64,7 @@ def compared(name: str, card: Entry, official: Entry, now: Measured, tolerance: 
     if count == card["examples"]:
         checks = [Check(name, card["value"], now.value, tolerance, f"{protocol}, same as the card's", card["value"])]
     if card is not official or not checks:
-        spread = math.sqrt(1 + official["examples"] / count)  # the card's, as few examples don't tell theirs
+        spread = math.sqrt(1 + official["examples"] / count)  # the card's, as few examples do not give theirs
         tolerance = STANDARD_ERRORS * official["standard_error"] * spread
         protocol = f"{protocol}; {STANDARD_ERRORS:g} standard errors of the difference"
         value = official["value"]

@@ -42,8 +42,8 @@ class LogDetError(Measurement):
         return Measured(error, protocol={"note": note})
 
     def compare(self, card: Preset, now: Measured) -> list[Check]:
-        told = self.stated(card)["value"]
-        return [Check(self.name, 0.0, now.value, BOUND, "against autodiff, 1 example, nats", told)]
+        stated = self.stated(card)["value"]
+        return [Check(self.name, 0.0, now.value, BOUND, "against autodiff, 1 example, nats", stated)]
 
 
 def log_det_error(flow: Flow, x: np.ndarray, condition: np.ndarray | None = None, *, progress: bool = False) -> float:

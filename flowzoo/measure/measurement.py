@@ -32,8 +32,8 @@ class Section:
 
 
 @dataclass(frozen=True)
-class Picture:
-    """A picture of a preset's page, made of the record alone: the end of its file's name, its text, what draws it."""
+class Figure:
+    """A figure of a preset's page, made of the record alone: the end of its file's name, its text, what draws it."""
 
     suffix: str
     text: str
@@ -93,8 +93,8 @@ class Measurement:
 
     def compare(self, card: Preset, now: Measured) -> list[Check]:
         """What was measured now against the card, number by number."""
-        told = self.stated(card)
-        return compared(self.name, told, told, now, self.tolerance)
+        stated = self.stated(card)
+        return compared(self.name, stated, stated, now, self.tolerance)
 
     def entry(self, preset: Preset) -> Entry | None:
         """What the card has of it, checked; None if it has nothing.
@@ -150,6 +150,6 @@ class Measurement:
         """What the page lists under known failures."""
         return []
 
-    def picture(self, preset: Preset) -> Picture | None:
-        """A picture for the page."""
+    def figure(self, preset: Preset) -> Figure | None:
+        """A figure for the page."""
         return None

@@ -11,7 +11,7 @@ from flowzoo.measure import likelihood
 from flowzoo.measure.check import Check
 from flowzoo.measure.losses import losses
 from flowzoo.measure.measured import Measured
-from flowzoo.measure.measurement import Measurement, Picture, Section
+from flowzoo.measure.measurement import Figure, Measurement, Section
 from flowzoo.record.types import Count, CountFrom0, Name, NotNegative, Number, keys
 
 if TYPE_CHECKING:
@@ -46,17 +46,17 @@ class OtherDataSet(Measurement):
 
     def compare(self, card: Preset, now: Measured) -> list[Check]:
         stated, found = likelihood.of(card.depth), now.value["other"]
-        told = (self.entry(card) or {}).get("other", {}).get("value")
-        expected, tolerance = (found["value"], None) if told is None else (told, stated.tolerance)
+        before = (self.entry(card) or {}).get("other", {}).get("value")
+        expected, tolerance = (found["value"], None) if before is None else (before, stated.tolerance)
         name = f"{stated.name} of {now.value['dataset']}"
         protocol = f"{found['examples']} test images shipped with flowzoo"
-        return [Check(name, expected, found["value"], tolerance, protocol, told)]
+        return [Check(name, expected, found["value"], tolerance, protocol, before)]
 
     def sections(self, preset: Preset) -> list[Section]:
         entry = self.entry(preset)
         if not entry or _fooled(entry):
             return []
-        fine = f"It scores `{entry['dataset']}` lower than its own data, as one would wish; that is no rule."
+        fine = f"It scores `{entry['dataset']}` lower than its own data, as one would wish; that is not a rule."
         return [Section("Another data set", f"{fine} {self._said(preset)}")]
 
     def failures(self, preset: Preset) -> list[str]:
@@ -65,7 +65,7 @@ class OtherDataSet(Measurement):
             return []
         return [f"It scores `{entry['dataset']}`, which it never saw, higher than its own data. {self._said(preset)}"]
 
-    def picture(self, preset: Preset) -> Picture | None:
+    def figure(self, preset: Preset) -> Figure | None:
         entry, own = self.entry(preset), preset.dataset["name"]
         if not entry:
             return None
@@ -77,7 +77,7 @@ class OtherDataSet(Measurement):
                 axes.stairs(scores["counts"], edges, fill=True, alpha=0.5, label=name)
             axes.set(xlabel=f"{self.unit} (lower is a higher likelihood)", ylabel="images")
 
-        return Picture("elsewhere", f"{self.unit} of test images of {own} and of {entry['dataset']}", draw)
+        return Figure("elsewhere", f"{self.unit} of test images of {own} and of {entry['dataset']}", draw)
 
     def _said(self, preset: Preset) -> str:
         """Both likelihoods."""

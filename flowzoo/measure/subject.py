@@ -28,7 +28,7 @@ class Subject:
         splits: by name the examples that are here; what there is one of is measured on the first.
         draws: of the noise, per example.
         seed: of the noise.
-        limit: score so many examples only; None for all.
+        limit: score this many examples only; None for all.
         weights: which weights these are, "ema" or "raw".
         exhaustive: measure what takes minutes, too.
         progress: show bars, on stderr, if it is a terminal.

@@ -24,17 +24,17 @@ def check_data_set(elements: Any, x_space: Space, condition: Condition, where: s
       TypeError: wrong kind of numbers.
       ValueError: wrong shape, no condition where one is needed, or one where none is.
     """
-    x, told, weights = keras.utils.unpack_x_y_sample_weight(elements)
+    x, y, weights = keras.utils.unpack_x_y_sample_weight(elements)
     what = f"{where}{ONE}"
     _require(x, f"{where}x", x_space, "integers" if x_space.values else "floating-point numbers")
-    none = told is None or isinstance(told, tf.NoneTensorSpec)
+    none = y is None or isinstance(y, tf.NoneTensorSpec)
     if not condition:
-        if not none and (isinstance(told, Mapping) or told.shape[-1:] != [0]):  # which is none, too
+        if not none and (isinstance(y, Mapping) or y.shape[-1:] != [0]):  # which is none, too
             raise ValueError(f"This flow takes no `{what}`, got one. Build it with `classes` or `condition_features`.")
     elif none:
         raise ValueError(f"`{what}` must be in the data set, got x alone. Give elements (x, condition).")
     else:
-        for called, spec, space in condition.pairs(told, what):
+        for called, spec, space in condition.pairs(y, what):
             _require(spec, called, space, "integers" if space.values else "")
     _require_weights(weights, f"{where}sample_weight")
 

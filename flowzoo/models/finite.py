@@ -47,9 +47,9 @@ def require(model: keras.Model, batch: Sequence, log_prob: tf.Tensor, loss: tf.T
 
     def stop():
         rows = [tf.where(mask)[:, 0] for mask in _bad(model, batch, log_prob, loss, squares)]
-        told = [part for pair in zip(CAUSES, rows, strict=True) for part in pair]
+        found = [part for pair in zip(CAUSES, rows, strict=True) for part in pair]
         counted = [tf.cast(part, tf.int32) for part in (counts[:ROWS], counts[ROWS:])]  # as no more are printed
-        tf.raw_ops.Assert(condition=False, data=[MARK, *told, *counted], summarize=ROWS)
+        tf.raw_ops.Assert(condition=False, data=[MARK, *found, *counted], summarize=ROWS)
         return tf.constant(False)
 
     return tf.cond(finite, lambda: tf.constant(True), stop)
@@ -125,10 +125,10 @@ def _wrong_weight(weight):
 
 
 def _cause(model, message):
-    told = message[message.index(MARK) :]
-    rows = {cause: re.search(rf"\[{cause}\] \[([^\]]*)\]", told) for cause in CAUSES}
+    counts = message[message.index(MARK) :]
+    rows = {cause: re.search(rf"\[{cause}\] \[([^\]]*)\]", counts) for cause in CAUSES}
     rows = {cause: _listed(found) for cause, found in rows.items()}
-    others = re.search(rf"\[{CAUSES[-1]}\] \[[^\]]*\] \[([^\]]*)\] \[([^\]]*)\]", told)
+    others = re.search(rf"\[{CAUSES[-1]}\] \[[^\]]*\] \[([^\]]*)\] \[([^\]]*)\]", counts)
     others = f"{others[1]} {others[2]}".split() if others else []
     there = {cause for cause, count in zip(CAUSES, others, strict=False) if count != "0"}
     columns = [int(place) for place in rows["bounds"] if place.isdigit()]

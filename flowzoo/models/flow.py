@@ -41,7 +41,7 @@ class Flow(GenerativeModel):
       transform: a `Transform`.
       base: base distribution over `transform.latent_shape`, of `flowzoo.bases`; a standard normal if not given.
       classes: the condition is an integer label 0 ... classes - 1, handed to the conditioners one-hot; 0 for none.
-      condition_features: the condition is a vector of so many numbers; 0 for none. With `classes`, too, the condition
+      condition_features: the condition is a vector of this many numbers; 0 for none. With `classes`, too, the condition
         is a dict of both, `{"label": ..., "features": ...}`.
       condition: instead of these two any `Space`, or a dict of them by name, as {"label": Space.integers((), 10),
         "mel": Space((None, 80))}; conditioners get `condition.features` numbers, side by side.

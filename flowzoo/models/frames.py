@@ -28,7 +28,7 @@ def column_names(value: Any) -> list[str] | None:
 def require_aligned(values: Mapping[str, Any]) -> None:
     """Refuses frames and series whose rows are not named alike in one order, as they would be paired by position.
 
-    statsmodels does the same. What is no frame is paired by position.
+    statsmodels does the same. What is not a frame is paired by position.
 
     Args:
       values: by what they are called in messages; several by name as a dict of them.

@@ -34,7 +34,7 @@ class GenerativeModel(keras.Model):
 
     All methods take arrays, tensors and pandas' frames and series, or data sets, whose elements are x, (x, condition)
     or (x, condition, sample weight). Weight files hold weights only. Copies by pickle and `copy.deepcopy` keep the
-    switches, which are no part of a configuration.
+    traced options, which are not part of a configuration.
     """
 
     intake: Intake  # checks what comes in
@@ -44,7 +44,7 @@ class GenerativeModel(keras.Model):
     training_objective = TracedOption(LIKELIHOOD, check_objective)  # what `fit` minimises; set it before `compile`
 
     def compile(self, optimizer="adam", loss=None, weighted_metrics=None, jit_compile: bool = False, **kwargs) -> None:
-        """As Keras' own, with the objective per dimension as default loss; XLA is the `xla` switch, not jit_compile."""
+        """As Keras' own, with the objective per dimension as default loss; XLA is the option `xla`, not jit_compile."""
         if jit_compile:
             raise ValueError("`jit_compile` must be False: set `flow.xla = True` to compile log_prob with XLA.")
         likelihood = self.training_objective == LIKELIHOOD
@@ -86,7 +86,7 @@ class GenerativeModel(keras.Model):
           x: arrays, tensors, pandas' frames or series; or a data set of x, (x, condition) or (x, condition, weights): a
             `tf.data.Dataset`, a `PyDataset`, or a generator, which yields each batch once and so lasts for one epoch,
             or as many as `steps_per_epoch` divides it into.
-          y: the condition, if x is no data set.
+          y: the condition, if x is not a data set.
           *args, **kwargs: as Keras takes them; `sample_weight` needs no condition beside it.
 
         Raises:
@@ -272,8 +272,8 @@ class GenerativeModel(keras.Model):
 
     def __reduce__(self) -> tuple[Any, ...]:
         named = {name: value for kind in type(self).__mro__ for name, value in vars(kind).items()}
-        switches = [name for name, value in named.items() if isinstance(value, TracedOption) and name in vars(self)]
-        return (*super().__reduce__(), {name: vars(self)[name] for name in switches})
+        options = [name for name, value in named.items() if isinstance(value, TracedOption) and name in vars(self)]
+        return (*super().__reduce__(), {name: vars(self)[name] for name in options})
 
     @contextlib.contextmanager
     def _backing_up(self, given) -> Iterator[None]:

@@ -216,7 +216,7 @@ def _require_no_data_set(x, what="x"):
 
 
 def _names(value, space):
-    """The names of the columns that a vector is taken from; a label is no column."""
+    """The names of the columns that a vector is taken from; a label is not a column."""
     return frames.column_names(value) if space is not None and space.shape else None
 
 

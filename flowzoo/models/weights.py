@@ -99,7 +99,7 @@ def require_finite_numbers(flow: keras.Model, path: str | os.PathLike) -> None:
 def require_finite_store(flow: keras.Model, store: Any) -> None:
     """As `require_finite_numbers`, for the open file from which Keras is about to load this flow.
 
-    Keras notes the error and goes on with the layers, so they find nothing there.
+    Keras notes the error and continues with the layers, so they find nothing there.
     """
     file = getattr(store, "h5_file", None)
     if file is None:

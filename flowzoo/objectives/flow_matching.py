@@ -45,8 +45,8 @@ def flow_matching(
     z = base.sample(context.at(LATENT).streams, tf.ones(tf.shape(y)[:1]), condition)
     t = times(tf.cast(random.uniform(context.at(TIME).streams, ()), y.dtype))
     share = tf.reshape(t, [-1, *[1] * len(last.event_shape)])
-    told = [] if condition is None else [condition]
-    velocity = last.time * last.velocity(t * last.time, (1.0 - share) * y + share * z, *told)
+    given = [] if condition is None else [condition]
+    velocity = last.time * last.velocity(t * last.time, (1.0 - share) * y + share * z, *given)
     return sum_event(tf.square(velocity - (z - y)))
 
 

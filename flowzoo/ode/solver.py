@@ -237,7 +237,7 @@ def _first_step(derivative, y, first, solver, controlled):
 
 
 def _factor(error, order):
-    """By how much the next step may be longer; 1 at least after a success, `SHRINK` where the error is no number."""
+    """By how much the next step may be longer; 1 at least after a success, `SHRINK` where the error is not a number."""
     usable = tf.math.is_finite(error)
     positive = tf.maximum(tf.where(usable, error, 1.0), 1e-10)
     factor = SAFETY * tf.pow(positive, -1.0 / order)

@@ -20,7 +20,7 @@ PLAIN = "gray or RGB without transparency"
 WHOLE = "expected_a_whole_PNG_or_JPEG_file"  # a decoder refuses in its own words, and with the name of its node
 
 
-def decode_pictures(encoded: tf.Tensor, space: Space, most: int | None = None) -> tf.Tensor:
+def decode_images(encoded: tf.Tensor, space: Space, most: int | None = None) -> tf.Tensor:
     """PNG and JPEG files to native pixels.
 
     An image is rotated as its EXIF orientation says. One of another size is cut to its largest centred part of the
@@ -39,8 +39,8 @@ def decode_pictures(encoded: tf.Tensor, space: Space, most: int | None = None) -
     """
     event_shape, dropped = space.shape, (256 // space.values).bit_length() - 1
 
-    def one(picture):
-        pixels = _resized(_turned(_decoded(picture, event_shape[2]), _orientation(picture)), event_shape)
+    def one(image):
+        pixels = _resized(_turned(_decoded(image, event_shape[2]), _orientation(image)), event_shape)
         return tf.bitwise.right_shift(pixels, tf.constant(dropped, tf.uint8))
 
     total = tf.reduce_sum(tf.map_fn(_pixels, encoded, fn_output_signature=tf.TensorSpec([], tf.int64)))
@@ -50,40 +50,40 @@ def decode_pictures(encoded: tf.Tensor, space: Space, most: int | None = None) -
     return tf.map_fn(one, encoded, fn_output_signature=tf.TensorSpec(event_shape, tf.uint8))
 
 
-def _pixels(picture):
+def _pixels(image):
     """How many pixels an image has by its header, once that is one of those that are taken."""
-    size = tf.strings.length(picture)
-    head = tf.strings.substr(tf.strings.join([picture, tf.constant(bytes(HEAD))]), 0, HEAD)
-    is_png = _is_png(picture)
+    size = tf.strings.length(image)
+    head = tf.strings.substr(tf.strings.join([image, tf.constant(bytes(HEAD))]), 0, HEAD)
+    is_png = _is_png(image)
     is_jpeg = tf.equal(tf.strings.substr(head, 0, len(JPEG)), JPEG)
-    picture = require(picture, is_png | is_jpeg, "a PNG or JPEG file", "something else of {} bytes", size)
+    image = require(image, is_png | is_jpeg, "a PNG or JPEG file", "something else of {} bytes", size)
     numbers = tf.cast(tf.io.decode_raw(head, tf.uint8), tf.int64)
-    whole = tf.cond(is_png, lambda: tf.strings.regex_full_match(picture, r"\C*IEND\C*"), lambda: _ends(picture))
-    picture = require(picture, whole, "a whole PNG or JPEG file", "a truncated one of {} bytes", size)
+    whole = tf.cond(is_png, lambda: tf.strings.regex_full_match(image, r"\C*IEND\C*"), lambda: _ends(image))
+    image = require(image, whole, "a whole PNG or JPEG file", "a truncated one of {} bytes", size)
     depth = tf.where(is_png, numbers[24], 8)
-    picture = require(picture, depth <= 8, "an image of 8 bits per channel", "{}", depth)
-    before = tf.strings.regex_replace(picture, r"IDAT\C*", "")  # the chunks of a PNG before its pixels
+    image = require(image, depth <= 8, "an image of 8 bits per channel", "{}", depth)
+    before = tf.strings.regex_replace(image, r"IDAT\C*", "")  # the chunks of a PNG before its pixels
     moves = is_png & tf.strings.regex_full_match(before, ANIMATED)
-    picture = require(picture, ~moves, "one image", "an animated PNG of {} bytes", size)
+    image = require(image, ~moves, "one image", "an animated PNG of {} bytes", size)
     clear = is_png & tf.strings.regex_full_match(before, TRANSPARENT)  # which decode_png drops from gray
-    picture = require(picture, ~clear, PLAIN, "a transparent PNG of {} bytes", size)
-    height, width, found = tf.unstack(tf.cond(is_png, lambda: _png_shape(numbers), lambda: _jpeg_shape(picture)))
-    picture = require(picture, found <= 3, PLAIN, "{} channels", found)  # CMYK, too, has 4
+    image = require(image, ~clear, PLAIN, "a transparent PNG of {} bytes", size)
+    height, width, found = tf.unstack(tf.cond(is_png, lambda: _png_shape(numbers), lambda: _jpeg_shape(image)))
+    image = require(image, found <= 3, PLAIN, "{} channels", found)  # CMYK, too, has 4
     fits = (height > 0) & (width > 0) & (height <= LARGEST) & (width <= LARGEST)
     fits &= height * width <= LARGEST
-    with tf.control_dependencies([picture]):
+    with tf.control_dependencies([image]):
         return require(height * width, fits, f"an image of 1 ... {LARGEST} pixels", "{} x {}", height, width)
 
 
-def _is_png(picture):
-    return tf.equal(tf.strings.substr(picture, 0, len(PNG)), PNG)
+def _is_png(image):
+    return tf.equal(tf.strings.substr(image, 0, len(PNG)), PNG)
 
 
-def _decoded(picture, channels):
+def _decoded(image, channels):
     pixels = tf.cond(
-        _is_png(picture),
-        lambda: tf.io.decode_png(picture, name=WHOLE),
-        lambda: tf.io.decode_jpeg(picture, dct_method="INTEGER_ACCURATE", name=WHOLE),
+        _is_png(image),
+        lambda: tf.io.decode_png(image, name=WHOLE),
+        lambda: tf.io.decode_jpeg(image, dct_method="INTEGER_ACCURATE", name=WHOLE),
     )
     found = tf.shape(pixels)[2]
     pixels = require(pixels, tf.equal(found, 1) | tf.equal(found, 3), PLAIN, "{} channels", found)
@@ -92,9 +92,9 @@ def _decoded(picture, channels):
     return tf.cond(tf.equal(found, 1), lambda: pixels, lambda: _gray(pixels))
 
 
-def _orientation(picture):
+def _orientation(image):
     """EXIF's, 1 ... 8; 1, which is upright, if there is none."""
-    head = tf.strings.substr(picture, 0, tf.minimum(tf.strings.length(picture), EXIF_END))
+    head = tf.strings.substr(image, 0, tf.minimum(tf.strings.length(image), EXIF_END))
     found = tf.where(tf.strings.regex_full_match(head, EXIF), tf.strings.regex_replace(head, EXIF, r"\1"), "\1")
     return tf.cast(tf.io.decode_raw(found, tf.uint8)[0], tf.int32)
 
@@ -122,8 +122,8 @@ def _png_shape(numbers):
     return tf.concat([sizes[::-1], [1]], 0)  # its channels are counted where it is decoded: a palette may have alpha
 
 
-def _jpeg_shape(picture):
-    return tf.cast(tf.image.extract_jpeg_shape(picture, name=WHOLE), tf.int64)
+def _jpeg_shape(image):
+    return tf.cast(tf.image.extract_jpeg_shape(image, name=WHOLE), tf.int64)
 
 
 def _gray(pixels):

@@ -42,7 +42,7 @@ def export(
         encode:        x -> z, log_det
         decode:        z -> x, log_det
         reconstruct:   x -> mean                           E[x | z] of a z given x; for latent-variable models
-        serving_bytes: image_bytes -> log_prob, bits_per_dim   of PNG and JPEG files: `images.decode_pictures`;
+        serving_bytes: image_bytes -> log_prob, bits_per_dim   of PNG and JPEG files: `images.decode_images`;
                                                                for flows of gray or RGB pixels
 
     x is in native units, (batch, *event_shape) of `flow.data_dtype`; seed (batch, 2) int32; temperature (batch,)

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from flowzoo.modalities.image import in_files
 from flowzoo.serving import checks
-from flowzoo.serving.images import decode_pictures
+from flowzoo.serving.images import decode_images
 
 if TYPE_CHECKING:
     from flowzoo.models.flow import Flow
@@ -58,7 +58,7 @@ class Signatures:
         if "reconstruct" in self._flow.offers:
             named["reconstruct"] = (self._reconstruct, "x")
         if in_files(self._flow.x_space):
-            named["serving_bytes"] = (self._pictures, "image_bytes")
+            named["serving_bytes"] = (self._images, "image_bytes")
         traced = {name: self._trace(*how) for name, how in named.items()}
         return {"serving_default": traced["log_prob"], **traced}
 
@@ -95,9 +95,9 @@ class Signatures:
     def _bits_per_dim(self, x, **conditions):
         return {"bits_per_dim": self._scale * self._likelihood(x, self._whole(conditions))}
 
-    def _pictures(self, image_bytes, **conditions):
+    def _images(self, image_bytes, **conditions):
         most = checks.LARGEST if self._check else None  # merged requests may be of several callers
-        x = decode_pictures(image_bytes, self._flow.x_space, most)
+        x = decode_images(image_bytes, self._flow.x_space, most)
         log_prob = self._likelihood(x, self._whole(conditions))
         return {"log_prob": log_prob, "bits_per_dim": self._scale * log_prob}
 

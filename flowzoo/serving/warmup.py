@@ -41,6 +41,6 @@ def _row(spec, event_shape):
         return np.zeros([1, *spec.shape[1:]], spec.dtype.as_numpy_dtype)
     from PIL import Image
 
-    picture = io.BytesIO()
-    Image.fromarray(np.zeros([*event_shape[:2], 3], np.uint8)).save(picture, "PNG")
-    return np.array([picture.getvalue()], object)
+    image = io.BytesIO()
+    Image.fromarray(np.zeros([*event_shape[:2], 3], np.uint8)).save(image, "PNG")
+    return np.array([image.getvalue()], object)

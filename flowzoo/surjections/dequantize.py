@@ -70,7 +70,7 @@ class VariationalDequantization(UniformDequantization):
       bits: x holds integers 0 ... 2^bits - 1; 1 to 16.
 
     Raises:
-      TypeError: `noise` is no exact bijection, or of another dtype.
+      TypeError: `noise` is not an exact bijection, or of another dtype.
       ValueError: `noise` is for another shape.
 
     Reference: Ho et al. 2019, Flow++, arXiv:1902.00275.

@@ -136,7 +136,7 @@ class Validate(keras.callbacks.Callback):
         headline: what is measured, and picks the best weights.
         validation: x and condition or None.
         workdir: the work folder.
-        show: called with (step, twin) after a validation, the twin holding the better weights; gives pictures by name.
+        show: called with (step, twin) after a validation, the twin holding the better weights; gives images by name.
         chief: whether to validate and write; if not, only the running means are read and begun anew, which takes all.
     """
 
@@ -193,12 +193,12 @@ class Validate(keras.callbacks.Callback):
         row = progress.rows[-1]
         self._summarize({key: value for key, value in row.items() if key not in ("step", "loss", "learning_rate")})
         logging.info(" | ".join(f"{key} {value:.6g}" for key, value in row.items()))
-        pictures = self.show(progress.step, self.twin)
+        images = self.show(progress.step, self.twin)
         progress.note_memory(machine.peak_memory())
         self._summarize({f"peak_{what}_bytes": peak for what, peak in progress.peaks.items()})
         with self.writer.as_default(step=progress.step):
-            for name, picture in pictures.items():
-                tf.summary.image(name, np.atleast_3d(picture)[None])
+            for name, image in images.items():
+                tf.summary.image(name, np.atleast_3d(image)[None])
 
     def _candidates(self) -> dict[str, list[np.ndarray]]:
         raw = [np.array(v) for v in self.model.weights]

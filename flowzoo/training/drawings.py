@@ -11,7 +11,7 @@ from flowzoo.core import files
 from flowzoo.modalities.image import grid
 from flowzoo.models.flow import Flow
 
-ROWS = 8  # of a picture of samples
+ROWS = 8  # of an image of samples
 STEPS = 8  # of an interpolation
 
 
@@ -35,7 +35,7 @@ def interpolated(flow: Flow, seed: int, temperature: float = 1.0) -> np.ndarray:
 
 
 def drawn(flow: Flow, seed: int) -> dict[str, Image.Image]:
-    """What a flow of images draws at temperature 1: `samples` and `interpolations`. No picture shows training data."""
+    """What a flow of images draws at temperature 1: `samples` and `interpolations`. No image shows training data."""
     count = ROWS * columns(flow)
     samples = flow.sample(count, labels(flow, count), seed=seed).numpy()
     pictures = {"samples": (samples, columns(flow)), "interpolations": (interpolated(flow, seed), STEPS)}
@@ -43,7 +43,7 @@ def drawn(flow: Flow, seed: int) -> dict[str, Image.Image]:
 
 
 def write_drawn(flow: Flow, seed: int, folder: Path, name: str) -> dict[str, Image.Image]:
-    """Draws pictures and writes each to `folder/<what>/<name>`, all or nothing; returns them by what they are."""
+    """Draws images and writes each to `folder/<what>/<name>`, all or nothing; returns them by what they are."""
     pictures = drawn(flow, seed)
     for what, picture in pictures.items():
         with files.atomic(folder / what / name) as file:

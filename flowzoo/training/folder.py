@@ -53,7 +53,7 @@ class WorkFolder:
         if before["init_from"] != start["init_from"]:
             raise state.StateError(
                 f"{self.path} holds a training that began from {before['init_from'] or 'new weights'}, got --init_from="
-                f"{start['init_from'] or ''}. Pass the same --init_from to go on with it, or another --workdir."
+                f"{start['init_from'] or ''}. Pass the same --init_from to resume it, or another --workdir."
             )
         wrong = [line for part in PARTS for line in _differences(part, here[part], asked[part])]
         if wrong:

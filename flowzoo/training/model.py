@@ -122,7 +122,7 @@ def origin(init_from: str | os.PathLike) -> str:
 
 
 def _training_of(workdir: Path) -> str:
-    """Of which training a work folder's best weights are; "" if it is no work folder."""
+    """Of which training a work folder's best weights are; "" if it is not a work folder."""
     result = workdir / "result.json"
     if not result.is_file():
         return ""
@@ -180,15 +180,15 @@ def _require_fitting(preset: Preset, flow: Flow) -> None:
             f"{preset.source}: `dataset.bits` must be the {flow.x_space.depth} of the flow's config (0 for continuous "
             f"data), got {preset.depth}. Correct the one or the other."
         )
-    told = flow.condition
-    if told and not told.labels:
+    taken = flow.condition
+    if taken and not taken.labels:
         raise PresetError(
             f"{preset.source}: `config` must give a flow that is conditioned on nothing but a class, as data sets of "
-            f"flowzoo have no other conditions, got {told.described()}. Use `classes`, or make such a flow by "
+            f"flowzoo have no other conditions, got {taken.described()}. Use `classes`, or make such a flow by "
             "`flowzoo.create` and `fit` it on your own data."
         )
-    if preset.labelled != bool(told):
+    if preset.labelled != bool(taken):
         raise PresetError(
-            f"{preset.source}: `dataset.labels` must be {str(bool(told)).lower()} for a flow with {told.labels} "
+            f"{preset.source}: `dataset.labels` must be {str(bool(taken)).lower()} for a flow with {taken.labels} "
             f"classes, got {str(preset.labelled).lower()}. Correct it or `config.classes`."
         )

@@ -51,7 +51,7 @@ def run(
     devices: int | None = None,
     tpu: str | None = None,
 ) -> trainer.Result:
-    """Trains a preset in a work folder, or goes on where a training there stopped or was killed.
+    """Trains a preset in a work folder, or resumes one that stopped or was killed there.
 
     The folder then holds preset.json, state/, history.csv, tensorboard/, samples/, interpolations/, best.weights.h5,
     best.json and result.json. Data order and noise are pure functions of (seed, step), so a resumed training ends as an
@@ -66,11 +66,11 @@ def run(
         smoke: a few tiny steps of each stage, with the fixture's examples if the data set is absent.
         deterministic: deterministic kernels: same seed, same machine, same bits. Slower; stays on in this process.
         save_minutes: minutes between states.
-        max_minutes: pause after so many minutes of this call.
+        max_minutes: pause after this many minutes of this call.
         init_from: weights to start from, with a fresh optimizer: a preset's name, a `.weights.h5` or a work folder.
             They take the place of what the last stage starts from, and the earlier ones are left out.
         backprop: "store", "remat" or "reversible": less memory for more time, see docs/memory.md; the gradients are
-            equal to rounding, so another may go on with the training.
+            equal to rounding, so another mode may continue the training.
         accumulate: micro-batches that make one batch, for less memory; must divide `batch_size`.
         strategy: "one", "mirrored", "multiworker" or "tpu", see docs/distributed.md; None for what `devices` or `tpu`
             is for, else "one". The recipe's batch is what all replicas do together; numbers and states are those of

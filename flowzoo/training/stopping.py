@@ -27,7 +27,7 @@ class Stop(keras.callbacks.Callback):
         replicas: all processes stop when one of them has a reason, and save together.
 
     Attributes:
-        reason: "steps", "early_stopping", "max_steps", "max_minutes", "signal", or "" while it goes on.
+        reason: "steps", "early_stopping", "max_steps", "max_minutes", "signal", or "" while it runs.
         save: whether a state is due.
     """
 

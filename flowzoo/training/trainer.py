@@ -32,7 +32,7 @@ from flowzoo.training.sources import Sources
 if TYPE_CHECKING:
     from flowzoo.record.preset import Preset
 
-PICTURES = 20  # per training, about
+IMAGES = 20  # per training, about
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,7 +72,7 @@ def train(
     backprop: str,
     accumulate: int,
 ) -> Result:
-    """Trains one stage, or goes on where it stopped or was killed; `flowzoo.training.stages.run` says what is in order.
+    """Trains one stage, or resumes it where it stopped or was killed; `training.stages.run` explains the arguments.
 
     Args:
         preset: with the config of this stage.
@@ -128,7 +128,7 @@ class _Training:
         if saved is not None:
             arrays, facts = saved
             self.progress = Progress.restored(facts, state.unpack("best", arrays))
-            logging.info("Going on from step %d of %d.", self.progress.step, self.recipe.steps)
+            logging.info("Resuming at step %d of %d.", self.progress.step, self.recipe.steps)
             if self.progress.best:
                 write_best(self.workdir, self.twin, self.progress)  # the file may be of a step that was lost
             write_history(self.workdir / "history.csv", self.progress.rows)
@@ -249,9 +249,9 @@ class _Training:
         return state.pack("best", shown.best_weights), {"best": shown.best, "history": progress.rows}
 
     def show(self, step: int, flow: Flow) -> dict[str, Image.Image]:
-        """Writes and returns pictures by the flow; about `PICTURES` times per training, else none."""
+        """Writes and returns images by the flow; about `IMAGES` times per training, else none."""
         validations = -(-self.recipe.steps // self.recipe.validate_every)
-        every = max(1, validations // PICTURES)
+        every = max(1, validations // IMAGES)
         if flow.x_space.modality != "image" or (len(self.progress.rows) % every and step != self.recipe.steps):
             return {}
         return drawings.write_drawn(flow, self.recipe.seed, self.workdir, f"{step:09d}.png")

@@ -56,7 +56,7 @@ def publish(
             that is beyond the bounds of a measurement, as one that does not invert.
         draws: noise draws per example of a likelihood that is a lower bound; more give a tighter bound, the
             importance-weighted one (Burda et al. 2016), at that many times the cost.
-        examples: measure on so many test examples only, for a trial; needs `force`, as the card gets these numbers.
+        examples: measure on this many test examples only, for a trial; needs `force`, as the card gets these numbers.
         data_dir: TFDS' folder; TFDS' default if not given.
         progress: show bars, on stderr, if it is a terminal.
 
@@ -87,7 +87,7 @@ def publish(
         _require_recorded(run, result)
     if not force and (result["fixture"] or not result["finished"]):
         raise CheckpointError(
-            f"the run in {workdir} is no finished training: {result['stopped']}. Go on with it, or --force."
+            f"the run in {workdir} is not a finished training: {result['stopped']}. Resume it, or --force."
         )
     flow = build(preset)
     load_weights(flow, workdir / "best.weights.h5")

@@ -49,7 +49,7 @@ def write_tree(
             certificate; a number is beyond its bounds, is off or can't be measured here; its files are missing, damaged
             or another flow's. Nothing is written.
         PresetError: there is no such preset, its parts don't fit, a revision is there with other contents, what lies
-            in `folder` is no hub, or nothing can be written there. Nothing is written.
+            in `folder` is not a hub, or nothing can be written there. Nothing is written.
     """
     presets, folder = list(presets), Path(folder)
     if wrong := unwritable(folder):

@@ -84,7 +84,7 @@ def verify(
     Args:
         name: what `flowzoo.load` takes.
         data_dir: TFDS' folder; TFDS' default if not given.
-        examples: score so many test examples only.
+        examples: score this many test examples only.
         exhaustive: compare log_det with the whole Jacobian of flows of more than 4,096 dimensions, too. It takes
             minutes, and for 64x64 colour images 4 GB.
         progress: show bars, on stderr, if it is a terminal.
@@ -110,8 +110,8 @@ def verify(
             checks.append(first.unmeasured(preset, "the data set is not here: see above"))
     subject = Subject(preset, flow, splits, limit=examples, exhaustive=exhaustive, progress=progress)
     leading = next((one for one in MEASUREMENTS if one.leads(preset) and one.applies(subject)), first)
-    told = leading.stated(preset)
-    subject.draws, subject.seed = told["draws"], told["seed"]
+    stated = leading.stated(preset)
+    subject.draws, subject.seed = stated["draws"], stated["seed"]
     for measurement in MEASUREMENTS:
         if not measurement.applies(subject) or not (measurement.section or measurement.entry(preset)):
             continue

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from flowzoo.cards import card_pictures
+from flowzoo.cards import card_figures
 from flowzoo.cards.architecture import architecture
 from flowzoo.cards.card import summary
 from flowzoo.cards.markdown import BEGIN, END, PAGES, markdown_cards, markdown_gallery, preset_table, readme_with_table
@@ -44,12 +44,12 @@ def test_pages_are_up_to_date():
     assert {path.name: path.read_text(encoding="utf-8") for path in folder.glob("*.md")} == pages, AGAIN
     drawn = {}
     for preset in shipped():
-        drawn |= {name: source for name, (source, _) in card_pictures.sources(preset, ROOT / "checkpoints").items()}
-    there = {path.relative_to(folder).as_posix(): card_pictures.digest(path) for path in folder.glob("*/*.png")}
+        drawn |= {name: source for name, (source, _) in card_figures.sources(preset, ROOT / "checkpoints").items()}
+    there = {path.relative_to(folder).as_posix(): card_figures.digest(path) for path in folder.glob("*/*.png")}
     assert there == drawn, AGAIN
 
 
-def test_pictures_are_drawn_once(tmp_path):
+def test_figures_are_drawn_once(tmp_path):
     (tmp_path / "tiny").mkdir()
     (tmp_path / "tiny" / "history.csv").write_text(
         "step,seconds,loss,learning_rate,validation_nats\n1,2,3,4,5\n2,4,3,4,4\n"
@@ -57,11 +57,11 @@ def test_pictures_are_drawn_once(tmp_path):
     scores = {"value": 3.0, "standard_error": 0.1, "examples": 4, "counts": [1, 2, 1]}
     other = {"dataset": "mnist", "low": 1.0, "high": 4.0, "own": scores, "other": scores | {"value": 2.0}}
     preset = Preset.from_dict(records.published() | {"elsewhere": other})
-    for name, (source, draw) in card_pictures.sources(preset, tmp_path).items():
+    for name, (source, draw) in card_figures.sources(preset, tmp_path).items():
         path = tmp_path / name
-        card_pictures.write(path, source, draw)
-        assert card_pictures.digest(path) == source and path.stat().st_size < 60_000
-        card_pictures.write(path, source, None)  # the same again: nothing is drawn
+        card_figures.write(path, source, draw)
+        assert card_figures.digest(path) == source and path.stat().st_size < 60_000
+        card_figures.write(path, source, None)  # the same again: nothing is drawn
         assert f"]({name})" in markdown_page(preset)
     text = markdown_page(preset)
     assert (

@@ -75,8 +75,8 @@ def test_a_table_is_a_pair_plot(tmp_path):
 
     flow = flowzoo.create("nice", event_shape=(3,), depth=2, hidden=4)
     plots.write_plot(flow, tmp_path / "pairs.png", count=500)
-    with Image.open(tmp_path / "pairs.png") as picture:
-        assert picture.format == "PNG" and picture.width == picture.height
+    with Image.open(tmp_path / "pairs.png") as figure:
+        assert figure.format == "PNG" and figure.width == figure.height
 
 
 def test_samples_that_are_not_finite_are_refused(normal, tmp_path, monkeypatch):

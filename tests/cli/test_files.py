@@ -1,4 +1,4 @@
-"""What the commands read and write: tables, arrays, folders of pictures; and what they say of what is wrong."""
+"""What the commands read and write: tables, arrays, folders of images; and what they say of what is wrong."""
 
 import os
 import struct
@@ -21,7 +21,7 @@ from flowzoo.cli.writing import check_out, print_json, write_rows
 from flowzoo.core.columns import Columns
 from flowzoo.core.space import Space
 
-PLANE, PICTURE = Form(Space((2,))), Form(Space.integers((2, 2, 1), 2**8))
+PLANE, IMAGE = Form(Space((2,))), Form(Space.integers((2, 2, 1), 2**8))
 POINTS = np.array([[0.1, -2.0], [1e-30, 3.4e38]], np.float32)
 
 
@@ -33,7 +33,7 @@ def test_what_is_written_is_read_back_to_the_last_bit(suffix):
     assert rows.dtype == np.float32 and list(files) == [f"x{suffix}"] * 4
     images = np.arange(8, dtype=np.uint8).reshape(2, 2, 2, 1)
     write_rows(f"images{suffix}", images, "x")
-    again, _ = read([f"images{suffix}"], PICTURE)
+    again, _ = read([f"images{suffix}"], IMAGE)
     np.testing.assert_array_equal(again, images)
     assert again.dtype == np.uint8
 
@@ -142,9 +142,9 @@ def test_names_with_commas_and_quotes_survive():
         ),
         ("a,b\n", PLANE, None, "expected at least one row of examples"),
         ("", PLANE, None, "take 2 columns, got 0"),
-        ("0,1,2,300\n", PICTURE, None, "must be integers 0 to 255, got 0 to 300"),
-        ("0,1,2,-1e30\n", PICTURE, None, "must be integers 0 to 255, got -9007199254740992 to 2"),
-        ("0,1,2,0.5\n0,1,,3\n", PICTURE, None, "must be integers 0 to 255, got something else in 2 of 2 rows"),
+        ("0,1,2,300\n", IMAGE, None, "must be integers 0 to 255, got 0 to 300"),
+        ("0,1,2,-1e30\n", IMAGE, None, "must be integers 0 to 255, got -9007199254740992 to 2"),
+        ("0,1,2,0.5\n0,1,,3\n", IMAGE, None, "must be integers 0 to 255, got something else in 2 of 2 rows"),
     ],
 )
 def test_a_wrong_csv_is_one_clear_line(text, form, columns, message, recwarn):
@@ -206,19 +206,19 @@ def test_names_of_files_need_not_be_unicode():
     assert Path("x.csv").read_text().splitlines()[1] == r"gr\udcfc\udcdfe.npy,0.0"
 
 
-def test_a_folder_of_pictures_in_the_order_of_paths():
+def test_a_folder_of_images_in_the_order_of_paths():
     (Path("all") / "b").mkdir(parents=True)
     Image.fromarray(np.full((2, 2), 40, np.uint8)).save("all/b/1.PNG")
     Image.fromarray(np.full((2, 2), 80, np.uint8)).save("all/a.png")
     Path("all/notes.txt").write_text("no image")
-    rows, files = read(["all"], PICTURE)
+    rows, files = read(["all"], IMAGE)
     assert rows[:, 0, 0, 0].tolist() == [80, 40] and files.tolist() == ["all/a.png", "all/b/1.PNG"]
     assert read(["all"], Form(Space.integers((2, 2, 1), 2**5)))[0].max() == 80 >> 3
     with pytest.raises(ValueError, match="a file must have a name, got ''"):
-        read([""], PICTURE)  # and not all of these
+        read([""], IMAGE)  # and not all of these
     Path("empty").mkdir()
     with pytest.raises(ValueError, match="empty: expected a folder with images"):
-        read(["empty"], PICTURE)
+        read(["empty"], IMAGE)
 
 
 def broken_array(header):
@@ -247,7 +247,7 @@ def broken_array(header):
 def test_a_broken_file_is_one_clear_line(name, content, message):
     Path(name).write_bytes(content)
     with pytest.raises(ValueError, match=f"^{name}: expected .*{message}"):
-        read([name], PLANE if name.endswith("npy") else PICTURE)
+        read([name], PLANE if name.endswith("npy") else IMAGE)
 
 
 @pytest.mark.parametrize(
@@ -255,7 +255,7 @@ def test_a_broken_file_is_one_clear_line(name, content, message):
     [
         ("x.jpg", "--out must end in .npy, .csv or .parquet, got 'x.jpg'"),
         ("folder.npy", "--out must be a file, got 'folder.npy', which is a folder"),
-        ("file/x.npy", "can't be written: .*file is no folder that you may write to"),
+        ("file/x.npy", "can't be written: .*file is not a folder that you may write to"),
     ],
 )
 def test_what_could_not_be_written_is_refused_before_the_work(out, message):
@@ -286,7 +286,7 @@ def test_an_input_is_never_the_output():
         ):
             check_out(out, (".csv", ".png"), inputs)
     check_out("new.csv", (".csv",), ["x.csv", ""])
-    check_out("folder/latents.npy", (".npy",), ["folder"])  # which is no image of it
+    check_out("folder/latents.npy", (".npy",), ["folder"])  # which is not an image of it
 
 
 @pytest.mark.parametrize(
@@ -309,7 +309,7 @@ def test_no_command_replaces_what_it_reads(arguments, capsys):
 def test_arrays_of_any_integers_in_range():
     for dtype in ("uint8", "uint16", "int64", ">i4"):
         np.save("x.npy", np.full((3, 2, 2, 1), 200, dtype))
-        rows, _ = read(["x.npy"], PICTURE)
+        rows, _ = read(["x.npy"], IMAGE)
         assert rows.dtype == np.uint8 and (rows == 200).all() and not isinstance(rows, np.memmap)
     for array, message in (
         (np.full((1, 2, 2, 1), -1, np.int64), "must be integers 0 to 255, got -1 to -1"),
@@ -321,7 +321,7 @@ def test_arrays_of_any_integers_in_range():
     ):
         np.save("x.npy", array)
         with pytest.raises(ValueError, match=rf"^x\.npy: .*{message}"):
-            read(["x.npy"], PICTURE)
+            read(["x.npy"], IMAGE)
     np.savez("x.npz", a=POINTS, b=POINTS)
     with pytest.raises(ValueError, match=r"^x\.npz: expected .* got an \.npz archive of a, b\. Save the array alone"):
         read(["x.npz"], PLANE)

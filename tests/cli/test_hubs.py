@@ -53,7 +53,7 @@ def test_a_cache_that_is_a_file_is_refused(tmp_path, cache, monkeypatch, capsys)
     assert main(["cache", "list"]) == BAD_INPUT
     assert (
         capsys.readouterr().err
-        == f"flowzoo: error: the cache {os.devnull} is no folder. Name another one by $FLOWZOO_HOME.\n"
+        == f"flowzoo: error: the cache {os.devnull} is not a folder. Name another one by $FLOWZOO_HOME.\n"
     )
 
 

@@ -124,7 +124,7 @@ def test_recipes_are_marked(capsys):
     assert "will have none: it is a recipe only. Train it with `python tools/train.py" in capsys.readouterr().err
 
 
-def test_pictures_in_and_out(published, images, capsys):
+def test_images_in_and_out(published, images, capsys):
     Path("from").mkdir()
     for name, image in zip(("from/a.png", "from/b.png", "c.png"), images[:3, ..., 0], strict=True):
         Image.fromarray(image).save(name)
@@ -132,8 +132,8 @@ def test_pictures_in_and_out(published, images, capsys):
     assert main(["decode", str(published), "z.csv", "--out=again.npy"]) == OK
     assert abs(np.load("again.npy").astype(int) - images[:2]).max() <= 1
     assert main(["interpolate", str(published), "from", "again.npy", "--steps=3", "--out=between.png"]) == OK
-    with Image.open("between.png") as picture:
-        assert picture.size == (3 * 28 * 2, 2 * 28 * 2)
+    with Image.open("between.png") as image:
+        assert image.size == (3 * 28 * 2, 2 * 28 * 2)
     assert main(["interpolate", str(published), "from", "c.png"]) == BAD_INPUT
     assert "FROM and TO must hold as many examples, got 2 and 1" in capsys.readouterr().err
 
@@ -164,8 +164,8 @@ def test_plot_of_curves(tmp_path, capsys):
     assert main(["plot", str(run), "glow-celeba64"]) == OK
     out = capsys.readouterr().out
     assert "run: 26 validations to step 13000" in out and "glow-celeba64: 5 validations" in out
-    with Image.open(run / "curves.png") as picture:
-        assert picture.format == "PNG" and picture.width > 1000
+    with Image.open(run / "curves.png") as image:
+        assert image.format == "PNG" and image.width > 1000
     assert main(["plot", str(run / "history.csv"), str(run), "--out=two.png"]) == OK and Path("two.png").exists()
     assert main(["plot", "realnvp-mnist", "--curves"]) == OK and Path("curves.png").exists()
     for wrong, message in [
@@ -185,8 +185,8 @@ def test_demo(published, tmp_path, capsys):
     out = capsys.readouterr().out
     for needed in ("drew 64 samples", "scored 256 shipped test images", "spread", "largest error", "model.weights.h5"):
         assert needed in out
-    with Image.open(tmp_path / "here" / "flowzoo-demo.png") as picture:
-        assert picture.size == (8 * 28 * 2, 8 * 28 * 2)
+    with Image.open(tmp_path / "here" / "flowzoo-demo.png") as image:
+        assert image.size == (8 * 28 * 2, 8 * 28 * 2)
     assert main(["demo", f"--preset={published}", "--out=d.jpg"]) == BAD_INPUT
     assert "--out must end in .png, got 'd.jpg'" in capsys.readouterr().err
 
@@ -197,11 +197,11 @@ def test_sample(published, capsys, recwarn):
     np.testing.assert_array_equal(np.load("x.npy"), expected)
     assert "3 samples" in capsys.readouterr().out
     assert main(["sample", str(published), "--count=3", "--out=x.npy", "--json"]) == OK
-    told = {"preset": str(published), "samples": 3, "temperature": 1.0, "seed": 0, "out": "x.npy"}
-    assert json.loads(capsys.readouterr().out) == told
+    shown = {"preset": str(published), "samples": 3, "temperature": 1.0, "seed": 0, "out": "x.npy"}
+    assert json.loads(capsys.readouterr().out) == shown
     assert main(["sample", str(published), "--count=3"]) == OK
-    with Image.open("samples.png") as picture:
-        assert picture.size == (2 * 28 * 2, 2 * 28 * 2)
+    with Image.open("samples.png") as image:
+        assert image.size == (2 * 28 * 2, 2 * 28 * 2)
     assert main(["sample", str(published), "--out=x.jpg"]) == BAD_INPUT
     for wrong in ("--temperature=-1", "--temperature=1e39", "--seed=-1"):
         assert main(["sample", str(published), wrong]) == BAD_INPUT
@@ -276,7 +276,7 @@ def png_of_16_bit_colours():
     return b"\x89PNG\r\n\x1a\n" + b"".join(body)
 
 
-def test_pictures_that_would_lose_something_are_refused(published, capsys):
+def test_images_that_would_lose_something_are_refused(published, capsys):
     deep, clear = np.zeros((28, 28), np.uint16), np.zeros((28, 28, 4), np.uint8)
     Image.fromarray(deep).save("deep.png")
     Path("colours.png").write_bytes(png_of_16_bit_colours())
@@ -295,8 +295,8 @@ def test_pictures_that_would_lose_something_are_refused(published, capsys):
         assert error.startswith(f"flowzoo: error: {name}: ") and message in error and error.count("\n") == 1
 
 
-def test_no_picture_is_refused(published, capsys):
-    Path("x.png").write_text("no picture")
+def test_no_image_is_refused(published, capsys):
+    Path("x.png").write_text("no image")
     assert main(["score", str(published), "x.png"]) == BAD_INPUT
     assert "x.png: expected a .npy, .csv or .parquet file, an image such as PNG, or a" in capsys.readouterr().err
 
@@ -320,14 +320,14 @@ def test_export(published, capsys, monkeypatch):
     with monkeypatch.context() as context:
         context.setattr("flowzoo.serving.preset.load", None)  # nothing is loaded first
         assert main(["export", str(published), "file"]) == BAD_INPUT
-    assert "file is no folder that you may write to" in capsys.readouterr().err
+    assert "file is not a folder that you may write to" in capsys.readouterr().err
     monkeypatch.setattr("flowzoo.serving.preset.can_warm_up", lambda: False)
     options = ["--overwrite", "--weights=bfloat16", "--no-check"]
     assert main(["export", str(published), "models", *options]) == OK
     assert "without warm-up requests: run `pip install flowzoo[serving]`" in capsys.readouterr().out
     assert main(["export", str(published), "models", *options, "--json"]) == OK
-    told = json.loads(capsys.readouterr().out)
-    assert (told["directory"], told["warm_up"]) == ("models/tiny/1", False) and "sample" in told["signatures"]
+    shown = json.loads(capsys.readouterr().out)
+    assert (shown["directory"], shown["warm_up"]) == ("models/tiny/1", False) and "sample" in shown["signatures"]
 
 
 def test_doctor(published, altered, capsys, monkeypatch):

@@ -56,8 +56,8 @@ def test_train_hands_its_options_on(run, capsys):
     }
     assert capsys.readouterr().out == "max_steps at step 7; best validation {'value': 1.0}\n"
     assert main(["train", PRESET, "--workdir=run", "--json"]) == OK
-    told = {"stopped": "max_steps", "step": 7, "best": {"value": 1.0}, "workdir": "run"}
-    assert json.loads(capsys.readouterr().out) == told
+    expected = {"stopped": "max_steps", "step": 7, "best": {"value": 1.0}, "workdir": "run"}
+    assert json.loads(capsys.readouterr().out) == expected
 
 
 @pytest.mark.parametrize(

@@ -55,21 +55,21 @@ def test_the_patches_never_change(images):
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     """A `--source_dir` of two training images and one test image, in no order, and what flowzoo is to expect of it."""
-    noise, pictures = np.random.default_rng(2), {}
+    noise, images = np.random.default_rng(2), {}
     for name in ("train/20.jpg", "test/5.jpg", "train/3.jpg"):
         file = io.BytesIO()
         Image.fromarray(noise.integers(0, 256, (20, 30, 3), dtype=np.uint8)).save(file, "JPEG")
-        pictures[name] = file.getvalue()
+        images[name] = file.getvalue()
     source = tmp_path / "source"
     source.mkdir()
     with tarfile.open(source / bsds.ARCHIVE, "w") as tar:
-        for name, content in pictures.items():
+        for name, content in images.items():
             member = tarfile.TarInfo(name)
             member.size = len(content)
             tar.addfile(member, io.BytesIO(content))
     sums = {}
     for split, names in {"train": ["train/3.jpg", "train/20.jpg"], "test": ["test/5.jpg"]}.items():
-        pixels = [np.asarray(Image.open(io.BytesIO(pictures[name])).convert("L")) for name in names]
+        pixels = [np.asarray(Image.open(io.BytesIO(images[name])).convert("L")) for name in names]
         sums[split] = hashlib.sha256(b"".join(p.tobytes() for p in pixels)).hexdigest()
     monkeypatch.setattr(bsds, "COUNTS", {"train": 2, "test": 1})
     monkeypatch.setattr(bsds, "GREY_SHA256", sums)
@@ -124,7 +124,7 @@ def test_other_pixels_and_other_counts_are_refused(folder, tmp_path, monkeypatch
     ):
         prepare.prepare("bsds300", tmp_path / "tfds", source_dir=folder)
     monkeypatch.setattr(bsds, "COUNTS", {"train": 200, "test": 100})
-    with pytest.raises(prepare.FetchError, match=r"so many images: .*'train': 200.*, got \{'train': 2, 'test': 1\}"):
+    with pytest.raises(prepare.FetchError, match=r"these counts: .*'train': 200.*, got \{'train': 2, 'test': 1\}"):
         prepare.prepare("bsds300", tmp_path / "tfds", source_dir=folder)
     with pytest.raises(prepare.FetchError, match=r"missing: images.tar. .*--source_dir.*non-commercial research"):
         prepare.prepare("bsds300", tmp_path / "tfds", source_dir=tmp_path)

@@ -33,7 +33,7 @@ def test_an_unknown_name_is_refused():
 
 
 @pytest.mark.parametrize("name", ["celeb_a", "celeb_a_subset"])
-def test_no_pictures_of_people_are_shipped(name):
+def test_no_images_of_people_are_shipped(name):
     with pytest.raises(ValueError, match=r"one of 'mnist', .*, 'cifar10', got 'celeb_a.*not be shipped"):
         data.fixture(name)
     with pytest.raises(ValueError, match="may not be shipped"):

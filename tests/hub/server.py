@@ -132,7 +132,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.loop(content)
 
     def stall(self, content):
-        """The first half, then nothing until the test goes on."""
+        """The first half, then nothing until the test continues."""
         self._head(200, {}, len(content))
         self.wfile.write(content[: len(content) // 2])
         self.server.stalled.set()

@@ -322,7 +322,7 @@ def test_a_card_that_lies_is_not_published(tmp_path, monkeypatch):
     with pytest.raises(PresetError, match="unknown preset 'glow-mnits'"):
         hubs.write_tree([path, "glow-mnits"], tmp_path / "hub")  # before anything is measured
     assert not asked and not (tmp_path / "hub").exists()
-    with pytest.raises(PresetError, match=r"the hub .*tiny\.json can't be written: .* is no folder"):
+    with pytest.raises(PresetError, match=r"the hub .*tiny\.json can't be written: .* is not a folder"):
         hubs.write_tree([path], path)
     assert not asked
     report = whole

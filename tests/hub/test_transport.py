@@ -144,7 +144,7 @@ def test_an_index_that_does_not_arrive_is_an_error(hub, monkeypatch, fault):
 def test_nobody_there_is_an_error_at_once(hub, cache, monkeypatch):
     hub.shutdown()
     hub.server_close()
-    monkeypatch.setattr(transport, "PAUSE", 60.0)  # a refused connection is no reason to try again
+    monkeypatch.setattr(transport, "PAUSE", 60.0)  # a refused connection is not a reason to try again
     with pytest.raises(HubError, match=r"unknown revision 1 .*refused"):
         trees.weights()
 

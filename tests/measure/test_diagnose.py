@@ -93,7 +93,7 @@ def test_a_flow_without_exact_layers_is_refused():
         flowzoo.diagnose(Flow(UniformDequantization((2,))), np.zeros((4, 2), "uint8"))
 
 
-def test_a_picture_that_can_not_be_written(tmp_path):
+def test_a_figure_that_can_not_be_written(tmp_path):
     report = Report((LayerReport("a", 0.0, 0.0, 1.0, 1.0, 0.0),), LayerReport("all", 0.0, 0.0, 1.0, 1.0, 0.0))
     with pytest.raises(ValueError, match=r"`path` must end in \.png, got 'report\.xyz'"):
         report.plot("report.xyz")

@@ -242,7 +242,7 @@ def test_each_batch_of_a_python_data_set_is_checked(case, eagerly):
 
 
 def test_a_python_data_set_is_told_of_epochs(eagerly):
-    told = []
+    events = []
 
     class Batches(keras.utils.PyDataset):
         num_batches = 2
@@ -251,13 +251,13 @@ def test_a_python_data_set_is_told_of_epochs(eagerly):
             return X
 
         def on_epoch_begin(self):
-            told.append("begin")
+            events.append("begin")
 
         def on_epoch_end(self):
-            told.append("end")
+            events.append("end")
 
     assert len(_new().fit(Batches(), epochs=2, verbose=0).history["loss"]) == 2
-    assert told.count("end") >= 2 and told.count("begin") >= 2  # Keras ends some that it did not begin
+    assert events.count("end") >= 2 and events.count("begin") >= 2  # Keras ends some that it did not begin
 
 
 def test_a_column_of_one_feature_lacks_an_axis():

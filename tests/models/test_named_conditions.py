@@ -109,14 +109,14 @@ def test_exports_and_the_view_of_tfp_take_them_by_name(flow, tmp_path):
 )
 def test_families_take_several(family, options):
     flow = flows.create(family, depth=1, hidden=4, standardize=False, **options)
-    told = {"label": TOLD["label"], "features": TOLD["size"]}
+    condition = {"label": TOLD["label"], "features": TOLD["size"]}
     again = type(flow).from_config(json.loads(json.dumps(flow.get_config())))
     assert flow.condition == again.condition and flow.condition.features == 5
     cases.randomized(flow)
     x = X[..., :1] if family == "glow" else TOLD["size"]
-    before = flow.encode(x, told)[0].numpy()
-    for name, value in told.items():
-        other = flow.encode(x, told | {name: (value + 1) % 3 if name == "label" else value + 1})[0].numpy()
+    before = flow.encode(x, condition)[0].numpy()
+    for name, value in condition.items():
+        other = flow.encode(x, condition | {name: (value + 1) % 3 if name == "label" else value + 1})[0].numpy()
         assert (np.abs(other - before).reshape(6, -1).max(axis=1) > 1e-4).all(), name
 
 

@@ -1,6 +1,6 @@
 """A stand-in that speaks the protocols of TensorFlow Serving, gRPC and REST, from exported SavedModels.
 
-It is no TensorFlow Serving: it answers for its protocol and for the SavedModel, whose graph runs in a session
+It is not TensorFlow Serving: it answers for its protocol and for the SavedModel, whose graph runs in a session
 without XLA and without Python's checks, as it does there. It doesn't batch and doesn't reload.
 `examples/serving/check.sh` runs the same tests against the real one.
 """

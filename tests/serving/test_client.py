@@ -1,4 +1,4 @@
-"""The client and the wire: REST and gRPC give what Python gives, and bad input is refused while the server goes on."""
+"""The client and the wire: REST and gRPC give what Python gives, and bad input is refused and the server runs on."""
 
 import contextlib
 import io
@@ -63,19 +63,19 @@ def test_a_condition_goes_along(way, addresses):
 
 
 @WAYS
-def test_pictures_are_decoded_and_resized_in_the_graph(way, addresses):
+def test_images_are_decoded_and_resized_in_the_graph(way, addresses):
     numbers, flow = np.random.default_rng(0), cases.flow(IMAGES)
     gray, colour = (numbers.integers(0, 256, shape, dtype=np.uint8) for shape in ((4, 4), (4, 4, 3)))
     large = np.kron(gray, np.ones((5, 5), np.uint8))
     wide = np.pad(large, [(0, 0), (6, 6)], constant_values=7)  # its centre is `large`
-    pictures = [png(gray), png(colour), png(gray, "JPEG"), png(large), png(wide)]
+    images = [png(gray), png(colour), png(gray, "JPEG"), png(large), png(wide)]
     as_pillow = [
         gray,
         np.asarray(Image.fromarray(colour).convert("L")),
-        np.asarray(Image.open(io.BytesIO(pictures[2]))),
+        np.asarray(Image.open(io.BytesIO(images[2]))),
     ]
     with Client(addresses[way], IMAGES) as served:
-        found = served.score_pictures(pictures)
+        found = served.score_pictures(images)
         np.testing.assert_allclose(found["log_prob"][:3], flow.log_prob(np.stack(as_pillow)[..., None]), rtol=1e-4)
         np.testing.assert_allclose(
             found["bits_per_dim"][:3], flow.bits_per_dim(np.stack(as_pillow)[..., None]), rtol=1e-4
@@ -84,16 +84,16 @@ def test_pictures_are_decoded_and_resized_in_the_graph(way, addresses):
 
 
 def _bad():
-    picture, nan = png(np.zeros((40, 40), np.uint8)), float("nan")
+    image, nan = png(np.zeros((40, 40), np.uint8)), float("nan")
     deep, clear = np.zeros((4, 4), np.uint16), np.zeros((4, 4, 4), np.uint8)
-    huge = picture[:16] + (2**16).to_bytes(4, "big") * 2 + picture[24:]
-    half = picture[:16] + (2900).to_bytes(4, "big") * 2 + picture[24:]  # decoded, it would be invalid
+    huge = image[:16] + (2**16).to_bytes(4, "big") * 2 + image[24:]
+    half = image[:16] + (2900).to_bytes(4, "big") * 2 + image[24:]  # decoded, it would be invalid
     moving, still = io.BytesIO(), Image.fromarray(np.zeros((4, 4), np.uint8))
     still.save(moving, "PNG", save_all=True, append_images=[Image.fromarray(np.ones((4, 4), np.uint8))])
     key, inks = io.BytesIO(), io.BytesIO()
     still.save(key, "PNG", transparency=0)
     still.convert("CMYK").save(inks, "JPEG")
-    broken = picture[:-30] + bytes(10) + picture[-20:]
+    broken = image[:-30] + bytes(10) + image[-20:]
     cut = b"\xff\xd8\xff\xfe\0\4\xff\xd9" + png(np.zeros((40, 40), np.uint8), "JPEG")[2:-4]  # an end in its comment
     one = {"x": [[0.0, 0.0]]}
     return {  # model, signature, inputs, what the answer says
@@ -122,7 +122,7 @@ def _bad():
             "as many rows as `seed`, got.*1.*and.*2",
         ),
         "no image": (IMAGES, "serving_bytes", {"image_bytes": [b"GIF89a"]}, "expected a PNG or JPEG file"),
-        "truncated": (IMAGES, "serving_bytes", {"image_bytes": [picture[:-20]]}, "expected a whole PNG or JPEG file"),
+        "truncated": (IMAGES, "serving_bytes", {"image_bytes": [image[:-20]]}, "expected a whole PNG or JPEG file"),
         "broken": (IMAGES, "serving_bytes", {"image_bytes": [broken]}, "Invalid PNG data.*expected_a_whole_PNG"),
         "broken JPEG": (IMAGES, "serving_bytes", {"image_bytes": [cut]}, "Invalid JPEG data.*expected_a_whole_PNG"),
         "headless": (IMAGES, "serving_bytes", {"image_bytes": [cut[:20]]}, "Invalid JPEG data.*expected_a_whole_PNG"),
@@ -181,7 +181,7 @@ def test_bad_input_is_refused_saying_what_was_expected(name, way, addresses):
     assert isinstance(found.value, BadRequest) or name == "signature"
     if name not in ("signature", "model"):
         assert ("INVALID_ARGUMENT" if way else ": 400: ") in str(found.value)
-    with Client(addresses[way], VECTORS) as served:  # the server goes on
+    with Client(addresses[way], VECTORS) as served:  # the server keeps running
         assert np.isfinite(served.log_prob(np.zeros((1, 2), "float32"))).all()
 
 

@@ -19,7 +19,7 @@ from flowzoo.modalities.image import in_files
 from flowzoo.record.preset import Preset
 from flowzoo.serving import export, preset
 from flowzoo.serving.graph import signature_specs
-from flowzoo.serving.images import decode_pictures
+from flowzoo.serving.images import decode_images
 from flowzoo.serving.warmup import WARMUP, can_warm_up
 from tests import cases
 
@@ -59,8 +59,8 @@ def _inputs(name):
     x, seed = x.astype(model.data_dtype), random.row_seeds(8, 5).numpy()
     inputs = {"x": x, "z": z, "seed": seed, "temperature": temperature}
     if _in_files(name):
-        pictures = [np.squeeze(picture << (8 - model.bits), 2) for picture in x]
-        inputs["image_bytes"] = np.array([_png(picture) for picture in pictures])
+        images = [np.squeeze(image << (8 - model.bits), 2) for image in x]
+        inputs["image_bytes"] = np.array([_png(image) for image in images])
     return inputs if condition is None else {**inputs, "condition": condition}
 
 
@@ -250,25 +250,25 @@ def test_warm_up_has_a_request_for_each_signature(models):
         assert seen == set(model.signatures)
 
 
-def test_pictures_are_those_of_pillow():
+def test_images_are_those_of_pillow():
     numbers = np.random.default_rng(0)
     gray, colour = numbers.integers(0, 256, (8, 6), dtype=np.uint8), numbers.integers(0, 256, (8, 6, 3), dtype=np.uint8)
     palette = Image.fromarray(colour).quantize(16)
     file = io.BytesIO()
     palette.save(file, "PNG")
-    pictures = [(_png(gray), Image.fromarray(gray)), (_png(colour), Image.fromarray(colour))]
-    pictures += [(file.getvalue(), palette.convert("RGB"))]
-    encoded = tf.constant([content for content, _ in pictures])
+    images = [(_png(gray), Image.fromarray(gray)), (_png(colour), Image.fromarray(colour))]
+    images += [(file.getvalue(), palette.convert("RGB"))]
+    encoded = tf.constant([content for content, _ in images])
     for mode, channels in (("L", 1), ("RGB", 3)):
-        wanted = np.stack([np.asarray(picture.convert(mode)).reshape(8, 6, channels) for _, picture in pictures])
-        np.testing.assert_array_equal(decode_pictures(encoded, Space.integers((8, 6, channels), 256)), wanted)
-        np.testing.assert_array_equal(decode_pictures(encoded, Space.integers((8, 6, channels), 32)), wanted >> 3)
+        wanted = np.stack([np.asarray(image.convert(mode)).reshape(8, 6, channels) for _, image in images])
+        np.testing.assert_array_equal(decode_images(encoded, Space.integers((8, 6, channels), 256)), wanted)
+        np.testing.assert_array_equal(decode_images(encoded, Space.integers((8, 6, channels), 32)), wanted >> 3)
     half = Image.fromarray(gray).resize((3, 4), Image.Resampling.BILINEAR)
-    found = decode_pictures(encoded[:1], Space.integers((4, 3, 1), 256))[0, ..., 0]
+    found = decode_images(encoded[:1], Space.integers((4, 3, 1), 256))[0, ..., 0]
     assert np.abs(found.numpy().astype(int) - np.asarray(half).astype(int)).max() <= 1
 
 
-def test_pictures_are_turned_as_exif_says():
+def test_images_are_turned_as_exif_says():
     pixels, files, wanted = Image.fromarray(np.arange(24, dtype=np.uint8).reshape(4, 6) * 10), [], []
     for orientation in range(1, 9):
         exif, file = Image.Exif(), io.BytesIO()
@@ -280,7 +280,7 @@ def test_pictures_are_turned_as_exif_says():
         wanted.append(turned)
     for upright, shape in ((True, (4, 6, 1)), (False, (6, 4, 1))):
         some = [i for i, turned in enumerate(wanted) if (turned.shape == (4, 6)) == upright]
-        found = decode_pictures(tf.constant([files[i] for i in some]), Space.integers(shape, 256))
+        found = decode_images(tf.constant([files[i] for i in some]), Space.integers(shape, 256))
         np.testing.assert_array_equal(found[..., 0], np.stack([wanted[i] for i in some]))
 
 

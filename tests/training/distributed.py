@@ -3,7 +3,7 @@
 Each JOB is JSON: {"preset": "circle" or "images", "training": changes to its recipe, "run": arguments of
 `training.run`; in its workdir "{worker}" stands for the number of this process}. "signal": [number, worker, step] makes
 the worker send itself a signal after that step, unless the file OUT.signalled is there; "nan": step spoils a batch;
-"tpu_cores": so many CPU devices pass for a TPU. What came of the i-th goes to OUT.<i>.<worker>.npz: the weights at the
+"tpu_cores": CPU devices that pass for a TPU. What came of the i-th goes to OUT.<i>.<worker>.npz: the weights at the
 start, at the end and the best, the history, and how it ended.
 """
 

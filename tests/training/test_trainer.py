@@ -223,8 +223,8 @@ def test_init_from_takes_weights_and_a_fresh_optimizer(circle, tmp_path):
     again = training.run(toy.preset(toy.CIRCLE), tmp_path / "again", init_from=tmp_path / "first", max_steps=1)
     start = json.loads((tmp_path / "again" / "start.json").read_text())
     assert again.step == 1 and start["init_from"].endswith("first")
-    told = f"best.weights.h5 of {toy.preset(toy.CIRCLE).name} after {first.step} steps from new weights"
-    assert start["origin"] == f"{told}, sha256 {sha256(weights)}"
+    expected = f"best.weights.h5 of {toy.preset(toy.CIRCLE).name} after {first.step} steps from new weights"
+    assert start["origin"] == f"{expected}, sha256 {sha256(weights)}"
     deeper = {**toy.CIRCLE, "config": toy.CIRCLE["config"] | {"depth": 1}}
     with pytest.raises(ValueError, match="extra"):
         training.run(toy.preset(deeper), tmp_path / "third", init_from=weights)
@@ -257,8 +257,8 @@ def test_smoke_on_images_without_the_data_set(tmp_path, monkeypatch):
     assert result.finished and result.step == 4 and "bits_per_dim" in result.history[0]
     assert json.loads((tmp_path / "smoke" / "result.json").read_text())["fixture"] is True
     for name in ("samples", "interpolations"):
-        with Image.open(tmp_path / "smoke" / name / "000000004.png") as picture:
-            assert picture.size == (8 * 28, 8 * 28)
+        with Image.open(tmp_path / "smoke" / name / "000000004.png") as image:
+            assert image.size == (8 * 28, 8 * 28)
     events = b"".join(path.read_bytes() for path in (tmp_path / "smoke" / "tensorboard").iterdir())
     for tag in (b"samples", b"interpolations", b"peak_memory_bytes", b"validation_bits_per_dim"):
         assert tag in events

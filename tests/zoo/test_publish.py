@@ -46,10 +46,10 @@ def test_a_finished_run_is_published(untrained, tmp_path):
     assert not Certificate().broken(preset.certificate)
     assert preset.elsewhere["dataset"] == "mnist" and sum(preset.elsewhere["other"]["counts"]) == 256
     assert sorted(path.name for path in (tmp_path / "tiny").iterdir()) == sorted(preset.files)
-    with Image.open(tmp_path / "tiny" / "samples.png") as picture:
-        assert picture.size == (8 * 28 * 2, 12 * 28 * 2)
-    with Image.open(tmp_path / "tiny" / "interpolations.png") as picture:
-        assert picture.size == (8 * 28 * 2, 8 * 28 * 2)
+    with Image.open(tmp_path / "tiny" / "samples.png") as image:
+        assert image.size == (8 * 28 * 2, 12 * 28 * 2)
+    with Image.open(tmp_path / "tiny" / "interpolations.png") as image:
+        assert image.size == (8 * 28 * 2, 8 * 28 * 2)
     assert flowzoo.load(untrained).count_params() == preset.parameters
 
     again = publish.publish(untrained, run)
@@ -90,7 +90,7 @@ def test_another_models_run_is_refused(altered, tmp_path):
 @pytest.mark.parametrize("changes", [{"finished": False, "stopped": "max_minutes"}, {"fixture": True}])
 def test_an_unfinished_run_is_refused(altered, tmp_path, changes):
     run = tiny.finished_run(tmp_path / "run", read_preset(altered), **changes)
-    with pytest.raises(CheckpointError, match="is no finished training"):
+    with pytest.raises(CheckpointError, match="is not a finished training"):
         publish.publish(altered, run)
 
 
@@ -127,8 +127,8 @@ def test_what_a_real_training_leaves_is_published(untrained, tmp_path):
     published = publish.publish(untrained, tmp_path / "run", force=True)
     assert [stage["steps"] for stage in published.training] == [4, published.provenance["steps"]]
     assert published.training[0]["config"] == {"hidden": 2} and published.config == preset.config
-    told = "best.weights.h5 of tiny after 4 steps from new weights, sha256 "
-    assert published.provenance["init_from"] == told + sha256(tmp_path / "run" / "stage-1" / "best.weights.h5")
+    facts = "best.weights.h5 of tiny after 4 steps from new weights, sha256 "
+    assert published.provenance["init_from"] == facts + sha256(tmp_path / "run" / "stage-1" / "best.weights.h5")
     best = build(preset)
     best.load_weights(tmp_path / "run" / "best.weights.h5")
     for mine, its in zip(flowzoo.load(untrained).get_weights(), best.get_weights(), strict=True):
@@ -138,8 +138,8 @@ def test_what_a_real_training_leaves_is_published(untrained, tmp_path):
 def test_memory_and_start_come_to_the_card(untrained, tmp_path):
     command = "python tools/train.py --preset=/home/me/tiny.json --workdir=/home/me/run"
     command += " --init_from=/home/me/old/best.weights.h5"
-    told = {"peak_memory_bytes": 12345, "init_from": "/home/me/old/best.weights.h5", "command": command}
-    run = tiny.finished_run(tmp_path / "run", read_preset(untrained), **told)
+    facts = {"peak_memory_bytes": 12345, "init_from": "/home/me/old/best.weights.h5", "command": command}
+    run = tiny.finished_run(tmp_path / "run", read_preset(untrained), **facts)
     with pytest.raises(PresetError, match=r"got --init_from=/home/me/old/best\.weights\.h5, which no commit has"):
         publish.publish(untrained, run)
     provenance = publish.publish(untrained, run, force=True).provenance

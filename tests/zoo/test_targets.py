@@ -95,8 +95,8 @@ def test_plot(published, tmp_path, monkeypatch, capsys):
     assert main(["plot", str(published), "--count=100", "--temperature=0.7", "--seed=3"]) == OK
     assert capsys.readouterr().out == "100 samples of tiny at T = 0.7, seed 3: tiny.png\n"
     for path in (Path("tiny.png"), published.with_suffix("") / "samples.png"):
-        with Image.open(path) as picture:
-            assert picture.format == "PNG" and picture.width > 2.5 * picture.height  # three panels
+        with Image.open(path) as image:
+            assert image.format == "PNG" and image.width > 2.5 * image.height  # three panels
         assert path.stat().st_size < 200_000
     for wrong, message in [
         ([str(published), "--out=x.jpg"], "--out must end in .png, got 'x.jpg'"),

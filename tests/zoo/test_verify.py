@@ -185,11 +185,11 @@ def test_a_card_without_the_number_that_is_measured(altered, tmp_path, lost):
 def test_out_of_distribution_the_card_is_the_bound():
     card = {kind: dict(records.ROUND_TRIP) for kind in ("sampled", "out_of_distribution")}
     worse = {kind: entry | {"reconstruction_error": 0.5} for kind, entry in card.items()}
-    for told, expected in ((card, [False, True, True] * 2), (worse, [False, True, True] + [True] * 3)):
-        preset = Preset.from_dict(records.published() | {"certificate": told})
+    for stated, expected in ((card, [False, True, True] * 2), (worse, [False, True, True] + [True] * 3)):
+        preset = Preset.from_dict(records.published() | {"certificate": stated})
         checks = Certificate().compare(preset, Measured(worse))
         assert [check.ok for check in checks] == expected
-        assert checks[0].difference == pytest.approx(0.5 - told["sampled"]["reconstruction_error"])
+        assert checks[0].difference == pytest.approx(0.5 - stated["sampled"]["reconstruction_error"])
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """`launch`: the workers of a distributed training as processes of this machine, restarted together when one dies.
 
-A worker that lost its peers can't go on, and one started alone waits for the others. So whenever a worker dies or
-stands still, all are killed and started again; the training goes on from its last state. Needs no TensorFlow.
+A worker that lost its peers can't continue, and one started alone waits for the others. So whenever a worker dies or
+stands still, all are killed and started again; the training resumes from its last state. Needs no TensorFlow.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def launch(
     stall_minutes: float = 30.0,
     grace_seconds: float = 60.0,
 ) -> int:
-    """Runs `command` as so many workers until they are through.
+    """Runs `command` as `workers` workers until all have ended.
 
     SIGTERM and SIGINT are passed on as SIGTERM, upon which a training saves its state; a second one kills.
 

@@ -23,7 +23,7 @@ from flowzoo.training import state
 
 STRATEGIES = ("one", "mirrored", "multiworker", "tpu")
 PIECE = 2**17  # int64 numbers sent at once: 1 MiB
-TPU_SECONDS = 10  # TensorFlow itself would go on trying an address where nobody listens
+TPU_SECONDS = 10  # TensorFlow itself would keep trying an address where nobody listens
 # What a collective says when a peer's connection broke, when it was aborted or cancelled as another one failed, or when
 # the peer stayed silent. Errors of the computation itself have other classes.
 LOST = (
@@ -53,7 +53,7 @@ def connect(name: str | None = None, *, devices: int | None = None, tpu: str | N
         name: "one" (TensorFlow's default device), "mirrored" (the devices of this machine), "multiworker" (processes
             that the environment variable TF_CONFIG lists; waits until all are there) or "tpu". None for what `tpu`
             or `devices` is for, else "one".
-        devices: for "mirrored", how many; None for all GPUs. Without a GPU so many logical devices on the CPU, which
+        devices: for "mirrored", how many; None for all GPUs. Without a GPU this many logical devices on the CPU, which
             is slower than one and serves to rehearse.
         tpu: for "tpu", its name or address; "local" on a TPU VM.
 
@@ -241,7 +241,7 @@ def _local_devices(count: int | None) -> list[str]:
     there = [device.name for device in tf.config.list_logical_devices("CPU")]
     if count is not None and count > len(there):
         raise StrategyError(
-            f"`devices` must be at most {len(there)}, as TensorFlow runs already in this process with so many CPU "
+            f"`devices` must be at most {len(there)}, as TensorFlow runs already in this process with this many CPU "
             f"devices, got {count}. Start a new process."
         )
     return there[:count]

@@ -27,7 +27,7 @@ from flowzoo.training.progress import Progress, write_history
 
 FORMAT = 3
 MANIFEST, EXAMPLES = "program.json", "examples.npz"
-PACE_CALLS = 5  # on trial, which tell the pace
+PACE_CALLS = 5  # on trial, from which the pace is known
 PACE_KEPT = 0.9  # devices slow down as they warm up
 
 
@@ -41,14 +41,14 @@ def run(
 ) -> int:
     """Runs the program of a training in its work folder, whose state then is that of a later step.
 
-    `training.run` goes on from there, or concludes what is finished. The programs are compiled anew unless
+    `training.run` resumes there, or concludes what is finished. The programs are compiled anew unless
     JAX_COMPILATION_CACHE_DIR names a folder.
 
     Args:
         workdir: the work folder, in which the training has begun.
         program: the folder that `program.export` wrote.
         last_step: go no further than this; None for the recipe's end. Steps that are no whole call are left.
-        minutes: pause when so many are over; the compilation is not counted. Before the first step, also change the
+        minutes: pause after this many; the compilation is not counted. Before the first step, also change the
             recipe's `steps`, in preset.json too, to nine tenths of what this device would do by then, by a few
             calls on trial.
         save_minutes: minutes between states.

@@ -60,7 +60,7 @@ def export(workdir: str | os.PathLike, folder: str | os.PathLike, steps_per_call
         raise ValueError(f"`steps_per_call` must be 1 to {epoch_steps}, an epoch's, got {steps_per_call}.")
     flow = compiled(preset, recipe)
     names = _names(flow)
-    (folder / MANIFEST).unlink(missing_ok=True)  # a folder without one is no program
+    (folder / MANIFEST).unlink(missing_ok=True)  # a folder without one is not a program
     programs = {
         "train": _program(_training(flow, recipe, steps_per_call), {"decay_steps": np.int32(1)} | given, names, folder),
         "validate": _program(_validation(flow, headline(preset), len(checked["validation/x"])), checked, names, folder),
@@ -186,7 +186,7 @@ def _averages(flow: Flow, names: dict[int, str]) -> dict[str, str]:
 
 @contextlib.contextmanager
 def _decaying(flow: Flow, steps: tf.Tensor) -> Iterator[None]:
-    """The learning rate decays over so many steps, a tensor, while the program is traced."""
+    """The learning rate decays over this many steps, a tensor, while the program is traced."""
     schedule = flow.optimizer._learning_rate
     before, schedule.decay_steps = schedule.decay_steps, steps
     try:
