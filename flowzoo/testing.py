@@ -89,7 +89,7 @@ class Case:
         def drawn(_, space):
             shape = (rows, *(length or PLACES for length in space.shape))
             if space.values:
-                return numbers.integers(0, space.values, shape, dtype=space.dtype)
+                return numbers.integers(space.lowest, space.highest + 1, shape, dtype=space.dtype)
             return numbers.normal(size=shape).astype("float32")
 
         x = drawn(None, flow.x_space)
@@ -247,7 +247,7 @@ def check_bad_rows(case: Case) -> None:
         scores.append(case.unchecked(x, flow.condition.map(spoilt, condition)))
     if flow.x_space.values not in (2**8, 2**16):  # all values of whose dtype are data
         bad = x.copy()
-        bad[2] = flow.x_space.values if flow.x_space.values else np.nan
+        bad[2] = flow.x_space.highest + 1 if flow.x_space.values else np.nan
         scores.append(case.unchecked(bad, condition))
     for score in scores:
         assert not np.isfinite(score[2]).any(), "a row of NaN got a finite log p(x)"
@@ -257,7 +257,11 @@ def check_bad_rows(case: Case) -> None:
 def check_extremes(case: Case) -> None:
     """The largest and smallest values stay finite in both directions."""
     flow, condition = case.flow, case.data()[1]
-    values = [0, flow.x_space.values - 1] * 3 if flow.x_space.values else [1e6, -1e6, 1e-40, -1e-40, 0.0, 1e-30]
+    values = (
+        [flow.x_space.lowest, flow.x_space.highest] * 3
+        if flow.x_space.values
+        else [1e6, -1e6, 1e-40, -1e-40, 0.0, 1e-30]
+    )
     x = np.broadcast_to(np.reshape(values, [ROWS] + [1] * len(flow.event_shape)), (ROWS, *flow.event_shape))
     assert np.isfinite(flow.log_prob(x.astype(flow.data_dtype), condition)).all(), "log p(x) of extreme x is not finite"
     ends = np.reshape([1e6, -1e6, 1e-40, -1e-40, 0.0, 1e-30], [ROWS] + [1] * len(flow.latent_shape))

@@ -297,6 +297,8 @@ def small(family, **wanted):
     """Options of a flow of continuous vectors: those wanted that the family has, within its bounds."""
     known = fields(flows.FAMILIES[family].Options)
     found = {name: value for name, value in {"bits": 0, **wanted}.items() if name in known}
+    if "height" in known:  # of rows, of which even the smallest events have one
+        found = {"height": 1, **found}
     if "depth" in found:
         found["depth"] = max(found["depth"], known["depth"].metadata["check"].least)
     return found

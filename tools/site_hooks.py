@@ -14,7 +14,8 @@ TARGET = r"\((?P<target>[^)\s#:]+)(?P<anchor>#[^)\s]*)?\)"  # no address of anot
 
 def on_files(files: Files, config) -> Files:
     """Adds the images of the presets and the texts beside docs/."""
-    images = [path.relative_to(ROOT).as_posix() for path in sorted(ROOT.glob("checkpoints/*/*.png"))]
+    images = [path.relative_to(ROOT).as_posix() for path in sorted(ROOT.glob("checkpoints/*/samples.*"))]
+    images += [path.relative_to(ROOT).as_posix() for path in sorted(ROOT.glob("checkpoints/*/interpolations.png"))]
     for name in (*TEXTS, *images):
         files.append(File.generated(config, name, abs_src_path=str(ROOT / name)))
     return files
@@ -39,3 +40,8 @@ def on_page_markdown(markdown: str, page, config, files: Files) -> str:
         return f"[{text}]({target}{match['anchor'] or ''})" if target else text
 
     return re.sub(TEXT + TARGET, link, markdown)
+
+
+def on_page_content(html: str, page, config, files: Files) -> str:
+    """Puts a player before each link to a file of sound."""
+    return re.sub(r'<a href="([^"]+\.wav)">', r'<audio controls src="\1"></audio> <a href="\1">', html)

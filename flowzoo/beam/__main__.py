@@ -11,6 +11,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 
 from flowzoo.beam import BAD, Encode, Range, ReadRecords, Sample, Score, WriteRecords
 from flowzoo.beam.files import shards_among
+from flowzoo.core.space import ONE
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -24,10 +25,15 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument(
         "--columns", type=lambda text: text.split(","), help="of x, in this order (what the flow knows, or all)"
     )
-    parser.add_argument("--condition", type=lambda text: text.split(","), default=[], help="columns of the condition")
+    what = "columns of the condition, or of one of several as NAME=COLUMNS, once for each"
+    parser.add_argument("--condition", action="append", default=[], metavar="[NAME=]COLUMNS", help=what)
     parser.add_argument("--seed", type=int, default=0, help="of samples (0)")
     parser.add_argument("--temperature", type=float, default=1.0, help="of samples (1.0)")
     args, others = parser.parse_known_args(arguments)
+    named = [text.rpartition("=")[::2] for text in args.condition]
+    conditions = {name or ONE: columns.split(",") for name, columns in named}
+    if len(conditions) < len(named):
+        parser.error(f"--condition must be given once for each condition, got {', '.join(args.condition)}")
     if args.out == args.bad:
         parser.error(f"--bad must be another file than that of the results, got {args.bad!r} for both")
     if args.what != "sample":
@@ -41,7 +47,7 @@ def main(arguments: list[str] | None = None) -> None:
             results, bad = pipeline | Range(int(args.source)) | work
         else:
             work = {"score": Score, "encode": Encode}[args.what](args.model)
-            results, bad = pipeline | ReadRecords(args.source, args.columns, args.condition, args.model) | work
+            results, bad = pipeline | ReadRecords(args.source, args.columns, conditions, args.model) | work
         _ = results | "results" >> WriteRecords(args.out, work.COLUMNS)
         _ = bad | "bad" >> WriteRecords(args.bad, BAD)
 

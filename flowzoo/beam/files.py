@@ -13,6 +13,7 @@ from apache_beam.io import fileio
 from apache_beam.io.filesystems import FileSystems
 
 from flowzoo.beam import rows
+from flowzoo.core.space import ONE
 
 COLUMNS = "columns.json"  # in the assets of a SavedModel: `serving.saved_model` writes it, with TensorFlow
 CHUNK = 1024  # numbers that `Range` makes in one place
@@ -21,6 +22,8 @@ KINDS = {"text": "string", "integer": "int64", "number": "float32"}  # of column
 
 class ReadRecords(beam.PTransform):
     """Records {"id", "x", "condition"} of `.csv`, `.parquet` and `.tfrecord` files (of tf.train.Example).
+
+    Several conditions come by their own names in place of "condition".
 
     The id is "<path>:<row>", so it stays the same when a pipeline runs again. What can't be read has a "reason" in
     place of x, which `Score` and `Encode` hand on to their bad output. One file is read in one place. A pattern of no
@@ -31,7 +34,8 @@ class ReadRecords(beam.PTransform):
       columns: names of those that make x, in this order. If not given, those that the flow of `model` was fitted on, by
         name; if it knows none, all but the condition's, by number if they are called x0, x1, ..., else in the order of
         the first file by name ("x" of an Example). A file without names is taken as it stands.
-      condition: names of those that make the condition; if not given, those that the flow knows.
+      condition: names of the columns that make it, or of several a dict of such by the conditions' names; if not given,
+        those that the flow knows.
       model: the folder of the SavedModel that the records are for, where the workers can read it.
     """
 
@@ -39,12 +43,13 @@ class ReadRecords(beam.PTransform):
         self,
         pattern: str,
         columns: Sequence[str] | None = None,
-        condition: Sequence[str] = (),
+        condition: Sequence[str] | Mapping[str, Sequence[str]] = (),
         model: str | None = None,
     ):
         super().__init__()
         self._pattern, self._model = pattern, None if model is None else str(model)
-        self._wanted = rows.Wanted(columns, tuple(condition))
+        by_name = condition if isinstance(condition, Mapping) else {ONE: condition} if condition else {}
+        self._wanted = rows.Wanted(columns, {name: tuple(names) for name, names in by_name.items()})
 
     def expand(self, pipeline: beam.Pipeline) -> beam.PCollection:
         """A collection of records."""
@@ -129,8 +134,10 @@ def _completed(paths, wanted, model):
             known = json.load(file)
     with FileSystems.open(paths[0]) as file:
         first = (paths[0], rows.column_names(file, paths[0]))
-    known = {"known": known.get("columns") or (), "known_condition": known.get("condition_columns") or ()}
-    return dataclasses.replace(wanted, first=first, **known)
+    conditions = known.get("conditions") or {}
+    if known.get("condition_columns"):  # of the only condition, as earlier exports have it
+        conditions = {ONE: known["condition_columns"]}
+    return dataclasses.replace(wanted, first=first, known=known.get("columns") or (), known_conditions=conditions)
 
 
 def _read(file, wanted):

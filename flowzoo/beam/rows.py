@@ -1,4 +1,4 @@
-"""Rows of files as records: {"id", "x", "condition"}, or {"id", "reason"} for one that can't be read."""
+"""Rows of files as records: {"id", "x"} and conditions by name, or {"id", "reason"} for one that can't be read."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import csv
 import dataclasses
 import io
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import IO, Any
 
 from flowzoo.core.columns import Columns, header, listed, number, require_each_once
@@ -17,24 +17,24 @@ SUFFIXES = (".csv", ".parquet", ".tfrecord")
 
 @dataclasses.dataclass(frozen=True)
 class Wanted:
-    """Which columns of files make x and the condition, in which order.
+    """Which columns of files make x and each condition, in which order.
 
     Attributes:
-      columns: of x, by name; None for those that the flow knows, else all but the condition's: by number if they are
+      columns: of x, by name; None for those that the flow knows, else all but the conditions': by number if they are
         called x0, x1, ..., or in the order of `first`.
-      condition: one of labels, or several of numbers; () for those that the flow knows.
-      known, known_condition: the names that the flow was fitted on; () if it knows none.
+      conditions: by name, one column of labels or several of numbers; those left out are the ones that the flow knows.
+      known, known_conditions: the names that the flow was fitted on; empty if it knows none.
       first: the path of the first of the files, and the names of its columns, or None if it has none.
     """
 
     columns: Sequence[str] | None = None
-    condition: Sequence[str] = ()
+    conditions: Mapping[str, Sequence[str]] = dataclasses.field(default_factory=dict)
     known: Sequence[str] = ()
-    known_condition: Sequence[str] = ()
+    known_conditions: Mapping[str, Sequence[str]] = dataclasses.field(default_factory=dict)
     first: tuple[str, Sequence[str] | None] = ("", None)
 
-    def named(self, names: Sequence[str] | None, count: int, path: str) -> tuple[list[str], list[str]]:
-        """The names of the columns that make x, and of those that make the condition, in a file.
+    def named(self, names: Sequence[str] | None, count: int, path: str) -> dict[str, list[str]]:
+        """The names of the columns in a file that make x, and of those that make each condition.
 
         Args:
           names: of its columns; None if it has no header, which calls them x0, x1, ...
@@ -45,23 +45,25 @@ class Wanted:
           ValueError: one is missing, or of a name that stands twice.
         """
         bare, names = names is None, _numbered(count) if names is None else names
-        condition = [] if bare and not self.condition else self._condition(names, path)
+        given = self.conditions if bare else {**self.known_conditions, **self.conditions}
+        conditions = {name: self._condition(name, names, path) for name in given}
+        taken = {column for columns in conditions.values() for column in columns}
+        others = [name for name in names if name not in taken]
         if bare and not self.columns:
             if self.known:
                 logging.warning("%s names no columns: they are taken for %s, in this order", path, listed(self.known))
-            return [name for name in names if name not in condition], condition
-        columns = Columns(self.columns, self.known, _numbered(len(names) - len(condition)))
+            return {"x": others} | conditions
+        columns = Columns(self.columns, self.known, _numbered(len(others)))
         if not self.columns and not self.known and self.first[1]:
-            columns.places([name for name in self.first[1] if name not in condition], self.first[0])
-        pool = names if self.columns or self.known else [name for name in names if name not in condition]
+            columns.places([name for name in self.first[1] if name not in taken], self.first[0])
+        pool = names if self.columns or self.known else others
         x = [pool[place] for place in columns.places(pool, path)]
-        require_each_once([name for name in names if name in {*x, *condition}], "columns")
-        return x, condition
+        require_each_once([name for name in names if name in {*x, *taken}], "columns")
+        return {"x": x} | conditions
 
-    def _condition(self, names, path):
-        if not self.condition and not self.known_condition:
-            return []
-        return [names[place] for place in Columns(self.condition, self.known_condition).places(names, path)]
+    def _condition(self, name, names, path):
+        columns = Columns(self.conditions.get(name, ()), self.known_conditions.get(name, ()))
+        return [names[place] for place in columns.places(names, path)]
 
 
 def _numbered(count):
@@ -128,7 +130,7 @@ def _csv(file, path, wanted):
         if len(cells) != width:
             yield {"reason": f"expected {width} cells, got {len(cells)}"}
         else:
-            yield _picked(cells, *places)
+            yield _picked(cells, places)
 
 
 def _header(cells, count):
@@ -148,13 +150,13 @@ def _parquet(file, path, wanted):
     places = _places(names, len(names), path, wanted)
     for batch in table.iter_batches():
         for row in zip(*(column.to_pylist() for column in batch.columns), strict=True):
-            yield _picked(row, *places)
+            yield _picked(row, places)
 
 
 def _places(names, count, path, wanted):
-    """(name, place) of those that make x, and of those that make the condition."""
+    """(name, place) of those that make x, and of those that make each condition."""
     found, names = wanted.named(names, count, path), names or _numbered(count)
-    return [[(name, names.index(name)) for name in some] for some in found]
+    return {part: [(name, names.index(name)) for name in some] for part, some in found.items()}
 
 
 def _tfrecord(file, path, wanted):
@@ -171,7 +173,8 @@ def _tfrecord(file, path, wanted):
         try:
             known = wanted.columns or (wanted.known if "x" not in row else ())  # "x" holds all of them
             each = dataclasses.replace(wanted, columns=known or ["x"], first=("", None))
-            yield _picked(row, *([(name, name) for name in some] for some in each.named(list(row), len(row), path)))
+            found = each.named(list(row), len(row), path)
+            yield _picked(row, {part: [(name, name) for name in some] for part, some in found.items()})
         except ValueError as error:
             yield {"reason": str(error)}
 
@@ -182,14 +185,11 @@ def _values(feature):
     return list(values[0]) if kind == "bytes_list" else values  # bytes are uint8 numbers
 
 
-def _picked(row, x, condition):
+def _picked(row, places):
     try:
-        record = {"x": _numbers(row, x)}
-        if condition:
-            record["condition"] = _numbers(row, condition)
+        return {part: _numbers(row, some) for part, some in places.items()}
     except ValueError as error:
         return {"reason": str(error)}
-    return record
 
 
 def _numbers(row, places):

@@ -9,6 +9,7 @@ from flowzoo.data import specs
 from flowzoo.measure.measured import protocol_text, value_text
 from flowzoo.measure.measurement import Measurement, Section
 from flowzoo.measure.registry import MEASUREMENTS
+from flowzoo.modalities.registry import modality_of
 from flowzoo.record.preset import Preset
 
 ROOT = "../.."  # from docs/models
@@ -30,6 +31,8 @@ def markdown_page(preset: Preset) -> str:
         parts.append(f"![{_samples_text(preset)}]({folder}/samples.png)\n")
         if "interpolations.png" in preset.files:
             parts.append(f"![lines between samples at T = 0.7]({folder}/interpolations.png)\n")
+        if "samples.wav" in preset.files:
+            parts.append(f"[these samples as sound]({folder}/samples.wav)\n")
     parts += [
         table(("what", "value"), _facts(preset)),
         f"## Architecture\n\n{architecture(preset)}\n\n`{_flat(preset.config)}`\n",
@@ -64,8 +67,8 @@ def _facts(preset: Preset) -> list[tuple[str, str]]:
 def _samples_text(preset: Preset) -> str:
     """What samples.png shows."""
     facts = specs.spec(preset.dataset["name"])
-    if facts.x_space.modality == "image":
-        return "samples: 8 rows at T = 1, then one at each of 0.9 ... 0.6"
+    if card := modality_of(facts.x_space).card:
+        return card
     if facts.event_shape == (2,):
         return "density of the flow, its samples at T = 1" + (", and the true density" if facts.drawn else "")
     return "pair plot of the first features of samples at T = 1"

@@ -12,8 +12,9 @@ from flowzoo.bijectors import Continuous
 from flowzoo.core import random
 from flowzoo.core.context import Context
 from flowzoo.core.files import write_figure
+from flowzoo.data.conditions import MADE, synthetic
 from flowzoo.data.energies import SIDE, Density
-from flowzoo.modalities.image import write_png
+from flowzoo.modalities.registry import modality_of
 from flowzoo.models.flow import Flow
 from flowzoo.training.drawings import columns
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-IMAGES, POINTS = 64, 5000  # samples in a figure, if nothing else is asked for
+POINTS = 5000  # samples of vectors in a figure, if nothing else is asked for
 FEATURES = 5  # of a table, from the first on
 GRID = 200  # points on each axis at which a density is evaluated
 BINS = 40
@@ -31,12 +32,7 @@ DPI = 100
 
 def usual_count(flow: Flow) -> int:
     """How many samples `write_plot` draws by default."""
-    return IMAGES if is_image(flow) else POINTS
-
-
-def is_image(flow: Flow) -> bool:
-    """Whether examples are (height, width, channels)."""
-    return flow.x_space.modality == "image"
+    return modality_of(flow.x_space).shown or POINTS
 
 
 def is_plane(flow: Flow) -> bool:
@@ -57,8 +53,8 @@ def write_plot(
     """Draws a flow into a PNG, all or nothing; no figure shows data.
 
     Args:
-        flow: of images: a grid of samples; of 2-D vectors: the density (at T = 1) beside samples; of anything else: a
-            pair plot of the first features of samples.
+        flow: of images: a grid of samples; of audio: the spectrogram of samples one after the other; of 2-D vectors:
+            the density (at T = 1) beside samples; of anything else: a pair plot of the first features of samples.
         path: the file.
         count: samples; `usual_count` if not given.
         label: the class, for a class-conditional flow; by default all classes in turn.
@@ -69,14 +65,12 @@ def write_plot(
     Raises:
         ValueError: the flow does not take these arguments, or no sample is finite.
     """
-    count = count or usual_count(flow)
-    labels, condition = _classes(flow, label, count)
-    samples = flow.sample(count, condition, temperature=temperature, seed=seed, batch_size=min(count, 1000)).numpy()
-    if is_image(flow):
-        in_a_row = columns(flow) if label is None and flow.condition.labels else None
-        write_png(path, samples, in_a_row, flow.x_space.values or 256)
+    samples, kind = drawn(flow, count, label=label, temperature=temperature, seed=seed), modality_of(flow.x_space)
+    count = len(samples)
+    if kind.shown:
+        kind.draw(path, samples, flow.x_space, columns(flow) if label is None and flow.condition.labels else None)
         return
-    samples = samples.reshape(count, -1)
+    labels, samples = _labels(flow, label), samples.reshape(count, -1)
     samples = samples[np.isfinite(samples).all(axis=1)]
     if not len(samples):
         raise ValueError(f"a plot needs finite samples, got none among {count}. `flowzoo.diagnose` says where to look.")
@@ -110,7 +104,7 @@ def write_trajectories(
     parts = flow.raw.parts
     if not is_plane(flow) or not any(isinstance(part, Continuous) for part in parts):
         raise ValueError("trajectories need a continuous flow of 2-D vectors, got another flow.")
-    _, condition = _classes(flow, label, count)
+    condition = _condition(flow, label, count)
     y, context = flow.sample(count, condition, temperature, seed), Context(random.row_seeds(seed, count))
     condition, ways = flow.raw.features(condition), [y.numpy()[None]]
     for part in parts:
@@ -134,10 +128,29 @@ def write_trajectories(
     write_figure(path, figure, DPI)
 
 
-def _classes(flow, label, count):
-    """The labels to show, none of a flow without classes, and as a condition of `count` rows, or None."""
-    labels = range(flow.condition.labels) if label is None else [label]
-    return labels, np.resize(np.array(labels, np.int32), count) if labels else None
+def drawn(
+    flow: Flow, count: int | None = None, *, label: int | None = None, temperature: float = 1.0, seed: int = 0
+) -> np.ndarray:
+    """The samples that `write_plot` draws, with the same arguments: (count, *event_shape).
+
+    What a condition is computed from is then synthetic, as a voice that nobody has.
+    """
+    count = count or usual_count(flow)
+    condition = _condition(flow, label, count)
+    return flow.sample(count, condition, temperature=temperature, seed=seed, batch_size=min(count, 1000)).numpy()
+
+
+def _labels(flow, label):
+    """The classes to show; none of a flow without."""
+    return range(flow.condition.labels) if label is None else [label]
+
+
+def _condition(flow, label, count):
+    """Of `count` samples; None where there is nothing to choose."""
+    if any(space.modality in MADE for space in flow.condition.spaces.values()):
+        return synthetic(flow.condition, flow.x_space, count)
+    labels = _labels(flow, label)
+    return np.resize(np.array(labels, np.int32), count) if labels else None
 
 
 def _plane(flow: Flow, labels, samples: np.ndarray, title: str, target: Density | None) -> Figure:

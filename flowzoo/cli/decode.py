@@ -4,7 +4,7 @@ import argparse
 
 from flowzoo.cli.common import add_files, add_preset, files_read
 from flowzoo.cli.conditions import add_condition, condition_of
-from flowzoo.cli.writing import ARRAYS, ROWS, add_json, add_out, check_image, check_out, report, write_data
+from flowzoo.cli.writing import ARRAYS, ROWS, add_json, add_out, check_drawn, check_out, report, write_data
 
 NAME, HELP = "decode", "Turn latents, such as those of `flowzoo encode`, into data."
 EXAMPLES = """
@@ -31,7 +31,7 @@ def run(args: argparse.Namespace) -> int:
     from flowzoo.cli.batches import in_batches
 
     flow = flowzoo.load(args.preset)
-    check_image(args.out, flow)
+    check_drawn(args.out, flow)
     z, _ = reading.read(args.files, reading.latents(flow), args.columns)
     condition = condition_of(flow, args, len(z))
 

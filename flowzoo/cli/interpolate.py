@@ -4,7 +4,7 @@ import argparse
 
 from flowzoo.cli.common import add_columns, add_preset, files_read, positive
 from flowzoo.cli.conditions import add_condition, condition_of
-from flowzoo.cli.writing import ARRAYS, add_json, add_out, check_image, check_out, report, write_data
+from flowzoo.cli.writing import ARRAYS, add_json, add_out, check_drawn, check_out, report, write_data
 
 NAME, HELP = "interpolate", "Decode the straight lines between the latents of two sets of examples."
 EXAMPLES = """
@@ -37,7 +37,7 @@ def run(args: argparse.Namespace) -> int:
     from flowzoo.cli.batches import in_batches
 
     flow = flowzoo.load(args.preset)
-    check_image(args.out, flow)
+    check_drawn(args.out, flow)
     (start, _), (end, _) = reading.read_each([[args.start], [args.end]], reading.data(flow), args.columns)
     if len(start) != len(end):
         raise ValueError(f"FROM and TO must hold as many examples, got {len(start)} and {len(end)}.")

@@ -1,4 +1,4 @@
-"""Examples or latents from arrays, tables, images and folders of images."""
+"""Examples or latents from arrays, tables, images, audio and folders of them."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from flowzoo.cli import image_files, tables
+from flowzoo.cli import tables
 from flowzoo.cli.common import note
 from flowzoo.core.columns import Columns, listed
 from flowzoo.core.files import irregular
 from flowzoo.core.space import Space
-from flowzoo.modalities import image
+from flowzoo.data import conditions
+from flowzoo.modalities.registry import files_in, modality_of
 
 if TYPE_CHECKING:
     from flowzoo.models.flow import Flow
 
-KNOWN = "a .npy, .csv or .parquet file, an image such as PNG, or a folder of images"
 FLAT = "a .npy, .csv or .parquet file"
 
 
@@ -33,18 +33,24 @@ class Form:
         what: they are called in messages.
         names: of the columns that the flow was fitted on; () if it knows none.
         usual: what its columns are called by number, as in x0, x1, ...: those of flowzoo's own tables.
+        source: of the examples from which conditions are computed; None for what is in the files itself.
     """
 
     space: Space
     what: str = "examples"
     names: tuple[str, ...] = ()
     usual: str = "x"
+    source: Space | None = None
+
+    @property
+    def held(self) -> Space:
+        """What images or audio in files are."""
+        return self.source or self.space
 
 
 def data(flow: Flow) -> Form:
     """The form of what `flow` encodes."""
-    names = flow.columns or ()  # of the frames that it was fitted on
-    return Form(flow.x_space, names=tuple(names))
+    return Form(flow.x_space, names=tuple(flow.columns or ()))  # of the frames that it was fitted on
 
 
 def latents(flow: Flow) -> Form:
@@ -52,9 +58,11 @@ def latents(flow: Flow) -> Form:
     return Form(flow.z_space, what="latents", usual="z")
 
 
-def condition(name: str, space: Space) -> Form:
-    """The form of one condition."""
-    return Form(space, what=f"values of {name}", usual="c")
+def condition(name: str, flow: Flow) -> Form:
+    """The form of one condition of `flow`; what is computed from examples is also read from files of these."""
+    space = flow.condition.spaces[name]
+    computed = space.modality in conditions.MADE
+    return Form(space, what=f"values of {name}", usual="c", source=flow.x_space if computed else None)
 
 
 def read(paths: Sequence[str], form: Form, columns: Sequence[str] | None = None) -> tuple[np.ndarray, np.ndarray]:
@@ -62,8 +70,8 @@ def read(paths: Sequence[str], form: Form, columns: Sequence[str] | None = None)
 
     Args:
         paths: `.npy` files of (n, *shape) or of one example; `.csv` and `.parquet` tables of an example in each row,
-            flattened; images (`image_files.read_image`); folders, whose images are taken in the order of their paths,
-            without hidden files.
+            flattened; images (`modalities.image_files`); WAV and FLAC, which are cut into clips side by side; folders,
+            whose images or audio are taken in the order of their paths, without hidden files.
         form: what is wanted.
         columns: of the tables, in this order. If not given, those that the flow was fitted on or those called x0, x1,
             ... by their names; else all in the order of the first table, which stderr says.
@@ -92,7 +100,7 @@ def read_each(
 def _group(paths: Sequence[str], form: Form, columns: Columns) -> tuple[np.ndarray, np.ndarray]:
     if "" in paths:  # which is the folder here to `Path`
         raise ValueError("a file must have a name, got ''. Is a variable of the shell empty?")
-    files = [file for path in paths for file in _files(Path(path))]
+    files = [file for path in paths for file in _files(Path(path), form)]
     arrays = [_conform(file, _read(file, form, columns), form) for file in files]
     texts = (str(file).encode(errors="backslashreplace").decode() for file in files)  # names need not be Unicode
     names = np.array(list(texts), object)  # each text once, however many rows
@@ -100,17 +108,18 @@ def _group(paths: Sequence[str], form: Form, columns: Columns) -> tuple[np.ndarr
     return rows, np.repeat(names, [len(array) for array in arrays])
 
 
-def _files(path: Path) -> list[Path]:
+def _files(path: Path, form: Form) -> list[Path]:
     if not path.is_dir():
         if wrong := irregular(path):
             raise ValueError(f"{path} {wrong}. Save what comes from it to a file first.")
         return [path]
-    images = image_files.images_in(path)
-    if not images:
-        raise ValueError(
-            f"{path}: expected a folder with images ({', '.join(image_files.SUFFIXES)}), found none in it."
-        )
-    return images
+    kind = modality_of(form.held)
+    if not kind.reads:
+        raise ValueError(f"{path}: {form.what} of shape {form.space.shape} are read from {FLAT}, got a folder.")
+    found = files_in(path, kind.reads)
+    if not found:
+        raise ValueError(f"{path}: expected a folder with {kind.what} ({', '.join(kind.reads)}), found none in it.")
+    return found
 
 
 def _read(path: Path, form: Form, columns: Columns) -> np.ndarray:
@@ -119,10 +128,17 @@ def _read(path: Path, form: Form, columns: Columns) -> np.ndarray:
         return _array(path)
     if suffix in tables.SUFFIXES:
         return _table(path, form, columns)
-    space = form.space
-    if not image.drawable(space):
-        raise ValueError(f"{path}: {form.what} of shape {space.shape} are read from {FLAT}, got another file.")
-    return image_files.read_image(path, space.shape, space.depth, KNOWN)
+    kind = modality_of(form.held)
+    if not kind.held(form.held):
+        shape = form.space.shape
+        raise ValueError(f"{path}: {form.what} of shape {shape} are read from {FLAT}, got another file.")
+    if kind.sources and suffix not in kind.reads:  # others say by their content what they are
+        known = f"{FLAT}, {kind.sources}"
+        raise ValueError(f"{path}: {form.what} of shape {form.space.shape} are read from {known}, got another file.")
+    found, remark = kind.read(path, form.held)
+    if remark:
+        note(remark)
+    return conditions.made(found, form.space, form.source).numpy() if form.source else found
 
 
 def _conform(path: Path, array: np.ndarray, form: Form) -> np.ndarray:
@@ -135,9 +151,9 @@ def _conform(path: Path, array: np.ndarray, form: Form) -> np.ndarray:
         raise ValueError(f"{path}: expected at least one row of {form.what}, got an array of shape {array.shape}.")
     if not np.issubdtype(array.dtype, np.integer if space.values else np.floating):
         raise ValueError(f"{path}: {form.what} must be {space.dtype}, got {array.dtype}. Save them in native units.")
-    if space.values and (array.min() < 0 or array.max() >= space.values):
+    if space.values and (array.min() < space.lowest or array.max() > space.highest):
         found = f"{array.min()} to {array.max()}"
-        raise ValueError(f"{path}: {form.what} must be integers 0 to {space.values - 1}, got {found}.")
+        raise ValueError(f"{path}: {form.what} must be integers {space.lowest} to {space.highest}, got {found}.")
     with np.errstate(over="ignore"):
         array = np.array(array, space.dtype)
     bad = bad_rows(array)
@@ -182,8 +198,8 @@ def _table(path: Path, form: Form, columns: Columns) -> np.ndarray:
         broken = np.flatnonzero((rows != np.round(rows)).any(axis=1))  # NaN is among them
         if len(broken):
             raise ValueError(
-                f"{path}: {form.what} must be integers 0 to {space.values - 1}, got something else in {len(broken)} of "
-                f"{len(rows)} rows, first in row {broken[0]} (counted from 0)."
+                f"{path}: {form.what} must be integers {space.lowest} to {space.highest}, got something else in "
+                f"{len(broken)} of {len(rows)} rows, first in row {broken[0]} (counted from 0)."
             )
         rows = np.clip(rows, -(2.0**53), 2.0**53).astype(np.int64)  # what is larger is refused for its range
     return rows.reshape(len(rows), *space.shape)

@@ -63,11 +63,15 @@ def check_out(out: str | None, suffixes: tuple[str, ...], inputs: Sequence[str] 
         require_pyarrow(path)
 
 
-def check_image(out: str, flow: Flow) -> None:
-    """Refuses an image of what is not an image, before it is computed."""
-    if out.endswith(".png") and flow.x_space.modality != "image":
+def check_drawn(out: str, flow: Flow) -> None:
+    """Refuses an image of what is not an image, and a sound of what is not audio, before it is computed."""
+    from flowzoo.modalities.registry import modality_of
+
+    written = modality_of(flow.x_space).written
+    known = (written, *ARRAYS) if written else ARRAYS
+    if Path(out).suffix not in known:
         shape = tuple(flow.event_shape)
-        raise ValueError(f"--out must end in {_ends(ARRAYS)} for examples of shape {shape}, got {out!r}.")
+        raise ValueError(f"--out must end in {_ends(known)} for examples of shape {shape}, got {out!r}.")
 
 
 def write_rows(out: str, values: np.ndarray, prefix: str, before: dict[str, np.ndarray] | None = None) -> None:
@@ -95,13 +99,13 @@ def write_data(
     images_in_a_row: int | None = None,
     before: dict[str, np.ndarray] | None = None,
 ) -> None:
-    """Writes examples in native units, (n, *event_shape), as an image if `out` is a `.png`, else by `write_rows`."""
-    if not out.endswith(".png"):
+    """Writes examples in native units, (n, *event_shape): as an image or a sound if `out` says so, else as rows."""
+    if out.endswith(ARRAYS):
         write_rows(out, values, "x", before)
         return
-    from flowzoo.modalities.image import write_png
+    from flowzoo.modalities.registry import modality_of
 
-    write_png(out, values, columns=images_in_a_row, values=flow.x_space.values or 256)
+    modality_of(flow.x_space).write(out, values, flow.x_space, images_in_a_row)
 
 
 def print_json(value: Any) -> None:
@@ -125,9 +129,9 @@ def _is_read(out: Path, source: str) -> bool:
         return False
     if not os.path.isdir(source):
         return out.samefile(source)
-    from flowzoo.cli.image_files import images_in
+    from flowzoo.modalities.registry import files_in
 
-    return any(out.samefile(file) for file in images_in(source))
+    return any(out.samefile(file) for file in files_in(source))
 
 
 def _ends(suffixes: tuple[str, ...]) -> str:

@@ -24,9 +24,11 @@ class Space:
     Attributes:
       shape: its axes; None for one whose length varies.
       dtype: in which a model takes it; integers may come in any type that holds them.
-      values: it holds integers 0 ... values - 1; 0 for finite floating-point numbers.
+      values: it holds this many different integers, from `lowest` on; 0 for finite floating-point numbers.
       modality: "vector", "image", "audio", ..., by which it is read, drawn and written; by its axes if not given.
       anywhere: numbers of shape (n,) that may also be given for each place of x, (height, width, n).
+      lowest: the smallest of its integers: 0 for labels and pixels, -32768 for audio of 16 bits.
+      rate: samples per second of audio, which files state; 0 for anything else.
     """
 
     shape: tuple[int | None, ...]
@@ -34,12 +36,15 @@ class Space:
     values: int = 0
     modality: str = ""
     anywhere: bool = False
+    lowest: int = 0
+    rate: int = 0
 
     def __post_init__(self):
         shape = tuple(self.shape) if isinstance(self.shape, Sequence) else self.shape
         if not isinstance(shape, tuple) or not all(n is None or (type(n) is int and n >= 1) for n in shape):
             raise ValueError(f"`shape` of a Space must be whole numbers >= 1, or None, got {self.shape!r}.")
         check_count(self.values, "values", 0)
+        check_count(self.rate, "rate", 0)
         object.__setattr__(self, "shape", shape)
         object.__setattr__(self, "modality", self.modality or MODALITIES.get(len(shape), "array"))
 
@@ -48,6 +53,16 @@ class Space:
         """Integers 0 ... values - 1: a byte each if they fit; labels, which have no axes, int32."""
         small = values <= 256 and len(shape) > 0
         return cls(tuple(shape), "uint8" if small else "int32", values, modality)
+
+    @classmethod
+    def audio(cls, samples: int | None, rate: int, bits: int = 16) -> Space:
+        """A waveform as files hold it: signed integers of this many bits, in int16."""
+        return cls((samples,), "int16", 2**bits, "audio", lowest=-(2 ** (bits - 1)), rate=rate)
+
+    @property
+    def highest(self) -> int:
+        """The largest of its integers."""
+        return self.lowest + self.values - 1
 
     @property
     def features(self) -> int:
@@ -69,9 +84,9 @@ class Space:
     def described(self, rows: int | str = "batch") -> str:
         """What a batch of it must be, for messages: "(batch, 3) numbers"."""
         axes = ", ".join("any" if n is None else str(n) for n in self.shape)
-        kind = "numbers" if not self.values else f"integer labels 0 ... {self.values - 1}"
+        kind = "numbers" if not self.values else f"integer labels 0 ... {self.highest}"
         if self.values and self.shape:
-            kind = f"integers 0 ... {self.values - 1}"
+            kind = f"integers {self.lowest} ... {self.highest}"
         return f"({rows}{', ' if axes else '' if rows == '...' else ','}{axes}) {kind}"
 
 
@@ -96,6 +111,10 @@ class Condition:
                 raise ValueError(
                     f"A condition must have a name of small letters, digits and _, and none of {', '.join(RESERVED)}, "
                     f"got {name!r}."
+                )
+            if space.lowest:
+                raise ValueError(
+                    f"Integers of a condition must begin at 0, got {space.lowest} as the lowest of {name}."
                 )
         places = {space.shape[:-1] for space in self.spaces.values() if len(space.shape) > 1}
         if len(places) > 1:
@@ -127,6 +146,17 @@ class Condition:
         import numpy as np  # here, as `flowzoo list` does without
 
         return np.arange(count, dtype=np.int32) % self.labels if self.labels else None
+
+    def in_turn(self, count: int) -> Any:
+        """Of `count` examples where any will do: labels as `labels_in_turn`, zeros for numbers; None for none."""
+        import numpy as np
+
+        def part(space):
+            shape = (count, *(length or 1 for length in space.shape))
+            labels = np.arange(count, dtype=np.int32) % (space.values or 1)
+            return np.zeros(shape, space.dtype) + labels.reshape(count, *[1] * len(space.shape)).astype(space.dtype)
+
+        return self.whole({name: part(space) for name, space in self.spaces.items()})
 
     def __eq__(self, other) -> bool:
         """Whether two take the same values under the same names."""

@@ -45,18 +45,19 @@ def check_array(
             fix = "For a column of one feature pass x[:, None]."
         expected = space.described().rpartition(") ")[0]
         raise ValueError(f"`{what}` must have shape {expected}), got {values.shape}. {fix}")
-    kind, span = _kind(values.dtype), f"integers 0 ... {space.values - 1}"
+    kind, span = _kind(values.dtype), f"integers {space.lowest} ... {space.highest}"
     if space.values:
         if kind != "integer":
             raise TypeError(
                 f"`{what}` must hold {span} (the model dequantizes them itself), got dtype {values.dtype.name}. Pass "
-                "the native pixel values, e.g. uint8, without scaling them."
+                f"the native {'samples' if space.lowest else 'pixel values'}, e.g. {space.dtype}, without scaling them."
             )
         low, high = (int(values.min()), int(values.max())) if values.size else (0, 0)
-        if low < 0 or high >= space.values:
+        if low < space.lowest or high > space.highest:
+            stored = 16 if space.lowest else 8
             raise ValueError(
-                f"`{what}` must hold {span}, got values from {low} to {high}. For a model of fewer bits shift 8-bit "
-                "data: x >> (8 - bits)."
+                f"`{what}` must hold {span}, got values from {low} to {high}. For a model of fewer bits shift "
+                f"{stored}-bit data: x >> ({stored} - bits)."
             )
         return _cast(x, values, space.dtype)
     if kind != "floating":

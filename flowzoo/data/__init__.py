@@ -3,11 +3,12 @@
 from flowzoo.data.arrays import MissingDataError
 from flowzoo.data.energies import density
 from flowzoo.data.fixtures import fixture, shipped
-from flowzoo.data.specs import DatasetSpec, names, spaces, spec
+from flowzoo.data.specs import DatasetSpec, asked, names, spaces, spec
 
 __all__ = [
     "DatasetSpec",
     "MissingDataError",
+    "asked",
     "density",
     "fixture",
     "load",

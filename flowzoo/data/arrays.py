@@ -9,15 +9,18 @@ from pathlib import Path
 import numpy as np
 
 from flowzoo.data import binarised, fixtures
+from flowzoo.data.clips import Clips
 from flowzoo.data.energies import density
-from flowzoo.data.specs import spec, split_seed
+from flowzoo.data.specs import DatasetSpec, spec, split_seed
 
 
 class MissingDataError(FileNotFoundError):
     """A data set isn't prepared on this machine; the message names the command that fetches it."""
 
 
-def read(name: str, split: str, data_dir: str | os.PathLike | None = None) -> tuple[np.ndarray, np.ndarray | None]:
+def read(
+    name: str, split: str, data_dir: str | os.PathLike | None = None
+) -> tuple[np.ndarray | Clips, np.ndarray | None]:
     """Reads one split in TFDS' own order, or draws it.
 
     Args:
@@ -26,8 +29,8 @@ def read(name: str, split: str, data_dir: str | os.PathLike | None = None) -> tu
         data_dir: TFDS' folder; None means $TFDS_DATA_DIR or ~/tensorflow_datasets. Of no effect where `ready`.
 
     Returns:
-        x (n, *event_shape), uint8 or for continuous data float32, and labels (n,) int32, shared by all callers and
-        read-only; None for the labels of a data set without.
+        x (n, *event_shape), uint8 or for continuous data float32, or `Clips` of recordings, and labels (n,) int32,
+        shared by all callers and read-only; None for the labels of a data set without.
 
     Raises:
         MissingDataError: if the data set isn't there or isn't complete. Nothing is downloaded.
@@ -97,7 +100,7 @@ def _packaged(name: str, last_digits: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 @functools.cache
-def _read(folder: Path, tfds_split: str, name: str) -> tuple[np.ndarray, np.ndarray | None]:
+def _read(folder: Path, tfds_split: str, name: str) -> tuple[np.ndarray | Clips, np.ndarray | None]:
     import tensorflow_datasets as tfds
 
     facts, convert = spec(name), _conversion(name)
@@ -109,6 +112,8 @@ def _read(folder: Path, tfds_split: str, name: str) -> tuple[np.ndarray, np.ndar
         decoders={facts.feature: tfds.decode.SkipDecoding()} if convert else None,
     )
     stored = builder.info.features[facts.feature].shape
+    if None in stored:
+        return _recordings(dataset, facts)
     record = 1 if len(stored) == len(facts.event_shape) else stored[0]  # examples in one record
     size = record * builder.info.splits[tfds_split].num_examples
     x = np.empty((size, *facts.event_shape), facts.x_space.dtype)  # filled in place: CelebA's are 2 GB
@@ -127,6 +132,19 @@ def _read(folder: Path, tfds_split: str, name: str) -> tuple[np.ndarray, np.ndar
     if labels is not None:
         labels.flags.writeable = False
     return x, labels
+
+
+def _recordings(dataset, facts: DatasetSpec) -> tuple[Clips, np.ndarray | None]:
+    """Clips of recordings of different lengths, and the label of each clip."""
+    rows = list(dataset.as_numpy_iterator())
+    samples = np.concatenate([row[facts.feature] for row in rows])
+    samples.flags.writeable = False
+    clips = Clips(samples, [len(row[facts.feature]) for row in rows], *facts.event_shape)
+    if not facts.classes:
+        return clips, None
+    labels = np.array([row["label"] for row in rows], np.int32)[clips.recording]
+    labels.flags.writeable = False
+    return clips, labels
 
 
 def _conversion(name: str) -> Callable[[np.ndarray], list[np.ndarray]] | None:

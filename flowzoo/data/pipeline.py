@@ -4,10 +4,11 @@ The data sets fit in memory, so the stream is one of indices: the order of an ep
 (seed, epoch), and any step can be reached without running through those before it.
 """
 
+import dataclasses
 import math
 import numbers
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,9 @@ import tensorflow as tf
 
 from flowzoo.data import arrays
 from flowzoo.data.binarised import anew
-from flowzoo.data.specs import spec
+from flowzoo.data.clips import Clips
+from flowzoo.data.conditions import made
+from flowzoo.data.specs import LABEL, DatasetSpec, asked, spec
 
 FAR = 2**62  # the epochs of streams, away from those of orders, flips and shifts
 
@@ -33,6 +36,7 @@ def load(
     epochs: int | None = 1,
     start_step: int = 0,
     labels: bool = False,
+    conditions: Sequence[str] = (),
     drop_remainder: bool = False,
     data_dir: str | os.PathLike | None = None,
 ) -> tf.data.Dataset:
@@ -46,22 +50,24 @@ def load(
         split: "train", "validation", "test" or another of `flowzoo.data.spec(name).splits`; its `split_rule` says how
             they are cut.
         batch_size: examples per batch; None gives single examples.
-        bits: keep the highest `bits` of 8: x -> x >> (8 - bits), integers 0 ... 2^bits - 1. None keeps all; continuous
-            data has none, so 0 or None.
+        bits: keep the highest `bits` of 8: x -> x >> (8 - bits), integers 0 ... 2^bits - 1; of audio those of 16. None
+            keeps all; continuous data has none, so 0 or None.
         shuffle: a new order each epoch.
         flip: mirror each example left-right with probability 1/2, anew each epoch.
         shift: move each image by up to this many pixels along both sides, anew each epoch; what comes in is mirrored at
-            the edge.
+            the edge. Of audio: cut each clip at another place of its recording, up to this many samples away.
         seed: of order, flips and shifts.
         epochs: passes over the split; None repeats forever.
         start_step: elements (batches, or examples without `batch_size`) to leave out at the start, at no cost.
-        labels: give (x, label) instead of x.
+        labels: give (x, label) instead of x: short for `conditions=["label"]`.
+        conditions: give (x, condition) instead of x, with these of `flowzoo.data.spec(name).conditions`: of one name
+            the condition itself, of several a dict.
         drop_remainder: leave out the smaller batch that may end an epoch.
         data_dir: TFDS' folder; None means $TFDS_DATA_DIR or ~/tensorflow_datasets.
 
     Returns:
-        A `tf.data.Dataset` of known cardinality whose x is ([batch_size,] *event_shape), uint8 or for continuous data
-        float32, and whose label is int32 ([batch_size]).
+        A `tf.data.Dataset` of known cardinality whose x is ([batch_size,] *event_shape), uint8, int16 for audio, or
+        float32 for continuous data, and whose label is int32 ([batch_size]).
 
     Raises:
         MissingDataError: if the data set isn't prepared here. Nothing is downloaded.
@@ -70,10 +76,9 @@ def load(
     facts = spec(name)
     if flip and not facts.flip_ok:
         raise ValueError(f"`flip` must be False for {name!r}, got True: mirrored, its examples aren't valid.")
-    if labels and not facts.classes:
-        raise ValueError(f"`labels` must be False for {name!r}, got True: the data set has no class labels.")
-    if shift and len(facts.event_shape) != 3:
-        raise ValueError(f"`shift` must be 0 for {name!r}, got {shift!r}: only images can be moved.")
+    conditions = _names(facts, labels, conditions)
+    if shift and not (facts.rate or len(facts.event_shape) == 3):
+        raise ValueError(f"`shift` must be 0 for {name!r}, got {shift!r}: only images and audio can be moved.")
     _check_integer("shift", shift, 0, min(facts.event_shape[:2]) - 1)
     _check_integer("batch_size", batch_size, 1, optional=True)
     _check_integer("bits", bits, min(facts.bits, 1), facts.bits, optional=True)
@@ -85,11 +90,14 @@ def load(
     size = len(examples)
     if drop_remainder and not (batch_size and batch_size <= size):
         raise ValueError(f"`drop_remainder` needs a `batch_size` of 1 to {size}, got {batch_size}. Pass such a one.")
+    x_space = dataclasses.replace(facts, bits=bits or facts.bits).x_space
+    spaces = {condition: facts.conditions[condition] for condition in conditions}
     step_size = batch_size or 1
     epoch_steps = size // step_size if drop_remainder else -(-size // step_size)
     first_epoch, first_step = divmod(start_step, epoch_steps)
     with tf.device("cpu"):  # tf.data runs there; by default a GPU would take the arrays
-        examples, classes = tf.constant(examples), tf.constant(classes) if labels else None
+        examples = examples.held() if isinstance(examples, Clips) else tf.constant(examples)
+        classes = tf.constant(classes) if LABEL in conditions else None
 
     def epoch_stream(epoch: tf.Tensor) -> tf.data.Dataset:
         skipped = tf.where(epoch == first_epoch, first_step * step_size, 0)
@@ -100,13 +108,20 @@ def load(
         return stream.batch(batch_size, drop_remainder=drop_remainder) if batch_size else stream
 
     def element(index: tf.Tensor, coins: tf.Tensor, moves: tf.Tensor, *streams: tf.Tensor) -> Any:
-        x = altered(tf.gather(examples, index), coins if flip else None, moves if shift else None)
+        if isinstance(examples, Clips):
+            x = examples.cut(index, moves[..., 0] if shift else None, shift)
+        else:
+            x = altered(tf.gather(examples, index), coins if flip else None, moves if shift else None)
         if drawn:
             x = tf.reshape(anew(tf.reshape(x, [-1, *facts.event_shape]), tf.reshape(streams[0], [-1, 2])), tf.shape(x))
             x = tf.ensure_shape(x, [*([None] if batch_size else []), *facts.event_shape])
         if bits and bits < facts.bits:
-            x = tf.bitwise.right_shift(x, tf.constant(facts.bits - bits, tf.uint8))
-        return (x, tf.gather(classes, index)) if labels else x
+            x = tf.bitwise.right_shift(x, tf.constant(facts.bits - bits, x.dtype))
+        given = {
+            condition: tf.gather(classes, index) if condition == LABEL else made(x, space, x_space)
+            for condition, space in spaces.items()
+        }
+        return x if not given else (x, given if len(given) > 1 else given[conditions[0]])
 
     stream = tf.data.Dataset.range(first_epoch, tf.int64.max if epochs is None else epochs).flat_map(epoch_stream)
     stream = stream.map(element, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
@@ -117,8 +132,8 @@ def load(
 
 
 def stream(dataset: Mapping[str, Any], split: str = "train", **how: Any) -> tf.data.Dataset:
-    """`load` as a preset's `dataset` asks: of its name, with its bits, and with labels if it wants them."""
-    return load(dataset["name"], split, bits=dataset["bits"], labels=dataset["labels"], **how)
+    """`load` as a preset's `dataset` asks: of its name, with its bits, and with the conditions that it wants."""
+    return load(dataset["name"], split, bits=dataset["bits"], conditions=asked(dataset), **how)
 
 
 def epoch_plan(
@@ -179,6 +194,16 @@ def _random_bits(size: int, seed: int, stream: tf.Tensor) -> tf.Tensor:
     # An explicit algorithm, as the default differs between devices; all 64 bits, as ties would bias the permutation.
     both = tf.stack([tf.constant(seed, tf.int64), stream])
     return tf.random.stateless_uniform([size], both, minval=None, maxval=None, dtype=tf.int64, alg="philox")
+
+
+def _names(facts: DatasetSpec, labels: bool, conditions: Sequence[str]) -> tuple[str, ...]:
+    if labels and not facts.classes:
+        raise ValueError(f"`labels` must be False for {facts.name!r}, got True: the data set has no class labels.")
+    names = (LABEL,) * bool(labels) + tuple(conditions)
+    known = tuple(facts.conditions)
+    if len(set(names)) < len(names) or not set(names) <= set(known):
+        raise ValueError(f"`conditions` must be some of {known} for {facts.name!r}, each once, got {names}.")
+    return names
 
 
 def _check_integer(argument: str, value: Any, least: int, most: float = float("inf"), optional: bool = False) -> None:

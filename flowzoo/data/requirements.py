@@ -34,6 +34,15 @@ def require_dataset(preset: Wanted) -> None:
         raise PresetError(f"{source}: `dataset.bits` must be {wanted} for {name!r}, got {bits}.")
     if dataset["labels"] and not facts.classes:
         raise PresetError(f"{source}: `dataset.labels` must be false for {name!r}, which has no labels.")
+    if dataset["labels"] and dataset.get("conditions"):
+        raise PresetError(
+            f'{source}: give `dataset.labels` or `dataset.conditions`, not both; "label" is one of these.'
+        )
+    conditions, known = list(dataset.get("conditions") or ()), list(facts.conditions)
+    if len(set(conditions)) < len(conditions) or not set(conditions) <= set(known):
+        raise PresetError(
+            f"{source}: `dataset.conditions` must be some of {known} for {name!r}, each once, got {conditions}."
+        )
     for index, stage in enumerate(preset.training):
         split = stage.get("finish_split")
         if split and split not in facts.training_splits:

@@ -8,6 +8,7 @@ from typing import Any
 from flowzoo.core.errors import closest
 from flowzoo.core.space import Condition, Space
 
+LABEL = "label"  # the name of the condition that a preset's `labels` stands for
 _VALIDATION_RULE = (
     "validation = the last 5,000 training examples in TFDS' own order; train = the rest; test = the official test set"
 )
@@ -26,7 +27,7 @@ class DatasetSpec:
     Attributes:
         name: flowzoo's name of the data set.
         tfds_name: name and version of the TFDS builder, such as "mnist:3.0.1"; "" for one that is drawn or packaged.
-        event_shape: (height, width, channels) of an image, (features,) of a vector.
+        event_shape: (height, width, channels) of an image, (features,) of a vector, (samples,) of a clip of audio.
         classes: number of label classes, labels are 0 ... classes - 1; 0 for a data set without labels.
         splits: flowzoo split -> TFDS split string.
         sizes: flowzoo split -> number of examples.
@@ -37,12 +38,14 @@ class DatasetSpec:
         source: where the official files are taken from.
         shipped: how many test examples lie in the package (`flowzoo.data.fixture`); 0 for none.
         subset: how much of a larger data set this is, in words, for cards; "" for a whole one.
-        bits: examples are uint8 integers of this many bits; 0 for continuous data, float32.
+        bits: examples are integers of this many bits, uint8, or int16 of audio; 0 for continuous data, float32.
         feature: the key of an example in a TFDS record.
         files: what a folder given as --source_dir must hold; () for a data set that packages or TFDS have.
         folder: the name of that folder in ../shared/data beside the checkout, where it is looked for by default.
         use: what a model of it is for, and what it is not for, for cards.
         packaged: all of it lies in the package.
+        rate: samples per second of audio; 0 for other data.
+        made: by name what may come with an example because it is computed from it (`data.conditions`).
         binarised: the data set of grey pixels from which examples are drawn, each pixel 1 with probability grey / 255:
             anew in each epoch of a training split, once for all others; "" for one that holds examples itself.
     """
@@ -66,17 +69,22 @@ class DatasetSpec:
     folder: str = ""
     use: str = ""
     packaged: bool = False
+    rate: int = 0
+    made: Mapping[str, Space] = dataclasses.field(default_factory=dict)
     binarised: str = ""
 
     @property
     def x_space(self) -> Space:
         """What an example is."""
+        if self.rate:
+            return Space.audio(*self.event_shape, self.rate, self.bits)
         return Space.integers(self.event_shape, 2**self.bits) if self.bits else Space(self.event_shape)
 
     @property
-    def condition(self) -> Condition:
-        """What comes with it, if that is asked for: its label."""
-        return Condition.of(self.classes)
+    def conditions(self) -> dict[str, Space]:
+        """What may come with it, by name: its label, and what is computed from it."""
+        label = {LABEL: Space.integers((), self.classes)} if self.classes else {}
+        return label | dict(self.made)
 
     @property
     def drawn(self) -> bool:
@@ -318,12 +326,27 @@ def split_seed(name: str, split: str) -> list[int]:
     return [*name.encode(), list(spec(name).splits).index(split)]
 
 
-def spaces(dataset: Mapping[str, Any]) -> tuple[Space, Condition]:
-    """What a data set gives as a preset uses it: x with this many bits, and its label if that is asked for.
+def asked(dataset: Mapping[str, Any]) -> tuple[str, ...]:
+    """The names of the conditions that a preset's `dataset` asks for, of `DatasetSpec.conditions`.
 
     Args:
-        dataset: with `name`, `bits` and `labels`.
+        dataset: with `labels`, which stands for the label alone, and maybe `conditions`.
+
+    >>> asked({"name": "mnist", "bits": 8, "labels": True})
+    ('label',)
     """
-    facts = spec(dataset["name"])
-    x = Space.integers(facts.event_shape, 2 ** dataset["bits"]) if dataset["bits"] else facts.x_space
-    return x, facts.condition if dataset["labels"] else Condition()
+    return (LABEL,) if dataset["labels"] else tuple(dataset.get("conditions") or ())
+
+
+def spaces(dataset: Mapping[str, Any]) -> tuple[Space, Condition]:
+    """What a data set gives as a preset uses it: x with this many bits, and the conditions that are asked for.
+
+    One condition comes as it is, several by name.
+
+    Args:
+        dataset: with `name`, `bits`, `labels` and maybe `conditions`.
+    """
+    facts, names = spec(dataset["name"]), asked(dataset)
+    x = dataclasses.replace(facts, bits=dataset["bits"] or facts.bits).x_space
+    found = {name: facts.conditions[name] for name in names if name in facts.conditions}  # others are refused elsewhere
+    return x, Condition(found if len(found) > 1 else next(iter(found.values()), None))

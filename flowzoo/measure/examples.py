@@ -12,18 +12,18 @@ if TYPE_CHECKING:
     from flowzoo.models.flow import Flow
     from flowzoo.record.preset import Preset
 
-    Examples = tuple[np.ndarray, np.ndarray | None]  # x (n, *event_shape), and labels (n,) if the flow takes them
+    Examples = tuple[np.ndarray, Any]  # x (n, *event_shape), and the condition if the flow takes one
 
 SAMPLES, TEMPERATURE = 64, 0.7  # of `inputs` where nothing is shipped
 
 
 def arrays(
     dataset: Mapping[str, Any], split: str, limit: int | None = None, data_dir: str | os.PathLike | None = None
-) -> tuple[np.ndarray, np.ndarray | None]:
-    """The first `limit` examples of a split in their own order: x, and the labels or None.
+) -> Examples:
+    """The first `limit` examples of a split in their own order: x, and the condition or None.
 
     Args:
-        dataset: the `dataset` part of a preset: name, bits, labels.
+        dataset: the `dataset` part of a preset: name, bits, labels, conditions.
         split: "train", "validation", "test" or another of the data set's.
         limit: how many; None for all.
         data_dir: as in `flowzoo.data.load`.
@@ -32,13 +32,14 @@ def arrays(
 
     from flowzoo import data
 
-    labels = dataset["labels"]
     stream = data.stream(dataset, split, batch_size=500, data_dir=data_dir)
     if limit is not None:
         stream = stream.take(-(-limit // 500))
-    parts = list(stream.as_numpy_iterator())
-    columns = [np.concatenate(column)[:limit] for column in (zip(*parts, strict=True) if labels else [parts])]
-    return columns[0], columns[1] if labels else None
+    parts = [part if isinstance(part, tuple) else (part, None) for part in stream.as_numpy_iterator()]
+    x = np.concatenate([part for part, _ in parts])[:limit]
+    condition = data.spaces(dataset)[1]
+    names = {name: [condition.parted(part)[name] for _, part in parts] for name in condition.spaces}
+    return x, condition.whole({name: np.concatenate(column)[:limit] for name, column in names.items()})
 
 
 def shipped_examples(preset: Preset) -> Examples | None:
@@ -58,7 +59,7 @@ def inputs(preset: Preset, flow: Flow) -> tuple[Examples, str]:
     shipped = shipped_examples(preset)
     if shipped is not None:
         return shipped, "shipped test images"
-    condition = flow.condition.labels_in_turn(SAMPLES)
+    condition = flow.condition.in_turn(SAMPLES)
     x = flow.sample(SAMPLES, condition, temperature=TEMPERATURE, seed=0).numpy()
     return (x, condition), f"samples of the flow at T = {TEMPERATURE:g}"
 

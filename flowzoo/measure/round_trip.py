@@ -39,23 +39,23 @@ def round_trips(flow: Flow, test: Examples | None) -> dict[str, dict[str, Any]]:
     """
     if not flow.transform.invertible or len(flow.raw.noisy) == len(flow.raw.parts):
         return {}
-    labels = flow.condition.labels_in_turn(COUNT)
+    any_condition = flow.condition.in_turn(COUNT)
     errors = _errors(flow)
     return {
         kind: {"inputs": what} | _summary(*errors(y, flow.raw.features(condition)), _exploded(flow, y))
-        for kind, what, y, condition in _inputs(flow, test, labels)
+        for kind, what, y, condition in _inputs(flow, test, any_condition)
     }
 
 
-def _inputs(flow: Flow, test: Examples | None, labels: np.ndarray | None) -> Iterator[tuple]:
+def _inputs(flow: Flow, test: Examples | None, any_condition: Any) -> Iterator[tuple]:
     """Kind, description, y after dequantization, condition."""
     if test is not None:
-        x, condition = (part if part is None else part[:COUNT] for part in test)
+        x, condition = test[0][:COUNT], flow.condition.rows(test[1], slice(COUNT))
         yield "test", f"the first {len(x)} of the test split", _dequantized(flow, x, condition), condition
-    yield "sampled", f"{COUNT} samples at T = 1, seed 0", _sampled(flow, labels), labels
+    yield "sampled", f"{COUNT} samples at T = 1, seed 0", _sampled(flow, any_condition), any_condition
     if flow.x_space.values:
         what = f"{COUNT // 2} of uniform noise, seed 0, and {COUNT // 2} of one value each, from lowest to highest"
-        yield "out_of_distribution", what, _dequantized(flow, _strange(flow), labels), labels
+        yield "out_of_distribution", what, _dequantized(flow, _strange(flow), any_condition), any_condition
     elif test is not None:
         what = f"the first {len(x)} of the test split times {FAR:g}"
         yield "out_of_distribution", what, _dequantized(flow, FAR * x, condition), condition
@@ -63,9 +63,9 @@ def _inputs(flow: Flow, test: Examples | None, labels: np.ndarray | None) -> Ite
 
 def _strange(flow: Flow) -> np.ndarray:
     """Noise and constants of integer data, (COUNT, *event_shape)."""
-    top, shape, half = flow.x_space.values - 1, flow.x_space.shape, COUNT // 2
-    noise = np.random.default_rng(0).integers(0, top + 1, (half, *shape))
-    constants = np.round(np.linspace(0, top, half)).reshape(-1, *(1 for _ in shape)) * np.ones(shape)
+    low, top, shape, half = flow.x_space.lowest, flow.x_space.highest, flow.x_space.shape, COUNT // 2
+    noise = np.random.default_rng(0).integers(low, top + 1, (half, *shape))
+    constants = np.round(np.linspace(low, top, half)).reshape(-1, *(1 for _ in shape)) * np.ones(shape)
     return np.concatenate([noise, constants]).astype(flow.data_dtype)
 
 
@@ -74,9 +74,9 @@ def _dequantized(flow: Flow, x: np.ndarray, condition: np.ndarray | None) -> tf.
     return flow.raw.dequantized(x, flow.raw.features(condition), flow.raw.as_seed(0))
 
 
-def _sampled(flow: Flow, labels: np.ndarray | None) -> tf.Tensor:
+def _sampled(flow: Flow, condition: Any) -> tf.Tensor:
     """Samples at T = 1 before they are rounded to native integers."""
-    bijection, ready = flow.bijection, flow.raw.features(labels)
+    bijection, ready = flow.bijection, flow.raw.features(condition)
     z = flow.base.sample(random.row_seeds(0, COUNT), tf.ones(COUNT), ready)
     return tf.function(bijection.decode)(z, ready)[0]
 

@@ -32,6 +32,7 @@ class Subject:
         weights: which weights these are, "ema" or "raw".
         exhaustive: measure what takes minutes, too.
         progress: show bars, on stderr, if it is a terminal.
+        data_dir: TFDS' folder, of which the splits are; TFDS' default if not given.
     """
 
     preset: Preset
@@ -43,6 +44,7 @@ class Subject:
     weights: str = ""
     exhaustive: bool = True
     progress: bool = False
+    data_dir: str | None = None
     _losses: dict[str, np.ndarray] = field(default_factory=dict, repr=False)
 
     @property

@@ -1,4 +1,4 @@
-"""Images: side by side in one grid, and as PNG."""
+"""Images: read from files, side by side in one grid, and as PNG."""
 
 import io
 import math
@@ -9,6 +9,10 @@ from PIL import Image
 
 from flowzoo.core.files import write_atomic
 from flowzoo.core.space import Space
+from flowzoo.modalities import image_files
+from flowzoo.modalities.modality import Modality
+
+COARSE = 16  # pixels from one random number of a synthetic image to the next
 
 
 def drawable(space: Space) -> bool:
@@ -19,6 +23,36 @@ def drawable(space: Space) -> bool:
 def in_files(space: Space) -> bool:
     """Whether examples can be PNG and JPEG files: such images of at most 8 bits."""
     return drawable(space) and 0 < space.values <= 256
+
+
+class Images(Modality):
+    """Integers (height, width, channels); 1 or 3 channels can be files."""
+
+    what, reads, written = "images", image_files.SUFFIXES, ".png"
+    shown, blends = 64, True
+    card = "samples: 8 rows at T = 1, then one at each of 0.9 ... 0.6"
+
+    def held(self, space: Space) -> bool:
+        return drawable(space)
+
+    def read(self, path: Path, space: Space) -> tuple[np.ndarray, str]:
+        return image_files.read_image(path, space.shape, space.depth), ""
+
+    def write(self, path: str | Path, examples: np.ndarray, space: Space, columns: int | None = None) -> None:
+        write_png(path, examples, columns, space.values or 256)
+
+    draw = write
+
+    def synthetic(self, count: int, space: Space) -> np.ndarray:
+        """Smooth noise: of a sixteenth of the size, blown up."""
+        if not space.values:
+            return super().synthetic(count, space)
+        import tensorflow as tf  # here, as files are read and written without
+
+        height, width, channels = space.shape
+        coarse = np.random.default_rng(0).uniform(0, 255, (count, -(-height // COARSE), -(-width // COARSE), channels))
+        smooth = tf.image.resize(coarse, (height, width), "bilinear").numpy()
+        return (smooth.astype(np.uint8).astype(np.int64) * space.values // 256).astype(space.dtype)
 
 
 def write_png(

@@ -90,7 +90,7 @@ def _bad(model, batch, log_prob, loss, squares):
     """For each of `CAUSES` which rows are bad, or which columns of x ("bounds"), or gradients."""
     x, condition, weight = batch
     return [
-        _wrong(x, model.x_space.values),
+        _wrong(x, model.x_space.values, model.x_space.lowest),
         _wrong_condition(condition, model.condition),
         _wrong_weight(weight),
         outside_columns(model, x),
@@ -100,13 +100,13 @@ def _bad(model, batch, log_prob, loss, squares):
     ]
 
 
-def _wrong(values, count):
-    """Which rows hold integers outside 0 ... count - 1, or with a count of 0 what is not finite; no rows of None."""
+def _wrong(values, count, lowest=0):
+    """Which rows hold others than `count` integers from `lowest` on, or with a count of 0 what is not finite."""
     if values is None:
         return tf.zeros([0], tf.bool)
     if count:
         whole = tf.cast(values, tf.int64)  # of uint64 from 2^63 on it is negative
-        wrong = (whole < 0) | (whole >= count)
+        wrong = (whole < lowest) | (whole >= lowest + count)
     else:
         wrong = ~tf.math.is_finite(values) if values.dtype.is_floating else tf.zeros_like(values, tf.bool)
     return tf.reduce_any(wrong, axis=list(range(1, wrong.shape.rank)))
@@ -153,7 +153,8 @@ def _listed(found):
 
 def _sentences(model, outside):
     """In the order in which one explains the next."""
-    data = f"integers outside 0 ... {model.x_space.values - 1}" if model.x_space.values else "NaN or infinity"
+    space = model.x_space
+    data = f"integers outside {space.lowest} ... {space.highest}" if space.values else "NaN or infinity"
     label = f"labels outside 0 ... {model.condition.labels - 1}" if model.condition.labels else "NaN or infinity"
     if model.condition.named:
         label = "NaN, infinity or integers out of range"

@@ -180,6 +180,5 @@ def _flat(transform):
 
 def x_space(transform: Transform) -> Space:
     """What a transform takes: integers if one of its parts does."""
-    bits = next((part.bits for part in _flat(transform) if part.takes_integers), 0)
-    shape = transform.event_shape
-    return Space.integers(shape, 2**bits) if bits else Space(shape, transform.event_dtype)
+    integers = next((part for part in _flat(transform) if part.takes_integers), None)
+    return integers.x_space if integers else Space(transform.event_shape, transform.event_dtype)

@@ -52,7 +52,7 @@ REQUIRED = {
     "description": Line,
     "family": Line,
     "config": dict,  # the family's constructor checks it
-    "dataset": keys(name=Line, bits=Bits, labels=Flag),
+    "dataset": keys(name=Line, bits=Bits, labels=Flag, conditions=NotRequired[list[Name]]),
     "training": Annotated[list[TRAINING], Meta(min_length=1, max_length=STAGES, description=_SOME_STAGES)],
     "licence": keys(code=Line, weights=Line, data=Line),
     "paper": keys(title=Line, authors=Line, year=Annotated[int, whole(0, 9999)], arxiv=Line),
@@ -65,7 +65,7 @@ OPTIONAL = {  # absent or null
     "fingerprint": Sha256,
     "files": keys(
         **{"model.weights.h5": File, "history.csv": File},
-        **dict.fromkeys(("samples.png", "interpolations.png"), NotRequired[File]),
+        **dict.fromkeys(("samples.png", "interpolations.png", "samples.wav"), NotRequired[File]),
     ),
     "metrics": dict[Name, dict],  # of what was measured the record knows no names: `flowzoo.measure` does
     "certificate": dict,

@@ -29,11 +29,12 @@ def check_finite(value: tf.Tensor, name: str, least: float | None = None) -> tf.
     return _check_each(value, good, f"`{name}` of {numbers}")
 
 
-def check_range(value: tf.Tensor, name: str, count: int) -> tf.Tensor:
-    """The value, once all of its integers are 0 ... count - 1; those of a narrower type always are."""
-    if count > value.dtype.max:
+def check_range(value: tf.Tensor, name: str, lowest: int, highest: int) -> tf.Tensor:
+    """The value, once all of its integers are lowest ... highest; those of a narrower type always are."""
+    if lowest <= value.dtype.min and highest >= value.dtype.max:
         return value
-    return _check_each(value, (value >= 0) & (value < tf.cast(count, value.dtype)), f"`{name}` of 0 ... {count - 1}")
+    good = (value >= tf.cast(lowest, value.dtype)) & (value <= tf.cast(highest, value.dtype))
+    return _check_each(value, good, f"`{name}` of {lowest} ... {highest}")
 
 
 def check_same_rows(value: tf.Tensor, name: str, first: tf.Tensor, first_name: str) -> tf.Tensor:

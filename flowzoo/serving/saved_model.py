@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import tensorflow as tf
 
+from flowzoo.core.space import ONE
 from flowzoo.serving.signatures import Signatures
 from flowzoo.serving.warmup import can_warm_up, write_warmup
 from flowzoo.serving.weights import stored
@@ -97,7 +98,8 @@ def export(
 
 
 def _columns(flow):
-    known = {"columns": flow.columns, "condition_columns": flow.condition_columns}
+    conditions = {ONE: flow.condition_columns} if flow.condition_columns else flow.intake.named_columns
+    known = {"columns": flow.columns, "conditions": conditions}
     return json.dumps(known) if any(known.values()) else None
 
 

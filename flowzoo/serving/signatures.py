@@ -82,7 +82,7 @@ class Signatures:
                 good[name] = checks.check_finite(value, name, 0.0 if name == "temperature" else None)
         for name, space in self._spaces.items():
             if space.values and name in good:
-                good[name] = checks.check_range(good[name], name, space.values)
+                good[name] = checks.check_range(good[name], name, space.lowest, space.highest)
         return good
 
     def _log_prob(self, x, condition=None):

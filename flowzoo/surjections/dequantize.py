@@ -10,6 +10,7 @@ import tensorflow as tf
 from flowzoo.bijectors.chain import require_exact
 from flowzoo.core import random
 from flowzoo.core.checks import check_count
+from flowzoo.core.space import Space
 from flowzoo.core.transform import Bijector, Transform, constant_log_det, sum_event
 
 
@@ -35,6 +36,11 @@ class UniformDequantization(Transform):
     @property
     def takes_integers(self) -> bool:
         return True
+
+    @property
+    def x_space(self) -> Space:
+        """The integers."""
+        return Space.integers(self.event_shape, 2**self.bits)
 
     def _encode(self, x, condition, context):
         x = self._whole(x)

@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from flowzoo.bases.conditional import GivenNetwork
 from flowzoo.conditioners.condition import join
+from flowzoo.core.space import Space
 from flowzoo.core.transform import Transform
 
 
@@ -62,6 +63,11 @@ class Stochastic(Transform):
     @property
     def takes_integers(self) -> bool:
         return self.bits > 0
+
+    @property
+    def x_space(self) -> Space:
+        """The integers, if x is of integers."""
+        return Space.integers(self.event_shape, 2**self.bits)
 
     def given(self, values: tf.Tensor, condition: tf.Tensor | None) -> tf.Tensor:
         """What the posterior is given of x, or the decoder of z: a vector, with the condition after it."""

@@ -1,4 +1,4 @@
-"""What a flow of images draws, in training and for its card."""
+"""What a flow of images draws, in training and for its card; others draw nothing here."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from PIL import Image
 
 from flowzoo.core import files
 from flowzoo.modalities.image import grid
+from flowzoo.modalities.registry import modality_of
 from flowzoo.models.flow import Flow
 
 ROWS = 8  # of an image of samples
@@ -36,6 +37,8 @@ def interpolated(flow: Flow, seed: int, temperature: float = 1.0) -> np.ndarray:
 
 def drawn(flow: Flow, seed: int) -> dict[str, Image.Image]:
     """What a flow of images draws at temperature 1: `samples` and `interpolations`. No image shows training data."""
+    if not modality_of(flow.x_space).blends:
+        return {}
     count = ROWS * columns(flow)
     samples = flow.sample(count, labels(flow, count), seed=seed).numpy()
     pictures = {"samples": (samples, columns(flow)), "interpolations": (interpolated(flow, seed), STEPS)}

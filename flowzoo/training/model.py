@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from absl import logging
 
+from flowzoo import data
 from flowzoo.core.errors import CheckpointError, PresetError, closest
 from flowzoo.core.files import irregular, read_json, sha256
 from flowzoo.core.limits import counting
@@ -181,14 +182,16 @@ def _require_fitting(preset: Preset, flow: Flow) -> None:
             f"data), got {preset.depth}. Correct the one or the other."
         )
     taken = flow.condition
-    if taken and not taken.labels:
-        raise PresetError(
-            f"{preset.source}: `config` must give a flow that is conditioned on nothing but a class, as data sets of "
-            f"flowzoo have no other conditions, got {taken.described()}. Use `classes`, or make such a flow by "
-            "`flowzoo.create` and `fit` it on your own data."
-        )
-    if preset.labelled != bool(taken):
+    if (taken.labels or not taken) and preset.labelled != bool(taken):
         raise PresetError(
             f"{preset.source}: `dataset.labels` must be {str(bool(taken)).lower()} for a flow with {taken.labels} "
             f"classes, got {str(preset.labelled).lower()}. Correct it or `config.classes`."
         )
+    if preset.dataset["name"] not in data.names() or taken == (given := data.spaces(preset.dataset)[1]):
+        return  # an unknown data set is refused where it is read
+    known = ", ".join(data.spec(preset.dataset["name"]).conditions) or "no condition"
+    raise PresetError(
+        f"{preset.source}: `config` must give a flow that is conditioned on what `dataset` asks for, "
+        f"{given.described()}, got {taken.described()}. The data set has {known}. Correct the one or the other, or "
+        "make such a flow by `flowzoo.create` and `fit` it on your own data."
+    )

@@ -11,11 +11,15 @@ from absl import logging
 
 from flowzoo import data
 from flowzoo.core.errors import PresetError
+from flowzoo.core.space import Space
+from flowzoo.data.conditions import made
 from flowzoo.data.requirements import require_dataset
 from flowzoo.measure.examples import arrays
+from flowzoo.modalities.registry import modality_of
 from flowzoo.record.recipe import Recipe
 
 if TYPE_CHECKING:
+    from flowzoo.measure.examples import Examples
     from flowzoo.record.preset import Preset
 
 
@@ -86,20 +90,18 @@ class Sources:
         return data.stream(self.dataset, split, batch_size=batch_size, shuffle=True, seed=self.recipe.seed, **flags)
 
 
-def _stand_in(dataset: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray | None]:
+def _stand_in(dataset: Mapping[str, Any]) -> Examples:
     facts = data.spec(dataset["name"])
     what = "the fixture's examples" if facts.shipped else "noise, as none of it may be shipped"
     logging.warning("%s is not prepared here: this smoke run uses %s.", facts.name, what)
-    x_space = data.spaces(dataset)[0]
-    if not x_space.values:
-        return np.random.default_rng(0).standard_normal((64, *x_space.shape), x_space.dtype), None
+    x_space, condition = data.spaces(dataset)
     if facts.shipped:
         return data.shipped(dataset)
-    return _smooth_noise(64, x_space.shape) // (facts.x_space.values // x_space.values), None
+    x, names = modality_of(x_space).synthetic(64, x_space), data.asked(dataset)
+    given = {name: _accompanying(x, facts.conditions[name], x_space) for name in names}
+    return x, condition.whole(dict(zip(condition.spaces, given.values(), strict=True)))
 
 
-def _smooth_noise(count: int, shape: tuple[int, int, int]) -> np.ndarray:
-    """(count, *shape) uint8, the same at every call: noise of a sixteenth of the size, blown up."""
-    height, width, channels = shape
-    coarse = np.random.default_rng(0).uniform(0, 255, (count, -(-height // 16), -(-width // 16), channels))
-    return tf.image.resize(coarse, (height, width), "bilinear").numpy().astype(np.uint8)
+def _accompanying(x: np.ndarray, space: Space, x_space: Space) -> np.ndarray:
+    """Labels in turn, or what is computed from x."""
+    return np.arange(len(x), dtype=np.int32) % space.values if space.values else made(x, space, x_space).numpy()

@@ -252,6 +252,6 @@ class _Training:
         """Writes and returns images by the flow; about `IMAGES` times per training, else none."""
         validations = -(-self.recipe.steps // self.recipe.validate_every)
         every = max(1, validations // IMAGES)
-        if flow.x_space.modality != "image" or (len(self.progress.rows) % every and step != self.recipe.steps):
+        if len(self.progress.rows) % every and step != self.recipe.steps:
             return {}
         return drawings.write_drawn(flow, self.recipe.seed, self.workdir, f"{step:09d}.png")

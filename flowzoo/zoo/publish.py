@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 
 from flowzoo import data
-from flowzoo.cards.plots import is_image, write_plot
+from flowzoo.cards import plots
 from flowzoo.core import random
 from flowzoo.core.errors import CheckpointError, PresetError
 from flowzoo.core.files import irregular, read_json, sha256, write_atomic
@@ -21,7 +21,7 @@ from flowzoo.measure.likelihood import TEST
 from flowzoo.measure.registry import MEASUREMENTS, headline
 from flowzoo.measure.shipped_likelihood import SHIPPED
 from flowzoo.measure.subject import Subject
-from flowzoo.modalities.image import write_png
+from flowzoo.modalities.registry import modality_of
 from flowzoo.models.flow import Flow
 from flowzoo.models.weights import load_weights, save_weights
 from flowzoo.record.preset import Preset
@@ -30,7 +30,7 @@ from flowzoo.record.schema import PROVENANCE
 from flowzoo.training import drawings
 from flowzoo.training.model import build
 
-PICTURES = ("samples.png", "interpolations.png")  # the second of flows of images only
+SAMPLES, BETWEEN = "samples.png", "interpolations.png"
 COOLER = (0.9, 0.8, 0.7, 0.6)  # temperatures of the last rows of samples.png
 
 
@@ -95,7 +95,7 @@ def publish(
     splits = {TEST: (x[:examples], flow.condition.rows(condition, slice(examples)))}
     if (shipped := shipped_examples(preset)) is not None:
         splits[SHIPPED] = shipped
-    how = {"weights": result["best"]["weights"], "draws": draws, "progress": progress}
+    how = {"weights": result["best"]["weights"], "draws": draws, "progress": progress, "data_dir": data_dir}
     numbers = measured(Subject(preset, flow, splits, **how))
     if not force:
         _require_better(preset, numbers)
@@ -136,28 +136,32 @@ def measured(subject: Subject) -> dict[str, Any]:
 
 
 def write_files(flow: Flow, folder: Path, *, dataset: dict[str, Any], history: bytes) -> None:
-    """Write weights, history and `PICTURES`.
+    """Write weights, history, and what is seen and heard of samples.
 
     Of images: samples (8 rows at T = 1, then one at each of `COOLER`; a column for each class) and interpolations
-    between samples at T = 0.7. Of vectors: what `write_plot` draws.
+    between samples at T = 0.7. Of anything else what `write_plot` draws, of audio also as a file of sound.
     """
     save_weights(flow, folder / store.WEIGHTS)
     write_atomic(folder / "history.csv", history)
-    if not is_image(flow):
-        write_plot(flow, folder / "samples.png", target=data.density(dataset["name"]))
+    space, kind = flow.x_space, modality_of(flow.x_space)
+    if not kind.blends:
+        plots.write_plot(flow, folder / SAMPLES, target=data.density(dataset["name"]))
+        if kind.written:
+            kind.write(folder / f"samples{kind.written}", plots.drawn(flow), space)
         return
-    width, values = drawings.columns(flow), flow.x_space.values or 256
+    width = drawings.columns(flow)
     seeds = random.row_seeds(0, drawings.ROWS * width).numpy()
     rows = np.concatenate([seeds, *([seeds[:width]] * len(COOLER))])
     temperatures = np.repeat([1.0] * drawings.ROWS + list(COOLER), width)
     images = flow.sample(len(rows), drawings.labels(flow, len(rows)), temperature=temperatures, seed=rows).numpy()
-    write_png(folder / "samples.png", images, columns=width, values=values)
-    write_png(folder / "interpolations.png", drawings.interpolated(flow, 0, 0.7), drawings.STEPS, values)
+    kind.write(folder / SAMPLES, images, space, width)
+    kind.write(folder / BETWEEN, drawings.interpolated(flow, 0, 0.7), space, drawings.STEPS)
 
 
 def recorded(preset: Preset, flow: Flow, folder: Path, numbers: dict, provenance: dict) -> Preset:
     """The preset with everything that is filled at publication: `measured`'s numbers; the files lie in `folder`."""
-    files = [store.WEIGHTS, *(PICTURES if is_image(flow) else PICTURES[:1]), "history.csv"]
+    written = [name for name in (SAMPLES, BETWEEN, "samples.wav") if (folder / name).is_file()]
+    files = [store.WEIGHTS, *written, "history.csv"]
     return Preset.from_dict(
         preset.to_dict()
         | {

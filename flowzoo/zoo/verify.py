@@ -108,7 +108,8 @@ def verify(
         splits, source = {} if shipped is None else {SHIPPED: shipped}, _stand_in(shipped, error)
         if shipped is None:
             checks.append(first.unmeasured(preset, "the data set is not here: see above"))
-    subject = Subject(preset, flow, splits, limit=examples, exhaustive=exhaustive, progress=progress)
+    how = {"limit": examples, "exhaustive": exhaustive, "progress": progress, "data_dir": data_dir}
+    subject = Subject(preset, flow, splits, **how)
     leading = next((one for one in MEASUREMENTS if one.leads(preset) and one.applies(subject)), first)
     stated = leading.stated(preset)
     subject.draws, subject.seed = stated["draws"], stated["seed"]

@@ -19,8 +19,10 @@ import tensorflow as tf
 from apache_beam.options.pipeline_options import PipelineOptions
 from pyarrow import parquet
 
+import flowzoo
 from flowzoo.beam import BAD, Encode, Range, ReadRecords, Sample, Score, WriteRecords, rows, transforms
 from flowzoo.beam.__main__ import main
+from flowzoo.core.space import Space
 from flowzoo.serving import export
 from tests import cases
 
@@ -60,9 +62,9 @@ def read(folder, name):
     return by_id
 
 
-def read_rows(content, path, columns=None, condition=(), **known):
+def read_rows(content, path, columns=None, conditions=None, **known):
     """The records of one file of this content."""
-    return rows.read(io.BytesIO(content), path, rows.Wanted(columns, condition, **known))
+    return rows.read(io.BytesIO(content), path, rows.Wanted(columns, conditions or {}, **known))
 
 
 def run(model, points, folder, count, options):
@@ -138,8 +140,8 @@ def test_a_command_reads_and_writes_every_kind_of_file(model, tmp_path):
 
 
 def test_rows_that_cannot_be_read_are_bad():
-    def reasons(content, path, columns=None, condition=()):
-        return [record.get("reason", "") for record in read_rows(content, path, columns, condition)]
+    def reasons(content, path, columns=None):
+        return [record.get("reason", "") for record in read_rows(content, path, columns)]
 
     assert reasons(b"1,2\n3,4\n", "points.csv") == ["", ""] and reasons(b"", "points.csv") == []
     assert "must end in .csv" in reasons(b"", "points.txt")[0]
@@ -156,9 +158,9 @@ def test_rows_that_cannot_be_read_are_bad():
         assert [text.startswith(whole + reason) for text in reasons(content, "points.csv")] == [True], content
     assert reasons(b"x\n1\n\n2\n\n", "points.csv") == ["", "expected 1 cells, got an empty line", ""]
     assert "can't be read" in reasons(b"nothing", "points.parquet")[0]
-    record = next(read_rows(b"a,b,label\n1,2.5,1\n", "points.csv", None, ["label"]))
+    record = next(read_rows(b"a,b,label\n1,2.5,1\n", "points.csv", None, {"condition": ["label"]}))
     assert record == {"id": "points.csv:0", "x": [1, 2.5], "condition": [1]}
-    named = read_rows(b"x1,x0,y\n2,1,3\n", "points.csv", None, ["y"])
+    named = read_rows(b"x1,x0,y\n2,1,3\n", "points.csv", None, {"condition": ["y"]})
     assert [record["x"] for record in named] == [[1, 2]]  # x0, x1, ... say their order
     huge = b"1" * 2**18  # more than Python's csv takes: only of its line
     assert [bool(reason) for reason in reasons(b"1,2\n1_0,2\n%b,2\n3,4\n" % huge, "points.csv")] == [0, 1, 1, 0]
@@ -176,7 +178,7 @@ def test_rows_that_cannot_be_read_are_bad():
 
 
 def test_columns_are_taken_by_the_names_that_the_flow_knows():
-    known = {"known": ["a", "b"], "known_condition": ["c"]}
+    known = {"known": ["a", "b"], "known_conditions": {"condition": ["c"]}}
     example, table = tf.train.Example(), io.BytesIO()
     for name, value in (("b", 2.0), ("c", 3.0), ("a", 1.0)):
         example.features.feature[name].float_list.value.append(value)
@@ -194,9 +196,54 @@ def test_columns_are_taken_by_the_names_that_the_flow_knows():
     assert next(read_rows(b"1,2\n", "1.csv", **known))["x"] == [1, 2]
     first = {"first": ("0.csv", ["a", "label", "b"])}
     for content in (b"b,a,label\n2,1,0\n", b"a,b,label\n1,2,0\n"):
-        assert next(read_rows(content, "1.csv", None, ["label"], **first))["x"] == [1, 2]
-    other = next(read_rows(b"a,z,label\n1,2,0\n", "1.csv", None, ["label"], **first))["reason"]
+        assert next(read_rows(content, "1.csv", None, {"condition": ["label"]}, **first))["x"] == [1, 2]
+    other = next(read_rows(b"a,z,label\n1,2,0\n", "1.csv", None, {"condition": ["label"]}, **first))["reason"]
     assert "expected the columns of 0.csv, a, b, got a, z" in other
+
+
+def test_several_conditions_are_taken_by_their_names(tmp_path):
+    wanted = {"size": ["u", "v"], "label": ["y"]}
+    expected = {"id": "1.csv:0", "x": [1, 2], "size": [3, 4], "label": [0]}
+    content = b"v,a,y,b,u\n4,1,0,2,3\n"
+    assert next(read_rows(content, "1.csv", ["a", "b"], wanted)) == expected
+    assert next(read_rows(content, "1.csv", known=["a", "b"], known_conditions=wanted)) == expected
+    renamed = read_rows(content.replace(b"y", b"class"), "1.csv", None, {"label": ["class"]}, known_conditions=wanted)
+    assert next(renamed) == expected  # the others are those that the flow knows
+    assert (
+        "no column 'w'. Known: a, b, u, v, y" in next(read_rows(content, "1.csv", None, {"size": ["u", "w"]}))["reason"]
+    )
+    example = tf.train.Example()
+    for name, values in (("x", [1, 2]), ("size", [3, 4]), ("label", [0])):
+        example.features.feature[name].int64_list.value.extend(values)
+    with tf.io.TFRecordWriter(str(tmp_path / "1.tfrecord")) as file:
+        file.write(example.SerializeToString())
+    own = {name: [name] for name in wanted}
+    found = next(read_rows((tmp_path / "1.tfrecord").read_bytes(), "1.tfrecord", None, own))
+    assert found == expected | {"id": "1.tfrecord:0"}
+
+
+def test_a_pipeline_takes_several_conditions_by_name(tmp_path):
+    """By the names that the flow knows, and by those that are asked for, as by columns in another order."""
+    options = {"event_shape": (2,), "bits": 0, "hidden": 4, "depth": 1}
+    flow = cases.randomized(
+        flowzoo.create("realnvp", condition={"size": Space((2,)), "label": Space.integers((), 3)}, **options)
+    )
+    numbers = np.random.default_rng(0)
+    x, size = numbers.normal(size=(2, 4, 2)).astype("float32")
+    label = np.arange(4, dtype="int32") % 3
+    expected = flow.log_prob(x, {"size": size, "label": label}).numpy()
+    flow.intake.columns, flow.intake.named_columns = ["a", "b"], {"size": ["u", "v"], "label": ["y"]}
+    model = export(flow, tmp_path / "1")
+    table = np.concatenate([size[:, 1:], label[:, None], x, size[:, :1]], axis=1).tolist()
+    rows_of = "".join(",".join(f"{value:.9g}" for value in row) + "\n" for row in table)
+    (tmp_path / "known.csv").write_text("v,y,a,b,u\n" + rows_of)
+    (tmp_path / "asked.csv").write_text("w,digit,a,b,u\n" + rows_of)
+    for name, asked in (("known", []), ("asked", ["--condition=size=u,w", "--condition=label=digit"])):
+        out = tmp_path / name
+        main(["score", str(model), f"{tmp_path}/{name}.csv", f"{out}/s.jsonl", f"--bad={out}/b.jsonl", *asked, *DIRECT])
+        lines = [json.loads(line) for path in out.glob("s-*") for line in path.read_text().splitlines()]
+        found = [row["log_prob"] for row in sorted(lines, key=lambda row: row["id"])]
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
 
 
 def test_a_pipeline_asks_the_model_and_the_first_file(tmp_path):

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFile
 
-from flowzoo.cli.image_files import SUFFIXES
 from flowzoo.cli.reading import Form, read
 from flowzoo.core.space import Space
+from flowzoo.modalities.image_files import SUFFIXES
 
 GRAY, COLOUR, DEEP = (
     Form(Space.integers((2, 3, 1), 2**8)),

@@ -56,6 +56,17 @@ def test_names_of_inputs_and_other_places_are_refused():
         Condition(3)
 
 
+def test_any_condition_will_do_where_none_is_given():
+    assert Condition().in_turn(3) is None and Condition.of(2).in_turn(3).tolist() == [0, 1, 0]
+    both = Condition({"label": Space.integers((), 2), "mel": Space((None, 4))}).in_turn(3)
+    assert both["label"].tolist() == [0, 1, 0] and both["mel"].shape == (3, 1, 4) and not both["mel"].any()
+
+
 def test_labels_in_turn_are_for_classes_alone():
     assert Condition.of(3).labels_in_turn(5).tolist() == [0, 1, 2, 0, 1]
     assert all(Condition.of(*other).labels_in_turn(5) is None for other in ((), (0, 2), (3, 2)))
+
+
+def test_integers_of_a_condition_begin_at_0():
+    with pytest.raises(ValueError, match="must begin at 0, got -32768 as the lowest of condition"):
+        Condition(Space.audio(8, 8000))

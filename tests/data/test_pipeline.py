@@ -140,7 +140,7 @@ def test_static_shapes(examples):
         ({"drop_remainder": True, "batch_size": 51}, "`drop_remainder` needs a `batch_size` of 1 to 50, got 51"),
         ({"flip": True}, "`flip` must be False for 'mnist'"),
         ({"shift": 28}, "`shift` must be an integer, 0 to 27, got 28"),
-        ({"name": "bsds300", "shift": 1}, "`shift` must be 0 for 'bsds300', got 1: only images can be moved"),
+        ({"name": "bsds300", "shift": 1}, "`shift` must be 0 for 'bsds300', got 1: only images and audio can be moved"),
         ({"name": "celeb_a", "labels": True}, "`labels` must be False for 'celeb_a', got True: .*no class labels"),
     ],
 )

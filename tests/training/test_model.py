@@ -53,7 +53,7 @@ def test_a_condition_that_no_data_set_has_is_refused():
     record["dataset"] = {"name": "moons", "bits": 0, "labels": False}
     assert build(Preset.from_dict(record)).condition_features == 0
     record["config"]["condition_features"] = 3
-    with pytest.raises(PresetError, match=r"conditioned on nothing but a class, .* got \(batch, 3\) numbers"):
+    with pytest.raises(PresetError, match=r"what `dataset` asks for, none, got \(batch, 3\) numbers.*has no condition"):
         build(Preset.from_dict(record))
 
 

@@ -162,7 +162,7 @@ def test_all_workers_end_for_the_same_reason(workers):
     assert (workers[0] / "nan-0" / "nonfinite" / "step-000000004.npz").exists()
     assert (workers[0] / "nan-0" / "state" / "state-000000003.npz").exists()
     chief, other = ends["another recipe"]
-    assert chief.startswith("StateError: ") and "training.batch_size: 7 there, 8 asked" in chief
+    assert chief.startswith("StateError: ") and "training[0].batch_size: 7 there, 8 asked" in chief
     assert other.startswith("ChiefError: The chief failed with StateError: ") and "7 there, 8 asked" in other
 
 

@@ -19,6 +19,7 @@ import tensorflow as tf
 from flowzoo.core import files
 from flowzoo.core.errors import PresetError
 from flowzoo.data import pipeline
+from flowzoo.data.specs import spec
 from flowzoo.hub.presets import read_preset
 from flowzoo.measure.examples import arrays
 from flowzoo.measure.measurement import Measurement
@@ -54,6 +55,8 @@ def export(workdir: str | os.PathLike, folder: str | os.PathLike, steps_per_call
     for name in ("patience", "finish_steps"):
         if getattr(recipe, name):
             raise PresetError(f"{preset.source}: `training.{name}` must be 0 to train by a program.")
+    if recipe.shift and spec(preset.dataset["name"]).rate:
+        raise PresetError(f"{preset.source}: `training.shift` must be 0 to train by a program, which has clips only.")
     given, checked = _examples(preset, "train"), _examples(preset, "validation", recipe.validation_examples)
     epoch_steps = len(given["train/x"]) // recipe.batch_size
     if not 1 <= steps_per_call <= epoch_steps:

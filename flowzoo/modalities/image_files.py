@@ -12,20 +12,14 @@ if TYPE_CHECKING:
     from PIL import Image
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm")  # looked for in folders
+KNOWN = "a .npy, .csv or .parquet file, an image such as PNG, or a folder of images"
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")  # Pillow's decoders that are used
 GRAY, COLOURS = ("1", "L"), ("P", "RGB")
 DEEP = ("I", "I;16", "I;16B", "I;16L", "I;16N")  # gray of more than 8 bits
 BITS_PER_SAMPLE, ORIENTATION = 258, 274  # tags of TIFF
 
 
-def images_in(folder: str | Path) -> list[Path]:
-    """The images of a folder and its subfolders by their suffixes, in order, without hidden ones (`._x.png`)."""
-    folder = Path(folder)
-    found = (file for file in folder.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file())
-    return sorted(file for file in found if not any(part.startswith(".") for part in file.relative_to(folder).parts))
-
-
-def read_image(path: Path, shape: tuple[int, int, int], bits: int, known: str) -> np.ndarray:
+def read_image(path: Path, shape: tuple[int, int, int], bits: int) -> np.ndarray:
     """The pixels of one image.
 
     It is turned as its EXIF orientation says. Palettes become colours, gray becomes equal RGB, and RGB becomes gray by
@@ -36,7 +30,6 @@ def read_image(path: Path, shape: tuple[int, int, int], bits: int, known: str) -
         path: a PNG, JPEG, BMP, GIF, TIFF, WebP, PPM or PGM file.
         shape: (height, width, 1 or 3) that it must have.
         bits: of a pixel; 0 for 8.
-        known: what a file may be, in the message about one that is not an image.
 
     Returns:
         (1, *shape) of integers.
@@ -57,7 +50,7 @@ def read_image(path: Path, shape: tuple[int, int, int], bits: int, known: str) -
                     turned = ImageOps.exif_transpose(image)
                     wrong = _wrong_size(turned.size, [shape[:2]], shape)
     except UnidentifiedImageError as error:
-        raise ValueError(f"{path}: expected {known}, got something else.") from error
+        raise ValueError(f"{path}: expected {KNOWN}, got something else.") from error
     except Exception as error:  # each format has its own, and one for sizes that would fill the memory
         if isinstance(error, OSError) and error.filename:
             raise
