@@ -39,7 +39,9 @@ setup(
     license="Apache-2.0",
     python_requires=">=3.11,<3.14",
     packages=find_packages(include=["flowzoo", "flowzoo.*"]),
-    package_data={"flowzoo": ["zoo/presets/*.json", "hub/hubs.txt", "data/fixtures/*", "py.typed"]},
+    package_data={
+        "flowzoo": ["zoo/presets/*.json", "hub/hubs.txt", "data/fixtures/*", "measure/judges/*.npz", "py.typed"]
+    },
     cmdclass={"build_py": BuildWithWeights},
     entry_points={"console_scripts": ["flowzoo=flowzoo.cli.main:main"]},
     install_requires=[
@@ -69,12 +71,14 @@ setup(
         "tables": ["pyarrow>=17,<27"],  # Parquet; tensorflow-datasets 4.9.10 brings it, later ones may not
         "serving": ["tensorflow-serving-api>=2.19,<2.22", "grpcio>=1.74,<2"],
         "onnx": ["tf2onnx>=1.17,<1.18", "onnxruntime>=1.23,<2", "ai-edge-litert>=2.1,<3"],
+        "audio": ["soundfile>=0.12.1,<0.15"],  # reads and writes WAV and FLAC
         "beam": ["apache-beam>=2.69,<3", "google-crc32c>=1.6,<2", "pyarrow>=17,<27"],  # crc32c: of TFRecords
         "bench": ["flowjax>=19,<20", "optax>=0.2,<0.3", "torchdiffeq>=0.2.5,<0.3", "zuko>=1.6,<2"],
         "offload": ["jax>=0.10,<0.12"],  # 0.12 may move the private names that `training/offload/jobs.py` uses
         "docs": ["mkdocs>=1.6,<2", "mkdocs-material>=9.7,<10"],
         "test": [
             "hypothesis>=6.150,<7",
+            "librosa>=0.10,<0.12",  # what log-mel spectrograms are compared with
             "pandas>=2.2,<4",
             "pytest>=8,<10",
             "pytest-xdist>=3.8,<4",

@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from flowzoo import bases, flows, surjections
 from flowzoo import bijectors as b
-from flowzoo.conditioners import MADE, MLP, Conditioner, GlowConvNet, ResidualConvNet, Velocity
+from flowzoo.conditioners import MADE, MLP, Conditioner, GlowConvNet, ResidualConvNet, RowWaveNet, Velocity
 from flowzoo.core import random
 from flowzoo.core.context import Context
 from flowzoo.core.transform import Transform
@@ -31,7 +31,7 @@ class TransformCase:
 
     build: Callable[[str, str], Transform]  # of (dtype, dtype of the conditioner)
     shape: tuple[int, ...] = VECTOR
-    draw: str = "normal"  # or uniform, positive, integers
+    draw: str = "normal"  # or uniform, positive, integers, audio
     condition_features: int = 0
     takes_bfloat16: bool = False  # it has a conditioner that may compute in bfloat16
     bijective: bool = True
@@ -61,6 +61,16 @@ def _autoregressive(scalar, features=0, invert=False, shape=VECTOR, **options):
         return b.Invert(layer) if invert else layer
 
     return TransformCase(build, shape, condition_features=features)
+
+
+def _rows(features=0):
+    """A row of a flow by rows."""
+
+    def build(dtype, _):
+        network = RowWaveNet((3, 5, 1), 2, 4, 2, features, seed=1, dtype=dtype)
+        return b.AutoregressiveRows(network, b.Affine(), dtype=dtype)
+
+    return TransformCase(build, (3, 5, 1), condition_features=features)
 
 
 def _plain(kind, *args, shape=VECTOR, draw="normal", bijective=True, **options):
@@ -151,6 +161,10 @@ TRANSFORMS = {
     "autoregressive-affine-spline": _autoregressive(b.ScalarChain(b.Affine(), _spline)),
     "autoregressive-spline": _autoregressive(b.RationalQuadratic(4, 2.0), features=3),
     "autoregressive-inverse": _autoregressive(b.Affine(), features=3, invert=True),
+    "autoregressive-rows": _rows(),
+    "autoregressive-rows-condition": _rows(features=3),
+    "fold": _plain(b.Fold, 2, shape=(6,)),
+    "reverse-rows": _plain(b.ReverseRows, shape=(3, 2, 1)),
     "actnorm-vector": _plain(b.ActNorm),
     "actnorm-image": _plain(b.ActNorm, shape=IMAGE),
     "elementwise-affine": _plain(b.ElementwiseAffine, shape=IMAGE),
@@ -179,6 +193,7 @@ TRANSFORMS = {
     "identity": _plain(b.Identity),
     "dequantize": _plain(surjections.UniformDequantization, shape=IMAGE, draw="integers", bijective=False),
     "dequantize-variational": TransformCase(_variational, IMAGE, "integers", bijective=False),
+    "dequantize-audio": _plain(surjections.AudioDequantization, 8000, draw="audio", bijective=False),
     "augment": _plain(surjections.Augment, 2, bijective=False),
     "stochastic": TransformCase(_stochastic, condition_features=3, bijective=False),
     "continuous": _continuous((3,), features=2),
@@ -280,6 +295,10 @@ FLOWS = {  # name: (family, flat configuration)
         "ffjord",
         {"event_shape": (4, 4, 1), "bits": 8, "multiscale": True, "hidden": 4, "blocks": 1, "levels": 2, **_close},
     ),
+    "waveflow": (
+        "waveflow",
+        {"event_shape": (12,), "bits": 8, "height": 3, "condition": {"shape": [2, 3]}, **_small, "hidden": 4},
+    ),
     "glow-additive": ("glow", {"event_shape": (4, 4, 2), "bits": 5, "coupling": "additive", **_tiny}),
 }
 
@@ -355,6 +374,7 @@ def transform_data(name, rows=6, dtype="float32", seed=1):
         "uniform": lambda: numbers.uniform(0.01, 0.99, shape).astype(dtype),
         "positive": lambda: numbers.gamma(2.0, size=shape).astype(dtype),
         "integers": lambda: numbers.integers(0, 256, shape, dtype=np.uint8),
+        "audio": lambda: numbers.integers(-(2**15), 2**15, shape, dtype=np.int16),
     }[case.draw]()
     features = case.condition_features
     condition = tf.constant(numbers.normal(size=(rows, features)), dtype) if features else None

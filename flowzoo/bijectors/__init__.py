@@ -14,6 +14,7 @@ from flowzoo.bijectors.orthogonal import CayleyOrthogonal, Householder
 from flowzoo.bijectors.planar import Planar
 from flowzoo.bijectors.radial import Radial
 from flowzoo.bijectors.reshape import Flatten, Squeeze
+from flowzoo.bijectors.rows import AutoregressiveRows, Fold, ReverseRows
 from flowzoo.bijectors.scalar import Affine, ScalarChain, ScalarMap, Shift
 from flowzoo.bijectors.spline import RationalQuadratic
 from flowzoo.bijectors.splits import AllFree, ChannelSplit, CheckerboardSplit, FeatureMask, Split
@@ -26,6 +27,7 @@ __all__ = [
     "AffineCoupling",
     "AllFree",
     "Autoregressive",
+    "AutoregressiveRows",
     "Bounds",
     "CayleyOrthogonal",
     "Chain",
@@ -36,6 +38,7 @@ __all__ = [
     "ElementwiseAffine",
     "FeatureMask",
     "Flatten",
+    "Fold",
     "GaussianMixtureMap",
     "Householder",
     "Identity",
@@ -48,6 +51,7 @@ __all__ = [
     "Radial",
     "RationalQuadratic",
     "Reverse",
+    "ReverseRows",
     "ScalarChain",
     "ScalarMap",
     "Scale",

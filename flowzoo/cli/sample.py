@@ -9,6 +9,7 @@ from flowzoo.cli.writing import ARRAYS, ROWS, add_json, add_out, check_drawn, ch
 NAME, HELP = "sample", "Draw samples, as an image, a file of audio, an array or a table."
 EXAMPLES = """
   flowzoo sample glow-mnist
+  flowzoo sample waveflow-fsdd --condition=speech.wav --out=again.wav
   flowzoo sample planar-rezende-u1 --count=1000 --temperature=0.8 --out=samples.csv
 """
 TENSORFLOW = True

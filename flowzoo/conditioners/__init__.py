@@ -5,5 +5,6 @@ from flowzoo.conditioners.convnet import GlowConvNet, ImageConditioner, Residual
 from flowzoo.conditioners.masked import MADE
 from flowzoo.conditioners.mlp import MLP
 from flowzoo.conditioners.velocity import Velocity
+from flowzoo.conditioners.wavenet import RowWaveNet
 
-__all__ = ["MADE", "MLP", "Conditioner", "GlowConvNet", "ImageConditioner", "ResidualConvNet", "Velocity"]
+__all__ = ["MADE", "MLP", "Conditioner", "GlowConvNet", "ImageConditioner", "ResidualConvNet", "RowWaveNet", "Velocity"]

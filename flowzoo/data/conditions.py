@@ -6,12 +6,15 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from flowzoo.core.space import Condition, Space
+from flowzoo.modalities import audio
 from flowzoo.modalities.registry import modality_of
 
 if TYPE_CHECKING:
     import tensorflow as tf
 
-MADE: dict[str, Callable[[tf.Tensor, Space, Space], tf.Tensor]] = {}  # by the modality of the condition
+MADE: dict[str, Callable[[tf.Tensor, Space, Space], tf.Tensor]] = {  # by the modality of the condition
+    audio.MEL: lambda x, space, x_space: audio.log_mel(x, x_space.rate, space.shape[-1]),
+}
 
 
 def made(x: tf.Tensor, space: Space, x_space: Space) -> tf.Tensor:

@@ -73,7 +73,7 @@ def prepare(
     import tensorflow_datasets as tfds
 
     if facts.files:
-        from flowzoo.data import bsds, celeba  # noqa: F401 - makes their builders known to TFDS
+        from flowzoo.data import bsds, celeba, fsdd  # noqa: F401 - makes their builders known to TFDS
     builder = tfds.builder(facts.tfds_name, data_dir=data_dir)
     if builder.is_prepared():
         return Path(builder.data_dir)

@@ -260,6 +260,33 @@ _SPECS = {
             "a photograph than one patch.",
         ),
         DatasetSpec(
+            name="fsdd",
+            tfds_name="fsdd:1.0.0",
+            event_shape=(1024,),
+            classes=10,
+            splits=MappingProxyType({"train": "train", "validation": "validation", "test": "test"}),
+            sizes=MappingProxyType({"train": 7_375, "validation": 529, "test": 860}),
+            split_rule="the project's own: recordings 0 to 4 of each speaker and digit are test (300), the others "
+            "training, of which 5 to 7 are validation (180); an example is a clip of 1,024 samples (128 ms), of each "
+            "recording as many as fit side by side, so that no clip is padded and 15 % of the samples, at the ends, "
+            "are left out",
+            flip_ok=False,
+            licence="CC BY-SA 4.0",
+            citation="Jackson, Souza, Flaks, Pan, Nicolas, Thite: Jakobovski/free-spoken-digit-dataset. 2018. "
+            "doi:10.5281/zenodo.1342401.",
+            source="a folder with recordings.tar (NAME.flac of the 3,000 recordings, lossless) and index.csv, sha256 "
+            "of the samples of each recording checked",
+            shipped=0,
+            bits=16,
+            feature="audio",
+            files=("recordings.tar", "index.csv"),
+            folder="fsdd",
+            rate=8_000,
+            made=MappingProxyType({"mel": Space((16, 40), modality="mel")}),
+            use="Teaching, and comparing models of waveforms on clean speech of telephone quality; six speakers say "
+            "the ten digits in English. It knows these voices and words only, and is not for imitating anyone.",
+        ),
+        DatasetSpec(
             name="digits",
             tfds_name="",
             event_shape=(8, 8, 1),

@@ -17,6 +17,7 @@ from flowzoo.families.planar import PlanarFlow
 from flowzoo.families.radial import RadialFlow
 from flowzoo.families.realnvp import RealNVP
 from flowzoo.families.vae import VAE
+from flowzoo.families.waveflow import WaveFlow
 from flowzoo.models.flow import Flow
 
 FAMILIES |= {
@@ -34,6 +35,7 @@ FAMILIES |= {
     "radial": RadialFlow,
     "realnvp": RealNVP,
     "vae": VAE,
+    "waveflow": WaveFlow,
 }
 
 

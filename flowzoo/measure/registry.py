@@ -2,11 +2,14 @@
 
 from flowzoo.measure.active_units import ActiveUnits
 from flowzoo.measure.certificate import Certificate
+from flowzoo.measure.digits_read import DigitsRead
 from flowzoo.measure.elbo import Elbo
 from flowzoo.measure.evaluations import Evaluations
 from flowzoo.measure.kl_divergence import KLDivergence
 from flowzoo.measure.likelihood import BitsPerDim, LogLikelihood
 from flowzoo.measure.likelihood_logit import LogitLikelihood
+from flowzoo.measure.likelihood_lpc import LinearPrediction
+from flowzoo.measure.likelihood_sample import SampleLikelihood
 from flowzoo.measure.likelihood_unit import UnitLikelihood
 from flowzoo.measure.log_det_error import LogDetError
 from flowzoo.measure.measurement import Measurement
@@ -22,6 +25,9 @@ MEASUREMENTS: tuple[Measurement, ...] = (
     ActiveUnits(),
     UnitLikelihood(),
     LogitLikelihood(),
+    SampleLikelihood(),
+    LinearPrediction(),
+    DigitsRead(),
     Evaluations(),
     ShippedBitsPerDim(),
     ShippedLogLikelihood(),

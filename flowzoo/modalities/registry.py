@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from flowzoo.core.space import Space
+from flowzoo.modalities.audio import Audio
 from flowzoo.modalities.image import Images
 from flowzoo.modalities.modality import Modality
 
-MODALITIES = {"image": Images()}
+MODALITIES = {"image": Images(), "audio": Audio()}
 VECTORS = Modality()  # and whatever else has no files of its own
 SUFFIXES = tuple(suffix for kind in MODALITIES.values() for suffix in kind.reads)
 

@@ -61,6 +61,54 @@ class UniformDequantization(Transform):
         return inside * 2.0**-self.bits
 
 
+class AudioDequantization(Transform):
+    """z = (x + u) / 2^(bits - 1) with u ~ U[0, 1): the signed integers of a waveform fill [-1, 1).
+
+    Args:
+      event_shape: (samples,).
+      rate: samples per second; it only says what the data are.
+      bits: x holds integers -2^(bits - 1) ... 2^(bits - 1) - 1; 1 to 16.
+    """
+
+    kind = "lower_bound"
+    draws = frozenset({"encode"})
+    takes_context = True
+
+    def __init__(
+        self,
+        event_shape: Sequence[int],
+        rate: int,
+        bits: int = 16,
+        *,
+        dtype: str = "float32",
+        name: str | None = None,
+    ):
+        super().__init__(event_shape, dtype=dtype, name=name)
+        self.bits, self.rate = check_count(bits, "bits", 1, 16), check_count(rate, "rate")
+        self.total_log_bins = math.prod(self.event_shape) * (self.bits - 1) * math.log(2.0)
+
+    @property
+    def takes_integers(self) -> bool:
+        return True
+
+    @property
+    def x_space(self) -> Space:
+        """The integers."""
+        return Space.audio(*self.event_shape, self.rate, self.bits)
+
+    def _encode(self, x, condition, context):
+        x, half = tf.cast(x, self.compute_dtype), 2.0 ** (self.bits - 1)
+        x = tf.where((x >= -half) & (x < half), x, math.nan)  # no such integer: no log p(x)
+        u = tf.cast(random.uniform(context.streams, self.event_shape), x.dtype)
+        last = x + 1.0 - tf.abs(x + 1.0) * 2.0**-23  # x + u can round up to the next bin
+        return tf.minimum(x + u, last) / half, constant_log_det(-self.total_log_bins, x)
+
+    def _decode(self, z, condition, context):
+        half = 2.0 ** (self.bits - 1)
+        x = tf.floor(tf.clip_by_value(z * half, -half, half - 1.0))
+        return tf.cast(x, tf.int16), constant_log_det(self.total_log_bins, z)
+
+
 class VariationalDequantization(UniformDequantization):
     """z = (x + u) / 2^bits, u = Phi(y), where y is drawn from a flow given x: noise that fits each example.
 

@@ -7,6 +7,7 @@ from PIL import Image
 
 import flowzoo
 from flowzoo.cards import plots
+from flowzoo.modalities import audio
 
 MEAN = np.array([1.0, -2.0], "float32")
 
@@ -84,3 +85,16 @@ def test_samples_that_are_not_finite_are_refused(normal, tmp_path, monkeypatch):
     with pytest.raises(ValueError, match=r"needs finite samples, got none among 9. `flowzoo.diagnose`"):
         plots.write_plot(normal, tmp_path / "x.png", count=9)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("condition", [None, {"shape": [4, 5], "modality": "mel"}])
+def test_audio_is_drawn_as_the_spectrogram_of_its_samples(tmp_path, condition):
+    options = {"depth": 1, "hidden": 4, "blocks": 1, "condition": condition}
+    flow = flowzoo.create("waveflow", event_shape=(256,), **options)
+    plots.write_plot(flow, tmp_path / "x.png", count=3, seed=2)
+    given = None
+    if condition:
+        given = audio.log_mel(audio.windows(audio.voice(768, 8000), 256), 8000, 5)
+    expected = audio.spectrogram(audio.log_mel(np.ravel(flow.sample(3, given, seed=2)), 8000, 40).numpy())
+    np.testing.assert_array_equal(Image.open(tmp_path / "x.png"), expected)
+    assert plots.usual_count(flow) == 16

@@ -7,7 +7,7 @@ import tensorflow as tf
 from flowzoo.bijectors import Identity
 from flowzoo.core import random
 from flowzoo.core.context import Context
-from flowzoo.surjections import UniformDequantization, VariationalDequantization
+from flowzoo.surjections import AudioDequantization, UniformDequantization, VariationalDequantization
 
 
 @pytest.mark.parametrize("bits", [1, 5, 8, 16])
@@ -23,6 +23,31 @@ def test_every_value_comes_back_for_any_noise(bits, noise, monkeypatch):
     assert again.dtype == (tf.uint8 if bits <= 8 else tf.int32)
     np.testing.assert_allclose(log_det, -bits * math.log(2.0), rtol=1e-6)
     np.testing.assert_array_equal(back, -log_det)
+
+
+@pytest.mark.parametrize("bits", [1, 8, 16])
+@pytest.mark.parametrize("noise", [0.0, 2.0**-24, 0.5, 1.0 - 2.0**-24])
+def test_every_sample_of_audio_comes_back_for_any_noise(bits, noise, monkeypatch):
+    monkeypatch.setattr(random, "uniform", lambda seeds, shape: tf.fill([len(seeds), *shape], noise))
+    half = 2 ** (bits - 1)
+    x = np.arange(-half, half, dtype=np.int16)[:, None]
+    layer = AudioDequantization((1,), 8000, bits)
+    z, log_det = layer.encode(x, context=Context(random.row_seeds(0, len(x))))
+    assert (z.numpy() >= -1).all() and (z.numpy() < 1).all()
+    np.testing.assert_allclose(z * half, x + noise, atol=2.0**-7)
+    again, back = layer.decode(z)
+    np.testing.assert_array_equal(again, x)
+    assert again.dtype == tf.int16
+    np.testing.assert_allclose(log_det, -(bits - 1) * math.log(2.0), rtol=1e-6)
+    np.testing.assert_array_equal(back, -log_det)
+
+
+def test_audio_out_of_range_has_no_density_and_is_named():
+    layer = AudioDequantization((2,), 8000, 8)
+    x = np.array([[3, -128], [128, 0], [0, -129]], np.int16)
+    z = layer.encode(x, context=Context(random.row_seeds(0, 3)))[0].numpy()
+    np.testing.assert_array_equal(np.isfinite(z).all(axis=1), [True, False, False])
+    assert layer.x_space.described() == "(batch, 2) integers -128 ... 127" and layer.x_space.rate == 8000
 
 
 def test_noise_fills_the_bin_and_is_new_for_each_seed():

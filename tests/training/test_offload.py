@@ -207,6 +207,14 @@ def test_what_no_program_does_is_refused(begun, tmp_path):
     assert not (tmp_path / "program.json").exists()
 
 
+def test_clips_of_audio_that_a_recipe_moves_are_refused(tmp_path):
+    from flowzoo.training.offload import program
+
+    read_preset("waveflow-fsdd").write(tmp_path / "preset.json")
+    with pytest.raises(PresetError, match=r"`training.shift` must be 0 to train by a program"):
+        program.export(tmp_path, tmp_path / "program", 1)
+
+
 def test_running_needs_no_tensorflow():
     code = "import sys, flowzoo.training.offload.jobs; assert not {'tensorflow', 'keras'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)

@@ -100,7 +100,12 @@ def test_a_release_has_the_weights_that_are_small_and_free(dist):
     for names in (installed, packed):
         found = {name.split("/")[-2] for name in names if name.endswith(".weights.h5")}
         assert found == {DEMO, SMALL}
-        for needed in (f"zoo/presets/{LARGE}.json", "data/fixtures/fashion_mnist_test.npz", "py.typed"):
+        for needed in (
+            f"zoo/presets/{LARGE}.json",
+            "data/fixtures/fashion_mnist_test.npz",
+            "measure/judges/fsdd.npz",
+            "py.typed",
+        ):
             assert any(name.endswith(f"flowzoo/{needed}") for name in names)
     assert not [name for name in packed if "/tests" in name or "/tools" in name]
 
