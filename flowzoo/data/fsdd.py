@@ -73,7 +73,9 @@ def recordings(archive: Path, index: dict[str, dict[str, str]]) -> dict[str, np.
                     f"{got}. {_AGAIN}"
                 )
     if missing := sorted(set(index) - set(found)):
-        raise FetchError(f"{archive.name} must hold {missing[0]}.flac; {len(missing)} recordings are missing. {_AGAIN}")
+        raise FetchError(
+            f"{archive.name} must hold all recordings, missing {len(missing)}, first {missing[0]}.flac. {_AGAIN}"
+        )
     return {name: found[name] for name in index}
 
 

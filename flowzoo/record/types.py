@@ -107,7 +107,7 @@ def _in_parts(value: Any, kind: Any, path: str) -> str:
     elif get_origin(kind) is dict and isinstance(value, Mapping):
         for key, item in value.items():
             parts += zip((key, item), get_args(kind), (f"{path}: key", f"{prefix}{key}"), strict=True)
-    elif isinstance(kind, type) and isinstance(value, Mapping):
+    elif isinstance(kind, type) and issubclass(kind, msgspec.Struct) and isinstance(value, Mapping):
         known = {field.encode_name: field for field in msgspec.structs.fields(kind)}
         if unknown := [key for key in value if key not in known]:
             return f"unknown key `{prefix}{unknown[0]}`. {nearest(str(unknown[0]), known)}"

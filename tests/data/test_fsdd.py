@@ -104,7 +104,7 @@ def test_training_clips_are_cut_anywhere_in_their_recordings_by_seed_epoch_and_e
         ({"f2": flac(recording(3))}, "the samples of 3_theo_5.flac must have sha256"),
         ({"f2": flac(recording(2), 16000)}, "3_theo_5.flac: expected 8000 samples per second, got 16000"),
         ({"f2": flac(recording(2))[:900]}, "3_theo_5.flac: expected"),
-        ({"f2": None}, "must hold 3_theo_5.flac, and 1 in all that it lacks"),
+        ({"f2": None}, "must hold all recordings, missing 1, first 3_theo_5.flac"),
     ],
 )
 def test_other_recordings_are_refused(tmp_path, monkeypatch, changed, message):

@@ -95,6 +95,10 @@ def test_numbers_are_finite(tmp_path, number):
         ),
         (lambda r: r["training"][0].update(steps=True), r"`training\[0\]\.steps` must be an integer .*, got True"),
         (
+            lambda r: r["training"][0].update(steps={"a": 1}),
+            r"`training\[0\]\.steps` must be an integer .*, got \{'a': 1\}",
+        ),
+        (
             lambda r: r["training"][0].update(ema="no"),
             r"`training\[0\]\.ema` must be a number from 0 to below 1, got 'no'",
         ),
