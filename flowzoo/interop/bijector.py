@@ -79,7 +79,11 @@ def _replaced(x, rows, others):
 
 
 def as_tfp(
-    transform: Transform, condition: tf.Tensor | np.ndarray | None = None, name: str | None = None
+    transform: Transform,
+    condition: tf.Tensor | np.ndarray | None = None,
+    name: str | None = None,
+    *,
+    places: int = 0,
 ) -> tfb.Bijector:
     """A `tfb.Bijector` that shares the weights of a transform: its forward is decode, its inverse encode.
 
@@ -91,6 +95,7 @@ def as_tfp(
       transform: an exact `Transform`.
       condition: None, (features,) for all rows, or (*batch, features); what the conditioners take, so labels one-hot.
       name: of the bijector.
+      places: axes of places in front of the features of a condition: 1 of a sequence, 2 of an image.
 
     Raises:
       TypeError: it is not a transform.
@@ -105,7 +110,7 @@ def as_tfp(
             f"`transform` must be an exact bijection, got {type(transform).__name__} of kind {transform.kind!r}, "
             "one that draws noise or is not invertible. `flow.bijector` is the part of a flow after dequantization."
         )
-    return _View(transform, condition, name or type(transform).__name__)
+    return _View(transform, condition, places, name or type(transform).__name__)
 
 
 class _Uncached:
@@ -132,9 +137,9 @@ class _Uncached:
 class _View(tfb.Bijector):
     _cache = _Uncached()
 
-    def __init__(self, transform, condition=None, name=None):
+    def __init__(self, transform, condition=None, places=0, name=None):
         parameters = dict(locals())
-        self.transform = transform
+        self.transform, self.places = transform, places
         self.condition = None if condition is None else tf.cast(condition, transform.compute_dtype)
         self._weights = [variable.value for variable in transform.variables]  # tf.Variables, which TFP can see
         super().__init__(
@@ -147,7 +152,7 @@ class _View(tfb.Bijector):
 
     @classmethod
     def _parameter_properties(cls, dtype):
-        return {"condition": tfp.util.ParameterProperties(event_ndims=1)}
+        return {"condition": tfp.util.ParameterProperties(event_ndims=lambda view, _: 1 + view.places)}
 
     def _forward(self, z):
         return self._mapped(self.transform.decode, z, self.transform.latent_shape, self.transform.event_shape)[0]
@@ -163,10 +168,10 @@ class _View(tfb.Bijector):
 
     def _mapped(self, direction, value, from_shape, to_shape):
         condition = self.condition
-        batch_shape = () if condition is None else condition.shape[:-1]
+        batch_shape = () if condition is None else condition.shape[: -1 - self.places]
         leading = leading_shape(value, len(from_shape), batch_shape)
         if condition is not None:
-            condition = as_rows(condition, leading, condition.shape[-1:])
+            condition = as_rows(condition, leading, condition.shape[-1 - self.places :])
         result, log_det = direction(as_rows(value, leading, from_shape), condition)
         result, log_det = tf.cast(result, self.dtype), tf.cast(log_det, self.dtype)
         return from_rows(result, leading, to_shape), from_rows(log_det, leading, ())

@@ -107,13 +107,14 @@ INVERTIBLE = [name for name, (family, _) in cases.FLOWS.items() if family not in
 def test_the_bijector_of_a_flow_begins_after_dequantization(name):
     model, condition = cases.flow(name), cases.flow_data(name, 1)[1]
     ready = None if condition is None else model.raw.features(tf.constant(condition))
-    view = model.bijector if condition is None else as_tfp(model.bijection, ready)
+    view = model.bijector if condition is None else as_tfp(model.bijection, ready, places=len(ready.shape) - 2)
     z = np.random.default_rng(0).normal(size=(3, *model.latent_shape)).astype("float32")
     y = view.forward(z)
     np.testing.assert_allclose(view.inverse(y), z, rtol=1e-3, atol=1e-4)
     x, log_det = model.decode(z, None if condition is None else np.repeat(condition, 3, axis=0))
-    bins = 2.0**model.bits
-    native = np.floor(np.clip(y * bins, 0, bins - 1)) if model.bits else y
+    space = model.x_space
+    bins = 2.0**model.bits + space.lowest  # to 1: of signed integers half of them
+    native = np.floor(np.clip(y * bins, space.lowest, space.highest)) if model.bits else y
     np.testing.assert_allclose(native, x.numpy().astype("float32"), rtol=1e-4, atol=1e-4)
     own = view.forward_log_det_jacobian(z, event_ndims=len(model.latent_shape))
     np.testing.assert_allclose(own, log_det - model.dims * np.log(bins), rtol=1e-4, atol=1e-3)
