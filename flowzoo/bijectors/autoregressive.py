@@ -29,6 +29,9 @@ class Autoregressive(Bijector):
     variational inference with inverse autoregressive flow, arXiv:1606.04934.
     """
 
+    needed = ("order", "start", "step")  # of the conditioner, beside a whole pass
+    usual = "MADE"
+
     def __init__(
         self,
         conditioner: AutoregressiveConditioner,
@@ -37,13 +40,14 @@ class Autoregressive(Bijector):
         dtype: str = "float32",
         name: str | None = None,
     ):
-        if not all(hasattr(conditioner, name) for name in ("order", "start", "step")):
-            raise TypeError(f"`conditioner` must be a MADE or alike, got {type(conditioner).__name__}.")
+        if not all(hasattr(conditioner, name) for name in self.needed):
+            raise TypeError(f"`conditioner` must be a {self.usual} or alike, got {type(conditioner).__name__}.")
         super().__init__(conditioner.input_event_shape, dtype=dtype, name=name)
-        expected = (scalar.outputs_per_entry * self.event_shape[0],)
+        *places, features = self.event_shape
+        expected = (*places, scalar.outputs_per_entry * features)
         if tuple(conditioner.output_event_shape) != expected:
             raise ValueError(
-                f"Autoregressive: the conditioner must give {expected} per example, "
+                f"{type(self).__name__}: the conditioner must give {expected} per example, "
                 f"got {tuple(conditioner.output_event_shape)}."
             )
         self.conditioner, self.scalar = conditioner, scalar

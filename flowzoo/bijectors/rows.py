@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 import tensorflow as tf
 
-from flowzoo.bijectors.scalar import ScalarMap
+from flowzoo.bijectors.autoregressive import Autoregressive
 from flowzoo.core.transform import Bijector, constant_log_det, sum_event
 
 
@@ -62,11 +62,11 @@ class ReverseRows(Bijector):
     _decode = _encode
 
 
-class AutoregressiveRows(Bijector):
+class AutoregressiveRows(Autoregressive):
     """z_i = scalar(x_i; conditioner(the rows above, condition)) for row i: encode is one pass, decode one per row.
 
     Args:
-      conditioner: a `RowWaveNet` or alike, with `scalar.outputs_per_entry` outputs for each number.
+      conditioner: a `RowWaveNet` or another `RowConditioner`, with `scalar.outputs_per_entry` outputs for each number.
       scalar: `Affine`, `RationalQuadratic` or alike.
 
     Raises:
@@ -76,24 +76,8 @@ class AutoregressiveRows(Bijector):
     Reference: Ping et al. 2020, WaveFlow: a compact flow-based model for raw audio, arXiv:1912.01219.
     """
 
-    def __init__(
-        self, conditioner: RowConditioner, scalar: ScalarMap, *, dtype: str = "float32", name: str | None = None
-    ):
-        if not all(hasattr(conditioner, name) for name in ("start", "step", "input_event_shape")):
-            raise TypeError(f"`conditioner` must be a RowWaveNet or alike, got {type(conditioner).__name__}.")
-        super().__init__(conditioner.input_event_shape, dtype=dtype, name=name)
-        *places, channels = self.event_shape
-        expected = (*places, scalar.outputs_per_entry * channels)
-        if tuple(conditioner.output_event_shape) != expected:
-            raise ValueError(
-                f"AutoregressiveRows: the conditioner must give {expected} per example, got "
-                f"{tuple(conditioner.output_event_shape)}."
-            )
-        self.conditioner, self.scalar = conditioner, scalar
-
-    def _encode(self, x, condition):
-        z, log_slope = self.scalar.encode(x, tf.cast(self.conditioner(x, condition), self.compute_dtype))
-        return z, sum_event(log_slope)
+    needed = ("start", "step", "input_event_shape")
+    usual = "RowWaveNet"
 
     def _decode(self, z, condition):
         height, batch = self.event_shape[0], tf.shape(z)[0]

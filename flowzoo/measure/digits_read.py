@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from flowzoo.measure.check import Check, compared
+from flowzoo.measure.check import Check
 from flowzoo.measure.likelihood import TEST
 from flowzoo.measure.measured import Measured
 from flowzoo.measure.measurement import Measurement
@@ -84,9 +84,8 @@ class DigitsRead(Measurement):
         return Measured(value, math.sqrt(value * (1.0 - value) / len(spoken)), how)
 
     def compare(self, card: Preset, now: Measured) -> list[Check]:
-        told = self.stated(card)
-        expected, got = told["judge"], now.protocol["judge"]
+        expected, got = self.stated(card)["judge"], now.protocol["judge"]
         if expected != got:
             why = f"the judge must have the card's sha256 {expected}, got {got}: take its weights from that version"
             return [self.unmeasured(card, why)]
-        return compared(self.name, told, told, now, self.tolerance)
+        return super().compare(card, now)

@@ -17,7 +17,7 @@ class Modality:
         reads: suffixes of the files that hold examples, which are looked for in folders.
         sources: what they are read from beside arrays and tables, if the suffix decides; "" if the content does.
         written: suffix of a file that holds several examples; "" for none.
-        shown: samples in an image of some; 0 if there is no such image.
+        shown: how many samples an image of them has; 0 if they make no image.
         card: what samples.png of a card shows; "" for what the number of dimensions suggests.
         blends: whether interpolations between samples are drawn, too.
     """

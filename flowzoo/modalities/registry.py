@@ -11,7 +11,7 @@ from flowzoo.modalities.image import Images
 from flowzoo.modalities.modality import Modality
 
 MODALITIES = {"image": Images(), "audio": Audio()}
-VECTORS = Modality()  # and whatever else has no files of its own
+VECTORS = Modality()  # also for any kind without files of its own
 SUFFIXES = tuple(suffix for kind in MODALITIES.values() for suffix in kind.reads)
 
 

@@ -140,7 +140,7 @@ def recipes(training: Sequence[Mapping[str, Any]]) -> list[Recipe]:
     """The stages of a preset's `training`, in order.
 
     Raises:
-        ValueError: as of `Recipe.from_dict`; or a later stage has a `start`, or the last one a `config`.
+        ValueError: what `Recipe.from_dict` refuses, or a later stage has a `start`, or the last one a `config`.
     """
     found, last = [], len(training) - 1
     for index, stage in enumerate(training):

@@ -82,7 +82,7 @@ def train(
         replicas: where it runs.
         max_steps: pause at this step of the stage.
         deadline: pause at this time of `time.monotonic`.
-        smoke, save_minutes, backprop, accumulate: as of `stages.run`.
+        smoke, save_minutes, backprop, accumulate: those of `stages.run`.
     """
     keras.utils.set_random_seed(recipe.seed)
     workdir = folders[-1].path

@@ -145,9 +145,10 @@ def write_files(flow: Flow, folder: Path, *, dataset: dict[str, Any], history: b
     write_atomic(folder / "history.csv", history)
     space, kind = flow.x_space, modality_of(flow.x_space)
     if not kind.blends:
+        _, *sounds = _shown(flow)
         plots.write_plot(flow, folder / SAMPLES, target=data.density(dataset["name"]))
-        if kind.written:
-            kind.write(folder / f"samples{kind.written}", plots.drawn(flow), space)
+        for name in sounds:
+            kind.write(folder / name, plots.drawn(flow), space)
         return
     width = drawings.columns(flow)
     seeds = random.row_seeds(0, drawings.ROWS * width).numpy()
@@ -158,10 +159,16 @@ def write_files(flow: Flow, folder: Path, *, dataset: dict[str, Any], history: b
     kind.write(folder / BETWEEN, drawings.interpolated(flow, 0, 0.7), space, drawings.STEPS)
 
 
+def _shown(flow: Flow) -> list[str]:
+    """The files that show samples, or let them be heard."""
+    kind = modality_of(flow.x_space)
+    second = BETWEEN if kind.blends else kind.written and f"samples{kind.written}"
+    return [SAMPLES, second] if second else [SAMPLES]
+
+
 def recorded(preset: Preset, flow: Flow, folder: Path, numbers: dict, provenance: dict) -> Preset:
     """The preset with everything that is filled at publication: `measured`'s numbers; the files lie in `folder`."""
-    written = [name for name in (SAMPLES, BETWEEN, "samples.wav") if (folder / name).is_file()]
-    files = [store.WEIGHTS, *written, "history.csv"]
+    files = [store.WEIGHTS, *_shown(flow), "history.csv"]
     return Preset.from_dict(
         preset.to_dict()
         | {
