@@ -109,7 +109,7 @@ def write_trajectories(
     condition, ways = flow.raw.features(condition), [y.numpy()[None]]
     for part in parts:
         if isinstance(part, Continuous):
-            way = tf.function(part.path)(y, condition).numpy()
+            way = tf.function(part.path, autograph=False)(y, condition).numpy()
             y = way[-1]
         else:
             y = part.encode(y, condition, context)[0]

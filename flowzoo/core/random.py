@@ -73,6 +73,16 @@ def _bits(seeds, shape):
 
 
 def _threefry(key0, key1, x0, x1):
+    words = _rounds(key0, key1, x0, x1)
+    shape = tf.broadcast_static_shape(key0.shape, x0.shape)
+    for word in words:
+        word.set_shape(shape)
+    return words
+
+
+@tf.function(autograph=False, input_signature=[tf.TensorSpec(None, tf.uint32)] * 4)
+def _rounds(key0, key1, x0, x1):
+    """Traced once, and called from all graphs: its hundred operations would be a third of a small flow's."""
     keys = (key0, key1, tf.bitwise.bitwise_xor(tf.bitwise.bitwise_xor(key0, key1), _constants(0x1BD11BDA)[0]))
     x0, x1 = x0 + keys[0], x1 + keys[1]
     for group in range(5):

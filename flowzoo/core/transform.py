@@ -73,6 +73,7 @@ class Transform(Counted):
             )
         self.built = True
 
+    @tf.autograph.experimental.do_not_convert
     def encode(self, x, condition=None, context: Context | None = None) -> tuple[tf.Tensor, tf.Tensor]:
         """Maps data to latent.
 
@@ -90,6 +91,7 @@ class Transform(Counted):
         x, context = self._checked(x, self.event_shape, "x"), self._checked_context(context, "encode")
         return self._encode(x, condition, context) if self.takes_context else self._encode(x, condition)
 
+    @tf.autograph.experimental.do_not_convert
     def decode(self, z, condition=None, context: Context | None = None) -> tuple[tf.Tensor, tf.Tensor]:
         """Maps latent to data; arguments and results mirror `encode`."""
         z = self._checked(z, self.latent_shape, "z", integers=False, dtype=self.compute_dtype)

@@ -31,7 +31,7 @@ class LogitLikelihood(UnitLikelihood):
                 f"{subject.preset.source}: `published` has {self.name}, but the flow does not begin with a logit."
             )
 
-        @tf.function
+        @tf.function(autograph=False)
         def log_det(x, condition):
             condition = flow.raw.features(condition)
             return logit.encode(flow.raw.dequantized(x, condition, flow.raw.as_seed(subject.seed)))[1]

@@ -64,7 +64,7 @@ def log_det_error(flow: Flow, x: np.ndarray, condition: np.ndarray | None = None
     condition = flow.raw.features(condition)
     size = math.prod(bijection.event_shape)
 
-    @tf.function
+    @tf.function(autograph=False)
     def jacobian_rows(picks):  # row i of the result is the gradient of latent entry picks[i]
         rows = tf.repeat(y, _ROWS, axis=0)
         repeated = None if condition is None else tf.repeat(condition, _ROWS, axis=0)
@@ -82,5 +82,5 @@ def log_det_error(flow: Flow, x: np.ndarray, condition: np.ndarray | None = None
             done.update(min(_ROWS, size - start))
     jacobian = np.concatenate(parts)[:size]
     expected = np.linalg.slogdet(jacobian.astype(np.float64))[1]
-    found = tf.function(bijection.encode)(y, condition)[1].numpy()[0]
+    found = tf.function(bijection.encode, autograph=False)(y, condition)[1].numpy()[0]
     return float(abs(found - expected))

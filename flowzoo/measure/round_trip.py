@@ -78,14 +78,14 @@ def _sampled(flow: Flow, condition: Any) -> tf.Tensor:
     """Samples at T = 1 before they are rounded to native integers."""
     bijection, ready = flow.bijection, flow.raw.features(condition)
     z = flow.base.sample(random.row_seeds(0, COUNT), tf.ones(COUNT), ready)
-    return tf.function(bijection.decode)(z, ready)[0]
+    return tf.function(bijection.decode, autograph=False)(z, ready)[0]
 
 
 def _errors(flow: Flow) -> Callable:
     """A function of y, data after dequantization: of each row both errors, and whether all is finite."""
     bijection = flow.bijection
 
-    @tf.function
+    @tf.function(autograph=False)
     def errors(y, condition):
         z, log_det = bijection.encode(y, condition)
         again, back = bijection.decode(z, condition)

@@ -41,7 +41,7 @@ def _without_rows_too(function):
         results = function(self, filled(rows), *tf.nest.map_structure(filled, others))
         return tf.nest.map_structure(lambda value: value[:count], results)
 
-    return wrapped
+    return tf.autograph.experimental.do_not_convert(wrapped)  # there is nothing to convert, and looking takes seconds
 
 
 class Raw:

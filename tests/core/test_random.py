@@ -20,6 +20,14 @@ def test_threefry_gives_the_known_answers(key, counter, expected):
         assert [int(word[0]) for word in function(*words)] == list(expected)
 
 
+def test_a_graph_that_draws_is_small_and_knows_its_shapes():
+    for signature, rows in ((tf.TensorSpec([None, 2], tf.int32), None), (tf.TensorSpec([3, 2], tf.int32), 3)):
+        drawn = tf.function(lambda seeds: random.normal(random.fold_in(seeds, 1), (5, 2)), autograph=False)
+        graph = drawn.get_concrete_function(signature).graph
+        assert len(graph.get_operations()) < 60  # the rounds, a hundred operations each time, are a function
+        assert graph.structured_outputs.shape.as_list() == [rows, 5, 2]
+
+
 def test_uniform_is_uniform():
     u = random.uniform(random.row_seeds(1, 500), (400,)).numpy()
     assert u.min() >= 0.0 and u.max() < 1.0 and u.dtype == np.float32
