@@ -62,20 +62,20 @@ def _normal_scores(x, log_weight, mean, log_scale):
     u = (x[..., None, :] - mean) * tf.exp(-log_scale)
     furthest = 1e18 if x.dtype == tf.float32 else 1e150  # its square is still a number of the dtype
     u = tf.clip_by_value(u, -furthest, furthest)
-    below, above = (tf.reduce_logsumexp(log_weight + log_ndtr(side), axis=-2) for side in (u, -u))
+    tails = [_normal_tail(side) for side in (u, -u)]
+    log_parts = [log_weight + log_p for log_p, _ in tails]
+    below, above = (tf.reduce_logsumexp(log_part, axis=-2) for log_part in log_parts)
     low = below < above
-    u = tf.where(low[..., None, :], u, -u)
-    log_part = log_weight + log_ndtr(u)
-    log_tail = tf.reduce_logsumexp(log_part, axis=-2)
+    log_part, log_hazard = (tf.where(low[..., None, :], *pair) for pair in (log_parts, [tail[1] for tail in tails]))
+    log_tail = tf.where(low, below, above)
     z = ndtri_exp(log_tail)
-    log_rate = tf.reduce_logsumexp(log_part - log_tail[..., None, :] + _log_hazard(u) - log_scale, axis=-2)
-    return tf.where(low, z, -z), log_rate - _log_hazard(z)
+    log_rate = tf.reduce_logsumexp(log_part - log_tail[..., None, :] + log_hazard - log_scale, axis=-2)
+    return tf.where(low, z, -z), log_rate - _normal_tail(z)[1]
 
 
 def log_ndtr(x: tf.Tensor) -> tf.Tensor:
     """log Phi(x), also far out where Phi(x) is no longer a number of the dtype."""
-    near, tail, log_ratio = _parts(x)
-    return tf.where(x < near, -0.5 * tail * tail - HALF_LOG_2PI - log_ratio, _log_ndtr_near(near))
+    return _normal_tail(x)[0]
 
 
 def ndtri_exp(log_p: tf.Tensor) -> tf.Tensor:
@@ -84,18 +84,19 @@ def ndtri_exp(log_p: tf.Tensor) -> tf.Tensor:
     z = tf.where(log_p < -5.0, -tf.sqrt(twice - tf.math.log(twice)), tf.math.ndtri(tf.exp(tf.maximum(log_p, -6.0))))
     for _ in range(3):
         z = tf.stop_gradient(z)
-        z = z + (log_p - tf.stop_gradient(log_ndtr(z))) * tf.stop_gradient(tf.exp(-_log_hazard(z)))
+        found, log_hazard = map(tf.stop_gradient, _normal_tail(z))
+        z = z + (log_p - found) * tf.exp(-log_hazard)
     return z
 
 
-def _log_hazard(x):
-    """log of d log Phi / dx, which is phi(x) / Phi(x)."""
-    near, _, log_ratio = _parts(x)
-    return tf.where(x < near, log_ratio, -0.5 * near * near - HALF_LOG_2PI - _log_ndtr_near(near))
-
-
-def _log_ndtr_near(x):
-    return tf.math.log(0.5 * tf.math.erfc(-math.sqrt(0.5) * x))
+def _normal_tail(x):
+    """log Phi(x), and the log of its derivative, which is phi(x) / Phi(x)."""
+    near, tail, log_ratio = _parts(x)
+    far, log_near = x < near, tf.math.log(0.5 * tf.math.erfc(-math.sqrt(0.5) * near))
+    return (
+        tf.where(far, -0.5 * tail * tail - HALF_LOG_2PI - log_ratio, log_near),
+        tf.where(far, log_ratio, -0.5 * near * near - HALF_LOG_2PI - log_near),
+    )
 
 
 def _parts(x):

@@ -55,13 +55,22 @@ def hash_rows(x: tf.Tensor) -> tf.Tensor:
 
 def uniform(seeds: tf.Tensor, shape: Sequence[int]) -> tf.Tensor:
     """Uniform numbers in [0, 1) for each row: seeds (rows, 2) int32 -> (rows, *shape) float32."""
-    return _reshape(tf.cast(_shift_right(_bits(seeds, shape), 8), tf.float32) * 2.0**-24, shape)
+    return _reshape(_unit(_bits(seeds, shape)), shape)
+
+
+def scalars(seeds: tf.Tensor) -> tf.Tensor:
+    """One uniform number in [0, 1) for each row, made of its seed itself, which nothing else may draw from: (rows,)."""
+    return _unit(_unpack(seeds)[0])
 
 
 def normal(seeds: tf.Tensor, shape: Sequence[int]) -> tf.Tensor:
     """Standard normal numbers for each row: seeds (rows, 2) int32 -> (rows, *shape) float32."""
     centred = tf.cast(_shift_right(_bits(seeds, shape), 9), tf.float32) * 2.0**-22 + (2.0**-23 - 1.0)
     return _reshape(math.sqrt(2.0) * tf.math.erfinv(centred), shape)
+
+
+def _unit(words):
+    return tf.cast(_shift_right(words, 8), tf.float32) * 2.0**-24
 
 
 def _bits(seeds, shape):

@@ -43,7 +43,7 @@ def flow_matching(
     front, last = _divided(transform)
     y = tf.stop_gradient(Chain(front).encode(x, condition, context)[0] if front else tf.cast(x, last.compute_dtype))
     z = base.sample(context.at(LATENT).streams, tf.ones(tf.shape(y)[:1]), condition)
-    t = times(tf.cast(random.uniform(context.at(TIME).streams, ()), y.dtype))
+    t = times(tf.cast(random.scalars(context.at(TIME).streams), y.dtype))
     share = tf.reshape(t, [-1, *[1] * len(last.event_shape)])
     given = [] if condition is None else [condition]
     velocity = last.time * last.velocity(t * last.time, (1.0 - share) * y + share * z, *given)

@@ -40,6 +40,12 @@ def test_uniform_is_uniform():
     assert stats.chisquare(pairs.ravel()).pvalue > 1e-3
 
 
+def test_one_number_of_a_seed_is_uniform():
+    u = random.scalars(random.row_seeds(4, 50_000)).numpy()
+    assert u.shape == (50_000,) and u.min() >= 0.0 and u.max() < 1.0 and u.dtype == np.float32
+    assert stats.kstest(u, "uniform").pvalue > 1e-3 and abs(np.corrcoef(u[1:], u[:-1])[0, 1]) < 5 / np.sqrt(u.size)
+
+
 def test_normal_is_normal():
     z = random.normal(random.row_seeds(2, 500), (401,)).numpy()
     assert np.isfinite(z).all() and z.dtype == np.float32

@@ -10,7 +10,7 @@ from flowzoo.bases import StandardNormal
 from flowzoo.bijectors import ActNorm, Chain, Continuous
 from flowzoo.conditioners import Velocity
 from flowzoo.core.context import Context
-from flowzoo.core.random import fold_in, normal, row_seeds, uniform
+from flowzoo.core.random import fold_in, normal, row_seeds, scalars
 from flowzoo.models.flow import Flow
 from flowzoo.objectives.flow_matching import EARLY, LATENT, TIME, flow_matching, times
 from tests import cases
@@ -23,7 +23,7 @@ def test_the_objective_is_the_distance_to_the_line():
     found = flow_matching(transform, StandardNormal((2,)), x, None, Context(seeds))
 
     y = transform.transforms[0].encode(x)[0].numpy()
-    z, t = normal(fold_in(seeds, LATENT), (2,)).numpy(), times(uniform(fold_in(seeds, TIME), ())).numpy()
+    z, t = normal(fold_in(seeds, LATENT), (2,)).numpy(), times(scalars(fold_in(seeds, TIME))).numpy()
     speed = velocity(time * t, (1 - t)[:, None] * y + t[:, None] * z).numpy() * time
     np.testing.assert_allclose(found, ((speed - (z - y)) ** 2).sum(axis=1), rtol=1e-5)
 
