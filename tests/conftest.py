@@ -29,6 +29,8 @@ settings.register_profile(
 )
 settings.load_profile("flowzoo")
 
+gc.set_threshold(50_000, 20, 50)  # tracing makes millions of objects that stay: 6 % of the time went to looking at them
+
 LONGEST = (  # they start first, so that one worker does not end long after the other
     "models/test_compiled.py",
     "test_transform_battery.py",

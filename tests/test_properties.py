@@ -130,6 +130,7 @@ BIJECTORS = [a_vector_bijector, an_image_bijector]
 
 
 @pytest.mark.parametrize("family", EXACT)
+@settings(max_examples=3)
 @given(data=st.data())
 def test_families(family, data):
     check_family(family, data.draw)

@@ -62,6 +62,7 @@ def test_kills_at_chosen_moments(undisturbed, tmp_path):
     assert_same(tmp_path, undisturbed)
 
 
+@pytest.mark.slow
 def test_a_kill_at_a_random_moment(undisturbed, tmp_path):
     moment = random.SystemRandom().uniform(0.0, 2.0)
     process = start(tmp_path)
