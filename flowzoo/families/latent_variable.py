@@ -9,7 +9,6 @@ import tensorflow as tf
 from flowzoo.core import validation
 from flowzoo.core.transform import Transform
 from flowzoo.families.family import Family
-from flowzoo.models.any_rows import for_any_rows
 from flowzoo.models.flow import Flow
 from flowzoo.surjections import Stochastic
 
@@ -70,4 +69,4 @@ class LatentVariableModel(Family):
             x, _ = part.decode(x, features)
         return x
 
-    _reconstruct_graph = for_any_rows(_reconstruct)
+    _reconstruct_graph = tf.function(_reconstruct, reduce_retracing=True, autograph=False)

@@ -21,7 +21,6 @@ from flowzoo.core.transform import Transform
 from flowzoo.families.family import Family
 from flowzoo.families.options import Options, option
 from flowzoo.families.values import LAYERS, WIDTH, Count, Number, OneOf
-from flowzoo.models.any_rows import for_any_rows
 from flowzoo.objectives.registry import LIKELIHOOD
 from flowzoo.ode import Solver
 from flowzoo.ode.solver import GRADIENTS
@@ -135,8 +134,8 @@ class ContinuousFlow(Family):
         found, notes = self.raw.objective(x, condition, seed)
         return -found, tf.sqrt(notes["variance"])
 
-    _counts_graph = for_any_rows(_counts)
-    _error_graph = for_any_rows(_error)
+    _counts_graph = tf.function(_counts, reduce_retracing=True, autograph=False)
+    _error_graph = tf.function(_error, reduce_retracing=True, autograph=False)
 
     def _solved(self, results, again: Callable[[], Any]):
         """`results`; if one is not finite, an eager pass, which raises where a solver failed."""

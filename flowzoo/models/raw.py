@@ -15,7 +15,6 @@ from flowzoo.core.checks import check_seed
 from flowzoo.core.context import Context
 from flowzoo.core.space import Condition, Space
 from flowzoo.core.transform import Transform
-from flowzoo.models.any_rows import for_any_rows
 from flowzoo.models.conditioning import joined
 from flowzoo.objectives import likelihood
 from flowzoo.objectives.registry import LIKELIHOOD, OBJECTIVES
@@ -108,13 +107,13 @@ class Raw:
         again = bijection.decode(bijection.encode(y, features)[0], features)[0]
         return tf.reduce_max(tf.abs(tf.reshape(again - y, [tf.shape(y)[0], -1])), axis=1)
 
-    log_prob_graph = for_any_rows(log_prob)
+    log_prob_graph = tf.function(log_prob, reduce_retracing=True, autograph=False)
     log_prob_xla = tf.function(log_prob, jit_compile=True, autograph=False)
     objective_xla = tf.function(objective, jit_compile=True, autograph=False)
-    encode_graph = for_any_rows(encode)
-    decode_graph = for_any_rows(decode)
-    sample_graph = for_any_rows(sample)
-    reconstruction_error_graph = for_any_rows(reconstruction_error)
+    encode_graph = tf.function(encode, reduce_retracing=True, autograph=False)
+    decode_graph = tf.function(decode, reduce_retracing=True, autograph=False)
+    sample_graph = tf.function(sample, reduce_retracing=True, autograph=False)
+    reconstruction_error_graph = tf.function(reconstruction_error, reduce_retracing=True, autograph=False)
 
     @property
     def parts(self) -> list[Transform]:
