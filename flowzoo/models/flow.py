@@ -26,6 +26,7 @@ from flowzoo.models.raw import Raw, x_space
 from flowzoo.models.traced_option import TracedOption
 from flowzoo.objectives.registry import LIKELIHOOD
 
+SCORED, LARGE = 128, 500  # rows of a call of `score`, and the numbers of a row from which on they are `LANES`
 LANES = 16  # numbers that a processor computes at once; those left over at the end of an array are rounded otherwise
 
 
@@ -117,7 +118,7 @@ class Flow(GenerativeModel):
         """-log p(x) / (D ln 2): (batch,); the usual bits/dim if x is native integer data."""
         return -self.log_prob(x, condition, seed, samples) / (self.dims * math.log(2.0))
 
-    def score(self, x, condition=None, seed: int = 0, samples: int = 1, batch_size: int = 128) -> np.ndarray:
+    def score(self, x, condition=None, seed: int = 0, samples: int = 1, batch_size: int | None = None) -> np.ndarray:
         """log p(x) in nats of any amount of data, in fixed padded batches.
 
         The result of a row does not depend on its neighbours, to the last bit.
@@ -127,11 +128,14 @@ class Flow(GenerativeModel):
             which `score` does not weigh.
           condition, seed, samples: as in `log_prob`.
           batch_size: rows per call, to which fewer are filled up; rounded up to a multiple of 16. The last bit of a
-            result may depend on it.
+            result may depend on it. By default 128, and 16 if a row has 500 numbers or more, where filling up is
+            what takes the time.
 
         Returns:
           (n,) NumPy array.
         """
+        if batch_size is None:
+            batch_size = LANES if self.dims >= LARGE else SCORED
         if isinstance(x, tf.data.Dataset):
             self.intake.rows(x, None, None)
             parts = map(keras.utils.unpack_x_y_sample_weight, x.unbatch().batch(batch_size))
