@@ -29,7 +29,7 @@ def header(cells: Sequence[str]) -> list[str] | None:
     """The names in the first line of a table, or None if it is a row of numbers.
 
     A header is a line in which no cell is a number. It has at least one cell that is neither a word for a missing
-    value nor begins like a number, as in "1,000" or "1.5x".
+    value nor like a number, as "1,000", "1.5x" and "(1)" are.
 
     Raises:
         ValueError: some of the cells are numbers and some are not, or all are numbers that can't be read.
@@ -125,4 +125,5 @@ def listed(names: Sequence[str]) -> str:
 
 
 def _like_a_number(name):
-    return name.lower() in MISSING or name.lstrip("+-.#$ ")[:1].isdigit()
+    bare = any(map(str.isdigit, name)) and not any(map(str.isalpha, name))  # as "€1", "(1)", or with a printed minus
+    return name.lower() in MISSING or bare or name.lstrip("+-.#$ ")[:1].isdigit()

@@ -39,6 +39,22 @@ def check_data_set(elements: Any, x_space: Space, condition: Condition, where: s
     _require_weights(weights, f"{where}sample_weight")
 
 
+def with_shapes(batches: tf.data.Dataset, x_space: Space, condition: Condition) -> tf.data.Dataset:
+    """The data set with its shapes stated where it leaves them open, as `from_generator` does; others stop it."""
+    specs = tf.nest.flatten(keras.utils.unpack_x_y_sample_weight(batches.element_spec))
+    shapes = [spec.shape for spec in specs if isinstance(spec, tf.TensorSpec)]
+    if all(shape.rank is not None and None not in shape[1:] for shape in shapes):
+        return batches
+
+    def stated(*batch):
+        x, y, weights = keras.utils.unpack_x_y_sample_weight(batch)
+        x = tf.ensure_shape(x, [None, *x_space.shape])
+        y = condition.map(lambda part, space: tf.ensure_shape(part, [None, *space.shape]), y) if condition else y
+        return x if len(batch) == 1 else (x, y, weights)[: len(batch)]
+
+    return batches.map(stated)
+
+
 def specs(batch: Any, where: str = "") -> tuple[tf.TensorSpec | None, ...]:
     """What `tf.data` would say of batches like this one, whose parts must have as many rows as each other.
 
@@ -105,7 +121,7 @@ def _require(spec, what, space, kind):
     known = (dtype.is_integer and kind in ("integers", "")) or (dtype.is_floating and kind != "integers")
     if known and (shape.rank is None or (shape.rank and space.fits(shape[1:]))):
         return
-    cast = f"Cast it, as by tf.cast(..., tf.{'int32' if kind == 'integers' else 'float32'})."
+    cast = f"Cast it, as by tf.cast(..., tf.{'int32' if kind == 'integers' else space.dtype})."
     fix = cast if not known else "Drop the axis of size 1." if shape[-1:] == [1] else ""
     if shape.rank is not None and space.fits(shape):
         fix = "Divide it into batches by `.batch`."

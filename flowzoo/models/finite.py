@@ -8,12 +8,17 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from flowzoo.core.errors import NonFiniteError
 from flowzoo.models.support import outside_columns, shown_bounds
 
 MARK = "flowzoo: the loss or a gradient is not finite"
+OVERFLOW = (
+    "the optimizer's own update overflowed. Load weights from before, as `ModelCheckpoint` writes, and lower the "
+    "learning rate."
+)
 ROWS = 5  # of each cause that the error names
 CAUSES = ("x", "condition", "weight", "bounds", "log_prob", "loss", "gradient")
 
@@ -28,7 +33,7 @@ def require(model: keras.Model, batch: Sequence, log_prob: tf.Tensor, loss: tf.T
       batch: x, condition or None, sample weight or None.
       log_prob: (batch,).
       loss: a scalar.
-      gradients: of the loss; None where a weight has none.
+      gradients: of the loss, None where a weight has none, and then the learning rate, which must be finite, too.
 
     Returns:
       A scalar bool, True.
@@ -60,6 +65,16 @@ def check(loss: tf.Tensor, gradients: Sequence) -> tf.Tensor:
     return _all_finite(loss, _squares(gradients))
 
 
+def require_weights(model: keras.Model) -> None:
+    """Refuses weights that an update, which nothing else looks at, made NaN or infinite.
+
+    Raises:
+      NonFiniteError: names them.
+    """
+    if broken := _broken(model):
+        raise NonFiniteError(f"{broken} Every loss and gradient was finite: {OVERFLOW}")
+
+
 @contextlib.contextmanager
 def explained(model: keras.Model, what: Callable[[], str]) -> Iterator[None]:
     """Raises `NonFiniteError` for what `require` stopped within.
@@ -74,6 +89,15 @@ def explained(model: keras.Model, what: Callable[[], str]) -> Iterator[None]:
         if MARK not in str(error):
             raise
         raise NonFiniteError(f"{what()}: {_cause(model, str(error))}") from None
+
+
+def _broken(model):
+    """A sentence on trainable weights that are not finite; "" if all are."""
+    bad = [weight.path for weight in model.trainable_weights if not np.isfinite(tf.convert_to_tensor(weight)).all()]
+    if not bad:
+        return ""
+    more = f" and {len(bad) - 3} more" if len(bad) > 3 else ""
+    return f"weights are not finite: {', '.join(bad[:3])}{more}."
 
 
 def _squares(gradients):
@@ -128,6 +152,8 @@ def _cause(model, message):
     counts = message[message.index(MARK) :]
     rows = {cause: re.search(rf"\[{cause}\] \[([^\]]*)\]", counts) for cause in CAUSES}
     rows = {cause: _listed(found) for cause, found in rows.items()}
+    if rows["log_prob"] and (broken := _broken(model)):
+        return f"{broken} An earlier step left them so, though its loss and gradients were finite: {OVERFLOW}"
     others = re.search(rf"\[{CAUSES[-1]}\] \[[^\]]*\] \[([^\]]*)\] \[([^\]]*)\]", counts)
     others = f"{others[1]} {others[2]}".split() if others else []
     there = {cause for cause, count in zip(CAUSES, others, strict=False) if count != "0"}
@@ -139,6 +165,9 @@ def _cause(model, message):
             where = f"rows {', '.join(rows[cause])} of the batch" if rows[cause] else "rows of another replica"
             return sentence.format(where=where)
     names = [weight.path for weight in model.trainable_weights]
+    if str(len(names)) in rows["gradient"]:
+        rate = float(tf.convert_to_tensor(model.optimizer.learning_rate))
+        return f"the learning rate is {rate}, which is not a finite number, or its square is not. Give another one."
     bad = [names[int(place)] for place in rows["gradient"][:3] if place.isdigit() and int(place) < len(names)]
     return (
         f"the gradient of {', '.join(bad) or 'the loss'} is not finite, or its square is not, though the loss is. "

@@ -51,13 +51,14 @@ def require_aligned(values: Mapping[str, Any]) -> None:
         )
 
 
-def to_array(value: Any, what: str, columns: Sequence[str] | None = None) -> np.ndarray:
+def to_array(value: Any, what: str, columns: Sequence[str] | None = None, finite: bool = True) -> np.ndarray:
     """The numbers of a frame, (rows, columns), or of a series, (rows,), in the one dtype that holds them all.
 
     Args:
       value: a DataFrame or Series.
       what: it is called in messages.
       columns: names in the order that is wanted; None takes the frame's own. A frame without names is taken as it is.
+      finite: whether values that are missing or not finite are refused; if not, the former are NaN.
 
     Raises:
       TypeError: a column holds something else than numbers.
@@ -73,7 +74,7 @@ def to_array(value: Any, what: str, columns: Sequence[str] | None = None) -> np.
     array = np.empty((len(value), len(arrays)), np.result_type(*arrays) if arrays else np.float64)
     for i, numbers in enumerate(arrays):
         array[:, i] = numbers
-    if array.dtype.kind == "f":
+    if finite and array.dtype.kind == "f":
         _require_finite(array, names, value.index, what)
     return array[:, 0] if value.ndim == 1 else array
 
@@ -87,15 +88,20 @@ def _arranged(frame, what, columns):
             f"`{what}` must have one level of column names, got {frame.columns.nlevels}. Join them first, as by "
             "`df.columns = df.columns.map('/'.join)`."
         )
-    names = column_names(frame)
-    if names is None or columns is None or names == list(columns):
+    names = list(frame.columns)
+    if columns is None or not _named(names) or names == list(columns):
         return frame
     _require_known(names, columns, what)
     return frame[list(columns)]
 
 
+def _named(names):
+    """Whether names mean anything: pandas numbers columns, and those of an unnamed series beside named ones."""
+    return any(isinstance(name, str) for name in names)
+
+
 def _require_known(names, columns, what):
-    if columns is None or not all(isinstance(name, str) for name in names):
+    if columns is None or not _named(names):
         return
     missing, extra = ([name for name in a if name not in set(b)] for a, b in ((columns, names), (names, columns)))
     if missing or extra:

@@ -95,8 +95,9 @@ class GenerativeModel(keras.Model):
             lacks a column that the flow knows, or has another index than that of x; `class_weight` has not one number
             per class; a generator is to last for several epochs; or all weights are frozen. Of data sets shapes and
             types are checked, not each row: of a PyDataset or generator as each batch is yielded.
-          NonFiniteError: a step met a loss or gradient that is not finite; weights, slots and `iterations` are as
-            before that step. It says which rows of the batch, or which weights, are the cause.
+          NonFiniteError: a step met a loss, gradient or learning rate that is not finite; weights, slots and
+            `iterations` are as before that step. It says which rows of the batch, or which weights, are the cause. Or
+            weights are not finite at the end, as an optimizer's own update overflowed.
         """
         self._require_trainable()
         given = self.intake.to_fit(by_name(keras.Model.fit, x, y, *args, **kwargs))
@@ -105,6 +106,7 @@ class GenerativeModel(keras.Model):
         self._build_optimizer()
         with self.intake.explained(), self._explained_step(), self._backing_up(given.get("callbacks")):
             history = super().fit(**in_full(super().fit, self.data_dtype, **given))
+        finite.require_weights(self)
         review(self, given["x"], history)
         return history
 
@@ -318,7 +320,8 @@ class GenerativeModel(keras.Model):
 
     def _require_finite(self, batch, log_prob, loss, gradients):
         scaled = isinstance(self.optimizer, keras.optimizers.LossScaleOptimizer)  # it leaves such updates out itself
-        return finite.require(self, batch, log_prob, loss, () if scaled else gradients)
+        watched = () if scaled else (*gradients, tf.convert_to_tensor(self.optimizer.learning_rate))
+        return finite.require(self, batch, log_prob, loss, watched)
 
     def _track(self, loss, x):
         replicas = tf.distribute.get_strategy().num_replicas_in_sync

@@ -18,7 +18,7 @@ import tensorflow as tf
 from flowzoo.core import digits, validation
 from flowzoo.core.space import ONE, Condition, Space
 from flowzoo.models import forked, frames
-from flowzoo.models.data_sets import check_data_set
+from flowzoo.models.data_sets import check_data_set, with_shapes
 from flowzoo.models.watched import Watch, WatchedDataset, watched
 
 X_DIGITS = "Build the flow with `standardize=True`, which keeps float64, or subtract an offset first."
@@ -103,12 +103,17 @@ class Intake:
         checked = self.rows(x, given.get("y"), given.get("sample_weight"))
         divided = is_rows(x) and held_out is None
         validation.require_split(given.get("validation_split"), len(checked["x"]) if divided else None)
-        if isinstance(held_out, (tuple, list)):
-            parts = keras.utils.unpack_x_y_sample_weight(tuple(held_out))
-            checked["validation_data"] = tuple(self.rows(*parts, "validation ").values())
-        elif held_out is not None:
-            checked["validation_data"] = self.rows(held_out, None, None, "validation ")["x"]
-        self.learn_columns(x, given.get("y"))
+        known = self.columns, self.condition_columns, self.named_columns
+        self.learn_columns(x, given.get("y"))  # by which the columns of `validation_data` are found
+        try:
+            if isinstance(held_out, (tuple, list)):
+                parts = keras.utils.unpack_x_y_sample_weight(tuple(held_out))
+                checked["validation_data"] = tuple(self.rows(*parts, "validation ").values())
+            elif held_out is not None:
+                checked["validation_data"] = self.rows(held_out, None, None, "validation ")["x"]
+        except (TypeError, ValueError):
+            self.columns, self.condition_columns, self.named_columns = known
+            raise
         shuffled = is_rows(x) or isinstance(x, keras.utils.PyDataset)  # of others Keras warns that it does not
         return {**({} if shuffled else {"shuffle": False}), **given, **checked}
 
@@ -147,7 +152,7 @@ class Intake:
     def _array(self, x, where="", **how):
         what = f"{where}x"
         _require_no_data_set(x, what)
-        frame, x = frames.is_frame(x), _columns(x, what, self.columns, self.x_space)
+        frame, x = frames.is_frame(x), _columns(x, what, self.columns, self.x_space, how.get("finite", True))
         if frame and not self.x_space.values and x.dtype.kind in "biu":
             x = x.astype(np.float64)  # whole numbers are numbers in a table; in an array they may be unscaled pixels
         checked = validation.check_array(x, self.x_space, what, **how)
@@ -179,8 +184,14 @@ class Intake:
         )
 
     def _data_set(self, x, where):
+        if x is None or isinstance(x, (tuple, Mapping)):
+            raise TypeError(
+                f"`{where}x` must be an array, a frame or a data set, got {'None' if x is None else type(x).__name__}. "
+                "Pass the array itself, and the condition as `y`."
+            )
         if isinstance(x, tf.data.Dataset):
             check_data_set(x.element_spec, self.x_space, self.condition, where)
+            x = with_shapes(x, self.x_space, self.condition)
             for batch in x.take(1) if self._has_wide(x.element_spec) else ():
                 self._look_at_digits(batch, where)
         elif isinstance(x, keras.utils.PyDataset) and x.num_batches != 0:
@@ -220,7 +231,7 @@ def _names(value, space):
     return frames.column_names(value) if space is not None and space.shape else None
 
 
-def _columns(value, what, names, space):
+def _columns(value, what, names, space, finite=True):
     """A frame or series as an array; a series may be the only column of a vector of one."""
     if not frames.is_frame(value):
         return value
@@ -230,5 +241,5 @@ def _columns(value, what, names, space):
             f"`{what}` must have {count} columns, got the Series {value.name!r}. Pass a frame, as by df[['a', 'b']], "
             "or df.iloc[[0]] for one row."
         )
-    array = frames.to_array(value, what, names)
+    array = frames.to_array(value, what, names, finite)
     return array[:, None] if count == 1 and array.ndim == 1 else array

@@ -9,6 +9,7 @@ import keras
 
 from flowzoo.core.space import Condition, Space
 from flowzoo.models.data_sets import check_data_set, require_alike, specs
+from flowzoo.models.frames import is_frame
 
 
 class Watch:
@@ -28,6 +29,7 @@ class Watch:
 
     def __call__(self, batch: Any) -> Any:
         try:
+            _require_arrays(batch, self.where)
             found = specs(batch, self.where)
             check_data_set(found, self.x_space, self.condition, self.where)
             self.first = self.first or found
@@ -36,6 +38,16 @@ class Watch:
             self.error = self.error or error
             raise
         return batch
+
+
+def _require_arrays(batch, where):
+    for part in batch if isinstance(batch, (tuple, list)) else (batch,):
+        for value in part.values() if isinstance(part, dict) else (part,):
+            if is_frame(value):
+                raise TypeError(
+                    f"The batches of `{where}x` must hold arrays, got a {type(value).__name__}. Pass the whole frame, "
+                    "whose columns go by name, or `.to_numpy()` of each batch."
+                )
 
 
 class WatchedDataset(keras.utils.PyDataset):

@@ -82,7 +82,13 @@ def test_what_is_a_header_and_what_is_no_row(text):
     assert rows_of(text) == [[[1, 2]]]
 
 
-@pytest.mark.parametrize("line", ["<NA>,NaT", "None,<NA>", "-,--", "#N/A N/A,1.#QNAN", "#DIV/0!,#REF!"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        *("<NA>,NaT", "None,<NA>", "-,--", "#N/A N/A,1.#QNAN", "#DIV/0!,#REF!"),
+        *("\u22121,\u22122", "(1),(2)", "\u20ac1,$2", "<1,~2"),  # a printed minus, amounts of money
+    ],
+)
 def test_a_first_line_of_missing_values_is_no_header(line):
     with pytest.raises(ValueError, match=r"line 1: cell 1: expected a number"):
         rows_of(f"{line}\n1,2\n")

@@ -162,6 +162,31 @@ def test_a_loss_alone(kind):
             call(numbers(), sample_weight=weights, verbose=0)
 
 
+@pytest.mark.parametrize("rate", [np.nan, np.inf, lambda: tf.constant(np.nan)])
+def test_a_learning_rate_alone(rate):
+    flow = made(VECTORS, [numbers()])
+    flow.compile(keras.optimizers.SGD(rate))
+    before = flow.get_weights()
+    with pytest.raises(NonFiniteError, match=STOPPED + r"the learning rate is (nan|inf), which is not a finite number"):
+        flow.fit(numbers(), batch_size=BATCH, verbose=0)
+    for old, new in zip(before, flow.get_weights(), strict=True):
+        np.testing.assert_array_equal(old, new)
+
+
+class Overflowing(keras.optimizers.SGD):
+    def update_step(self, gradient, variable, learning_rate):
+        variable.assign(variable * np.float32(1e38) * np.float32(1e38))
+
+
+def test_an_update_alone():
+    flow = made(VECTORS, [numbers()])
+    flow.compile(Overflowing())
+    with pytest.raises(NonFiniteError, match=r"weights are not finite: \S+/.* Every loss and gradient was finite"):
+        flow.fit(numbers()[:BATCH], batch_size=BATCH, verbose=0)
+    with pytest.raises(NonFiniteError, match=r"weights are not finite: \S+/.* An earlier step left them so"):
+        flow.fit(numbers()[:BATCH], batch_size=BATCH, verbose=0)
+
+
 def test_evaluate_raises_and_predict_keeps_the_rows():
     flow, bad = made(VECTORS, None), batches(spoiled(numbers(), [5, 37], np.nan))
     with pytest.raises(NonFiniteError, match=r"The evaluation was stopped: `x` holds NaN or infinity in rows 5"):

@@ -130,7 +130,7 @@ def test_a_series_is_the_only_column():
 def test_what_is_wrong_is_named(frame, message):
     model = _new()
     before = [weight.numpy() for weight in model.weights]
-    for call in (model.score, model.adapt, lambda x: model.fit(x, verbose=0), model.predict, model.train_on_batch):
+    for call in (model.score, model.adapt, lambda x: model.fit(x, verbose=0), model.evaluate, model.train_on_batch):
         with pytest.raises((ValueError, TypeError), match=message):
             call(frame)
     assert all(np.array_equal(a, b) for a, b in zip(before, model.weights, strict=True)) and model.columns is None
@@ -190,6 +190,38 @@ def test_adapt_learns_the_columns():
     assert list(model.columns) == ["a", "b"]
     with pytest.raises(ValueError, match="missing"):
         model.fit(FRAME.rename(columns={"b": "c"}), verbose=0)
+
+
+def test_columns_of_validation_data_go_by_the_names_of_x():
+    swapped = FRAME[["b", "a"]]
+    for held_out in (swapped, (swapped,)):
+        model = _new()
+        history = model.fit(FRAME, validation_data=held_out, verbose=0).history
+        np.testing.assert_allclose(history["val_loss"][0], model.evaluate(X, verbose=0), rtol=1e-5)
+    model = _new()
+    with pytest.raises(ValueError, match=r"`validation x` must have the columns \['a', 'b'\] .* missing \['b'\]"):
+        model.fit(FRAME, validation_data=FRAME.rename(columns={"b": "z"}), verbose=0)
+    assert model.columns is None  # as if nothing had been given
+
+
+def test_predict_keeps_rows_of_frames_that_hold_nothing():
+    model = _new()
+    model.adapt(X)
+    broken = FRAME.astype("Float64")
+    broken.iloc[3, 0] = pd.NA
+    for frame in (broken, broken.astype("float64")):
+        with pytest.warns(UserWarning, match=r"log p\(x\) is NaN for 1 of 32 rows: 3"):
+            found = model.predict(frame, verbose=0)
+        assert np.flatnonzero(np.isnan(found)).tolist() == [3]
+        with pytest.raises(ValueError, match="`x` must be finite"):
+            model.score(frame)
+
+
+def test_names_of_which_some_are_numbers_are_names():
+    model = _new()
+    model.adapt(FRAME)
+    with pytest.raises(ValueError, match=r"must have the columns \['a', 'b'\] .* got \[1, 'a'\]"):
+        model.score(FRAME.rename(columns={"b": 1})[[1, "a"]])
 
 
 def test_pandas_is_not_imported_to_know_a_frame(monkeypatch):

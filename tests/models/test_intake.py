@@ -2,6 +2,7 @@
 
 import keras
 import numpy as np
+import pandas as pd
 import pytest
 import tensorflow as tf
 
@@ -239,6 +240,59 @@ def test_each_batch_of_a_python_data_set_is_checked(case, eagerly):
         model.fit(Batches(workers=2), validation_data=(X, Y), verbose=0)
     with pytest.raises((TypeError, ValueError), match=message):
         model.predict(Batches(), verbose=0)
+
+
+@pytest.mark.parametrize("open_shape", [None, (None, None)])
+def test_data_sets_that_leave_their_shapes_open(open_shape, eagerly):
+    x = np.random.default_rng(0).normal(size=(32, 2)).astype("float32")
+
+    def batches(*parts):
+        specs = tuple(tf.TensorSpec(open_shape if part.ndim == 2 else None, part.dtype) for part in parts)
+        found = parts if len(parts) > 1 else parts[0]
+        return tf.data.Dataset.from_generator(
+            lambda: iter([found, found]), output_signature=specs if len(parts) > 1 else specs[0]
+        )
+
+    flow = cases.new_flow("maf")
+    flow.adapt(x, force=True)
+    flow.fit(batches(x), verbose=0)
+    expected = flow.evaluate(x, verbose=0)
+    np.testing.assert_allclose(flow.evaluate(batches(x), verbose=0), expected, rtol=1e-5)
+    with pytest.raises(tf.errors.InvalidArgumentError, match=r"expected shape \[\?,2\]"):
+        flow.evaluate(batches(x[:, :1]), verbose=0)
+    labelled, labels = cases.new_flow("nsf-ar-classes"), np.arange(32) % 3
+    expected = labelled.evaluate(x, labels, verbose=0)
+    given = batches(x, labels, np.ones(32, "float32"))
+    np.testing.assert_allclose(labelled.evaluate(given, verbose=0), expected, rtol=1e-5)
+
+
+def test_integers_are_cast_to_what_the_flow_takes(eagerly):
+    flow = cases.new_flow("maf", event_shape=(1,))
+    stamps = tf.data.Dataset.from_tensor_slices(1_700_000_000 + np.arange(64)[:, None]).batch(32)
+    with pytest.raises(TypeError, match=r"Cast it, as by tf\.cast\(\.\.\., tf\.float64\)"):
+        flow.fit(stamps, verbose=0)
+
+
+@pytest.mark.parametrize("given", [None, {"a": np.zeros((4, 2), "float32")}, (np.zeros((4, 2), "float32"),)])
+def test_what_is_neither_rows_nor_a_data_set(given, eagerly):
+    for method in (cases.new_flow("maf").fit, cases.new_flow("maf").evaluate):
+        with pytest.raises(TypeError, match=r"`x` must be an array, a frame or a data set, got (None|dict|tuple)"):
+            method(given)
+
+
+def test_a_python_data_set_of_frames_is_refused_in_words(eagerly):
+    frame = pd.DataFrame(np.zeros((8, 2), "float32"), columns=["a", "b"])
+
+    class Frames(keras.utils.PyDataset):
+        def __len__(self):
+            return 2
+
+        def __getitem__(self, index):
+            return (frame,)
+
+    for given in (Frames(), (frame for _ in range(2)), ((frame,) for _ in range(2))):
+        with pytest.raises(TypeError, match=r"The batches of `x` must hold arrays, got a DataFrame\. Pass the whole"):
+            cases.new_flow("maf").fit(given, verbose=0)
 
 
 def test_a_python_data_set_is_told_of_epochs(eagerly):
