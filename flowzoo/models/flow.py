@@ -165,6 +165,7 @@ class Flow(GenerativeModel):
         Returns:
           (n, *event_shape) in native units: uint8 for models that dequantize.
         """
+        forked.refuse()  # before seeds are computed
         n, batch_size = check_count(n, "n", least=0), check_count(batch_size, "batch_size")
         seeds, temperature = validation.check_seeds(seed, n), validation.check_temperature(temperature, n)
         condition = self.intake.conditions(condition, n, shared=True)
