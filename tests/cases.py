@@ -157,7 +157,7 @@ TRANSFORMS = {
     "autoregressive-residual": _autoregressive(b.Affine(), residual=True, hidden=[7, 7, 7, 7, 7], activation="tanh"),
     "autoregressive-narrow": _autoregressive(b.Affine(), hidden=[2]),
     # its inverse is searched for, once per feature: short, since a graph of five takes half a minute to compile
-    "autoregressive-mixture": _autoregressive(b.GaussianMixtureMap(3), shape=(2,)),
+    "autoregressive-mixture": _autoregressive(b.GaussianMixtureMap(3), shape=(3,)),
     "autoregressive-affine-spline": _autoregressive(b.ScalarChain(b.Affine(), _spline)),
     "autoregressive-spline": _autoregressive(b.RationalQuadratic(4, 2.0), features=3),
     "autoregressive-inverse": _autoregressive(b.Affine(), features=3, invert=True),

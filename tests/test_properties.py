@@ -130,7 +130,6 @@ BIJECTORS = [a_vector_bijector, an_image_bijector]
 
 
 @pytest.mark.parametrize("family", EXACT)
-@settings(max_examples=3)
 @given(data=st.data())
 def test_families(family, data):
     check_family(family, data.draw)

@@ -20,11 +20,13 @@ OVERFLOW = (
     "learning rate."
 )
 ROWS = 5  # of each cause that the error names
-CAUSES = ("x", "condition", "weight", "bounds", "log_prob", "loss", "gradient")
+CAUSES = ("x", "condition", "weight", "bounds", "log_prob", "loss", "rate", "gradient")
 
 
-def require(model: keras.Model, batch: Sequence, log_prob: tf.Tensor, loss: tf.Tensor, gradients: Sequence = ()):
-    """Stops a step with `MARK` and its causes unless loss and gradients are finite in all replicas.
+def require(
+    model: keras.Model, batch: Sequence, log_prob: tf.Tensor, loss: tf.Tensor, gradients: Sequence = (), rate=0.0
+):
+    """Stops a step with `MARK` and its causes unless loss, gradients and learning rate are finite in all replicas.
 
     Whatever the step changes must depend on the result. Where XLA compiles a whole step, it drops the stop.
 
@@ -33,7 +35,8 @@ def require(model: keras.Model, batch: Sequence, log_prob: tf.Tensor, loss: tf.T
       batch: x, condition or None, sample weight or None.
       log_prob: (batch,).
       loss: a scalar.
-      gradients: of the loss, None where a weight has none, and then the learning rate, which must be finite, too.
+      gradients: of the loss; None where a weight has none.
+      rate: the learning rate, a scalar.
 
     Returns:
       A scalar bool, True.
@@ -41,17 +44,17 @@ def require(model: keras.Model, batch: Sequence, log_prob: tf.Tensor, loss: tf.T
     Raises:
       tf.errors.InvalidArgumentError: in the graph; `explained` puts it into words.
     """
-    squares = _squares(gradients)
-    finite = _all_finite(loss, squares) & ~tf.reduce_any(_wrong_weight(batch[2]))
+    squares, rate = _squares(gradients), tf.square(tf.cast(rate, tf.float32))
+    finite = _all_finite(loss, squares) & tf.math.is_finite(rate) & ~tf.reduce_any(_wrong_weight(batch[2]))
     counts = tf.zeros([len(CAUSES)])  # of each cause, in all replicas
     if tf.distribute.get_strategy().num_replicas_in_sync > 1:  # all stop, lest one waits for another's gradient
-        bad = [tf.cast(~finite, tf.float32)[None], *_bad(model, batch, log_prob, loss, squares)]
+        bad = [tf.cast(~finite, tf.float32)[None], *_bad(model, batch, log_prob, loss, rate, squares)]
         here = tf.stack([tf.reduce_sum(tf.cast(mask, tf.float32)) for mask in bad])
         wrong, counts = tf.split(tf.distribute.get_replica_context().all_reduce("sum", here), [1, len(CAUSES)])
         finite = wrong[0] == 0
 
     def stop():
-        rows = [tf.where(mask)[:, 0] for mask in _bad(model, batch, log_prob, loss, squares)]
+        rows = [tf.where(mask)[:, 0] for mask in _bad(model, batch, log_prob, loss, rate, squares)]
         found = [part for pair in zip(CAUSES, rows, strict=True) for part in pair]
         counted = [tf.cast(part, tf.int32) for part in (counts[:ROWS], counts[ROWS:])]  # as no more are printed
         tf.raw_ops.Assert(condition=False, data=[MARK, *found, *counted], summarize=ROWS)
@@ -110,7 +113,7 @@ def _all_finite(loss, squares):
     return tf.math.is_finite(tf.cast(loss, tf.float32)) & tf.math.is_finite(tf.reduce_sum(squares))
 
 
-def _bad(model, batch, log_prob, loss, squares):
+def _bad(model, batch, log_prob, loss, rate, squares):
     """For each of `CAUSES` which rows are bad, or which columns of x ("bounds"), or gradients."""
     x, condition, weight = batch
     return [
@@ -120,6 +123,7 @@ def _bad(model, batch, log_prob, loss, squares):
         outside_columns(model, x),
         _wrong(log_prob, 0),
         ~tf.math.is_finite(tf.cast(loss, tf.float32))[None],
+        ~tf.math.is_finite(rate)[None],
         ~tf.math.is_finite(squares),
     ]
 
@@ -165,9 +169,6 @@ def _cause(model, message):
             where = f"rows {', '.join(rows[cause])} of the batch" if rows[cause] else "rows of another replica"
             return sentence.format(where=where)
     names = [weight.path for weight in model.trainable_weights]
-    if str(len(names)) in rows["gradient"]:
-        rate = float(tf.convert_to_tensor(model.optimizer.learning_rate))
-        return f"the learning rate is {rate}, which is not a finite number, or its square is not. Give another one."
     bad = [names[int(place)] for place in rows["gradient"][:3] if place.isdigit() and int(place) < len(names)]
     return (
         f"the gradient of {', '.join(bad) or 'the loss'} is not finite, or its square is not, though the loss is. "
@@ -182,7 +183,7 @@ def _listed(found):
 
 def _sentences(model, outside):
     """In the order in which one explains the next."""
-    space = model.x_space
+    space, rate = model.x_space, tf.convert_to_tensor(getattr(model.optimizer, "learning_rate", 0.0))
     data = f"integers outside {space.lowest} ... {space.highest}" if space.values else "NaN or infinity"
     label = f"labels outside 0 ... {model.condition.labels - 1}" if model.condition.labels else "NaN or infinity"
     if model.condition.named:
@@ -198,4 +199,6 @@ def _sentences(model, outside):
         "rate, or clip gradients (`global_clipnorm` of the optimizer).",
         "loss": "the loss is not finite, though log p(x) is in each row. Look at the `loss` of `compile`, and at "
         "sample weights so large that their sums overflow.",
+        "rate": f"the learning rate is {float(rate)}, which is not a finite number, or its square is not. Give another "
+        "one.",
     }

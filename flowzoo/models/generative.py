@@ -320,8 +320,8 @@ class GenerativeModel(keras.Model):
 
     def _require_finite(self, batch, log_prob, loss, gradients):
         scaled = isinstance(self.optimizer, keras.optimizers.LossScaleOptimizer)  # it leaves such updates out itself
-        watched = () if scaled else (*gradients, tf.convert_to_tensor(self.optimizer.learning_rate))
-        return finite.require(self, batch, log_prob, loss, watched)
+        watched = {} if scaled else {"gradients": gradients, "rate": self.optimizer.learning_rate}
+        return finite.require(self, batch, log_prob, loss, **watched)
 
     def _track(self, loss, x):
         replicas = tf.distribute.get_strategy().num_replicas_in_sync

@@ -5,7 +5,6 @@ import struct
 import sys
 import tracemalloc
 import types
-import warnings
 from pathlib import Path
 
 import numpy as np
@@ -154,12 +153,11 @@ def test_names_with_commas_and_quotes_survive():
         ("0,1,2,0.5\n0,1,,3\n", IMAGE, None, "must be integers 0 to 255, got something else in 2 of 2 rows"),
     ],
 )
-def test_a_wrong_csv_is_one_clear_line(text, form, columns, message):
+def test_a_wrong_csv_is_one_clear_line(text, form, columns, message, recwarn):
     Path("x.csv").write_text(text)
-    with warnings.catch_warnings(), pytest.raises(ValueError) as error:
-        warnings.simplefilter("error", RuntimeWarning)  # as of NumPy's casts, which would be a second line
+    with pytest.raises(ValueError) as error:
         read(["x.csv"], form, columns)
-    assert message in str(error.value) and str(error.value).startswith(("x.csv", "--columns"))
+    assert message in str(error.value) and str(error.value).startswith(("x.csv", "--columns")) and not recwarn
     assert str(error.value).count("x.csv") <= 1
 
 

@@ -130,7 +130,9 @@ def test_a_series_is_the_only_column():
 def test_what_is_wrong_is_named(frame, message):
     model = _new()
     before = [weight.numpy() for weight in model.weights]
-    for call in (model.score, model.adapt, lambda x: model.fit(x, verbose=0), model.evaluate, model.train_on_batch):
+    calls = [model.score, model.adapt, lambda x: model.fit(x, verbose=0), model.evaluate, model.train_on_batch]
+    gaps = "row " in message  # `predict` keeps such rows, as the test below has it
+    for call in [*calls, *([] if gaps else [model.predict])]:
         with pytest.raises((ValueError, TypeError), match=message):
             call(frame)
     assert all(np.array_equal(a, b) for a, b in zip(before, model.weights, strict=True)) and model.columns is None
