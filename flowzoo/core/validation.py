@@ -37,7 +37,7 @@ def check_array(
       TypeError: wrong kind of numbers.
       ValueError: wrong shape, a non-finite entry, or an integer out of range.
     """
-    values = np.asarray(x)
+    values = _values(x, what)
     if not values.ndim or not space.fits(values.shape[1:]):
         one = ": for one example pass x[None]" if space.fits(values.shape) else ""
         fix = f"The first dimension is the batch{one}."
@@ -99,7 +99,7 @@ def _check_one(value, space, rows, shared, what):
     expected = f"{space.described(rows)}{one}"
     if value is None:
         raise ValueError(f"`{what}` must be {expected}, got None.")
-    values = np.asarray(value)
+    values = _values(value, what)
     shape, kind = values.shape, _kind(values.dtype)
     few = shared and (shape[:1] == (1,) or (shape == () and not space.shape))
     fits = (shape[:1] == (rows,) or few) and space.fits(shape[1:])
@@ -119,7 +119,7 @@ def _check_one(value, space, rows, shared, what):
 
 def check_weights(weights, rows: int, what: str = "sample_weight") -> np.ndarray:
     """Returns one finite number >= 0 for each row, (rows,) float32, or raises; (rows, 1) is taken, too."""
-    values = np.asarray(weights)
+    values = _values(weights, what)
     if values.shape not in ((rows,), (rows, 1)) or _kind(values.dtype) == "other":
         raise ValueError(
             f"`{what}` must be ({rows},) numbers, one for each row of x, got dtype {values.dtype.name} and shape "
@@ -211,6 +211,17 @@ def check_keras_defaults(dtype: str, policies: Iterable[str]) -> None:
             "keras.config.set_dtype_policy, and give the flow `dtype='float64'`, or its networks "
             "`conditioner_dtype='mixed_bfloat16'`."
         )
+
+
+def _values(given: Any, what: str) -> np.ndarray:
+    """As an array; refuses entries that NumPy masks, of which it would take what lies behind the mask."""
+    masked = np.ma.count_masked(given) if isinstance(given, np.ma.MaskedArray) else 0
+    if masked:
+        raise ValueError(
+            f"`{what}` must have all its entries, got {masked} that are masked. Remove these rows, or fill them, as by "
+            f"{what.split()[-1]}.filled(0)."
+        )
+    return np.asarray(given)
 
 
 def _kind(dtype: np.dtype) -> str:

@@ -76,6 +76,8 @@ class Intake:
             return {"x": x, "y": y, "sample_weight": weights}
         frames.require_aligned({f"{where}x": x, f"{where}condition": y, f"{where}sample_weight": weights})
         x = self._array(x, where, **{"squares": True, **how})
+        if not x.shape[0]:
+            raise ValueError(f"`{where}x` must have at least one row, got shape {tuple(x.shape)}.")
         y = self.conditions(y, x.shape[0], where)
         if weights is not None:
             what = f"{where}sample_weight"
@@ -191,6 +193,8 @@ class Intake:
             )
         if isinstance(x, tf.data.Dataset):
             check_data_set(x.element_spec, self.x_space, self.condition, where)
+            if x.cardinality() == 0:  # Keras would only warn that it ran out of data
+                raise ValueError(f"`{where}x` must yield batches, got a data set that has none.")
             x = with_shapes(x, self.x_space, self.condition)
             for batch in x.take(1) if self._has_wide(x.element_spec) else ():
                 self._look_at_digits(batch, where)

@@ -34,6 +34,12 @@ def _with(values, row, value):
     return values
 
 
+def _masked(values, row):
+    values = np.ma.masked_array(values)
+    values[row] = np.ma.masked
+    return values
+
+
 WRONG = {  # x, condition, weights, and the error
     "nan": (_with(X, 3, np.nan), Y, None, "`x` must be finite, got NaN or infinity in 1 of 32 rows, first in row 3"),
     "1e20": (_with(X, 3, 1e20), Y, None, r"`x` must be at most 1\.3e\+19 in size.*overflow.* first in row 3"),
@@ -50,6 +56,10 @@ WRONG = {  # x, condition, weights, and the error
     ),
     "short-weight": (X, Y, np.ones(31), r"`sample_weight` must be \(32,\) numbers.*shape \(31,\)"),
     "kind": (X.astype("int64"), Y, None, "`x` must hold floating-point numbers, got dtype int64"),
+    "no-rows": (X[:0], Y[:0], None, r"`x` must have at least one row, got shape \(0, 2\)"),
+    "masked": (_masked(X, 3), Y, None, r"`x` must have all its entries, got 2 that are masked.* x\.filled\(0\)"),
+    "masked-label": (X, _masked(Y, 3), None, "`condition` must have all its entries, got 1 that are masked"),
+    "masked-weight": (X, Y, _masked(np.ones(32), 3), "`sample_weight` must have all its entries, got 1 that are"),
 }
 
 
@@ -157,6 +167,7 @@ def test_all_frozen_is_said(eagerly):
         ),
         ({}, X, Y, "This flow takes no `condition`, got one"),
         ({}, X.astype("int32"), None, r"`x` .* floating-point numbers, got dtype int32 .* Cast it"),
+        ({}, X[:0], None, "`x` must yield batches, got a data set that has none"),
     ],
 )
 def test_data_sets_of_wrong_shapes_or_types_are_refused_untraced(options, x, y, message):
