@@ -38,6 +38,9 @@ class Likelihood(Measurement):
     def measure(self, subject: Subject) -> Measured:
         return Measured.mean(self.sign * subject.losses(self.split), **subject.protocol(self.split))
 
+    def validates(self, preset: Preset) -> bool:
+        return self.leads(preset) and self.split == TEST
+
     def evaluate(self, flow: Flow, dataset: Mapping[str, Any], split: str = TEST, **how: Any) -> dict[str, Any]:
         return evaluate(flow, dataset, split, **how)
 

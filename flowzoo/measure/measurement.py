@@ -74,8 +74,12 @@ class Measurement:
         """Whether it may stand for a model of this preset; of several the first in `registry` does."""
         return False
 
+    def validates(self, preset: Preset) -> bool:
+        """Whether it may pick the best weights of a training of this preset."""
+        return self.leads(preset)
+
     def losses(self, flow: Flow, x: np.ndarray, condition: np.ndarray | None = None) -> np.ndarray:
-        """Of a headline: what picks the best weights of a training, lower is better, of each example: (n,)."""
+        """Of one that `validates`: what picks the best weights, lower is better, of each example: (n,)."""
         raise NotImplementedError
 
     def traced_losses(self, flow: Flow, x: tf.Tensor, condition: tf.Tensor | None = None) -> tf.Tensor:

@@ -1,5 +1,6 @@
 """The measurements that flowzoo knows, in the order in which cards show them and `verify` compares them."""
 
+from flowzoo.core.errors import PresetError, nearest
 from flowzoo.measure.active_units import ActiveUnits
 from flowzoo.measure.certificate import Certificate
 from flowzoo.measure.digits_read import DigitsRead
@@ -38,8 +39,23 @@ MEASUREMENTS: tuple[Measurement, ...] = (
 
 
 def headline(preset: Preset) -> Measurement:
-    """The number that stands for a model: in tables, in training for the best weights, in publishing for the better."""
+    """The number that stands for a model: in tables, in publishing for the better, in training for the best weights."""
     return next(measurement for measurement in MEASUREMENTS if measurement.leads(preset))
+
+
+def validation(preset: Preset, name: str) -> Measurement:
+    """What picks the best weights of a training: the measurement of this name, or the headline for "".
+
+    Raises:
+        PresetError: there is none, or it says nothing of one model as it trains.
+    """
+    if not name:
+        return headline(preset)
+    known = {one.name: one for one in MEASUREMENTS if one.validates(preset)}
+    if name not in known:
+        hint = nearest(name, list(known))
+        raise PresetError(f"{preset.source}: `training.validation` must be what can be validated, got {name!r}. {hint}")
+    return known[name]
 
 
 def headline_text(preset: Preset, absent: str, unit: bool = True) -> str:

@@ -58,6 +58,8 @@ class Recipe:
         conditioner_dtype: Keras dtype policy of the conditioners in training, "" for the model's own.
         validate_every: steps between validations.
         validation_examples: how many of the validation split, from its start.
+        validation: what validations measure, which picks the best weights: a measurement of `flowzoo.measure.registry`;
+            "" for the number that stands for the model on its card.
         patience: stop after this many validations without a better one; 0 for never.
         adapt_examples: training examples for the data-dependent initialisation; 0 for none.
         jit_compile: compile log_prob with XLA.
@@ -84,6 +86,7 @@ class Recipe:
     conditioner_dtype: Line = ""
     validate_every: Count = 500
     validation_examples: Count = 5000
+    validation: Line = ""
     patience: CountFrom0 = 0
     adapt_examples: CountFrom0 = 512
     jit_compile: Flag = False

@@ -133,7 +133,7 @@ class Validate(keras.callbacks.Callback):
         progress: is carried on.
         recipe: the recipe.
         twin: an uncompiled flow like the one in training; weights are tried in it.
-        headline: what is measured, and picks the best weights.
+        validated: what is measured, and picks the best weights.
         validation: x and condition or None.
         workdir: the work folder.
         show: called with (step, twin) after a validation, the twin holding the better weights; gives images by name.
@@ -145,7 +145,7 @@ class Validate(keras.callbacks.Callback):
         progress: Progress,
         recipe: Recipe,
         twin: Flow,
-        headline: Measurement,
+        validated: Measurement,
         validation: tuple[np.ndarray, np.ndarray | None],
         workdir: Path,
         show: Callable[[int, Flow], Mapping[str, Image.Image]],
@@ -153,7 +153,7 @@ class Validate(keras.callbacks.Callback):
     ):
         super().__init__()
         self.progress, self.recipe, self.twin, self.validation = progress, recipe, twin, validation
-        self.headline = headline
+        self.validated = validated
         self.workdir, self.show, self.chief = workdir, show, chief
         self.writer = tf.summary.create_file_writer(str(workdir / "tensorboard")) if chief else None
 
@@ -183,8 +183,8 @@ class Validate(keras.callbacks.Callback):
         values = {}
         for name, weights in candidates.items():
             _set(self.twin, weights)
-            values[name] = float(np.mean(self.headline.losses(self.twin, *self.validation)))
-        which, better = progress.note_validation(self.headline.column, logs, self._learning_rate(), values)
+            values[name] = float(np.mean(self.validated.losses(self.twin, *self.validation)))
+        which, better = progress.note_validation(self.validated.column, logs, self._learning_rate(), values)
         _set(self.twin, candidates[which])
         if better:
             progress.best_weights = candidates[which]

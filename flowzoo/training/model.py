@@ -17,8 +17,10 @@ from flowzoo.core.limits import counting
 from flowzoo.families import FAMILIES
 from flowzoo.families.family import Family
 from flowzoo.families.options import Options, fields, meant
+from flowzoo.measure.registry import validation
 from flowzoo.models.flow import Flow
 from flowzoo.models.weights import load_simpler, load_weights
+from flowzoo.objectives.registry import LIKELIHOOD, check_objective
 from flowzoo.record.recipe import Recipe
 from flowzoo.training.optimizer import optimizer
 
@@ -89,14 +91,21 @@ def compiled(preset: Preset, recipe: Recipe) -> Flow:
 
 def untrained(preset: Preset, recipe: Recipe) -> Flow:
     """A new flow that computes as in a training by a recipe."""
+    require_known(preset, recipe)
     flow = build(preset, recipe.conditioner_dtype or None)
     if recipe.objective:
-        try:
-            flow.training_objective = recipe.objective
-        except ValueError as error:
-            raise PresetError(f"{preset.source}: `training.objective` is wrong: {error}") from error
+        flow.training_objective = recipe.objective
     flow.xla, flow.adapts = recipe.jit_compile, False  # `adapt_examples` says whether
     return flow
+
+
+def require_known(preset: Preset, recipe: Recipe) -> None:
+    """Refuses a recipe whose objective or validation is not one that flowzoo has for this preset."""
+    validation(preset, recipe.validation)
+    try:
+        check_objective(recipe.objective or LIKELIHOOD, "training.objective")
+    except ValueError as error:
+        raise PresetError(f"{preset.source}: {error}") from error
 
 
 def initial_weights(init_from: str | os.PathLike) -> Path:

@@ -19,7 +19,7 @@ from flowzoo.record.recipe import Recipe, check_limits, recipes
 from flowzoo.training import state, trainer
 from flowzoo.training.distributed.strategy import connect
 from flowzoo.training.folder import WorkFolder
-from flowzoo.training.model import options
+from flowzoo.training.model import options, require_known
 
 if TYPE_CHECKING:
     from flowzoo.record.preset import Preset
@@ -126,6 +126,8 @@ def planned(preset: Preset, workdir: Path, init_from: str | os.PathLike | None, 
         asked = [dataclasses.replace(asked[-1], start="")]
     if len(asked) > 1:
         require_dataset(preset)  # what the last stage needs, before the first runs for hours
+    for recipe in asked:
+        require_known(preset, recipe)
     asked = [recipe.smoke() for recipe in asked] if smoke else asked
     whole = dataclasses.replace(preset, training=[recipe.to_dict() for recipe in asked])
     main, stages, start = WorkFolder(workdir, whole, init_from), [], init_from or asked[0].start or None

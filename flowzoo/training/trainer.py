@@ -18,7 +18,7 @@ from absl import logging
 from PIL import Image
 
 from flowzoo.core import files
-from flowzoo.measure.registry import headline
+from flowzoo.measure import registry
 from flowzoo.models.flow import Flow
 from flowzoo.record.recipe import Recipe
 from flowzoo.training import callbacks, drawings, folder, forensics, machine, state, stopping
@@ -112,7 +112,7 @@ def train(
 class _Training:
     def __init__(self, workdir: Path, preset: Preset, recipe: Recipe, smoke: bool, replicas: Replicas):
         self.workdir, self.preset, self.recipe, self.replicas = workdir, preset, recipe, replicas
-        self.headline = headline(preset)
+        self.validated = registry.validation(preset, recipe.validation)
         self.twin = untrained(preset, recipe)  # on one device: validates, and holds what the chief prepares
         self.sources = Sources(preset, recipe, fixture=smoke)
         self.machine = machine.facts()  # now, as the source may change while it runs
@@ -191,7 +191,7 @@ class _Training:
                         progress,
                         recipe,
                         self.twin,
-                        self.headline,
+                        self.validated,
                         self.sources.validation,
                         self.workdir,
                         self.show,
@@ -215,8 +215,8 @@ class _Training:
         if progress.best is None:  # paused before the first validation, and the state is saved: report where we are
             weights = state.unpack("model", state.load(self.workdir / "state")[0])
             state.assign("model", self.twin.weights, weights)
-            value = float(np.mean(self.headline.losses(self.twin, *self.sources.validation)))
-            best = {"step": progress.step, "metric": self.headline.column, "value": value, "weights": "raw"}
+            value = float(np.mean(self.validated.losses(self.twin, *self.sources.validation)))
+            best = {"step": progress.step, "metric": self.validated.column, "value": value, "weights": "raw"}
             shown = dataclasses.replace(progress, best=best, best_weights=weights)
         else:
             shown = progress

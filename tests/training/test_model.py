@@ -60,5 +60,5 @@ def test_a_condition_that_no_data_set_has_is_refused():
 def test_a_recipe_names_what_is_minimised():
     preset = toy.preset(toy.CIRCLE)
     assert untrained(preset, Recipe(steps=1, objective="likelihood")).training_objective == "likelihood"
-    with pytest.raises(PresetError, match=r"`training\.objective` is wrong: .* one of .*, got 'flow'"):
+    with pytest.raises(PresetError, match=r"`training\.objective` must be one of .*, got 'flow'"):
         untrained(preset, Recipe(steps=1, objective="flow"))

@@ -13,7 +13,7 @@ from flowzoo.hub.presets import read_preset
 from flowzoo.training import stages, state, trainer
 from tests.training import toy
 
-SIMPLER = {"steps": 4, "validate_every": 2, "seed": 1, "config": {"hidden": 4}}
+SIMPLER = {"steps": 4, "validate_every": 2, "validation": "elbo", "seed": 1, "config": {"hidden": 4}}
 
 
 class Killed(BaseException):
@@ -44,6 +44,7 @@ def test_stages_run_in_order_each_in_its_folder(whole):
     here = read_preset(whole / "preset.json")
     assert here.config == toy.CIRCLE["config"] and [stage["steps"] for stage in here.training] == [4, 6]
     told = f"best.weights.h5 of toy after 4 steps from new weights, sha256 {sha256(whole / 'stage-1/best.weights.h5')}"
+    assert (first["best"]["metric"], last["best"]["metric"]) == ("negative_elbo", "nats")
     assert (first["init_from"], last["init_from"], last["origin"]) == (None, None, told) and "origin" not in first
 
 
@@ -111,6 +112,12 @@ def test_the_first_stage_starts_from_a_preset(circle, whole, tmp_path, monkeypat
             {},
             {"finish_split": "test", "finish_steps": 1},
             r"`training\[1\]\.finish_split` must be one of .*, got 'test'",
+        ),
+        ({}, {"objective": "flow"}, r"`training\.objective` must be one of .*, got 'flow'"),
+        (
+            {},
+            {"validation": "bits_per_dim"},
+            r"`training\.validation` must be .*, got 'bits_per_dim'\. Known: elbo, log_likelihood\.",
         ),
     ],
 )

@@ -21,9 +21,9 @@ from flowzoo.core.errors import PresetError
 from flowzoo.data import pipeline
 from flowzoo.data.specs import spec
 from flowzoo.hub.presets import read_preset
+from flowzoo.measure import registry
 from flowzoo.measure.examples import arrays
 from flowzoo.measure.measurement import Measurement
-from flowzoo.measure.registry import headline
 from flowzoo.models import finite
 from flowzoo.models.flow import Flow
 from flowzoo.models.layers import wrapped
@@ -61,19 +61,20 @@ def export(workdir: str | os.PathLike, folder: str | os.PathLike, steps_per_call
     epoch_steps = len(given["train/x"]) // recipe.batch_size
     if not 1 <= steps_per_call <= epoch_steps:
         raise ValueError(f"`steps_per_call` must be 1 to {epoch_steps}, an epoch's, got {steps_per_call}.")
+    validated = registry.validation(preset, recipe.validation)
     flow = compiled(preset, recipe)
     names = _names(flow)
     (folder / MANIFEST).unlink(missing_ok=True)  # a folder without one is not a program
     programs = {
         "train": _program(_training(flow, recipe, steps_per_call), {"decay_steps": np.int32(1)} | given, names, folder),
-        "validate": _program(_validation(flow, headline(preset), len(checked["validation/x"])), checked, names, folder),
+        "validate": _program(_validation(flow, validated, len(checked["validation/x"])), checked, names, folder),
     }
     with files.atomic(folder / EXAMPLES) as file:
         np.savez(file, **given, **checked)
     manifest = {
         "format": FORMAT,
         "preset": files.read_json(Path(workdir) / "preset.json"),
-        "metric": headline(preset).column,
+        "metric": validated.column,
         "steps_per_call": steps_per_call,
         "programs": programs,
         "averages": _averages(flow, names) if recipe.ema else {},
