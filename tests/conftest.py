@@ -3,6 +3,7 @@
 import ctypes
 import gc
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -31,6 +32,17 @@ settings.load_profile("flowzoo")
 
 gc.set_threshold(50_000, 20, 50)  # tracing makes millions of objects that stay: 6 % of the time went to looking at them
 
+BY_ROW = (  # all tests of a row of tests/cases.py go to one worker, one after the other: they share what it has traced
+    "families/test_battery.py",
+    "interop/test_bijector.py",
+    "interop/test_distribution.py",
+    "models/test_compiled.py",
+    "models/test_sampling.py",
+    "models/test_training.py",
+    "models/test_weights.py",
+    "test_transform_battery.py",
+)
+
 LONGEST = (  # they start first, so that one worker does not end long after the other
     "models/test_compiled.py",
     "test_transform_battery.py",
@@ -50,6 +62,26 @@ LONGEST = (  # they start first, so that one worker does not end long after the 
 )
 
 
+def group(nodeid):
+    """What one worker runs in one go, and gives its memory back after: the tests of a row, or of a file."""
+    file, _, rest = nodeid.partition("::")
+    row = re.search(r"\[(?:check_\w+-)?(.+)\]$", rest)
+    return f"row {row[1]}" if row and file.removeprefix("tests/") in BY_ROW else file
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    if config.getvalue("dist") != "loadgroup":
+        return None
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByGroup(LoadScopeScheduling):
+        def _split_scope(self, nodeid):
+            return group(nodeid)
+
+    return ByGroup(config, log)
+
+
 @pytest.hookimpl(tryfirst=True)  # before slow tests are deselected
 def pytest_collection_modifyitems(items):
     from tests import cases  # here, since TensorFlow must find the environment set above
@@ -61,7 +93,7 @@ def pytest_collection_modifyitems(items):
     items.sort(key=lambda item: places.get(item.path, len(LONGEST)))
 
 
-ROOM = 1500  # MiB that a worker may hold from one file to the next; rows kept from file to file save tracing
+ROOM = 1500  # MiB that a worker may hold from one group to the next; rows that it keeps save tracing
 
 
 def _resident():
@@ -72,10 +104,21 @@ def _resident():
         return 0
 
 
-@pytest.fixture(scope="module", autouse=True)
-def memory_given_back():
-    """What the tests of a file left is freed: graphs hang in cycles, in Keras' state and in the heap's free lists."""
-    yield
+def pytest_collection_finish():
+    gc.collect()
+    gc.freeze()  # a million objects of TensorFlow are not looked at again each time
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item, nextitem):
+    done = yield
+    if nextitem is None or group(nextitem.nodeid) != group(item.nodeid):
+        _give_memory_back()
+    return done
+
+
+def _give_memory_back():
+    """What the tests of a group left is freed: graphs hang in cycles, in Keras' state and in the heap's free lists."""
     keras = sys.modules.get("keras")
     if keras is None:
         return

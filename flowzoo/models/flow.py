@@ -108,6 +108,8 @@ class Flow(GenerativeModel):
           TypeError, ValueError: x or condition is of the wrong type, shape or range, or not finite.
         """
         samples = check_count(samples, "samples")
+        if not self.transform.draws:
+            samples = 1  # and one graph for all numbers of them
         if not tf.executing_eagerly():
             return self.raw.log_prob(x, condition, self.raw.as_seed(seed), samples, self.backprop)
         x, condition = self.intake.tensors(x, condition)

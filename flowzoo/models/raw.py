@@ -62,7 +62,7 @@ class Raw:
     def log_prob(self, x, condition, seed, samples: int = 1, memory: str = "store") -> tf.Tensor:
         """`Flow.log_prob`, with gradients by one of `bijectors.backprop`'s ways."""
         features, context = self.features(condition), self.context(x, seed, memory=memory)
-        if samples == 1 or not self.transform.draws:
+        if samples == 1:
             return likelihood.log_prob(self.transform, self.base, x, features, context)
 
         def once(draw):  # with the same probes for all draws: their errors would raise the bound, not cancel

@@ -23,15 +23,15 @@ def _same(actual, expected, integers):
 
 @pytest.mark.parametrize("name", EVERY)
 def test_a_row_depends_on_its_own_seed_temperature_and_condition_only(name):
-    model, (_, condition) = cases.flow(name), cases.flow_data(name, 7)
-    seeds, temperature = random.row_seeds(11, 7), np.linspace(0.1, 1.2, 7).astype("float32")
-    x = model.sample(7, condition, temperature, seeds).numpy()
-    assert x.shape == (7, *model.event_shape) and x.dtype == model.data_dtype
-    np.testing.assert_array_equal(model.sample(7, condition, temperature, seeds), x)
-    order = np.array([4, 2, 6])
+    model, (_, condition) = cases.flow(name), cases.flow_data(name)
+    seeds, temperature = random.row_seeds(11, 6), np.linspace(0.1, 1.2, 6).astype("float32")
+    x = model.sample(6, condition, temperature, seeds).numpy()
+    assert x.shape == (6, *model.event_shape) and x.dtype == model.data_dtype
+    np.testing.assert_array_equal(model.sample(6, condition, temperature, seeds), x)
+    order = np.array([4, 2, 5])
     some = None if condition is None else condition[order]
     _same(model.sample(3, some, temperature[order], tf.gather(seeds, order)), x[order], model.bits)
-    _same(model.sample(7, condition, temperature, seeds, batch_size=2), x, model.bits)
+    _same(model.sample(6, condition, temperature, seeds, batch_size=2), x, model.bits)
     constants = tf.constant(temperature), None if condition is None else tf.constant(condition)
     _same(model.raw.sample(seeds, *constants), x, model.bits)  # eager; under XLA: test_compiled.py
 

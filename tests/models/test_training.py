@@ -67,7 +67,7 @@ def test_takes_arrays_pairs_and_data_sets():
 
 @pytest.mark.parametrize("name", EVERY)
 def test_keras_sees_what_log_prob_sees(name):
-    model, (x, condition) = cases.flow(name), cases.flow_data(name, 8)
+    model, (x, condition) = cases.flow(name), cases.flow_data(name)
     expected = model.log_prob(x, condition).numpy()
     np.testing.assert_allclose(model(x, condition), expected, rtol=1e-5, atol=1e-4)
     data = tf.data.Dataset.from_tensors(x if condition is None else (x, condition))
