@@ -120,6 +120,10 @@ def check_options(case: Case) -> None:
         assert f"  {name}: " in case.family.__doc__, f"the docstring of the class lacks `{name}`"
     assert [*inspect.signature(case.family).parameters] == [*fields(kind), "name"]
     assert description(flow.options).strip(), "`describe` must return a sentence"
+    shapes = [weight.shape for weight in flow.weights]
+    most = {"layers": len(shapes), "width": max((size for shape in shapes for size in shape), default=0)}
+    for name, count, grows in flow.options.least(case.options):
+        assert count <= most[grows], f"{name} {count}: no weights are as many or as long, so leave out `grows`"
     assert flow.get_config() == {**flow.options.config(), "name": flow.name}
     again = case.family.from_config(flow.get_config())
     assert [w.shape for w in again.weights] == [w.shape for w in flow.weights], "a flow of the same config differs"

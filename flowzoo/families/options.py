@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import textwrap
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 from flowzoo import bases
@@ -31,16 +31,17 @@ def option(
       doc: what it is, in a line.
       aka: what other libraries, and people, call it, separated by spaces.
       only: "images" or "vectors" if the others have no use for it.
-      grows: "layers" if each one more adds weights, "width" if some weight is at least as long along an axis.
+      grows: "layers" if each one more adds weights, "width" if some weight is at least as long along an axis (of a
+        shape: as it has features); a file with fewer is refused before such a flow is built.
     """
     facts = {"check": check, "doc": doc, "aka": aka, "only": only, "grows": grows}
     return dataclasses.field(default=default, metadata=facts)
 
 
-def shape(default: Sequence[int] = (2,), doc: str = "(features,).") -> Any:
+def shape(default: Sequence[int] = (2,), doc: str = "(features,).", grows: str = "width") -> Any:
     """The field `event_shape`."""
     aka = "features dim dims input_dim input_shape input_size shape size n_features num_features"
-    return option(default, Shape(), doc, aka=aka)
+    return option(default, Shape(), doc, aka=aka, grows=grows)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -186,6 +187,15 @@ class Options(_Last):
     def only_classes(self) -> int:
         """How many classes there are, if the flow is conditioned on the class alone; else 0."""
         return self.conditions.labels
+
+    def least(self, given: Collection[str]) -> Iterator[tuple[str, int, str]]:
+        """The given options by which weights grow: name, value, and "layers" or "width", as for `option`."""
+        for name, field in fields(type(self)).items():
+            value, grows = getattr(self, name), field.metadata.get("grows") if name in given else ""
+            if grows and isinstance(value, tuple):  # the shape, which says nothing of the weights for an image
+                yield "features", value[0] if len(value) == 1 else 0, grows
+            elif grows:
+                yield name, value, grows
 
     def config(self) -> dict[str, Any]:
         """Name and value of each, as JSON holds them."""

@@ -27,7 +27,7 @@ LOG_SCALES = 5.0  # bound of a step: silence is a thousandth of speech, too far 
 class WaveFlowOptions(Options):
     """The options of `WaveFlow`."""
 
-    event_shape: Sequence[int] = shape((1024,), "(samples,), divisible by `height`.")
+    event_shape: Sequence[int] = shape((1024,), "(samples,), divisible by `height`.", grows="")
     bits: int = recurring.bits(16, "x holds integers -2^(bits - 1) ... 2^(bits - 1) - 1; 0 for continuous waveforms.")
     rate: int = option(
         8000, Count(1, RATES), "samples per second, which files state.", aka="sample_rate sampling_rate sr"

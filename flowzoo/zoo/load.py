@@ -7,7 +7,7 @@ import keras
 
 from flowzoo.core.errors import CheckpointError
 from flowzoo.core.layout import Layout, file_layout, fingerprint, require_same_layout
-from flowzoo.families.options import Options, fields
+from flowzoo.families.options import Options
 from flowzoo.hub import store
 from flowzoo.hub.presets import read_preset
 from flowzoo.models.weights import flow_layout, require_finite_numbers
@@ -62,13 +62,11 @@ def _require_no_larger(preset: Preset, options: Options, found: Layout, path: Pa
         "layers": (len(found), "variables are too few"),
         "width": (longest, "numbers along an axis, at most, are too few"),
     }
-    sizes = [("features", options.event_shape[0], "width")] if len(options.event_shape) == 1 else []
-    grows = {key: field.metadata.get("grows") for key, field in fields(type(options)).items() if key in preset.config}
-    for key, count, what in [*sizes, *((key, getattr(options, key), what) for key, what in grows.items() if what)]:
-        most, are_too_few = limits[what]
+    for name, count, grows in options.least(preset.config):
+        most, are_too_few = limits[grows]
         if count > most:
             raise CheckpointError(
-                f"{path}: its {most} {are_too_few} for {key} {count} of {preset.source}. "
+                f"{path}: its {most} {are_too_few} for {name} {count} of {preset.source}. "
                 "The preset and its weights belong to different versions."
             )
 

@@ -11,12 +11,14 @@ from flowzoo.core.errors import CheckpointError, PresetError
 from flowzoo.core.files import sha256
 from flowzoo.core.layout import file_layout, fingerprint
 from flowzoo.hub import store
-from flowzoo.hub.presets import read_preset
+from flowzoo.hub.presets import list_presets, read_preset
 from flowzoo.hub.store import WEIGHTS
 from flowzoo.models.weights import flow_layout, load_weights, save_weights
 from flowzoo.record.preset import Preset
 from flowzoo.training.model import build
 from tests.zoo import tiny
+
+LARGE = 20e6  # bytes of weights, of Glows that take five seconds each
 
 
 @pytest.fixture(scope="module")
@@ -35,6 +37,17 @@ def test_published_weights_come_back(published, images):
     flow, original = flowzoo.load(published), tiny.random_flow(read_preset(published))
     np.testing.assert_array_equal(flow.score(images), original.score(images))
     assert not flow.compiled
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[pytest.mark.slow] * (read_preset(name).files[WEIGHTS]["bytes"] > LARGE))
+        for name in list_presets(weights=True)
+    ],
+)
+def test_every_preset_loads(name):
+    assert flowzoo.load(name).count_params() == read_preset(name).parameters
 
 
 def test_without_weights_the_flow_is_new(published, images):
