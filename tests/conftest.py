@@ -32,7 +32,9 @@ settings.load_profile("flowzoo")
 
 gc.set_threshold(50_000, 20, 50)  # tracing makes millions of objects that stay: 6 % of the time went to looking at them
 
-BY_ROW = (  # all tests of a row of tests/cases.py go to one worker, one after the other: they share what it has traced
+# Files of which all tests of a row, most often of tests/cases.py, go to one worker, one after another: they share what
+# it has traced for the row, and its memory is given back after each.
+BY_ROW = (
     "families/test_battery.py",
     "interop/test_bijector.py",
     "interop/test_distribution.py",
@@ -40,6 +42,7 @@ BY_ROW = (  # all tests of a row of tests/cases.py go to one worker, one after t
     "models/test_sampling.py",
     "models/test_training.py",
     "models/test_weights.py",
+    "test_docs.py",
     "test_transform_battery.py",
 )
 
