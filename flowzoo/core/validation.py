@@ -37,7 +37,8 @@ def check_array(
       TypeError: wrong kind of numbers.
       ValueError: wrong shape, a non-finite entry, or an integer out of range.
     """
-    values = _values(x, what)
+    require_unmasked(x, what)
+    values = np.asarray(x)
     if not values.ndim or not space.fits(values.shape[1:]):
         one = ": for one example pass x[None]" if space.fits(values.shape) else ""
         fix = f"The first dimension is the batch{one}."
@@ -99,12 +100,16 @@ def _check_one(value, space, rows, shared, what):
     expected = f"{space.described(rows)}{one}"
     if value is None:
         raise ValueError(f"`{what}` must be {expected}, got None.")
-    values = _values(value, what)
+    require_unmasked(value, what)
+    values = np.asarray(value)
     shape, kind = values.shape, _kind(values.dtype)
     few = shared and (shape[:1] == (1,) or (shape == () and not space.shape))
     fits = (shape[:1] == (rows,) or few) and space.fits(shape[1:])
     if not fits or kind == "other" or (space.values and kind != "integer"):
-        raise ValueError(f"`{what}` must be {expected}, got dtype {values.dtype.name} and shape {shape}.")
+        fix = ""
+        if space.values and not space.shape and kind != "other" and len(shape) == 2:
+            fix = f" Pass the labels alone, as by {'y[:, 0]' if shape[1] == 1 else 'y.argmax(axis=1)'}."
+        raise ValueError(f"`{what}` must be {expected}, got dtype {values.dtype.name} and shape {shape}.{fix}")
     if space.values and values.size and (values.min() < 0 or values.max() >= space.values):
         bad = (values < 0) | (values >= space.values)
         first = np.flatnonzero(bad.reshape(len(bad), -1).any(axis=1) if bad.ndim else bad)[0]
@@ -117,9 +122,20 @@ def _check_one(value, space, rows, shared, what):
     return tf.broadcast_to(value, [rows, *shape[1:]]) if shared else tf.convert_to_tensor(value)
 
 
+def require_unmasked(value: Any, what: str) -> None:
+    """Refuses entries that NumPy masks: what lies behind the mask would be taken."""
+    masked = np.ma.count_masked(value) if isinstance(value, np.ma.MaskedArray) else 0
+    if masked:
+        raise ValueError(
+            f"`{what}` must have all its entries, got {masked} that are masked. Remove these rows, or fill them, as by "
+            f"{what.split()[-1]}.filled(0)."
+        )
+
+
 def check_weights(weights, rows: int, what: str = "sample_weight") -> np.ndarray:
     """Returns one finite number >= 0 for each row, (rows,) float32, or raises; (rows, 1) is taken, too."""
-    values = _values(weights, what)
+    require_unmasked(weights, what)
+    values = np.asarray(weights)
     if values.shape not in ((rows,), (rows, 1)) or _kind(values.dtype) == "other":
         raise ValueError(
             f"`{what}` must be ({rows},) numbers, one for each row of x, got dtype {values.dtype.name} and shape "
@@ -211,17 +227,6 @@ def check_keras_defaults(dtype: str, policies: Iterable[str]) -> None:
             "keras.config.set_dtype_policy, and give the flow `dtype='float64'`, or its networks "
             "`conditioner_dtype='mixed_bfloat16'`."
         )
-
-
-def _values(given: Any, what: str) -> np.ndarray:
-    """As an array; refuses entries that NumPy masks, of which it would take what lies behind the mask."""
-    masked = np.ma.count_masked(given) if isinstance(given, np.ma.MaskedArray) else 0
-    if masked:
-        raise ValueError(
-            f"`{what}` must have all its entries, got {masked} that are masked. Remove these rows, or fill them, as by "
-            f"{what.split()[-1]}.filled(0)."
-        )
-    return np.asarray(given)
 
 
 def _kind(dtype: np.dtype) -> str:

@@ -25,18 +25,21 @@ def check_data_set(elements: Any, x_space: Space, condition: Condition, where: s
       ValueError: wrong shape, no condition where one is needed, or one where none is.
     """
     x, y, weights = keras.utils.unpack_x_y_sample_weight(elements)
+    y, weights = (None if isinstance(part, tf.NoneTensorSpec) else part for part in (y, weights))
     what = f"{where}{ONE}"
     _require(x, f"{where}x", x_space, "integers" if x_space.values else "floating-point numbers")
-    none = y is None or isinstance(y, tf.NoneTensorSpec)
     if not condition:
-        if not none and (isinstance(y, Mapping) or y.shape[-1:] != [0]):  # which is none, too
+        if y is not None and (isinstance(y, Mapping) or y.shape[-1:] != [0]):  # which is none, too
             raise ValueError(f"This flow takes no `{what}`, got one. Build it with `classes` or `condition_features`.")
-    elif none:
+    elif y is None:
         raise ValueError(f"`{what}` must be in the data set, got x alone. Give elements (x, condition).")
     else:
         for called, spec, space in condition.pairs(y, what):
             _require(spec, called, space, "integers" if space.values else "")
-    _require_weights(weights, f"{where}sample_weight")
+            _require_rows(spec, x, called)
+    if weights is not None:
+        _require_weights(weights, f"{where}sample_weight")
+        _require_rows(weights, x, f"{where}sample_weight")
 
 
 def with_shapes(batches: tf.data.Dataset, x_space: Space, condition: Condition) -> tf.data.Dataset:
@@ -115,8 +118,14 @@ def _dtype(part):
 
 def _require(spec, what, space, kind):
     """Refuses a spec; `kind` is what numbers must be, "" for any."""
+    expected = space.described()
+    if kind == "floating-point numbers":
+        expected = expected.replace("numbers", kind)
     if not isinstance(spec, tf.TensorSpec):
-        return
+        raise TypeError(
+            f"`{what}` of the data set must be {expected}, got {_kind(spec)}. Give elements x, (x, condition) or (x, "
+            "condition, weights) of plain tensors, as by `.map`."
+        )
     shape, dtype = spec.shape, spec.dtype
     known = (dtype.is_integer and kind in ("integers", "")) or (dtype.is_floating and kind != "integers")
     if known and (shape.rank is None or (shape.rank and space.fits(shape[1:]))):
@@ -127,20 +136,32 @@ def _require(spec, what, space, kind):
         fix = "Divide it into batches by `.batch`."
     if known and shape.rank == 1 and shape != [1] and space.shape == (1,):
         fix = "Give a column of one feature its axis, as by x[:, None]."
-    expected = space.described()
-    if kind == "floating-point numbers":
-        expected = expected.replace("numbers", kind)
     raise (ValueError if known else TypeError)(
         f"`{what}` of the data set must be {expected}, got dtype {dtype.name} and shape {shape}. {fix}".rstrip()
     )
 
 
 def _require_weights(spec, what):
+    expected = f"`{what}` of the data set must be (batch,) numbers, one for each row of x, got "
     if not isinstance(spec, tf.TensorSpec):
-        return
+        raise TypeError(f"{expected}{_kind(spec)}.")
     shape, dtype = spec.shape, spec.dtype
     if not (shape.rank in (None, 1) or shape[1:] == [1]) or not (dtype.is_integer or dtype.is_floating):
+        raise ValueError(f"{expected}dtype {dtype.name} and shape {shape}.")
+
+
+def _require_rows(spec, x, what):
+    """Refuses a part whose rows are known and are not those of x: one of them would be that of all."""
+    rows, of_x = (shape[0] if shape.rank else None for shape in (spec.shape, x.shape))
+    if rows is not None and rows != of_x:
         raise ValueError(
-            f"`{what}` of the data set must be (batch,) numbers, one for each row of x, got dtype {dtype.name} and "
-            f"shape {shape}."
+            f"`{what}` of the data set must have one row for each of x, got shape {spec.shape} beside {x.shape}. "
+            "Divide them into batches together."
         )
+
+
+def _kind(spec):
+    """What a spec that is not a tensor's is of, in a word or two."""
+    if spec is None or isinstance(spec, tf.NoneTensorSpec):
+        return "None"
+    return "a dict" if isinstance(spec, Mapping) else f"a {getattr(spec, 'value_type', type(spec)).__name__}"

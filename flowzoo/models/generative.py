@@ -148,7 +148,8 @@ class GenerativeModel(keras.Model):
     def predict(self, x, *args, **kwargs) -> np.ndarray:
         """As Keras' own: log p(x), (n,); x and condition come as one data set.
 
-        Rows with NaN or infinity give NaN, with a warning that numbers them; all else is refused as by `fit`.
+        Rows with NaN give NaN, with a warning that numbers them, infinite ones NaN or -inf; all else is refused as by
+        `fit`.
         """
         x = self.intake.rows(x, None, None, finite=False, squares=False)["x"]
         with self.intake.explained():

@@ -21,6 +21,7 @@ from flowzoo.models import forked, frames
 from flowzoo.models.data_sets import check_data_set, with_shapes
 from flowzoo.models.watched import Watch, WatchedDataset, watched
 
+KINDS = "A data set is a tf.data.Dataset, a PyDataset, a generator, or a DataLoader of PyTorch."
 X_DIGITS = "Build the flow with `standardize=True`, which keeps float64, or subtract an offset first."
 
 
@@ -71,6 +72,8 @@ class Intake:
         """x, y and sample_weight as Keras takes them; a data set whose shapes and types fit is handed on as it is."""
         forked.refuse()
         validation.check_keras_defaults(self.dtype, self.policies())
+        if not where:
+            self._watches = []  # of a call that was refused
         if not is_rows(x):
             x = self._data_set(x, where)
             return {"x": x, "y": y, "sample_weight": weights}
@@ -187,9 +190,10 @@ class Intake:
 
     def _data_set(self, x, where):
         if x is None or isinstance(x, (tuple, Mapping)):
+            kind = "None" if x is None else type(x).__name__
             raise TypeError(
-                f"`{where}x` must be an array, a frame or a data set, got {'None' if x is None else type(x).__name__}. "
-                "Pass the array itself, and the condition as `y`."
+                f"`{where}x` must be an array, a frame or a data set, got {kind}. Pass the array itself, and the "
+                "condition as `y`."
             )
         if isinstance(x, tf.data.Dataset):
             check_data_set(x.element_spec, self.x_space, self.condition, where)
@@ -204,6 +208,8 @@ class Intake:
         elif isinstance(x, types.GeneratorType):
             first, x = watched(x, self._watch(where))
             self._look_at_digits(first, where)
+        elif not isinstance(x, tf.distribute.DistributedDataset) and "torch" not in type(x).__module__:
+            raise TypeError(f"`{where}x` must be an array, a frame or a data set, got {type(x).__name__}. {KINDS}")
         return x
 
     def _watch(self, where):

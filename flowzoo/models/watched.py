@@ -6,8 +6,10 @@ from collections.abc import Generator
 from typing import Any
 
 import keras
+import numpy as np
 
-from flowzoo.core.space import Condition, Space
+from flowzoo.core import validation
+from flowzoo.core.space import ONE, Condition, Space
 from flowzoo.models.data_sets import check_data_set, require_alike, specs
 from flowzoo.models.frames import is_frame
 
@@ -29,7 +31,7 @@ class Watch:
 
     def __call__(self, batch: Any) -> Any:
         try:
-            _require_arrays(batch, self.where)
+            batch = _complete(batch, self.where)
             found = specs(batch, self.where)
             check_data_set(found, self.x_space, self.condition, self.where)
             self.first = self.first or found
@@ -40,14 +42,22 @@ class Watch:
         return batch
 
 
-def _require_arrays(batch, where):
-    for part in batch if isinstance(batch, (tuple, list)) else (batch,):
+def _complete(batch, where):
+    """The batch without None, which Keras takes from data sets of arrays only; refuses what is not an array."""
+    parts = tuple(batch) if isinstance(batch, (tuple, list)) else (batch,)
+    for part, what in zip(parts, ("x", ONE, "sample_weight"), strict=False):
         for value in part.values() if isinstance(part, dict) else (part,):
+            validation.require_unmasked(value, where + what)
             if is_frame(value):
                 raise TypeError(
                     f"The batches of `{where}x` must hold arrays, got a {type(value).__name__}. Pass the whole frame, "
                     "whose columns go by name, or `.to_numpy()` of each batch."
                 )
+    while len(parts) > 1 and parts[-1] is None:
+        parts = parts[:-1]
+    if len(parts) == 3 and parts[1] is None:  # weights alone
+        return parts[0], np.zeros((np.shape(parts[0])[0] if np.ndim(parts[0]) else 0, 0), "float32"), parts[2]
+    return batch if len(parts) == 1 and not isinstance(batch, (tuple, list)) else parts
 
 
 class WatchedDataset(keras.utils.PyDataset):
@@ -80,7 +90,7 @@ def watched(batches: Generator, watch: Watch) -> tuple[Any, Generator]:
             "`x` must yield batches, got a generator that has none left. It yields each batch once: make a new one, or "
             "pass a tf.data.Dataset or a PyDataset."
         )
-    watch(first)
+    first = watch(first)
 
     def every():
         yield first if isinstance(first, (tuple, list)) else (first,)

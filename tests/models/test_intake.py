@@ -168,6 +168,14 @@ def test_all_frozen_is_said(eagerly):
         ({}, X, Y, "This flow takes no `condition`, got one"),
         ({}, X.astype("int32"), None, r"`x` .* floating-point numbers, got dtype int32 .* Cast it"),
         ({}, X[:0], None, "`x` must yield batches, got a data set that has none"),
+        ({}, {"a": X}, None, r"`x` .* floating-point numbers, got a dict\. Give elements x, \(x, condition\)"),
+        (
+            {},
+            tf.RaggedTensor.from_tensor(X),
+            None,
+            r"`x` .* floating-point numbers, got a RaggedTensor\. Give",
+        ),
+        ({}, tf.sparse.from_dense(X), None, r"`x` .* floating-point numbers, got a SparseTensor\. Give elements"),
     ],
 )
 def test_data_sets_of_wrong_shapes_or_types_are_refused_untraced(options, x, y, message):
@@ -284,11 +292,73 @@ def test_integers_are_cast_to_what_the_flow_takes(eagerly):
         flow.fit(stamps, verbose=0)
 
 
-@pytest.mark.parametrize("given", [None, {"a": np.zeros((4, 2), "float32")}, (np.zeros((4, 2), "float32"),)])
+@pytest.mark.parametrize("given", [None, {"a": X}, (X,), "x.csv", zip(X, Y, strict=True), iter([X])])
 def test_what_is_neither_rows_nor_a_data_set(given, eagerly):
+    kinds = "(None|dict|tuple|str|zip|list_iterator)"
     for method in (cases.new_flow("maf").fit, cases.new_flow("maf").evaluate):
-        with pytest.raises(TypeError, match=r"`x` must be an array, a frame or a data set, got (None|dict|tuple)"):
+        with pytest.raises(TypeError, match=rf"`x` must be an array, a frame or a data set, got {kinds}\. "):
             method(given)
+
+
+class Batches(keras.utils.PyDataset):
+    """One batch, twice."""
+
+    def __init__(self, batch):
+        super().__init__()
+        self.batch = batch
+
+    def __len__(self):
+        return 2
+
+    def __getitem__(self, index):
+        return self.batch
+
+
+@pytest.mark.parametrize("batch", [(X, None), (X, None, None), (X, None, np.ones(32, "float32"))])
+def test_python_data_sets_need_no_condition(batch, eagerly):
+    for given in (Batches(batch), (batch for _ in range(2))):
+        assert np.isfinite(_new().fit(given, verbose=0).history["loss"]).all()
+
+
+@pytest.mark.parametrize(
+    ("batch", "message"),
+    [
+        (_masked(X, 3), "`x` must have all its entries, got 2 that are masked"),
+        ({"a": X}, "`x` of the data set must be .*, got a dict"),
+        ((X, None, _masked(np.ones(32, "float32"), 3)), "`sample_weight` must have all its entries"),
+    ],
+)
+def test_batches_of_python_data_sets_are_whole_arrays(batch, message, eagerly):
+    for given in (Batches(batch), (batch for _ in range(2))):
+        with pytest.raises((TypeError, ValueError), match=message):
+            _new().fit(given, verbose=0)
+
+
+def test_a_call_does_not_raise_the_error_of_the_one_before(eagerly):
+    def broken():
+        yield X
+        raise RuntimeError("disk gone")
+
+    flow = _new()
+    for method in (flow.fit, flow.evaluate):
+        with pytest.raises(ValueError, match=r"got dtype float32 and shape \(None, 1\)"):
+            method(Batches(X[:, :1]), verbose=0)
+        data = tf.data.Dataset.from_generator(broken, output_signature=tf.TensorSpec((None, 2)))
+        with pytest.raises(tf.errors.OpError, match="disk gone"):
+            flow.fit(data, verbose=0)
+
+
+@pytest.mark.parametrize("rows", [1, 5])
+def test_weights_of_a_data_set_are_one_for_each_row(rows):
+    data = tf.data.Dataset.from_tensor_slices(X).batch(16)
+    with pytest.raises(ValueError, match=rf"`sample_weight` .* one row for each of x, got shape \({rows},\) beside"):
+        _new().fit(data.map(lambda x: (x, None, tf.ones(rows))), verbose=0)
+
+
+@pytest.mark.parametrize(("labels", "fix"), [(Y[:, None], r"y\[:, 0\]"), (np.eye(3, dtype="int32")[Y], "y.argmax")])
+def test_columns_of_labels_and_one_hot_rows_get_a_hint(labels, fix, eagerly):
+    with pytest.raises(ValueError, match=rf"Pass the labels alone, as by {fix}"):
+        _new(classes=3).fit(X, labels, verbose=0)
 
 
 def test_a_python_data_set_of_frames_is_refused_in_words(eagerly):
