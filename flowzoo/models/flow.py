@@ -220,6 +220,7 @@ class Flow(GenerativeModel):
         x, condition = self.intake.tensors(x, condition, squares=True)
         adapting.adapt(self, x, condition, seed)
         self.intake.learn_columns(frame, names)
+        adapting.warn_of_columns(self, x)
 
     def call(self, x, condition=None, training: bool | None = None) -> tf.Tensor:
         """log p(x); with `training` less the penalties of the transforms, and with noise that is new at each step."""
