@@ -62,6 +62,9 @@ def test_rows_are_paired_only_where_their_index_is_the_same():
         model.fit(FRAME, labels, sample_weight=weights[moved.index])
     with pytest.raises(ValueError, match=f"`validation condition` {message.replace('`x`', '`validation x`', 1)}"):
         model.fit(FRAME, labels, validation_data=(FRAME, moved))
+    gaps = labels.set_axis(pd.array([0, None, *range(2, 32)], "Int64"))
+    with pytest.raises(ValueError, match=r"`condition` must have the index of `x`, .* got <NA> beside 1 in row 1\."):
+        model.score(FRAME, gaps)
     expected = model.score(X, Y)
     np.testing.assert_array_equal(model.score(FRAME, moved.loc[FRAME.index]), expected)
     np.testing.assert_array_equal(model.score(FRAME, moved.sort_index().to_numpy()), expected)
@@ -119,7 +122,8 @@ def test_a_series_is_the_only_column():
             r"nothing in 1 of 32 rows, first in row 5, in the columns \['a', 'b'\]",
         ),
         (FRAME.convert_dtypes().assign(b=pd.array([None] + [1.5] * 31, "Float64")), r"first in row 0, .* \['b'\]"),
-        (FRAME.replace(X[3, 1], np.inf).set_index(np.arange(32) + 100), r"row 3 \(index .*103.*\), .* \['b'\]"),
+        (FRAME.replace(X[3, 1], np.inf).set_index(np.arange(32) + 100), r"row 3 \(index 103\), .* \['b'\]"),
+        (FRAME.replace(X[3, 1], np.inf).set_axis(pd.array([None] * 32, "Int64")), r"row 3 \(index <NA>\), .* \['b'\]"),
         (FRAME.assign(b="text"), "`x` must hold numbers, got dtype (object|str) in column 'b'.*to_numeric"),
         (FRAME.assign(b=pd.Categorical(Y)), r"got dtype category in column 'b'.*\.cat\.codes"),
         (FRAME.assign(b=pd.Timestamp("2020-01-01")), "got dtype datetime.* in column 'b'. Give times as numbers"),
