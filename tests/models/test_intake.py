@@ -427,12 +427,13 @@ def keras_defaults():
         lambda: keras.config.set_floatx("float64"),
         lambda: keras.config.set_floatx("float16"),
         lambda: keras.mixed_precision.set_global_policy("mixed_bfloat16"),
+        lambda: keras.config.set_dtype_policy("float64"),
     ],
 )
 def test_what_keras_is_set_to_is_not_ignored(change, keras_defaults, eagerly):
-    model = _new()
+    model = _new(standardize=True)
     change()
-    for call in (_new, lambda: model.fit(X, verbose=0)):
+    for call in (lambda: _new(standardize=True), lambda: model.fit(X, verbose=0)):
         with pytest.raises(ValueError, match=r"global floatx is .* and its dtype policy .*`conditioner_dtype="):
             call()
 
@@ -441,6 +442,8 @@ def test_what_keras_is_set_to_may_be_what_the_flow_is(keras_defaults):
     keras.config.set_floatx("float64")
     assert _new(dtype="float64").compute_dtype == "float64"
     keras.config.set_floatx("float32")
+    keras.config.set_dtype_policy("float64")
+    assert _new(dtype="float64").compute_dtype == "float64"
     keras.config.set_dtype_policy("mixed_bfloat16")
     assert _new(conditioner_dtype="mixed_bfloat16").compute_dtype == "float32"
 
