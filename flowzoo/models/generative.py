@@ -114,7 +114,7 @@ class GenerativeModel(keras.Model):
         """One step of `fit`, with its errors; the first adapts a new flow, as `fit` does."""
         self.intake.require_classes(class_weight)
         first = self.train_function is None  # looking through all weights takes longer than a small batch
-        if first:
+        if first or not self.trainable:
             self._require_trainable()
         checked = self.intake.batch(x, y, sample_weight)
         self.intake.learn_columns(x, y)
@@ -164,6 +164,7 @@ class GenerativeModel(keras.Model):
         return super().predict_on_batch(self.intake.batch(x, None, None, squares=False)["x"])
 
     def train_step(self, data) -> dict:
+        self._require_trainable()  # whatever called it
         x, condition, weight = keras.utils.unpack_x_y_sample_weight(data)
         weights, share = self.trainable_weights, self._share(x)
 

@@ -152,6 +152,19 @@ def test_all_frozen_is_said(eagerly):
     assert np.isfinite(model.evaluate(X, verbose=0))
 
 
+@pytest.mark.parametrize("run_eagerly", [True, False])
+def test_all_frozen_is_said_after_a_first_step(run_eagerly):
+    model = _new()
+    model.compile("adam", run_eagerly=run_eagerly)
+    model.train_on_batch(X)
+    model.trainable = False
+    for rows in (32, 32, 16):
+        with pytest.raises(ValueError, match=r"All \d+ weights of this flow are frozen.*`trainable = True`"):
+            model.train_on_batch(X[:rows])
+    model.trainable = True
+    assert np.isfinite(model.train_on_batch(X))
+
+
 @pytest.mark.parametrize(
     ("options", "x", "y", "message"),
     [
