@@ -216,6 +216,13 @@ def is_rows(x: Any) -> bool:
     return isinstance(x, list) or tf.is_tensor(x) or frames.is_frame(x) or hasattr(x, "__array__")
 
 
+def needs_intake(value: Any) -> bool:
+    """Whether Keras would lose names, or a mask, of what it makes a tensor of."""
+    if isinstance(value, Mapping):
+        return any(map(needs_intake, value.values()))
+    return frames.is_frame(value) or isinstance(value, np.ma.MaskedArray)
+
+
 def by_name(method: Callable, *args, **kwargs) -> dict[str, Any]:
     """The arguments of a method of Keras by name."""
     given = inspect.signature(method).bind(None, *args, **kwargs).arguments

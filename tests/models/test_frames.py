@@ -190,6 +190,25 @@ def test_columns_are_known_by_name(tmp_path):
             flow.score(FRAME, FRAME)
 
 
+def test_a_call_takes_columns_by_name():
+    model, named = _new(condition_features=2), _new(condition={"p": Space((2,)), "label": Space.integers((), 3)})
+    other = FRAME.rename(columns={"a": "c", "b": "d"})
+    model.adapt(FRAME, other, force=True)
+    expected = model.log_prob(X, X)
+    np.testing.assert_array_equal(model(X, X), expected)
+    np.testing.assert_array_equal(model(FRAME[["b", "a"]], condition=other[["d", "c"]]), expected)
+    np.testing.assert_array_equal(model(X, other[["d", "c"]], training=False), expected)
+    with pytest.raises(ValueError, match=r"must have the columns \['a', 'b'\] .*, got \['c', 'd'\]"):
+        model(other, other)
+    named.adapt(FRAME, {"p": other, "label": Y}, force=True)
+    np.testing.assert_array_equal(
+        named(FRAME, {"p": other[["d", "c"]], "label": Y}), named.log_prob(X, {"p": X, "label": Y})
+    )
+    for x, condition in ((np.ma.masked_greater(X, 1.0), X), (X, np.ma.masked_greater(X, 1.0))):
+        with pytest.raises(ValueError, match="must have all its entries, got"):
+            model(x, condition)
+
+
 def test_adapt_learns_the_columns():
     model = _new()
     model.adapt(FRAME)
