@@ -20,7 +20,7 @@ from flowzoo.models.adapting import prepare, review
 from flowzoo.models.feeding import in_full
 from flowzoo.models.fused_update import fuse
 from flowzoo.models.intake import Intake, by_name
-from flowzoo.models.loss import BitsPerDim, NegativeLogLikelihood
+from flowzoo.models.loss import BitsPerDim, NegativeLogLikelihood, require_no_target
 from flowzoo.models.saving import keras_file, require_new, with_slots
 from flowzoo.models.traced_option import TracedOption
 from flowzoo.models.weights import load_weights, require_finite_numbers, require_finite_store, save_weights
@@ -44,9 +44,18 @@ class GenerativeModel(keras.Model):
     training_objective = TracedOption(LIKELIHOOD, check_objective)  # what `fit` minimises; set it before `compile`
 
     def compile(self, optimizer="adam", loss=None, weighted_metrics=None, jit_compile: bool = False, **kwargs) -> None:
-        """As Keras' own, with the objective per dimension as default loss; XLA is the option `xla`, not jit_compile."""
+        """As Keras' own, with the objective per dimension as default loss; XLA is the option `xla`, not jit_compile.
+
+        A loss of your own, or a metric, is given log p(x) twice, as target and as output: a flow has no target.
+
+        Raises:
+          ValueError: a loss or metric is one of Keras' own, which compare the two; or `jit_compile` is True.
+        """
         if jit_compile:
             raise ValueError("`jit_compile` must be False: set `flow.xla = True` to compile log_prob with XLA.")
+        require_no_target(loss, "loss", "the objective per dimension")
+        for name, metrics in (("metrics", kwargs.get("metrics")), ("weighted_metrics", weighted_metrics)):
+            require_no_target(metrics, name, "the flow's own")
         likelihood = self.training_objective == LIKELIHOOD
         default = [BitsPerDim(self.dims)] if self.x_space.values and likelihood else []
         super().compile(
