@@ -159,9 +159,10 @@ class GenerativeModel(keras.Model):
 
         Rows with NaN or infinity give NaN, with a warning that numbers them; all else is refused as by `fit`.
         """
-        x = self.intake.rows(x, None, None, finite=False, squares=False)["x"]
+        given = by_name(keras.Model.predict, x, *args, **kwargs)
+        given["x"] = self.intake.rows(x, None, None, finite=False, squares=False)["x"]
         with self.intake.explained():
-            log_prob = super().predict(**in_full(super().predict, self.data_dtype, x, *args, **kwargs))
+            log_prob = super().predict(**in_full(super().predict, self.data_dtype, **given))
         rows = np.flatnonzero(np.isnan(log_prob))
         if rows.size:
             shown = ", ".join(map(str, rows[:10])) + (", ..." if rows.size > 10 else "")

@@ -451,6 +451,18 @@ def test_what_keras_is_set_to_is_not_ignored(change, keras_defaults, eagerly):
             call()
 
 
+@pytest.mark.parametrize("size", [0, -1, 2.5, True])
+@pytest.mark.parametrize("standardize", [False, True])
+def test_sizes_of_batches_are_whole_numbers(size, standardize, eagerly):
+    model = _new(standardize=standardize)
+    for call in (model.fit, model.evaluate, model.predict):
+        with pytest.raises(ValueError, match=rf"`batch_size` must be a whole number >= 1, got {size}"):
+            call(X, batch_size=size, verbose=0)
+    with pytest.raises(ValueError, match=rf"`validation_batch_size` must be a whole number >= 1, got {size}"):
+        model.fit(X, validation_data=(X,), validation_batch_size=size, verbose=0)
+    assert not int(model.adapted)
+
+
 def test_what_keras_is_set_to_may_be_what_the_flow_is(keras_defaults):
     keras.config.set_floatx("float64")
     assert _new(dtype="float64").compute_dtype == "float64"
