@@ -9,7 +9,7 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from typing import IO, Any
 
-from flowzoo.core.columns import Columns, header, listed, number, require_each_once
+from flowzoo.core.columns import Columns, doubt, header, listed, number, require_each_once
 
 Record = dict[str, Any]
 SUFFIXES = (".csv", ".parquet", ".tfrecord")
@@ -124,6 +124,8 @@ def _csv(file, path, wanted):
             if names:
                 gap = 0
                 continue
+            if doubted := doubt(cells, path):
+                logging.warning(doubted)
         for _ in range(gap if width == 1 else 0):  # there it may be a missing value; more cells than one can't be
             yield {"reason": "expected 1 cells, got an empty line"}
         gap = 0

@@ -92,8 +92,8 @@ def read_each(
     """What `read` gives for each of some groups of paths, with the columns of all tables in one order."""
     taken = Columns(columns, form.names, [f"{form.usual}{i}" for i in range(_width(form))])
     found = [_group(paths, form, taken) for paths in groups]
-    if taken.assumed:
-        note(taken.assumed)
+    for text in filter(None, (taken.assumed, taken.doubted)):
+        note(text)
     return found
 
 

@@ -73,7 +73,7 @@ def _read_csv(path: Path, columns: Columns) -> np.ndarray:
                     continue
                 if width is None:
                     width, names = len(cells), header(cells)
-                    places = columns.places(names, str(path))
+                    places = columns.places(names, str(path), cells)
                     if names:
                         gap = 0
                         continue

@@ -44,6 +44,21 @@ def header(cells: Sequence[str]) -> list[str] | None:
     raise ValueError(f"cell {i + 1}: expected a number, or names and no numbers in the line, got {cells[i]!r}. {HINT}")
 
 
+def doubt(cells: Sequence[str], table: str) -> str:
+    """What is to be said of a first row 0, 1, ..., n - 1, with which pandas heads columns without names; "" of others.
+
+    Args:
+        cells: of the first line, which is no header.
+        table: what it is called in notes.
+    """
+    if len(cells) < 2 or [cell.strip() for cell in cells] != list(map(str, range(len(cells)))):
+        return ""
+    return (
+        f"{table}: the first line, {listed(cells)}, is taken for a row of numbers. If pandas wrote it to number the "
+        "columns, remove it, as by to_csv(header=False, index=False), or give the columns names"
+    )
+
+
 def require_each_once(names: Sequence[str], what: str) -> None:
     """Refuses names that stand twice: one of the columns would be lost, or taken for the other."""
     twice = sorted({name for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []
@@ -61,6 +76,7 @@ class Columns:
 
     Attributes:
         assumed: what is to be said of columns that were taken by their position, as no names were known; "" if none.
+        doubted: what is to be said of a first line that may be a header; "" if none.
     """
 
     def __init__(
@@ -70,16 +86,17 @@ class Columns:
         usual: Sequence[str] = (),
     ):
         self._chosen, self._known, self._usual = chosen, list(known), list(usual)
-        self._from, self.assumed = "the flow", ""
+        self._from, self.assumed, self.doubted = "the flow", "", ""
         if chosen:
             require_each_once(chosen, "--columns")
 
-    def places(self, names: Sequence[str] | None, table: str) -> list[int] | None:
+    def places(self, names: Sequence[str] | None, table: str, first: Sequence[str] = ()) -> list[int] | None:
         """The indices of the columns to take, or None for all as they stand.
 
         Args:
             names: of the columns of a table; None if it has no header.
             table: what it is called in notes and errors.
+            first: the cells of its first row, if it has no header.
 
         Raises:
             ValueError: a column is missing, or of a name that stands twice.
@@ -87,6 +104,7 @@ class Columns:
         if names is None:
             if self._chosen:
                 raise ValueError("the first line must name the columns for --columns, got numbers.")
+            self.doubted = self.doubted or doubt(first, table)
             if self._known:
                 self._assume(f"{table} names no columns: they are taken for {listed(self._known)}, in this order")
             return None

@@ -220,7 +220,9 @@ def check_keras_defaults(dtype: str, policies: Iterable[str]) -> None:
       ValueError: floatx is another type than the flow's, or the global policy one that no layer has.
     """
     floatx, policy = keras.config.floatx(), keras.config.dtype_policy().name
-    if floatx not in ("float32", dtype) or (policy not in ("float32", floatx) and policy not in policies):
+    known = ("float32", dtype)
+    mixed = policy.startswith("mixed_") and policy in policies  # float64 may be that of `Standardize` alone
+    if floatx not in known or (policy not in known and not mixed):
         raise ValueError(
             f"Keras' global floatx is {floatx!r} and its dtype policy {policy!r}, but this flow computes in {dtype!r} "
             "and does not follow them. Set both back to 'float32', by keras.config.set_floatx and "

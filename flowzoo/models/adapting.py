@@ -20,6 +20,7 @@ from flowzoo.models.workers import across_workers
 
 FAR = 1e4  # deviations of the rows adapted to: beyond, losses are squares of more than 1e4
 HUGE = 1e3  # a loss per dimension that rows so far away may cause, nats
+NARROW = 2.0**-16  # deviations: 128 steps of float32 at the size 1 that flows through layers
 ROWS, NUMBERS = (32, 1024), 2**18  # what `fit` adapts to: the rows that hold this many numbers, within these limits
 
 
@@ -59,7 +60,14 @@ def adapt(flow: Adaptable, x: tf.Tensor, condition: tf.Tensor | None, seed: int)
             weight.assign(value)
         raise
     flow.adapted.assign(1)
-    _warn_of_constant_columns(flow, x, layers)
+
+
+def warn_of_columns(flow: Adaptable, x: tf.Tensor) -> None:
+    """Warns of columns that a flow can't learn in the rows that it was just adapted to."""
+    if flow.x_space.modality != "vector" or flow.x_space.values or not (layers := adaptable(flow)):
+        return  # images may have a border that is always black
+    _warn_of_constant_columns(np.asarray(x), layers)
+    _warn_of_outliers(flow, x)
 
 
 def prepare(flow: Adaptable, x, y, method: str = "fit") -> None:
@@ -180,16 +188,35 @@ def _first_rows(x, y, count):
     return np.concatenate(xs)[:count], whole
 
 
-def _warn_of_constant_columns(flow, x, layers):
-    if flow.x_space.modality != "vector" or flow.x_space.values:
-        return  # images may have a border that is always black
+def _warn_of_constant_columns(x, layers):
     least = 0.0 if any(isinstance(layer, Standardize) for layer in layers) else 1.0
-    constant = np.flatnonzero(constant_columns(np.asarray(x), least)).tolist()
-    if layers and constant:
+    constant = np.flatnonzero(constant_columns(x, least)).tolist()
+    if constant:
         warn(
             f"`x` must vary in each column to be adapted to, got columns {constant} that are constant, or nearly: they "
             "keep scale 1. Adapt with rows in which they vary, or leave them out.",
         )
+
+
+def _warn_of_outliers(flow, x):
+    """Of columns that one value stretches until all others lie within few steps of float32, and get one density."""
+    front = next((part for part in flow.raw.parts[:1] if isinstance(part, Bounds)), None)
+    rows = np.asarray(x if front is None else front.encode(x)[0]).astype(np.float64)
+    for column, values in enumerate(rows.T):
+        some = np.unique(values[np.linspace(0, len(values) - 1, min(ROWS[1], len(values))).astype(int)])
+        middle = np.median(some)
+        bulk = some[np.abs(some - middle) <= np.median(np.abs(some - middle))]
+        far, scale = int(np.abs(values - middle).argmax()), np.ptp(values) or 1.0
+        deviation = scale * (values / scale).std()  # the squares of 1e-200 would be 0
+        if np.ptp(bulk) < NARROW * deviation and not constant_columns(bulk[:, None]):
+            name = flow.columns[column] if flow.columns else column
+            warn(
+                f"`x` must hold no value so large that it hides all others, got {float(x[far, column]):.6g} in row "
+                f"{far} of the {len(values)} rows adapted to, in column {name!r}: after scaling, half of the "
+                f"others lie within {NARROW:.1g} deviations, where float32 has too few digits to tell their densities "
+                "apart. Remove or repair this row and call `flow.adapt(x, force=True)`, or take the logarithm of "
+                "such a column.",
+            )
 
 
 def _front(flow):

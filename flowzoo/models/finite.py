@@ -132,6 +132,7 @@ def _wrong(values, count, lowest=0):
     """Which rows hold others than `count` integers from `lowest` on, or with a count of 0 what is not finite."""
     if values is None:
         return tf.zeros([0], tf.bool)
+    values = tf.convert_to_tensor(values)  # eagerly, Keras hands arrays on
     if count:
         whole = tf.cast(values, tf.int64)  # of uint64 from 2^63 on it is negative
         wrong = (whole < lowest) | (whole >= lowest + count)

@@ -21,7 +21,7 @@ from flowzoo.core.space import ONE, Condition, Space
 from flowzoo.core.transform import Transform, check_parts
 from flowzoo.models import adapting, forked
 from flowzoo.models.generative import GenerativeModel
-from flowzoo.models.intake import Intake
+from flowzoo.models.intake import Intake, needs_intake
 from flowzoo.models.raw import Raw, x_space
 from flowzoo.models.traced_option import TracedOption
 from flowzoo.objectives.registry import LIKELIHOOD
@@ -220,6 +220,13 @@ class Flow(GenerativeModel):
         x, condition = self.intake.tensors(x, condition, squares=True)
         adapting.adapt(self, x, condition, seed)
         self.intake.learn_columns(frame, names)
+        adapting.warn_of_columns(self, x)
+
+    def __call__(self, x, condition=None, *args, **kwargs) -> tf.Tensor:
+        """As Keras' own; frames, and what NumPy masks, are taken as `log_prob` takes them."""
+        if needs_intake(x) or needs_intake(condition):
+            x, condition = self.intake.tensors(x, condition)
+        return super().__call__(x, condition, *args, **kwargs)
 
     def call(self, x, condition=None, training: bool | None = None) -> tf.Tensor:
         """log p(x); with `training` less the penalties of the transforms, and with noise that is new at each step."""

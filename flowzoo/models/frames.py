@@ -43,8 +43,10 @@ def require_aligned(values: Mapping[str, Any]) -> None:
     for name, other in others:
         if len(one) != len(other) or one.index.equals(other.index):  # what has another length is refused for that
             continue
-        pairs = enumerate(zip(one.index.tolist(), other.index.tolist(), strict=True))
-        row, (expected, got) = next(((i, pair) for i, pair in pairs if pair[0] != pair[1]), (0, ("", "another kind")))
+        labels = one.index.append(other.index).tolist()  # of one dtype; as texts, which NA and NaN are equal in
+        pairs = enumerate(zip(labels[: len(one)], labels[len(one) :], strict=True))
+        differ = ((i, pair) for i, pair in pairs if repr(pair[0]) != repr(pair[1]))
+        row, (expected, got) = next(differ, (0, ("", "another kind")))
         raise ValueError(
             f"`{name}` must have the index of `{first}`, row for row, got {got!r} beside {expected!r} in row {row}. "
             "Reindex it, as by `.loc[x.index]`, or pass `.to_numpy()` to pair rows by position."
@@ -127,7 +129,8 @@ def _require_finite(array, names, index, what):
     rows = np.flatnonzero(bad.any(axis=1))
     if len(rows):
         first = int(rows[0])
-        label = "" if index[first] == first else f" (index {index[first]!r})"
+        label = index[first : first + 1].tolist()[0]  # not a number of NumPy's own
+        label = "" if isinstance(label, int) and label == first else f" (index {label!r})"
         broken = [name for name, column in zip(names, bad.any(axis=0), strict=True) if column]
         raise ValueError(
             f"`{what}` must be finite, got NaN, infinity or nothing in {len(rows)} of {len(array)} rows, first in row "

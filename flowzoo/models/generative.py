@@ -20,7 +20,7 @@ from flowzoo.models.adapting import prepare, review
 from flowzoo.models.feeding import in_full
 from flowzoo.models.fused_update import fuse
 from flowzoo.models.intake import Intake, by_name
-from flowzoo.models.loss import BitsPerDim, NegativeLogLikelihood
+from flowzoo.models.loss import BitsPerDim, NegativeLogLikelihood, require_no_target
 from flowzoo.models.saving import keras_file, require_new, with_slots
 from flowzoo.models.traced_option import TracedOption
 from flowzoo.models.weights import load_weights, require_finite_numbers, require_finite_store, save_weights
@@ -44,9 +44,18 @@ class GenerativeModel(keras.Model):
     training_objective = TracedOption(LIKELIHOOD, check_objective)  # what `fit` minimises; set it before `compile`
 
     def compile(self, optimizer="adam", loss=None, weighted_metrics=None, jit_compile: bool = False, **kwargs) -> None:
-        """As Keras' own, with the objective per dimension as default loss; XLA is the option `xla`, not jit_compile."""
+        """As Keras' own, with the objective per dimension as default loss; XLA is the option `xla`, not jit_compile.
+
+        A loss of your own, or a metric, is given log p(x) twice, as target and as output: a flow has no target.
+
+        Raises:
+          ValueError: a loss or metric is one of Keras' own, which compare the two; or `jit_compile` is True.
+        """
         if jit_compile:
             raise ValueError("`jit_compile` must be False: set `flow.xla = True` to compile log_prob with XLA.")
+        require_no_target(loss, "loss", "the objective per dimension")
+        for name, metrics in (("metrics", kwargs.get("metrics")), ("weighted_metrics", weighted_metrics)):
+            require_no_target(metrics, name, "the flow's own")
         likelihood = self.training_objective == LIKELIHOOD
         default = [BitsPerDim(self.dims)] if self.x_space.values and likelihood else []
         super().compile(
@@ -114,7 +123,7 @@ class GenerativeModel(keras.Model):
         """One step of `fit`, with its errors; the first adapts a new flow, as `fit` does."""
         self.intake.require_classes(class_weight)
         first = self.train_function is None  # looking through all weights takes longer than a small batch
-        if first:
+        if first or not self.trainable:
             self._require_trainable()
         checked = self.intake.batch(x, y, sample_weight)
         self.intake.learn_columns(x, y)
@@ -151,9 +160,10 @@ class GenerativeModel(keras.Model):
         Rows with NaN give NaN, with a warning that numbers them, infinite ones NaN or -inf; all else is refused as by
         `fit`.
         """
-        x = self.intake.rows(x, None, None, finite=False, squares=False)["x"]
+        given = by_name(keras.Model.predict, x, *args, **kwargs)
+        given["x"] = self.intake.rows(x, None, None, finite=False, squares=False)["x"]
         with self.intake.explained():
-            log_prob = super().predict(**in_full(super().predict, self.data_dtype, x, *args, **kwargs))
+            log_prob = super().predict(**in_full(super().predict, self.data_dtype, **given))
         rows = np.flatnonzero(np.isnan(log_prob))
         if rows.size:
             shown = ", ".join(map(str, rows[:10])) + (", ..." if rows.size > 10 else "")
@@ -165,6 +175,7 @@ class GenerativeModel(keras.Model):
         return super().predict_on_batch(self.intake.batch(x, None, None, squares=False)["x"])
 
     def train_step(self, data) -> dict:
+        self._require_trainable()  # whatever called it
         x, condition, weight = keras.utils.unpack_x_y_sample_weight(data)
         weights, share = self.trainable_weights, self._share(x)
 

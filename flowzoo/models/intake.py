@@ -16,6 +16,7 @@ import numpy as np
 import tensorflow as tf
 
 from flowzoo.core import digits, validation
+from flowzoo.core.checks import check_count
 from flowzoo.core.space import ONE, Condition, Space
 from flowzoo.models import forked, frames
 from flowzoo.models.data_sets import check_data_set, with_shapes
@@ -222,10 +223,24 @@ def is_rows(x: Any) -> bool:
     return isinstance(x, list) or tf.is_tensor(x) or frames.is_frame(x) or hasattr(x, "__array__")
 
 
+def needs_intake(value: Any) -> bool:
+    """Whether Keras would lose names, or a mask, of what it makes a tensor of."""
+    if isinstance(value, Mapping):
+        return any(map(needs_intake, value.values()))
+    return frames.is_frame(value) or isinstance(value, np.ma.MaskedArray)
+
+
 def by_name(method: Callable, *args, **kwargs) -> dict[str, Any]:
-    """The arguments of a method of Keras by name."""
+    """The arguments of a method of Keras by name; refuses sizes of batches that are not whole numbers >= 1.
+
+    For a size of 0 Keras would take its default.
+    """
     given = inspect.signature(method).bind(None, *args, **kwargs).arguments
-    return {name: value for name, value in given.items() if name not in ("self", "kwargs")} | given.get("kwargs", {})
+    given = {name: value for name, value in given.items() if name not in ("self", "kwargs")} | given.get("kwargs", {})
+    for name in ("batch_size", "validation_batch_size"):
+        if given.get(name) is not None:
+            check_count(given[name], name)
+    return given
 
 
 def _require_no_data_set(x, what="x"):

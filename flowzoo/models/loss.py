@@ -1,8 +1,9 @@
-"""What `fit` minimises and reports."""
+"""What `fit` minimises and reports, and what it can't."""
 
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -42,3 +43,21 @@ class BitsPerDim(keras.metrics.Mean):
 
     def get_config(self) -> dict:
         return {**super().get_config(), "dims": self.dims}
+
+
+def require_no_target(given: Any, what: str, default: str) -> None:
+    """Refuses losses and metrics of Keras' own, which compare an output with a target: here both are log p(x).
+
+    Args:
+      given: one, or several in lists or dicts, as `compile` takes them.
+      what: the argument is called.
+      default: what to pass instead.
+    """
+    for part in keras.tree.flatten(given):
+        module = getattr(getattr(part, "fn", part), "__module__", "")  # of a loss that Keras made of a function
+        if isinstance(part, str) or f"{module}.".startswith("keras."):
+            got = repr(part) if isinstance(part, str) else getattr(part, "__name__", type(part).__name__)
+            raise ValueError(
+                f"`{what}` must be a function of log p(x), its second argument, got {got}, which compares it with a "
+                f"target: a flow has none, so nothing would be learnt from it. Leave it out for {default}."
+            )

@@ -177,7 +177,7 @@ def test_rows_that_cannot_be_read_are_bad():
         assert reason in reasons(table.getvalue(), "points.parquet")[0]
 
 
-def test_columns_are_taken_by_the_names_that_the_flow_knows():
+def test_columns_are_taken_by_the_names_that_the_flow_knows(caplog):
     known = {"known": ["a", "b"], "known_conditions": {"condition": ["c"]}}
     example, table = tf.train.Example(), io.BytesIO()
     for name, value in (("b", 2.0), ("c", 3.0), ("a", 1.0)):
@@ -194,6 +194,9 @@ def test_columns_are_taken_by_the_names_that_the_flow_knows():
     missing = next(read_rows(b"b,c\n2,3\n", "1.csv", **known))["reason"]
     assert "expected the columns of the flow, a, b, got b, c" in missing
     assert next(read_rows(b"1,2\n", "1.csv", **known))["x"] == [1, 2]
+    assert not caplog.text.count("is taken for a row of numbers")
+    assert next(read_rows(b"0,1\n1,2\n", "1.csv", **known))["x"] == [0, 1]
+    assert caplog.text.count("1.csv: the first line, 0, 1, is taken for a row of numbers") == 1
     first = {"first": ("0.csv", ["a", "label", "b"])}
     for content in (b"b,a,label\n2,1,0\n", b"a,b,label\n1,2,0\n"):
         assert next(read_rows(content, "1.csv", None, {"condition": ["label"]}, **first))["x"] == [1, 2]

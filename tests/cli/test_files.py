@@ -1,5 +1,6 @@
 """What the commands read and write: tables, arrays, folders of images; and what they say of what is wrong."""
 
+import dataclasses
 import os
 import struct
 import sys
@@ -73,6 +74,15 @@ def test_columns_are_taken_by_position_only_if_no_names_are_known_and_stderr_say
     assert capsys.readouterr().err == note
     with pytest.raises(ValueError, match=r"1\.csv: line 1: expected the columns of 0\.csv, b, a, got a, c\."):
         rows_of("b,a\n1,2\n", "a,c\n2,1\n")
+
+
+def test_a_header_that_pandas_makes_of_numbers_is_a_row_and_stderr_says_so(capsys):
+    assert rows_of("0,1\n1,2\n", '"0", 1\n') == [[[0, 1], [1, 2]], [[0, 1]]]
+    note = "flowzoo: note: 0.csv: the first line, 0, 1, is taken for a row of numbers. If pandas wrote it to number"
+    assert capsys.readouterr().err.startswith(note)
+    rows_of("1,0\n0,1\n", "0,1.0\n", "x0,x1\n0,1\n")
+    rows_of("0\n1\n", form=dataclasses.replace(PLANE, space=Space((1,))))
+    assert capsys.readouterr().err == ""
 
 
 @pytest.mark.parametrize(

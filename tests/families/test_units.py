@@ -1,6 +1,7 @@
 """Flows on columns of any unit: what `create` puts in front, what `fit` adapts to, and what is warned of."""
 
 import json
+import re
 import warnings
 
 import keras
@@ -16,6 +17,13 @@ from flowzoo.core.space import Space
 from tests import cases
 
 SMALL = {"event_shape": (2,), "depth": 1, "hidden": 6}
+
+
+@pytest.fixture
+def eagerly():
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
 
 
 def _data(rows=240, seed=0):
@@ -89,6 +97,72 @@ def test_a_constant_column_is_named_and_keeps_scale_1():
             flow.adapt(x[:512])
         flow.compile(run_eagerly=True)
         assert max(flow.fit(x, batch_size=400, verbose=0).history["loss"]) < 3.0  # was 1e9
+
+
+def _column(kind):
+    rng = np.random.default_rng(0)
+    found = {
+        "outlier": _spoiled(rng.normal(size=64), 1e20),
+        "smaller": _spoiled(rng.normal(size=64), 1e8),
+        "mostly 0": _spoiled(rng.normal(size=64) * (np.arange(64) % 3 == 1), 1e12),
+        "codes": _spoiled(np.arange(64) % 5, -1e9),
+        "two": _spoiled(_spoiled(rng.normal(size=64), 1e9), -1e9, 8),
+        "ms among s": _spoiled(1.7e9 + 86400.0 * rng.uniform(size=2000), 1e12),
+        "normal": rng.normal(size=64),
+        "some deviations": _spoiled(rng.normal(size=64), 1e4),
+        "Cauchy": rng.standard_cauchy(10_000),
+        "lognormal": np.exp(3.0 * rng.normal(size=10_000)),
+        "rare": (np.arange(10_000) == 7).astype(float),
+        "rare, with rounding errors": np.where(np.arange(300) == 7, 1.0, np.where(np.arange(300) % 2, 0.3, 0.1 + 0.2)),
+        "time stamps": 1.7e9 + rng.normal(size=64),
+        "constant": np.full(64, 1.7e9),
+    }[kind]
+    return np.stack([np.random.default_rng(1).normal(size=len(found)), found], axis=1)
+
+
+def _spoiled(values, value, row=7):
+    return np.where(np.arange(len(values)) == row, value, values)
+
+
+@pytest.mark.parametrize("kind", ["outlier", "smaller", "mostly 0", "codes", "two", "ms among s"])
+def test_a_value_that_hides_all_others_is_named(kind, eagerly):
+    x = _column(kind)
+    message = rf"got {re.escape(f'{x[7, 1]:.6g}')} in row 7 of the \d+ rows adapted to, in column %s: .* Remove"
+    flow = flowzoo.create("maf", **SMALL)
+    with pytest.warns(UserWarning, match=message % "'b'"):
+        flow.adapt(pd.DataFrame(x, columns=["a", "b"]))
+    flow = flowzoo.create("maf", **SMALL)
+    with pytest.warns(UserWarning, match=message % 1):
+        flow.fit(x[:64], verbose=0)
+    if abs(x[7, 1]) < 1e19:
+        with pytest.warns(UserWarning, match=message % 1):
+            flows.MAF(**SMALL).adapt(x.astype("float32"))
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "normal",
+        "some deviations",
+        "Cauchy",
+        "lognormal",
+        "rare",
+        "rare, with rounding errors",
+        "time stamps",
+        "constant",
+    ],
+)
+def test_far_values_that_hide_nothing_are_not_warned_of(kind, eagerly):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        warnings.filterwarnings("ignore", message=".*that are constant", category=UserWarning)
+        flowzoo.create("maf", **SMALL).adapt(_column(kind))
+
+
+def test_bounds_that_take_logarithms_bring_far_values_near(eagerly):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        flowzoo.create("maf", **SMALL, bounds=[None, [0.0, None]]).adapt(np.abs(_column("outlier")))
 
 
 @pytest.mark.parametrize("unit", [1e-9, 1.0, 1e12])

@@ -160,6 +160,19 @@ def test_a_loss_alone(kind):
     for call in (flow.fit, flow.evaluate):
         with pytest.raises(NonFiniteError, match=message):
             call(numbers(), sample_weight=weights, verbose=0)
+    for call in (flow.train_on_batch, flow.test_on_batch):
+        with pytest.raises(NonFiniteError, match=message):
+            call(numbers(), sample_weight=weights)
+
+
+def test_a_batch_outside_its_bounds_is_named_without_a_graph():
+    flow = flows.create("maf", event_shape=(3,), depth=1, hidden=8, bounds=[[-9, 9], None, None])
+    flow.adapt(numbers())
+    flow.compile("adam", run_eagerly=True)
+    flow.train_on_batch(numbers())
+    for call in (flow.train_on_batch, flow.test_on_batch):
+        with pytest.raises(NonFiniteError, match=r"inside the flow's support, got others in rows 5 of .*0: \[-9"):
+            call(spoiled(numbers(), (5, 0), 10.0))
 
 
 @pytest.mark.parametrize("rate", [np.nan, np.inf, lambda: tf.constant(np.nan)])

@@ -62,6 +62,9 @@ def test_rows_are_paired_only_where_their_index_is_the_same():
         model.fit(FRAME, labels, sample_weight=weights[moved.index])
     with pytest.raises(ValueError, match=f"`validation condition` {message.replace('`x`', '`validation x`', 1)}"):
         model.fit(FRAME, labels, validation_data=(FRAME, moved))
+    gaps = labels.set_axis(pd.array([0, None, *range(2, 32)], "Int64"))
+    with pytest.raises(ValueError, match=r"`condition` must have the index of `x`, .* got <NA> beside 1 in row 1\."):
+        model.score(FRAME, gaps)
     expected = model.score(X, Y)
     np.testing.assert_array_equal(model.score(FRAME, moved.loc[FRAME.index]), expected)
     np.testing.assert_array_equal(model.score(FRAME, moved.sort_index().to_numpy()), expected)
@@ -119,7 +122,8 @@ def test_a_series_is_the_only_column():
             r"nothing in 1 of 32 rows, first in row 5, in the columns \['a', 'b'\]",
         ),
         (FRAME.convert_dtypes().assign(b=pd.array([None] + [1.5] * 31, "Float64")), r"first in row 0, .* \['b'\]"),
-        (FRAME.replace(X[3, 1], np.inf).set_index(np.arange(32) + 100), r"row 3 \(index .*103.*\), .* \['b'\]"),
+        (FRAME.replace(X[3, 1], np.inf).set_index(np.arange(32) + 100), r"row 3 \(index 103\), .* \['b'\]"),
+        (FRAME.replace(X[3, 1], np.inf).set_axis(pd.array([None] * 32, "Int64")), r"row 3 \(index <NA>\), .* \['b'\]"),
         (FRAME.assign(b="text"), "`x` must hold numbers, got dtype (object|str) in column 'b'.*to_numeric"),
         (FRAME.assign(b=pd.Categorical(Y)), r"got dtype category in column 'b'.*\.cat\.codes"),
         (FRAME.assign(b=pd.Timestamp("2020-01-01")), "got dtype datetime.* in column 'b'. Give times as numbers"),
@@ -184,6 +188,25 @@ def test_columns_are_known_by_name(tmp_path):
             flow.score(FRAME.rename(columns={"b": "c"}), condition)
         with pytest.raises(ValueError, match=r"`condition` must have the columns \['u', 'v'\]"):
             flow.score(FRAME, FRAME)
+
+
+def test_a_call_takes_columns_by_name():
+    model, named = _new(condition_features=2), _new(condition={"p": Space((2,)), "label": Space.integers((), 3)})
+    other = FRAME.rename(columns={"a": "c", "b": "d"})
+    model.adapt(FRAME, other, force=True)
+    expected = model.log_prob(X, X)
+    np.testing.assert_array_equal(model(X, X), expected)
+    np.testing.assert_array_equal(model(FRAME[["b", "a"]], condition=other[["d", "c"]]), expected)
+    np.testing.assert_array_equal(model(X, other[["d", "c"]], training=False), expected)
+    with pytest.raises(ValueError, match=r"must have the columns \['a', 'b'\] .*, got \['c', 'd'\]"):
+        model(other, other)
+    named.adapt(FRAME, {"p": other, "label": Y}, force=True)
+    np.testing.assert_array_equal(
+        named(FRAME, {"p": other[["d", "c"]], "label": Y}), named.log_prob(X, {"p": X, "label": Y})
+    )
+    for x, condition in ((np.ma.masked_greater(X, 1.0), X), (X, np.ma.masked_greater(X, 1.0))):
+        with pytest.raises(ValueError, match="must have all its entries, got"):
+            model(x, condition)
 
 
 def test_adapt_learns_the_columns():

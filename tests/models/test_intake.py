@@ -152,6 +152,19 @@ def test_all_frozen_is_said(eagerly):
     assert np.isfinite(model.evaluate(X, verbose=0))
 
 
+@pytest.mark.parametrize("run_eagerly", [True, False])
+def test_all_frozen_is_said_after_a_first_step(run_eagerly):
+    model = _new()
+    model.compile("adam", run_eagerly=run_eagerly)
+    model.train_on_batch(X)
+    model.trainable = False
+    for rows in (32, 32, 16):
+        with pytest.raises(ValueError, match=r"All \d+ weights of this flow are frozen.*`trainable = True`"):
+            model.train_on_batch(X[:rows])
+    model.trainable = True
+    assert np.isfinite(model.train_on_batch(X))
+
+
 @pytest.mark.parametrize(
     ("options", "x", "y", "message"),
     [
@@ -497,20 +510,35 @@ def keras_defaults():
         lambda: keras.config.set_floatx("float64"),
         lambda: keras.config.set_floatx("float16"),
         lambda: keras.mixed_precision.set_global_policy("mixed_bfloat16"),
+        lambda: keras.config.set_dtype_policy("float64"),
     ],
 )
 def test_what_keras_is_set_to_is_not_ignored(change, keras_defaults, eagerly):
-    model = _new()
+    model = _new(standardize=True)
     change()
-    for call in (_new, lambda: model.fit(X, verbose=0)):
+    for call in (lambda: _new(standardize=True), lambda: model.fit(X, verbose=0)):
         with pytest.raises(ValueError, match=r"global floatx is .* and its dtype policy .*`conditioner_dtype="):
             call()
+
+
+@pytest.mark.parametrize("size", [0, -1, 2.5, True])
+@pytest.mark.parametrize("standardize", [False, True])
+def test_sizes_of_batches_are_whole_numbers(size, standardize, eagerly):
+    model = _new(standardize=standardize)
+    for call in (model.fit, model.evaluate, model.predict):
+        with pytest.raises(ValueError, match=rf"`batch_size` must be a whole number >= 1, got {size}"):
+            call(X, batch_size=size, verbose=0)
+    with pytest.raises(ValueError, match=rf"`validation_batch_size` must be a whole number >= 1, got {size}"):
+        model.fit(X, validation_data=(X,), validation_batch_size=size, verbose=0)
+    assert not int(model.adapted)
 
 
 def test_what_keras_is_set_to_may_be_what_the_flow_is(keras_defaults):
     keras.config.set_floatx("float64")
     assert _new(dtype="float64").compute_dtype == "float64"
     keras.config.set_floatx("float32")
+    keras.config.set_dtype_policy("float64")
+    assert _new(dtype="float64").compute_dtype == "float64"
     keras.config.set_dtype_policy("mixed_bfloat16")
     assert _new(conditioner_dtype="mixed_bfloat16").compute_dtype == "float32"
 

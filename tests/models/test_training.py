@@ -135,6 +135,37 @@ def test_compile_refuses_jit_compile():
         cases.new_flow("realnvp").compile(jit_compile=True)
 
 
+def _own(_, log_prob):
+    return -log_prob
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"loss": "mse"}, "`loss` must be a function of log p.*, got 'mse'"),
+        ({"loss": ["mse"]}, "`loss` .* got 'mse'"),
+        ({"loss": keras.losses.mean_squared_error}, "`loss` .* got mean_squared_error"),
+        (
+            {"loss": keras.losses.MeanSquaredError()},
+            "`loss` .* got MeanSquaredError, .* Leave it out for",
+        ),
+        ({"metrics": ["mae"]}, "`metrics` .* got 'mae'"),
+        ({"weighted_metrics": [keras.metrics.MeanAbsoluteError()]}, "`weighted_metrics` .* got MeanAbsoluteError"),
+    ],
+)
+def test_compile_refuses_what_compares_with_a_target(options, message):
+    flow = flows.create("realnvp", event_shape=(2,), depth=1, hidden=4)
+    with pytest.raises(ValueError, match=message):
+        flow.compile("adam", **options)
+    assert not flow.compiled
+
+
+def test_compile_takes_losses_and_metrics_of_your_own():
+    flow = flows.create("realnvp", event_shape=(2,), depth=1, hidden=4)
+    for loss in (_own, NegativeLogLikelihood(2), None):
+        flow.compile("adam", loss, metrics=[_own], weighted_metrics=[BitsPerDim(2)])
+
+
 def test_loss_and_metric_round_trip():
     for kind in (NegativeLogLikelihood, BitsPerDim):
         again = kind.from_config(kind(dims=7).get_config())
