@@ -136,11 +136,20 @@ class Family(Flow):
 def _require_features(options: declared.Options) -> None:
     least, shape = options.least_features, options.event_shape
     if math.prod(shape) < least:
-        others = [repr(name) for name, family in FAMILIES.items() if family.Options.least_features == 1]
+        others = [repr(name) for name, family in FAMILIES.items() if _takes_one_feature(family.Options)]
         raise ValueError(
             f"`event_shape` must have at least {least} features for {options.family}, got {shape}. For one feature "
             f"take {', '.join(others)}."
         )
+
+
+def _takes_one_feature(options: type[declared.Options]) -> bool:
+    """Whether a flow of one feature can be made by the family's defaults."""
+    try:
+        options(event_shape=(1,)).build()
+    except ValueError:
+        return False
+    return options.least_features == 1
 
 
 def _front(options: declared.Options) -> list[Transform]:
