@@ -47,7 +47,8 @@ class Bounds(Bijector):
         low, high = np.array([column or [None, None] for column in self.bounds], np.float64).T
         kind = np.dtype(self.compute_dtype).type
         self.low, self.high = (np.where(np.isnan(end), far, end) for end, far in ((low, -math.inf), (high, math.inf)))
-        self.low, self.high = self.low.astype(kind), self.high.astype(kind)
+        with np.errstate(over="ignore"):
+            self.low, self.high = self.low.astype(kind), self.high.astype(kind)
         self.has_low, self.has_high = np.isfinite(self.low), np.isfinite(self.high)
         self.both = self.has_low & self.has_high
         self.start, self.end = np.where(self.has_low, self.low, kind(0)), np.where(self.has_high, self.high, kind(0))
@@ -55,6 +56,7 @@ class Bounds(Bijector):
         self.tiny = np.finfo(kind).tiny  # below it processors take numbers for 0
         self.first = np.maximum(np.nextafter(self.low, kind(math.inf)), self.low + self.tiny)
         self.last = np.minimum(np.nextafter(self.high, kind(-math.inf)), self.high - self.tiny)
+        _require_room(self.bounds, self.first, self.last)
         self.inside = np.where(self.both, self.start + self.width / 2, self.start + 1)
         self.inside = np.where(self.has_high & ~self.has_low, self.end - 1, self.inside).astype(kind)
         self.limit = kind(math.log(np.finfo(kind).max) - MARGIN)
@@ -96,6 +98,18 @@ class Bounds(Bijector):
     def _only(self, z, where):
         """z of the columns that have one bound, on this side; 0 elsewhere."""
         return tf.where(where & ~self.both, z, 0.0)
+
+
+def _require_room(bounds, first, last):
+    """Refuses bounds with no number between them, or beyond the range of the type: `first` to `last` are inside."""
+    for index, column in enumerate(bounds):
+        ends = (first[index], last[index])
+        fits = [end is None or math.isfinite(limit) for end, limit in zip(column or [], ends, strict=False)]
+        if not all(fits) or not ends[0] <= ends[1]:
+            raise ValueError(
+                f"`bounds` must have normal {first.dtype} numbers between them, got {column!r} for feature {index}. "
+                "Give the data in another unit."
+            )
 
 
 def check_bounds(bounds, what: str, event_shape: Sequence[int]) -> list[list[float | None] | None]:

@@ -41,17 +41,18 @@ def check_out(out: str | None, suffixes: tuple[str, ...], inputs: Sequence[str] 
         option: by which it was given.
 
     Raises:
-        ValueError: another suffix, a folder, an input, a place where nothing can be made, or Parquet without pyarrow.
+        ValueError: another suffix, a folder, a device or pipe, an input, a place where nothing can be made, or Parquet
+            without pyarrow.
     """
     if out is None:
         return
-    from flowzoo.core.files import unwritable
+    from flowzoo.core.files import irregular, unwritable
 
     path = Path(out)
     if path.suffix not in suffixes:
         raise ValueError(f"{option} must end in {_ends(suffixes)}, got {out!r}.")
-    if path.is_dir():
-        raise ValueError(f"{option} must be a file, got {out!r}, which is a folder. Name a file in it.")
+    if wrong := irregular(path):
+        raise ValueError(f"{option} must be a file, got {out!r}, which {wrong}. Name another.")
     for source in inputs:
         if _is_read(path, source):
             raise ValueError(f"{option} must not replace an input, got {out!r}, which {source!r} reads. Name another.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -37,6 +38,7 @@ def atomic(path: str | os.PathLike) -> Iterator[IO[bytes]]:
         path: where the file shall be; its folder is made if need be.
     """
     path = Path(path)
+    _require_replaceable(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = _new(path)
     try:
@@ -61,6 +63,7 @@ def replacing(path: str | os.PathLike) -> Iterator[Path]:
     For writers that open the file themselves and go by its name, which is the same, in a folder beside.
     """
     path = Path(path)
+    _require_replaceable(path)
     try:
         with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name[:40]}.") as folder:
             yield Path(folder, path.name)
@@ -81,6 +84,12 @@ def remove_leftovers(folder: str | os.PathLike) -> None:
             with contextlib.suppress(OSError), open(path, "r+b") as file:  # gone, or locked: its process is alive
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 os.unlink(path)
+
+
+def _require_replaceable(path: Path) -> None:
+    """Refuses what a file can't or should not take the place of, such as a device."""
+    if wrong := irregular(path):
+        raise FileExistsError(errno.EEXIST, f"Name another file, as what is there {wrong}", os.fspath(path))
 
 
 def _new(path: Path) -> tuple[int | None, str]:
@@ -115,7 +124,7 @@ def unwritable(path: str | os.PathLike) -> str:
 
 
 def irregular(path: str | os.PathLike) -> str:
-    """Why what lies at a path is not read as a file, where a named pipe would wait forever; "" if it is or is missing.
+    """Why what lies at a path is not read or replaced as a file, as a named pipe; "" if it is one, or is missing.
 
     Links are followed.
     """

@@ -4,7 +4,8 @@ import hashlib
 import io
 import math
 import os
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Mapping
+from types import MappingProxyType
 
 import h5py
 import ml_dtypes
@@ -15,6 +16,7 @@ from flowzoo.core.files import irregular
 
 Layout = dict[str, tuple[int, ...]]
 Numbers = dict[str, np.ndarray]
+Kinds = Mapping[str, str]  # the type of each variable in the flow; of one that is not named it is float32
 
 _SHOWN = 8  # differences named in an error
 _BYTES, _SPARE = 32, 2**26  # the most per number (weights, three slots, all in float64), and beside the numbers
@@ -46,21 +48,19 @@ def file_layout(path: str | os.PathLike | io.BytesIO) -> Layout:
         raise CheckpointError(f"{path}: expected a Keras .weights.h5 file of this flow, got: {error}.") from error
 
 
-def require_finite(file: h5py.File, wide: Callable[[], Collection[str]], source: str) -> None:
-    """Refuses an open file in which a variable, or a slot of an optimizer, is not of finite numbers.
+def require_finite(file: h5py.File, kinds: Kinds, source: str) -> None:
+    """Refuses an open file in which a variable, or a slot of an optimizer, is not of finite numbers of its type.
 
     Args:
         file: as `file_layout` takes it.
-        wide: gives the variables that are float64 in the flow; asked only if numbers go beyond the range of float32.
+        kinds: as in `require_readable`.
         source: what the file is called in messages.
     """
     try:
-        bad = [name for name in _layout(file, slots=True) if not _finite(_numbers(file[name]))]
-        known = wide() if bad else ()
-        bad = [name for name in bad if name not in known or not _finite(_numbers(file[name]), narrow=False)]
+        wrong = {name: _misfit(_numbers(file[name]), kinds.get(name)) for name in _layout(file, slots=True)}
     except Exception as error:
         raise CheckpointError(f"{source}: its numbers can't be read: {error}.") from error
-    _refuse(bad, source)
+    _refuse(wrong, source)
 
 
 def _layout(file: h5py.File, slots: bool = False) -> Layout:
@@ -77,7 +77,8 @@ def _layout(file: h5py.File, slots: bool = False) -> Layout:
             return None
         if item.external or item.is_virtual:
             return f"the numbers of {name} lie in another file"
-        if item.shape is None or not (_is_bfloat16(item) or item.dtype.kind in "fiu"):
+        known = _is_bfloat16(item) or (item.dtype.kind in "fiu" and item.dtype.itemsize <= 8)  # to TensorFlow
+        if item.shape is None or not known:
             return f"{name} must hold real numbers, got {'nothing' if item.shape is None else item.dtype}"
         layout[name] = tuple(int(n) for n in item.shape)
         return None
@@ -87,41 +88,48 @@ def _layout(file: h5py.File, slots: bool = False) -> Layout:
     return layout
 
 
-def require_readable(path: str | os.PathLike, expected: Layout, wide: Collection[str] = ()) -> Numbers:
+def require_readable(path: str | os.PathLike, expected: Layout, kinds: Kinds = MappingProxyType({})) -> Numbers:
     """Refuses a file that no sha256 vouches for, before anything is loaded, unless it is whole and as expected.
 
     Args:
         path: a `.weights.h5` file.
         expected: of the flow that it is for.
-        wide: the variables that are float64 there; what the others hold must be within the range of float32.
+        kinds: the types of its variables, which must hold the numbers: integers hold integers only.
 
     Returns:
         The numbers of each variable, by its path.
 
     Raises:
         CheckpointError: it is larger than such a flow's can be, damaged, or of another layout, or a number in it is not
-            finite.
+            finite, or beyond the range of its variable.
     """
     require_size(path, expected)
     require_same_layout(file_layout(path), expected, str(path))
     numbers = read_numbers(path, expected)
-    _refuse([name for name, value in numbers.items() if not _finite(value, name not in wide)], str(path))
+    _refuse({name: _misfit(value, kinds.get(name)) for name, value in numbers.items()}, str(path))
     return numbers
 
 
-def _finite(value: np.ndarray, narrow: bool = True) -> bool:
-    with np.errstate(over="ignore"):
-        return bool(np.isfinite(value.astype(np.float32) if narrow else value).all())
+def _misfit(value: np.ndarray, kind: str | None) -> str:
+    """What of these numbers a variable of this type can't hold; "" if it holds them."""
+    kind = np.dtype(kind or "float32")
+    if kind.kind not in "iu":
+        with np.errstate(over="ignore"):
+            return "" if np.isfinite(value.astype(kind)).all() else "finite numbers, got NaN or infinity"
+    span = np.iinfo(kind)
+    ends = [int(value.min()), int(value.max())] if value.size and value.dtype.kind in "iu" else []
+    fits = value.dtype.kind in "iu" and all(span.min <= end <= span.max for end in ends)
+    return "" if fits else f"integers within the range of {kind}, got others"
 
 
-def _refuse(bad: Sequence[str], source: str) -> None:
-    """Raises if there are variables whose numbers are not finite."""
-    if bad:
+def _refuse(wrong: Mapping[str, str], source: str) -> None:
+    """Raises if something is wrong with variables: that of the first, and all with which the same is."""
+    what = next(filter(None, wrong.values()), "")
+    if what:
+        bad = [name for name, found in wrong.items() if found == what]
         more = f" and {len(bad) - _SHOWN} more" if len(bad) > _SHOWN else ""
-        raise CheckpointError(
-            f"{source}: expected finite numbers, got NaN or infinity in {', '.join(bad[:_SHOWN])}{more}. Did its "
-            "training diverge? Take weights from before that."
-        )
+        fix = "Did its training diverge? Take weights from before that." if "NaN" in what else "Take the file as saved."
+        raise CheckpointError(f"{source}: expected {what} in {', '.join(bad[:_SHOWN])}{more}. {fix}")
 
 
 def require_size(path: str | os.PathLike, expected: Layout) -> None:

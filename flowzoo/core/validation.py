@@ -188,13 +188,21 @@ def check_seeds(seed, rows: int) -> tf.Tensor:
         seed = int(tf.random.uniform((), maxval=2**62, dtype=tf.int64))
     if isinstance(seed, (int, np.integer)):
         return random.row_seeds(seed, rows)
-    seed = tf.convert_to_tensor(seed)
-    if not seed.dtype.is_integer or tuple(seed.shape) != (rows, 2):
+    symbolic = tf.is_tensor(seed) and not hasattr(seed, "numpy")  # whose numbers only its graph knows
+    values = seed if symbolic else _values(seed, "seed")
+    shape, span = tuple(values.shape), np.iinfo(np.int32)
+    wide = symbolic and not np.can_cast(values.dtype.as_numpy_dtype, np.int32)
+    if _kind(values.dtype) != "integer" or wide or shape != (rows, 2):
         raise ValueError(
-            f"`seed` must be an int or ({rows}, 2) int32, one stream per row, got dtype {seed.dtype.name} "
-            f"and shape {tuple(seed.shape)}."
+            f"`seed` must be an int or ({rows}, 2) int32, one stream per row, got dtype {values.dtype.name} and shape "
+            f"{shape}."
         )
-    return tf.cast(seed, tf.int32)
+    if not symbolic and values.size and (values.min() < span.min or values.max() > span.max):
+        raise ValueError(
+            f"`seed` must hold integers from {span.min} to {span.max}, as larger ones would be cut to the same seeds, "
+            f"got {values.min()} to {values.max()}. Draw them as int32."
+        )
+    return tf.cast(seed if symbolic else values, tf.int32)
 
 
 def check_temperature(temperature, rows: int) -> tf.Tensor:

@@ -17,11 +17,11 @@ from flowzoo.core.limits import counting
 from flowzoo.core.transform import Transform
 from flowzoo.families import options as declared
 from flowzoo.models.flow import Flow
-from flowzoo.models.layers import freeze_layers, frozen_layers
+from flowzoo.models.layers import freeze_layers, freeze_weights, frozen_layers, frozen_weights
 from flowzoo.models.saving import require_no_hdf5
 
 FAMILIES: dict[str, type[Family]] = {}  # by name; `flowzoo.families` fills it
-KEPT = ("columns", "condition_columns", "named_columns", "frozen")  # the last: numbers of layers
+KEPT = ("columns", "condition_columns", "named_columns", "frozen", "frozen_weights")  # the last two: numbers
 ASSETS = "flow.json"  # where they are in a `.keras` file
 
 
@@ -115,8 +115,8 @@ class Family(Flow):
 
     def save_assets(self, dir_path: str) -> None:
         """Of Keras: writes to a `.keras` file what is neither weight nor configuration, if there is any."""
-        named = self.intake.named_columns
-        kept = dict(zip(KEPT, (self.columns, self.condition_columns, named, frozen_layers(self)), strict=True))
+        named, frozen = self.intake.named_columns, (frozen_layers(self), frozen_weights(self))
+        kept = dict(zip(KEPT, (self.columns, self.condition_columns, named, *frozen), strict=True))
         if any(kept.values()):
             Path(dir_path, ASSETS).write_text(json.dumps(kept))
 
@@ -130,16 +130,26 @@ class Family(Flow):
         self.intake.columns, self.intake.condition_columns = kept.get("columns"), kept.get("condition_columns")
         self.intake.named_columns = kept.get("named_columns") or {}
         freeze_layers(self, kept.get("frozen") or [])
+        freeze_weights(self, kept.get("frozen_weights") or [])
 
 
 def _require_features(options: declared.Options) -> None:
     least, shape = options.least_features, options.event_shape
     if math.prod(shape) < least:
-        others = [repr(name) for name, family in FAMILIES.items() if family.Options.least_features == 1]
+        others = [repr(name) for name, family in FAMILIES.items() if _takes_one_feature(family.Options)]
         raise ValueError(
             f"`event_shape` must have at least {least} features for {options.family}, got {shape}. For one feature "
             f"take {', '.join(others)}."
         )
+
+
+def _takes_one_feature(options: type[declared.Options]) -> bool:
+    """Whether a flow of one feature can be made by the family's defaults."""
+    try:
+        options(event_shape=(1,)).build()
+    except ValueError:
+        return False
+    return options.least_features == 1
 
 
 def _front(options: declared.Options) -> list[Transform]:

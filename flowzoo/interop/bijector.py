@@ -14,6 +14,7 @@ import tensorflow_probability as tfp
 
 from flowzoo.core.transform import Bijector, Transform
 from flowzoo.interop.shapes import as_rows, from_rows, leading_shape
+from flowzoo.models import forked
 
 tfb = tfp.bijectors
 
@@ -167,6 +168,7 @@ class _View(tfb.Bijector):
         return self._mapped(self.transform.encode, x, self.transform.event_shape, self.transform.latent_shape)[1]
 
     def _mapped(self, direction, value, from_shape, to_shape):
+        forked.refuse()
         condition = self.condition
         batch_shape = () if condition is None else condition.shape[: -1 - self.places]
         leading = leading_shape(value, len(from_shape), batch_shape)

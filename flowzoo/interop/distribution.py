@@ -11,6 +11,7 @@ import tensorflow_probability as tfp
 
 from flowzoo.core import random
 from flowzoo.interop.shapes import as_rows, from_rows, leading_shape
+from flowzoo.models import forked
 
 if TYPE_CHECKING:
     from flowzoo.models.flow import Flow
@@ -84,6 +85,7 @@ class FlowDistribution(tfd.Distribution):
         return tf.constant(self._batch_shape().as_list(), tf.int32)
 
     def _log_prob(self, x):
+        forked.refuse()
         leading = leading_shape(x, len(self.flow.event_shape), self._batch_shape())
         rows, word = as_rows(x, leading, self.flow.event_shape), tf.constant(0, tf.uint32)
         log_prob = self.flow.raw.log_prob_graph(rows, self._condition_rows(leading), word, 1)
@@ -91,6 +93,7 @@ class FlowDistribution(tfd.Distribution):
         return from_rows(log_prob, leading, ())
 
     def _sample_n(self, n, seed=None):
+        forked.refuse()
         leading = tf.concat([[n], self._batch_shape_tensor()], axis=0)
         index = tf.range(tf.reduce_prod(leading))
         seed = tfp.random.sanitize_seed(seed, salt="flowzoo")

@@ -333,6 +333,7 @@ class Flow(GenerativeModel):
 
     def _by(self, name, x, condition, context):
         """What an objective minimises; the context gets the notes."""
+        forked.refuse()
         function = self.raw.objective_xla if self.xla else self.raw.objective
         training, memory = context.training, self.backprop if context.training else "store"
         found, notes = function(x, condition, self._step_seed(training), name, memory, training)

@@ -1,4 +1,4 @@
-"""The layers inside a layer, by their paths, which of them are frozen, and watching what they are called with."""
+"""The layers inside a layer, by their paths, what of them is frozen, and watching what they are called with."""
 
 from __future__ import annotations
 
@@ -31,6 +31,19 @@ def freeze_layers(model: keras.Model, frozen: list[int]) -> None:
     for i, layer in enumerate(model._flatten_layers()):
         if layer.trainable != (i not in frozen):
             layer.trainable = i not in frozen
+
+
+def frozen_weights(model: keras.Model) -> list[int]:
+    """The numbers of the weights that are frozen one by one, in layers that are trainable."""
+    numbers = {id(weight): i for i, weight in enumerate(model.weights)}
+    free = (weight for layer in model._flatten_layers() if layer.trainable for weight in layer._trainable_variables)
+    return sorted(numbers[id(weight)] for weight in free if not weight.trainable)
+
+
+def freeze_weights(model: keras.Model, frozen: list[int]) -> None:
+    """Makes these weights of a model frozen."""
+    for i in frozen:
+        model.weights[i].trainable = False
 
 
 @contextlib.contextmanager

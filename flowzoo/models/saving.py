@@ -11,6 +11,7 @@ import keras
 from keras.src.backend.common import global_state
 
 from flowzoo.core import files
+from flowzoo.models.layers import frozen_layers, frozen_weights
 
 
 @contextlib.contextmanager
@@ -69,7 +70,7 @@ def with_slots(model: keras.Model, config: dict[str, Any] | None) -> dict[str, A
     place = {id(weight): i for i, weight in enumerate(model.weights)}
     slots = [place.get(id(weight)) for weight in optimizer._trainable_variables] if optimizer.built else None
     usual = [place[id(weight)] for weight in model.trainable_weights]
-    frozen = not all(layer.trainable for layer in model._flatten_layers())  # in a new flow none is
+    frozen = frozen_layers(model) or frozen_weights(model)  # in a new flow there are none
     if None in (slots or ()) or (slots == usual and not frozen):
         return config
     return {**config, "slots": slots}

@@ -76,7 +76,7 @@ def load_weights(flow: keras.Model, path: str | os.PathLike) -> None:
     """
     variables = _variables(flow)
     with _weight_file(path) as file:
-        numbers = require_readable(file, _layout(variables), _wide(variables))
+        numbers = require_readable(file, _layout(variables), _kinds(variables))
     _assign(flow, numbers)
 
 
@@ -93,7 +93,7 @@ def require_finite_numbers(flow: keras.Model, path: str | os.PathLike) -> None:
     with _weight_file(path) as inner:
         file_layout(inner)  # which says what is no such file
         with h5py.File(inner, "r") as file:
-            require_finite(file, lambda: _wide(_variables(flow)), str(inner))
+            require_finite(file, _kinds(_variables(flow)), str(inner))
 
 
 def require_finite_store(flow: keras.Model, store: Any) -> None:
@@ -105,7 +105,7 @@ def require_finite_store(flow: keras.Model, store: Any) -> None:
     if file is None:
         return
     try:
-        require_finite(file, lambda: _wide(_variables(flow)), "the weights in this file")
+        require_finite(file, _kinds(_variables(flow)), "the weights in this file")
     except CheckpointError:
         store.get = lambda path: {}
         raise
@@ -132,7 +132,7 @@ def load_simpler(flow: keras.Model, path: str | os.PathLike) -> None:
     if not any(layout == flow_layout(simpler) for simpler in flow.simpler(own, layout)):
         raise CheckpointError(f"{path} holds the weights of another config. Build the flow with that config.")
     widened = read_numbers(_written(flow), own)
-    for name, old in require_readable(path, layout, _wide(variables)).items():
+    for name, old in require_readable(path, layout, _kinds(variables)).items():
         value, shape = widened[name], old.shape
         if len(shape) > 1:
             value[..., shape[-2] :, : shape[-1]] = 0.0  # from new inputs to old outputs
@@ -177,8 +177,8 @@ def _layout(variables):
     return {name: tuple(variable.shape) for name, variable in variables.items()}
 
 
-def _wide(variables):
-    return {name for name, variable in variables.items() if variable.dtype == "float64"}
+def _kinds(variables):
+    return {name: keras.backend.standardize_dtype(variable.dtype) for name, variable in variables.items()}
 
 
 @contextlib.contextmanager

@@ -71,8 +71,25 @@ def test_an_upper_bound_mirrors_a_lower_one():
         ([[0, "1"], None], "got [0, '1'] for feature 0"),
         ([[0], None], "got [0] for feature 0"),
         ([[0, True], None], "got [0, True] for feature 0"),
+        ([None, [0, 1e-320]], "must have normal float64 numbers between them, got [0.0, 1e-320] for feature 1"),
+        ([[1, 1 + 2**-52], None], "must have normal float64 numbers between them, got [1.0, 1.0000000000000002] for"),
     ],
 )
 def test_wrong_bounds_are_named(bounds, message):
     with pytest.raises(ValueError, match=re.escape(message)):
         bijectors.Bounds((2,), bounds)
+
+
+@pytest.mark.parametrize("bounds", [[0, 1e-40], [1e39, None], [None, -1e39], [1, 1 + 1e-8]])
+def test_bounds_must_leave_room_in_float32(bounds):
+    assert bijectors.Bounds((1,), [bounds]).bounds
+    with pytest.raises(ValueError, match="must have normal float32 numbers between them, got"):
+        bijectors.Bounds((1,), [bounds], dtype="float32")
+
+
+def test_the_narrowest_bounds_have_a_finite_density():
+    tiny = np.finfo("float64").tiny
+    layer = bijectors.Bounds((1,), [[0.0, 2 * tiny]])
+    z, log_det = layer.encode(np.full((1, 1), tiny))
+    x, _ = layer.decode(z)
+    assert np.isfinite(z).all() and np.isfinite(log_det).all() and x == tiny

@@ -270,12 +270,14 @@ def test_a_broken_file_is_one_clear_line(name, content, message):
     ("out", "message"),
     [
         ("x.jpg", "--out must end in .npy, .csv or .parquet, got 'x.jpg'"),
-        ("folder.npy", "--out must be a file, got 'folder.npy', which is a folder"),
+        ("folder.npy", "--out must be a file, got 'folder.npy', which is not a regular file, but a folder"),
+        ("pipe.csv", "--out must be a file, got 'pipe.csv', which is not a regular file, but a named pipe"),
         ("file/x.npy", "can't be written: .*file is not a folder that you may write to"),
     ],
 )
 def test_what_could_not_be_written_is_refused_before_the_work(out, message):
     Path("folder.npy").mkdir()
+    os.mkfifo("pipe.csv")
     Path("file").touch()
     with pytest.raises(ValueError, match=message):
         check_out(out, (".npy", ".csv", ".parquet"))

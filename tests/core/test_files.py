@@ -107,6 +107,17 @@ def test_what_is_no_regular_file_is_told_at_once(tmp_path):
     assert irregular(tmp_path / "file") == irregular(tmp_path / "missing") == ""
 
 
+@pytest.mark.parametrize("write", [lambda path: write_atomic(path, b""), lambda path: replacing(path).__enter__()])
+def test_a_named_pipe_is_not_replaced(write, tmp_path):
+    pipe, link = tmp_path / "pipe", tmp_path / "link"
+    os.mkfifo(pipe)
+    link.symlink_to(pipe)
+    for path in (pipe, link):
+        with pytest.raises(FileExistsError, match="what is there is not a regular file, but a named pipe"):
+            write(path)
+    assert pipe.is_fifo() and link.is_symlink() and len(list(tmp_path.iterdir())) == 2
+
+
 @pytest.mark.parametrize(
     ("content", "found"),
     [

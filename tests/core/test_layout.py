@@ -2,6 +2,7 @@
 process, since HDF5 itself may hang or crash on them."""
 
 import collections
+import contextlib
 import os
 import subprocess
 import sys
@@ -122,6 +123,7 @@ PAIR = np.dtype([("a", "f4"), ("b", "f4")])
         (h5py.ref_dtype, f"{NAME} must hold real numbers, got object"),
         (np.dtype("S3"), f"{NAME} must hold real numbers"),
         (np.dtype("V2"), f"{NAME} must hold real numbers"),
+        (np.longdouble, f"{NAME} must hold real numbers, got"),  # TensorFlow has no such type
         (np.complex64, f"{NAME} must hold real numbers, got complex64"),
         (bool, f"{NAME} must hold real numbers, got bool"),
         (np.nan, f"expected finite numbers, got NaN or infinity in {NAME}"),
@@ -142,6 +144,25 @@ def test_what_is_no_finite_number_is_refused_by_name(weights, kind, message):
             file.create_dataset(NAME, SHAPES[NAME], kind)
     with pytest.raises(CheckpointError, match=message):
         require_readable(weights, SHAPES)
+
+
+@pytest.mark.parametrize(
+    ("value", "kind", "message"),
+    [
+        (np.int64(-(2**31) - 1), "int32", f"expected integers within the range of int32, got others in {NAME}"),
+        (np.uint64(2**63), "int64", f"expected integers within the range of int64, got others in {NAME}"),
+        (np.float32(1), "int32", f"expected integers within the range of int32, got others in {NAME}"),
+        (np.float32(1e5), "float16", f"expected finite numbers, got NaN or infinity in {NAME}"),
+        (np.uint64(2**31 - 1), "int32", ""),
+        (np.float64(1e300), "float64", ""),
+    ],
+)
+def test_numbers_must_fit_into_their_variables(weights, value, kind, message):
+    with h5py.File(weights, "r+") as file:
+        del file[NAME]
+        file[NAME] = np.full(SHAPES[NAME], value)
+    with pytest.raises(CheckpointError, match=message) if message else contextlib.nullcontext():
+        require_readable(weights, SHAPES, {NAME: kind})
 
 
 def test_a_second_name_of_a_variable_is_an_extra_one(weights):

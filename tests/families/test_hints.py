@@ -1,5 +1,7 @@
 """The option that was meant is proposed, if the family has it."""
 
+import re
+
 import pytest
 
 from flowzoo import flows
@@ -51,3 +53,12 @@ def test_families_for_one_feature_are_named():
         else:
             with pytest.raises(ValueError, match=r"at least 2 features .* For one feature take 'cnf', .*'maf'"):
                 flows.create(family, **options)
+
+
+def test_families_that_are_named_for_one_feature_take_it_by_their_defaults():
+    with pytest.raises(ValueError, match="For one feature take") as error:
+        flows.create("realnvp", event_shape=(1,))
+    named = re.findall("'(.*?)'", str(error.value))
+    assert len(named) > 5
+    for family in named:
+        assert flows.create(family, event_shape=(1,)).event_shape == (1,)

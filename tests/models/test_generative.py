@@ -80,11 +80,13 @@ def test_frozen_layers_come_back(tmp_path):
     multiscale = model.transform.transforms[2]
     multiscale.levels[0].trainable = False
     multiscale.levels[0].transforms[1].trainable = True  # within a frozen one
+    model.trainable_weights[-1].trainable = False  # alone
     model.compile("adam")
     model.optimizer.build(model.trainable_variables)
     model.save(tmp_path / "flow.keras")
     again = keras.models.load_model(tmp_path / "flow.keras")
     assert frozen_layers(again) == frozen_layers(model) != []
+    assert [w.trainable for w in again.weights] == [w.trainable for w in model.weights]
     assert [w.shape for w in again.trainable_weights] == [w.shape for w in model.trainable_weights]
     assert len(again.trainable_weights) < len(cases.flow("glow").trainable_weights)
     assert len(again.optimizer.variables) == len(model.optimizer.variables)
@@ -94,12 +96,13 @@ def test_frozen_layers_come_back(tmp_path):
 def test_slots_come_back_whatever_was_frozen_when(tmp_path, optimizer):
     model = cases.new_flow("realnvp")
     model.compile(optimizer)
-    for step in ("not built", "built", "frozen after that"):
+    for step in ("not built", "built", "frozen after that", "a weight, too"):
         if step == "built":
             model.optimizer.build(model.trainable_variables)
             for i, slot in enumerate(model.optimizer.variables):
                 slot.assign(i * np.ones_like(slot))
         model.transform.transforms[1].trainable = step != "frozen after that"
+        model.trainable_weights[0].trainable = step != "a weight, too"
         model.save(tmp_path / "flow.keras")
         with warnings.catch_warnings():
             warnings.simplefilter("error", UserWarning)  # Keras': "Skipping variable loading"

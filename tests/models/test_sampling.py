@@ -51,7 +51,7 @@ def test_seeds():
     one = model.sample(5)
     tf.random.set_seed(1)
     np.testing.assert_array_equal(model.sample(5), one)
-    assert model.sample(0, seed=1).shape == (0, 2)
+    assert model.sample(0, seed=1).shape == model.sample(0, seed=np.zeros((0, 2), "int64")).shape == (0, 2)
     cold = model.sample(4, temperature=0.0, seed=1).numpy()
     np.testing.assert_allclose(cold, np.repeat(model.decode(np.zeros((1, 2), "float32"))[0], 4, axis=0), rtol=1e-5)
 
@@ -64,6 +64,9 @@ def test_seeds():
             r"`seed` must be an int or \(4, 2\) int32.*got dtype int32 and shape \(3, 2\)",
         ),
         ({"seed": np.zeros((4, 2), "float32")}, r"`seed` must be an int or \(4, 2\) int32.*got dtype float32"),
+        ({"seed": [[2**32, 0]] * 4}, "`seed` must hold integers from -2147483648 to 2147483647.*got 0 to 4294967296"),
+        ({"seed": np.full((4, 2), 2**64 - 1, "uint64")}, "`seed` must hold integers from .*got 18446744073709551615"),
+        ({"seed": tf.fill((4, 2), tf.constant(2**31, "int64"))}, "`seed` must hold integers .*got 2147483648 to"),
         ({"seed": -1}, "`seed` must be a whole number from 0 to .*, got -1"),
         ({"seed": 2**64}, "`seed` must be a whole number from 0 to 18446744073709551615, got 18446744073709551616"),
         ({"temperature": -1.0}, "`temperature` must be one finite number >= 0.*got -1.0"),
