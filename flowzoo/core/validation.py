@@ -189,7 +189,8 @@ def check_seeds(seed, rows: int) -> tf.Tensor:
     if isinstance(seed, (int, np.integer)):
         return random.row_seeds(seed, rows)
     symbolic = tf.is_tensor(seed) and not hasattr(seed, "numpy")  # whose numbers only its graph knows
-    values = seed if symbolic else _values(seed, "seed")
+    require_unmasked(seed, "seed")
+    values = seed if symbolic else np.asarray(seed)
     shape, span = tuple(values.shape), np.iinfo(np.int32)
     wide = symbolic and not np.can_cast(values.dtype.as_numpy_dtype, np.int32)
     if _kind(values.dtype) != "integer" or wide or shape != (rows, 2):
