@@ -75,11 +75,12 @@ def test_the_likelihood_resumes_where_flow_matching_ends():
 @pytest.mark.slow
 def test_a_gaussian_is_learned():
     """From N(3, 0.5^2) the best velocity at the start is E[z - y | y] = -y: the density is known in closed form."""
+    keras.utils.set_random_seed(0)
     x = 3.0 + 0.5 * np.random.default_rng(0).normal(size=(4096, 1)).astype("float32")
     flow = flowzoo.create("flow-matching", event_shape=(1,), hidden=32, blocks=2, standardize=False)
     flow.adapt(x)
-    flow.compile(keras.optimizers.Adam(3e-3))
-    flow.fit(x, batch_size=256, epochs=40, verbose=0)
+    flow.compile(keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(1e-2, 300 * 16)))
+    flow.fit(x, batch_size=256, epochs=300, verbose=0)  # at 0.21 after 40, 0.11 after 100, 0.07 here
     grid = np.linspace(2.0, 4.0, 21, dtype="float32")[:, None]
     expected = -0.5 * ((grid[:, 0] - 3.0) / 0.5) ** 2 - np.log(0.5 * np.sqrt(2 * np.pi))
     np.testing.assert_allclose(flow.score(grid), expected, atol=0.1)
