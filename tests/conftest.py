@@ -137,8 +137,7 @@ def _give_memory_back():
         kept = ops.gradient_registry._registry
         for name in [name for name in kept if name.startswith("CustomGradient-")]:
             del kept[name]
-    keras.backend.clear_session()
-    gc.collect()
+    keras.backend.clear_session()  # which collects garbage, too
     if sys.platform == "linux":
         ctypes.CDLL(None).malloc_trim(0)
 
@@ -161,6 +160,16 @@ def fresh_process():
         return done.stdout
 
     return run
+
+
+@pytest.fixture
+def eagerly():
+    """Without graphs, which would cost more than all that is computed in them."""
+    import tensorflow as tf  # here, since it must find the environment set above
+
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
 
 
 @pytest.fixture(scope="session")

@@ -22,7 +22,10 @@ from flowzoo.models import forked, frames
 from flowzoo.models.data_sets import check_data_set, with_shapes
 from flowzoo.models.watched import Watch, WatchedDataset, watched
 
-KINDS = "A data set is a tf.data.Dataset, a PyDataset, a generator, or a DataLoader of PyTorch."
+KINDS = (
+    "Pass the array itself, and the condition as `y`; or a tf.data.Dataset, a PyDataset, a generator, or a DataLoader "
+    "of PyTorch."
+)
 X_DIGITS = "Build the flow with `standardize=True`, which keeps float64, or subtract an offset first."
 
 
@@ -190,12 +193,6 @@ class Intake:
         )
 
     def _data_set(self, x, where):
-        if x is None or isinstance(x, (tuple, Mapping)):
-            kind = "None" if x is None else type(x).__name__
-            raise TypeError(
-                f"`{where}x` must be an array, a frame or a data set, got {kind}. Pass the array itself, and the "
-                "condition as `y`."
-            )
         if isinstance(x, tf.data.Dataset):
             check_data_set(x.element_spec, self.x_space, self.condition, where)
             if x.cardinality() == 0:  # Keras would only warn that it ran out of data
@@ -210,7 +207,8 @@ class Intake:
             first, x = watched(x, self._watch(where))
             self._look_at_digits(first, where)
         elif not isinstance(x, tf.distribute.DistributedDataset) and "torch" not in type(x).__module__:
-            raise TypeError(f"`{where}x` must be an array, a frame or a data set, got {type(x).__name__}. {KINDS}")
+            kind = "None" if x is None else type(x).__name__
+            raise TypeError(f"`{where}x` must be an array, a frame or a data set, got {kind}. {KINDS}")
         return x
 
     def _watch(self, where):

@@ -123,7 +123,7 @@ PAIR = np.dtype([("a", "f4"), ("b", "f4")])
         (h5py.ref_dtype, f"{NAME} must hold real numbers, got object"),
         (np.dtype("S3"), f"{NAME} must hold real numbers"),
         (np.dtype("V2"), f"{NAME} must hold real numbers"),
-        (np.longdouble, f"{NAME} must hold real numbers, got"),  # TensorFlow has no such type
+        (np.longdouble, f"{NAME} must hold real numbers, got"),  # unknown to TensorFlow
         (np.complex64, f"{NAME} must hold real numbers, got complex64"),
         (bool, f"{NAME} must hold real numbers, got bool"),
         (np.nan, f"expected finite numbers, got NaN or infinity in {NAME}"),

@@ -16,12 +16,7 @@ CONFIGS = {name: (name, cases.small(name, event_shape=(2,), **_quick)) for name 
 CONFIGS |= {f"{family}-image": (family, _images) for family in ("glow", "nsf-coupling", "realnvp")}  # other networks
 
 
-@pytest.fixture(autouse=True, scope="module")
-def eagerly():
-    """Graphs of so many flows would cost more than all that they compute here."""
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
+pytestmark = pytest.mark.usefixtures("eagerly")
 
 
 @functools.cache

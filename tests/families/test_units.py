@@ -19,13 +19,6 @@ from tests import cases
 SMALL = {"event_shape": (2,), "depth": 1, "hidden": 6}
 
 
-@pytest.fixture
-def eagerly():
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
-
-
 def _data(rows=240, seed=0):
     return np.random.default_rng(seed).normal(size=(rows, 2)) @ [[1.0, 0.5], [0.0, 0.3]]
 

@@ -7,7 +7,6 @@ import keras
 import numpy as np
 import pandas as pd
 import pytest
-import tensorflow as tf
 
 from flowzoo import flows
 from flowzoo.core.space import Space
@@ -18,13 +17,7 @@ X = np.random.default_rng(0).normal(size=(32, 2)).astype("float32")
 Y = np.arange(32) % 3
 FRAME = pd.DataFrame(X, columns=["a", "b"])
 
-
-@pytest.fixture(scope="module", autouse=True)
-def eagerly():
-    """Graphs would cost more than all that is computed here."""
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
+pytestmark = pytest.mark.usefixtures("eagerly")
 
 
 def _new(**options):

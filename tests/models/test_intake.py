@@ -15,12 +15,18 @@ X = np.random.default_rng(0).normal(size=(32, 2)).astype("float32")
 Y = (np.arange(32) % 3).astype("int32")
 
 
-@pytest.fixture
-def eagerly():
-    """Graphs would cost more than all that is computed here."""
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
+class Batches(keras.utils.PyDataset):
+    """One batch, twice."""
+
+    def __init__(self, batch):
+        super().__init__()
+        self.batch = batch
+
+    def __len__(self):
+        return 2
+
+    def __getitem__(self, index):
+        return self.batch
 
 
 def _new(**options):
@@ -217,16 +223,10 @@ def test_data_sets_of_wrong_shapes_or_types_are_refused_untraced(options, x, y, 
     ],
 )
 def test_python_data_sets_are_refused_by_their_first_batch(x, y, message):
-    class Batches(keras.utils.PyDataset):
-        def __len__(self):
-            return 2
-
-        def __getitem__(self, index):
-            return (x,) if y is None else (x, y)
-
+    given = (x,) if y is None else (x, y)
     model = _new(classes=3)
     for call in (model.fit, model.evaluate):
-        for data in (Batches(), (batch for batch in Batches())):
+        for data in (Batches(given), (batch for batch in Batches(given))):
             with pytest.raises((TypeError, ValueError), match=message):
                 call(data, verbose=0)
     assert model.train_function is model.test_function is None and not model.adapted.numpy()
@@ -313,20 +313,6 @@ def test_what_is_neither_rows_nor_a_data_set(given, eagerly):
             method(given)
 
 
-class Batches(keras.utils.PyDataset):
-    """One batch, twice."""
-
-    def __init__(self, batch):
-        super().__init__()
-        self.batch = batch
-
-    def __len__(self):
-        return 2
-
-    def __getitem__(self, index):
-        return self.batch
-
-
 @pytest.mark.parametrize("batch", [(X, None), (X, None, None), (X, None, np.ones(32, "float32"))])
 def test_python_data_sets_need_no_condition(batch, eagerly):
     for given in (Batches(batch), (batch for _ in range(2))):
@@ -377,14 +363,7 @@ def test_columns_of_labels_and_one_hot_rows_get_a_hint(labels, fix, eagerly):
 def test_a_python_data_set_of_frames_is_refused_in_words(eagerly):
     frame = pd.DataFrame(np.zeros((8, 2), "float32"), columns=["a", "b"])
 
-    class Frames(keras.utils.PyDataset):
-        def __len__(self):
-            return 2
-
-        def __getitem__(self, index):
-            return (frame,)
-
-    for given in (Frames(), (frame for _ in range(2)), ((frame,) for _ in range(2))):
+    for given in (Batches((frame,)), (frame for _ in range(2)), ((frame,) for _ in range(2))):
         with pytest.raises(TypeError, match=r"The batches of `x` must hold arrays, got a DataFrame\. Pass the whole"):
             cases.new_flow("maf").fit(given, verbose=0)
 

@@ -129,23 +129,19 @@ def test_a_family_refuses_two_ways_and_what_is_no_space():
         flows.create("maf", base="class-conditional", classes=3, condition_features=2)
 
 
-def test_a_new_flow_is_adapted_by_what_has_several_conditions():
-    tf.config.run_functions_eagerly(True)
-    try:
-        for data in (False, True):
-            flow = flows.create("planar", depth=1, hidden=4, classes=3, condition_features=2, standardize=True)
-            x, given = TOLD["size"].astype("float64"), {"label": TOLD["label"], "features": TOLD["size"]}
-            with pytest.warns(UserWarning, match=r"`fit` adapted it to (6|12) rows"):
-                if data:
-                    flow.fit(tf.data.Dataset.from_tensor_slices((x, given)).batch(4), verbose=0)
-                else:
-                    flow.fit(
-                        np.tile(x, (2, 1)),
-                        {name: np.concatenate([value] * 2) for name, value in given.items()},
-                        validation_split=0.5,
-                        batch_size=3,
-                        verbose=0,
-                    )
-            assert int(flow.adapted) == 1 and np.isfinite(flow.evaluate(x, given, verbose=0)).all()
-    finally:
-        tf.config.run_functions_eagerly(False)
+def test_a_new_flow_is_adapted_by_what_has_several_conditions(eagerly):
+    for data in (False, True):
+        flow = flows.create("planar", depth=1, hidden=4, classes=3, condition_features=2, standardize=True)
+        x, given = TOLD["size"].astype("float64"), {"label": TOLD["label"], "features": TOLD["size"]}
+        with pytest.warns(UserWarning, match=r"`fit` adapted it to (6|12) rows"):
+            if data:
+                flow.fit(tf.data.Dataset.from_tensor_slices((x, given)).batch(4), verbose=0)
+            else:
+                flow.fit(
+                    np.tile(x, (2, 1)),
+                    {name: np.concatenate([value] * 2) for name, value in given.items()},
+                    validation_split=0.5,
+                    batch_size=3,
+                    verbose=0,
+                )
+        assert int(flow.adapted) == 1 and np.isfinite(flow.evaluate(x, given, verbose=0)).all()
