@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
-from flowzoo.bijectors import backprop
+from flowzoo.bijectors import backprop, shared
 from flowzoo.core.context import Context, check_context
 from flowzoo.core.transform import Bijector, Transform, add_log_dets, constant_log_det
 
@@ -52,7 +52,8 @@ class Chain(Transform):
 
     def _encode(self, x, condition, context):
         log_dets = []
-        for i, part in backprop.parts(self.transforms, context.memory):
+        parts = backprop.parts(self.transforms, context.memory)
+        for i, part in shared.parts(parts) if context.training and tf.inside_function() else parts:
             x, log_det = part.encode(x, condition, context.at(i))
             log_dets.append(log_det)
         return x, tf.cast(add_log_dets(log_dets), self.compute_dtype)

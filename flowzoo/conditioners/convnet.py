@@ -23,7 +23,6 @@ class ImageConditioner(Conditioner):
         per class, which is the same everywhere, with a ninth of its weights. 0 for none.
       position: learn a bias for each position and hidden channel, which tells the net where in the image it is.
         Convolutions alone can't know; aligned data (digits, clothes, faces) gains by it.
-      seed: of the initial weights.
       dtype: Keras dtype policy.
     """
 
@@ -36,13 +35,11 @@ class ImageConditioner(Conditioner):
         *,
         classes: int = 0,
         position: bool = False,
-        seed: int = 0,
         dtype: str = "float32",
         name: str | None = None,
     ):
         super().__init__(image_shape, (*image_shape[:2], channels), condition_features, dtype=dtype, name=name)
         self.hidden, self.classes = int(hidden), int(classes)
-        self._new_seed = seed_source(seed)
         if classes and condition_features:
             raise ValueError("Give `classes` or `condition_features`, not both.")
         self.by_class = None
@@ -53,8 +50,9 @@ class ImageConditioner(Conditioner):
         if position:
             self.position = self.add_weight(shape=(*image_shape[:2], hidden), initializer="zeros", name="position")
 
-    def _conv(self, filters, size, in_channels, zero=False):
-        initializer = "zeros" if zero else keras.initializers.HeNormal(seed=self._new_seed())
+    def _conv(self, filters, size, in_channels, seed=None):
+        """A convolution; without a seed it starts at zero."""
+        initializer = "zeros" if seed is None else keras.initializers.HeNormal(seed=seed)
         conv = keras.layers.Conv2D(
             filters, size, padding="same", kernel_initializer=initializer, dtype=self.dtype_policy
         )
@@ -94,13 +92,13 @@ class GlowConvNet(ImageConditioner):
             condition_features,
             classes=classes,
             position=position,
-            seed=seed,
             dtype=dtype,
             name=name,
         )
-        self.first = self._conv(self.hidden, 3, self.joined_shape[-1])
-        self.middle = self._conv(self.hidden, 1, self.hidden)
-        self.head = self._conv(channels, 3, self.hidden, zero=True)
+        new_seed = seed_source(seed)
+        self.first = self._conv(self.hidden, 3, self.joined_shape[-1], new_seed())
+        self.middle = self._conv(self.hidden, 1, self.hidden, new_seed())
+        self.head = self._conv(channels, 3, self.hidden)
 
     def _parameters(self, h, one_hot=None):
         h = tf.nn.relu(self._placed(_convolved(self.first, h), one_hot))
@@ -140,14 +138,14 @@ class ResidualConvNet(ImageConditioner):
             condition_features,
             classes=classes,
             position=position,
-            seed=seed,
             dtype=dtype,
             name=name,
         )
-        self.first = self._conv(self.hidden, 3, self.joined_shape[-1])
-        self.inner = [self._conv(self.hidden, 3, self.hidden) for _ in range(blocks)]
-        self.outer = [self._conv(self.hidden, 3, self.hidden, zero=True) for _ in range(blocks)]
-        self.head = self._conv(channels, 1, self.hidden, zero=True)
+        new_seed = seed_source(seed)
+        self.first = self._conv(self.hidden, 3, self.joined_shape[-1], new_seed())
+        self.inner = [self._conv(self.hidden, 3, self.hidden, new_seed()) for _ in range(blocks)]
+        self.outer = [self._conv(self.hidden, 3, self.hidden) for _ in range(blocks)]
+        self.head = self._conv(channels, 1, self.hidden)
 
     def _parameters(self, h, one_hot=None):
         h = self._placed(_convolved(self.first, h), one_hot)

@@ -161,11 +161,11 @@ class MaskedDense(Counted):
 
     def __init__(self, mask: np.ndarray, seed: int | None, *, dtype: str = "float32", name: str | None = None):
         super().__init__(dtype=dtype, name=name)
-        self.mask, self.seed = mask, seed
+        self.mask = mask
+        self.start = keras.initializers.Zeros() if seed is None else keras.initializers.HeNormal(seed=seed)
 
     def build(self, input_shape: Sequence[int]) -> None:
-        start = "zeros" if self.seed is None else keras.initializers.HeNormal(seed=self.seed)
-        self.kernel = self.add_weight(shape=self.mask.shape, initializer=start, name="kernel")
+        self.kernel = self.add_weight(shape=self.mask.shape, initializer=self.start, name="kernel")
         self.bias = self.add_weight(shape=self.mask.shape[1:], initializer="zeros", name="bias")
 
     def affine(self) -> tf.Tensor:

@@ -35,14 +35,18 @@ def fuse(optimizer: keras.optimizers.Optimizer) -> None:
 
 
 def _update_all(optimizer, gradients, variables, learning_rate):
-    """What all variables share takes the place of the learning rate in Keras' own loop, under any strategy."""
+    """What all variables share takes the place of the learning rate, under a strategy in Keras' own loop."""
     dtype = max((variable.dtype for variable in variables), key=lambda name: tf.as_dtype(name).size)
     step = tf.cast(optimizer.iterations + 1, dtype)
     shared = {"lr": tf.cast(learning_rate, dtype), "epsilon": tf.constant(optimizer.epsilon, dtype)}
     shared |= {"beta1": tf.constant(optimizer.beta_1, dtype), "beta2": tf.constant(optimizer.beta_2, dtype)}
     _, _, powers = SLOTS[type(optimizer).update_step]
     shared |= {power: tf.pow(shared[power.removesuffix("_power")], step) for power in powers}
-    type(optimizer)._backend_update_step(optimizer, gradients, variables, shared)
+    if tf.distribute.has_strategy():
+        type(optimizer)._backend_update_step(optimizer, gradients, variables, shared)
+        return
+    for gradient, variable in zip(gradients, variables, strict=True):  # without an operation for a sum of one
+        _update(optimizer, gradient, getattr(variable, "value", variable), shared)
 
 
 def _update(optimizer, gradient, variable, shared):

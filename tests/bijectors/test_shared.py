@@ -1,0 +1,146 @@
+"""Steps of one kind share a traced function in training: fewer traces, the same losses and gradients."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from flowzoo import bijectors as b
+from flowzoo import flows
+from flowzoo.bijectors import shared
+from flowzoo.conditioners import MADE, MLP, GlowConvNet
+from flowzoo.core.context import Context
+from tests import cases
+
+
+def steps(depth, condition_features=0, features=4, bound=lambda i: 2.0):
+    """ActNorm, linear map and coupling, `depth` times, with other weights and seeds each time."""
+    chain = []
+    for i in range(depth):
+        split = b.ChannelSplit((features,))
+        network = MLP(features // 2, features, [6], condition_features, seed=i)
+        chain += [b.ActNorm((features,)), b.InvertibleLinear((features,), seed=i)]
+        chain.append(b.AffineCoupling((features,), split, network, bound=bound(i)))
+    return cases.randomized(b.Chain(chain))
+
+
+def loss_and_gradients(chain, x, condition, context, **how):
+    """In a graph: a loss, and its gradients by x, the condition and the weights."""
+
+    @tf.function(**how)
+    def both(x, condition):
+        with tf.GradientTape() as tape:
+            tape.watch([x] if condition is None else [x, condition])
+            z, log_det = chain.encode(x, condition, context)
+            loss = tf.reduce_sum(tf.sin(z)) + tf.reduce_sum(log_det)
+        inputs = [x] if condition is None else [x, condition]
+        return loss, tape.gradient(loss, [*inputs, *chain.trainable_weights])
+
+    found = both(x, condition)
+    return both.get_concrete_function(x, condition).graph, found
+
+
+def calls(graph):
+    return sum("PartitionedCall" in operation.type for operation in graph.get_operations())
+
+
+@pytest.mark.parametrize("how", [{}, {"jit_compile": True}])
+def test_shared_steps_have_the_gradients_of_others(how):
+    chain, numbers = steps(3, condition_features=2), np.random.default_rng(0)
+    x, condition = (tf.constant(numbers.normal(size=(5, size)), tf.float32) for size in (4, 2))
+    plain_graph, plain = loss_and_gradients(chain, x, condition, Context())
+    graph, found = loss_and_gradients(chain, x, condition, Context(training=True), **how)
+    assert calls(plain_graph) == 0 and calls(graph) == 6  # of three steps, and back
+    for actual, expected in zip(tf.nest.flatten(found), tf.nest.flatten(plain), strict=True):
+        np.testing.assert_allclose(actual, expected, rtol=0, atol=1e-4 * max(1.0, np.abs(expected).max()))
+
+
+def test_each_kind_is_traced_once(monkeypatch):
+    traced, call = [], MLP.call
+    monkeypatch.setattr(MLP, "call", lambda self, *inputs: traced.append(self) or call(self, *inputs))
+    chain, x = steps(6, bound=lambda i: 2.0 + i % 2), tf.zeros([3, 4])
+    loss_and_gradients(chain, x, None, Context(training=True))
+    assert len(traced) == 2  # six steps of two kinds
+
+
+def test_eagerly_nothing_is_traced():
+    chain, x = steps(2), tf.ones([3, 4])
+    for found, expected in zip(chain.encode(x, None, Context(training=True)), chain.encode(x), strict=True):
+        np.testing.assert_array_equal(found, expected)
+
+
+class OfAUser(b.Scale):
+    """A class of which nothing is known."""
+
+    def __init__(self):
+        super().__init__((4,), 2.0)
+
+
+def net(**options):
+    return MLP(2, 4, [6], **options)
+
+
+def coupling(network=None, kept=(0, 1, 0, 1), **options):
+    return b.AffineCoupling((4,), b.FeatureMask(kept), network or net(), **options)
+
+
+ALIKE = {
+    "seeds": lambda: (net(seed=1), net(seed=2)),
+    "convolutions": lambda: (GlowConvNet((2, 2, 1), 2, 4, seed=1), GlowConvNet((2, 2, 1), 2, 4, seed=2)),
+    "linear maps": lambda: (b.InvertibleLinear((4,), seed=1), b.InvertibleLinear((4,), seed=2)),
+    "masked networks": lambda: (MADE(3, 2, [4], seed=1), MADE(3, 2, [4], seed=2)),
+    "couplings": lambda: (coupling(net(seed=1)), coupling(net(seed=2))),
+    "inverted": lambda: (b.Invert(coupling(net(seed=1))), b.Invert(coupling(net(seed=2)))),
+    "numbers of NumPy": lambda: (coupling(bound=np.float64(2)), coupling(bound=np.float64(2))),
+}
+OTHERS = {
+    "widths": lambda: (net(), MLP(2, 4, [7])),
+    "activations": lambda: (net(), net(activation="tanh")),
+    "lambdas": lambda: (net(activation=lambda h: h), net(activation=lambda h: 2 * h)),
+    "masks": lambda: (coupling(), coupling(kept=(1, 0, 1, 0))),
+    "bounds": lambda: (coupling(), coupling(bound=1.0)),
+    "orders": lambda: (MADE(3, 2, [4]), MADE(3, 2, [4], order=[2, 1, 0])),
+    "dtypes": lambda: (net(), net(dtype="mixed_bfloat16")),
+    "permutations": lambda: (b.Permutation((3,), [1, 2, 0]), b.Permutation((3,), [2, 0, 1])),
+    "classes": lambda: (b.ActNorm((4,)), b.ElementwiseAffine((4,), (4,))),
+    "Keras' own": lambda: (keras.layers.Dropout(0.5), keras.layers.Dropout(0.5)),
+    "a user's": lambda: (OfAUser(), OfAUser()),
+}
+
+
+@pytest.mark.parametrize("name", ALIKE)
+def test_what_differs_in_weights_only_is_alike(name):
+    one, two = map(shared.kind, ALIKE[name]())
+    assert one[0] == two[0] and len(one[1]) == len(two[1])
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_what_computes_something_else_is_not_alike(name):
+    one, two = OTHERS[name]()
+    assert shared.kind(one)[0] != shared.kind(two)[0]
+
+
+def test_weights_that_steps_share():
+    one, two = (b.ActNorm((4,)) for _ in range(2))
+    assert shared.kind([one, one])[0] != shared.kind([one, two])[0]
+    assert shared.kind([one, one])[0] == shared.kind([two, two])[0]
+
+
+@pytest.mark.parametrize("options", [{}, {"accumulate": 2}, {"xla": True}, {"conditioner_dtype": "mixed_bfloat16"}])
+def test_training_is_that_of_steps_that_share_nothing(monkeypatch, options):
+    """Three steps of `fit` with Keras' Adam, as with each step traced by itself."""
+    found = {}
+    for sharing in (True, False):
+        flow = flows.Glow((4, 4, 3), levels=2, depth=3, hidden=8, **{k: v for k, v in options.items() if "_" in k})
+        for switch in options.keys() & {"accumulate", "xla"}:
+            setattr(flow, switch, options[switch])
+        if not sharing:
+            monkeypatch.setattr(shared, "parts", lambda numbered: numbered)
+        x = np.random.default_rng(0).integers(0, 256, (24, 4, 4, 3), dtype=np.uint8)
+        flow.compile(keras.optimizers.Adam(1e-2))
+        flow.adapt(x)
+        flow.fit(x, batch_size=8, shuffle=False, verbose=0)
+        found[sharing] = flow.get_weights()
+    tolerance = 2e-2 if "conditioner_dtype" in options else 1e-4
+    for actual, expected in zip(found[True], found[False], strict=True):
+        np.testing.assert_allclose(actual, expected, rtol=tolerance, atol=tolerance)
