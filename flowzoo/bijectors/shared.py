@@ -27,14 +27,15 @@ LARGE = 512  # numbers of an event whose steps TensorFlow need not copy into the
 def parts(numbered: Sequence[tuple[int, Any]]) -> list[tuple[int, Any]]:
     """The parts of a chain with their places, where steps that occur more than once became one `Step` each."""
     steps = _steps(numbered)
-    kinds = [kind([transform for _, transform in step]) if _shareable(step) else (None, ()) for step in steps]
+    kinds = [kind([transform for _, transform in step]) for step in steps]
     times, functions, found = Counter(key for key, _ in kinds), {}, []
     for step, (key, weights) in zip(steps, kinds, strict=True):
-        if key is None or times[key] == 1:
+        if times[key] == 1 or _alone(step[0][1]):
             found += step
             continue
-        function = functions.setdefault(key, _traced([transform for _, transform in step], weights))
-        found.append((step[0][0], Step(function, weights)))
+        if key not in functions:
+            functions[key] = _traced([transform for _, transform in step], weights)
+        found.append((step[0][0], Step(functions[key], weights)))
     return found
 
 
@@ -105,20 +106,19 @@ def _bookkeeping():
 
 
 def _steps(numbered):
-    """The parts of a chain, cut behind each transform that has a network; what takes the context stands alone."""
-    steps, step = [], []
+    """The parts of a chain, cut behind each transform that has a network and around each that stands alone."""
+    steps, ended = [], True
     for place, part in numbered:
-        alone = not isinstance(part, Transform) or part.takes_context
-        if alone and step:
-            steps, step = [*steps, step], []
-        step.append((place, part))
-        if alone or part._flatten_layers(include_self=False):
-            steps, step = [*steps, step], []
-    return [*steps, step] if step else steps
+        if ended or _alone(part):
+            steps.append([])
+        steps[-1].append((place, part))
+        ended = _alone(part) or bool(part._flatten_layers(include_self=False))
+    return steps
 
 
-def _shareable(step):
-    return all(isinstance(part, Transform) and not part.takes_context for _, part in step)
+def _alone(part):
+    """Whether a part of a chain shares nothing: its context may not enter a function, or it is a run of `backprop`."""
+    return not isinstance(part, Transform) or part.takes_context
 
 
 def _traced(transforms, weights):

@@ -42,11 +42,11 @@ def _update_all(optimizer, gradients, variables, learning_rate):
     shared |= {"beta1": tf.constant(optimizer.beta_1, dtype), "beta2": tf.constant(optimizer.beta_2, dtype)}
     _, _, powers = SLOTS[type(optimizer).update_step]
     shared |= {power: tf.pow(shared[power.removesuffix("_power")], step) for power in powers}
-    if tf.distribute.has_strategy():
+    if tf.distribute.has_strategy() or optimizer._distribution_strategy is not tf.distribute.get_strategy():
         type(optimizer)._backend_update_step(optimizer, gradients, variables, shared)
         return
     for gradient, variable in zip(gradients, variables, strict=True):  # without an operation for a sum of one
-        _update(optimizer, gradient, getattr(variable, "value", variable), shared)
+        _update(optimizer, gradient, variable.value if isinstance(variable, keras.Variable) else variable, shared)
 
 
 def _update(optimizer, gradient, variable, shared):

@@ -55,6 +55,18 @@ def test_float64_keeps_its_digits():
         np.testing.assert_allclose(new, old, rtol=0, atol=1e-6)  # Keras rounds its betas to float32 on the way
 
 
+def test_takes_the_variables_of_tensorflow():
+    results = []
+    for fused in (False, True):
+        weight, made = keras.Variable(np.ones(3, "float32")), keras.optimizers.Adam(0.1)
+        made.build([weight])
+        if fused:
+            fuse(made)
+        made.apply([tf.ones(3)], [weight.value])
+        results.append(np.array(weight))
+    np.testing.assert_allclose(*results, rtol=1e-6)
+
+
 @pytest.mark.parametrize("name", OTHERS)
 def test_others_stay_as_they_are(name):
     made = OTHERS[name]()
