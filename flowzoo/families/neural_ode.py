@@ -81,10 +81,6 @@ class ContinuousFlow(Family):
             self.evaluations.update_state(tf.cast(context.notes["evaluations"], tf.float32))
         return found
 
-    def log_prob(self, x, condition=None, seed: int = 0, samples: int = 1) -> tf.Tensor:
-        found, raw = super().log_prob(x, condition, seed, samples), self.raw
-        return self._solved(found, lambda: raw.log_prob(*self.intake.tensors(x, condition), raw.as_seed(seed), samples))
-
     def encode(self, x, condition=None, seed: int = 0) -> tuple[tf.Tensor, tf.Tensor]:
         found = super().encode(x, condition, seed)
         return self._solved(found, lambda: self.raw.encode(*self.intake.tensors(x, condition), self.raw.as_seed(seed)))
@@ -133,6 +129,10 @@ class ContinuousFlow(Family):
     def _error(self, x, condition, seed):
         found, notes = self.raw.objective(x, condition, seed)
         return -found, tf.sqrt(notes["variance"])
+
+    def _log_prob(self, function, x, condition, seed, samples):
+        found, raw = super()._log_prob(function, x, condition, seed, samples), self.raw
+        return self._solved(found, lambda: raw.log_prob(x, condition, raw.as_seed(seed), samples))
 
     _counts_graph = tf.function(_counts, reduce_retracing=True, autograph=False)
     _error_graph = tf.function(_error, reduce_retracing=True, autograph=False)

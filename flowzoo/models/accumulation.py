@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 
 import tensorflow as tf
+
+UNEVEN = "`accumulate` = {} must divide the rows of each batch (of each replica). Batch with drop_remainder."
 
 
 def in_parts(
@@ -30,7 +33,7 @@ def in_parts(
     if parts == 1:
         return function(*batch)
     rows = batch[0].shape[0] or tf.shape(batch[0])[0]
-    message = f"`accumulate` = {parts} must divide the rows of each batch (of each replica). Batch with drop_remainder."
+    message = UNEVEN.format(parts)
     if isinstance(rows, int) and rows % parts:
         raise ValueError(f"{message} Got a batch of {rows}.")
     tf.debugging.assert_equal(rows % parts, 0, message)
@@ -53,3 +56,9 @@ def in_parts(
     start = (tf.constant(0), log_probs, tf.constant(0.0, dtype), zeros)
     _, log_probs, loss, gradients = tf.while_loop(lambda i, *_: i < parts, one, start, parallel_iterations=1)
     return tf.reshape(log_probs.stack(), [rows]), loss, gradients
+
+
+def uneven(message: str) -> str | None:
+    """What `in_parts` said within TensorFlow's `message`, if it stopped a step."""
+    found = re.search(re.escape(UNEVEN).replace(r"\{\}", r"\d+"), message)
+    return found and found[0]

@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from flowzoo.core.errors import NonFiniteError
+from flowzoo.models.accumulation import uneven
 from flowzoo.models.support import outside_columns, shown_bounds
 
 MARK = "flowzoo: the loss or a gradient is not finite"
@@ -80,7 +81,7 @@ def require_weights(model: keras.Model) -> None:
 
 @contextlib.contextmanager
 def explained(model: keras.Model, what: Callable[[], str]) -> Iterator[None]:
-    """Raises `NonFiniteError` for what `require` stopped within.
+    """Raises `NonFiniteError` for what `require` stopped within, `ValueError` for rows that can't be parted.
 
     Args:
       model: the flow.
@@ -89,6 +90,8 @@ def explained(model: keras.Model, what: Callable[[], str]) -> Iterator[None]:
     try:
         yield
     except tf.errors.InvalidArgumentError as error:
+        if said := uneven(str(error)):
+            raise ValueError(f"{what()}: {said}") from None
         if MARK not in str(error):
             raise
         raise NonFiniteError(f"{what()}: {_cause(model, str(error))}") from None

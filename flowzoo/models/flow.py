@@ -26,8 +26,9 @@ from flowzoo.models.raw import Raw, x_space
 from flowzoo.models.traced_option import TracedOption
 from flowzoo.objectives.registry import LIKELIHOOD
 
-SCORED, LARGE = 128, 500  # rows of a call of `score`, and the numbers of a row from which on they are `LANES`
+SCORED = 128  # rows of a call of `score` where they take hardly longer than `LANES`; else those
 LANES = 16  # numbers that a processor computes at once; those left over at the end of an array are rounded otherwise
+LARGE, COSTLY = 500, 4_000_000  # numbers of a row, and products for it, from which on filling up takes the time
 
 
 class Flow(GenerativeModel):
@@ -107,14 +108,9 @@ class Flow(GenerativeModel):
         Raises:
           TypeError, ValueError: x or condition is of the wrong type, shape or range, or not finite.
         """
-        samples = check_count(samples, "samples")
-        if not self.transform.draws:
-            samples = 1  # and one graph for all numbers of them
         if not tf.executing_eagerly():
-            return self.raw.log_prob(x, condition, self.raw.as_seed(seed), samples, self.backprop)
-        x, condition = self.intake.tensors(x, condition)
-        function = self.raw.log_prob_xla if self.xla else self.raw.log_prob_graph
-        return function(x, condition, self.raw.as_seed(seed), samples, self.backprop)
+            return self._log_prob(self.raw.log_prob, x, condition, seed, samples)
+        return self._log_prob(self.raw.log_prob_graph, *self.intake.tensors(x, condition), seed, samples)
 
     def bits_per_dim(self, x, condition=None, seed: int = 0, samples: int = 1) -> tf.Tensor:
         """-log p(x) / (D ln 2): (batch,); the usual bits/dim if x is native integer data."""
@@ -130,14 +126,15 @@ class Flow(GenerativeModel):
             which `score` does not weigh.
           condition, seed, samples: as in `log_prob`.
           batch_size: rows per call, to which fewer are filled up; rounded up to a multiple of 16. The last bit of a
-            result may depend on it. By default 128, and 16 if a row has 500 numbers or more, where filling up is
-            what takes the time.
+            result may depend on it. By default 128 where those take hardly longer than 16, and 16 for the rest: rows
+            of 500 numbers or more, and large networks at each place of an image.
 
         Returns:
           (n,) NumPy array.
         """
         if batch_size is None:
-            batch_size = LANES if self.dims >= LARGE else SCORED
+            products = self.count_params() * math.prod(self.event_shape[:-1])  # each weight at each place
+            batch_size = LANES if self.dims >= LARGE or products >= COSTLY else SCORED
         if isinstance(x, tf.data.Dataset):
             self.intake.rows(x, None, None)
             parts = map(keras.utils.unpack_x_y_sample_weight, x.unbatch().batch(batch_size))
@@ -146,7 +143,7 @@ class Flow(GenerativeModel):
         batch_size, scores = -(-check_count(batch_size, "batch_size") // LANES) * LANES, []
         for start in range(0, len(x), batch_size):
             part = self.condition.map(lambda value, _, start=start: _rows(value, start, batch_size), condition)
-            log_prob = self.log_prob(_rows(x, start, batch_size), part, seed, samples)
+            log_prob = self._log_prob(self.raw.score_graph, _rows(x, start, batch_size), part, seed, samples)
             scores.append(log_prob[: len(x) - start].numpy())
         return np.concatenate(scores) if scores else np.zeros(0, self.compute_dtype)
 
@@ -330,6 +327,14 @@ class Flow(GenerativeModel):
         layers = self.transform._flatten_layers() if features and not classes else ()
         images = any(len(getattr(layer, "input_event_shape", ())) == 3 for layer in layers)
         return Condition.of(classes, features, self.compute_dtype, anywhere=images)
+
+    def _log_prob(self, function, x, condition, seed, samples):
+        samples = check_count(samples, "samples")
+        if not self.transform.draws:
+            samples = 1  # and one graph for all numbers of them
+        if self.xla and tf.executing_eagerly():
+            function = self.raw.log_prob_xla
+        return function(x, condition, self.raw.as_seed(seed), samples, self.backprop)
 
     def _by(self, name, x, condition, context):
         """What an objective minimises; the context gets the notes."""

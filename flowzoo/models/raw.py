@@ -108,6 +108,7 @@ class Raw:
         return tf.reduce_max(tf.abs(tf.reshape(again - y, [tf.shape(y)[0], -1])), axis=1)
 
     log_prob_graph = tf.function(log_prob, reduce_retracing=True, autograph=False)
+    score_graph = tf.function(log_prob, autograph=False)  # a graph for each number of rows: theirs may round otherwise
     log_prob_xla = tf.function(log_prob, jit_compile=True, autograph=False)
     objective_xla = tf.function(objective, jit_compile=True, autograph=False)
     encode_graph = tf.function(encode, reduce_retracing=True, autograph=False)
