@@ -9,7 +9,8 @@ import time
 from absl import flags
 
 BATCH = flags.DEFINE_integer("batch", 512, "Rows per call.", lower_bound=1)
-REPEATS = flags.DEFINE_integer("repeats", 8, "Calls timed, after the first ones.", lower_bound=1)
+REPEATS = flags.DEFINE_integer("repeats", 8, "Calls timed at least, after the first ones.", lower_bound=1)
+SECONDS = 2.0  # of calls at least: eight of a few milliseconds each would be noise
 CHILD = flags.DEFINE_string("child", None, "Used by the script itself: time one, 'LIBRARY MODEL'.")
 
 
@@ -17,7 +18,7 @@ def rate(call):
     """Rows per second of a call that does not return before its work is done."""
     call(), call()
     times = []
-    for _ in range(REPEATS.value):
+    while len(times) < REPEATS.value or sum(times) < SECONDS:
         start = time.perf_counter()
         call()
         times.append(time.perf_counter() - start)

@@ -101,10 +101,15 @@ class Velocity(Conditioner):
         for layer in self.layers[:-1]:
             value, rest = layer(stacked, time)
             value, slope = activate(value)
-            stacked = tf.concat([value[None], rest * slope], axis=0)
+            stacked = _joined(value, rest, slope)
         value, rest = self.layers[-1](stacked, time)
         value = value if condition is None else nan_where_not_finite(value, condition)
-        return tf.concat([value[None], rest], axis=0)
+        return _joined(value, rest)
+
+
+def _joined(value, rest, slope=1.0):
+    """A stack of the value and the directions, each times the slope; of a value alone without work for no directions."""
+    return value[None] if rest is None else tf.concat([value[None], rest * slope], axis=0)
 
 
 def _start(gain, seed):
@@ -135,13 +140,15 @@ class ConcatSquash(Counted):
         for name, initializer in (("bias", "zeros"), ("gate", gate), ("gate_bias", "zeros"), ("shift", "zeros")):
             setattr(self, name, self.add_weight(shape=(self.units,), initializer=initializer, name=name))
 
-    def call(self, stacked: tf.Tensor, time: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """The value, and the directions without what does not depend on y."""
+    def call(self, stacked: tf.Tensor, time: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor | None]:
+        """The value, and the directions, if there are any, without what does not depend on y."""
         bias, gate, gate_bias, shift = (
             tf.cast(weight, self.compute_dtype) for weight in (self.bias, self.gate, self.gate_bias, self.shift)
         )
         linear, squash = self._linear(stacked), tf.sigmoid(time * gate + gate_bias)
-        return (linear[0] + bias) * squash + time * shift, linear[1:] * squash
+        alone = stacked.shape[0] == 1
+        value = tf.squeeze(linear, 0) if alone else linear[0]
+        return (value + bias) * squash + time * shift, None if alone else linear[1:] * squash
 
     def _linear(self, stacked):
         shape, kernel = tf.shape(stacked), tf.cast(self.kernel, self.compute_dtype)
