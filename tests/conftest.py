@@ -2,11 +2,13 @@
 
 import ctypes
 import gc
+import multiprocessing
 import os
 import re
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -38,7 +40,6 @@ BY_ROW = (
     "families/test_battery.py",
     "interop/test_bijector.py",
     "interop/test_distribution.py",
-    "models/test_compiled.py",
     "models/test_sampling.py",
     "models/test_training.py",
     "models/test_weights.py",
@@ -47,6 +48,7 @@ BY_ROW = (
 )
 
 LONGEST = (  # they start first, so that one worker does not end long after the other
+    "test_transform_compiled.py",
     "models/test_compiled.py",
     "test_transform_battery.py",
     "training/test_kill.py",
@@ -160,6 +162,19 @@ def fresh_process():
         return done.stdout
 
     return run
+
+
+@pytest.fixture(scope="module")
+def apart():
+    """A function that calls one of a test file in a process of its own, which ends with the file or after some calls.
+
+    TensorFlow never frees what XLA compiled, 35 MB of each transform. LLVM optimises nothing there: what is tested
+    is what XLA makes of a graph, and it takes two thirds of the time.
+    """
+    ways = {"mp_context": multiprocessing.get_context("spawn"), "max_tasks_per_child": 24}
+    unoptimised = ("XLA_FLAGS", "--xla_backend_optimization_level=0")
+    with ProcessPoolExecutor(1, initializer=os.putenv, initargs=unoptimised, **ways) as process:
+        yield lambda function, *arguments: process.submit(function, *arguments).result()
 
 
 @pytest.fixture

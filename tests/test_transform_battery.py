@@ -70,25 +70,6 @@ def test_gradient_reaches_every_weight(name):
             assert np.isfinite(gradient).all(), weight.path
 
 
-@pytest.mark.parametrize("name", EVERY)
-def test_xla_equals_eager(name):
-    """Both directions, and the gradients of training: the families are made of these."""
-    transform = cases.transform(name)
-    x, condition, context = cases.transform_data(name)
-
-    def everything(x, z, condition, root):
-        context = Context(root)
-        with tf.GradientTape() as tape:
-            encoded = transform.encode(x, condition, context)
-            loss = tf.reduce_sum(tf.sin(encoded[0])) + tf.reduce_sum(encoded[1])
-        return encoded, transform.decode(z, condition, context), tape.gradient(loss, transform.trainable_weights)
-
-    eager = everything(x, _latent(transform), condition, context.root)
-    compiled = tf.function(everything, jit_compile=True)(x, _latent(transform), condition, context.root)
-    for expected, actual in zip(tf.nest.flatten(eager), tf.nest.flatten(compiled), strict=True):
-        np.testing.assert_allclose(actual, expected, rtol=1e-3, atol=1e-4)
-
-
 @pytest.mark.parametrize("name", TAKES_BFLOAT16)
 def test_conditioner_in_bfloat16_leaves_the_rest_in_float32(name):
     transform = cases.new_transform(name, conditioner_dtype="mixed_bfloat16")

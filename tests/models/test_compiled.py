@@ -19,7 +19,11 @@ ROWS = [pytest.param(name, marks=[pytest.mark.slow] * (name not in PLAIN)) for n
 
 
 @pytest.mark.parametrize("name", ROWS)
-def test_densities_gradients_of_all_weights_and_samples(name):
+def test_densities_gradients_of_all_weights_and_samples(name, apart):
+    apart(_check, name)
+
+
+def _check(name):
     model, (x, condition) = cases.flow(name), cases.flow_data(name)
     condition = None if condition is None else tf.constant(condition)
     temperature = tf.linspace(0.2, 0.7, 6)
