@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from flowzoo.core.context import Context
 from flowzoo.testing import log_det_of_jacobian
 from tests import cases
 

@@ -1,4 +1,4 @@
-"""Every transform of tests/cases.py under XLA, both directions and the gradients of training: families are made of these."""
+"""Every transform of tests/cases.py under XLA, with the gradients of training: the families are made of these."""
 
 import numpy as np
 import pytest

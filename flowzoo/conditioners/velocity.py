@@ -108,7 +108,7 @@ class Velocity(Conditioner):
 
 
 def _joined(value, rest, slope=1.0):
-    """A stack of the value and the directions, each times the slope; of a value alone without work for no directions."""
+    """A stack of the value and the directions, each times the slope; without work for directions that are not there."""
     return value[None] if rest is None else tf.concat([value[None], rest * slope], axis=0)
 
 

@@ -208,8 +208,11 @@ def check_seeds(seed, rows: int) -> tf.Tensor:
 
 def check_temperature(temperature, rows: int) -> tf.Tensor:
     """Returns (rows,) float32 temperatures from a number or one number per row."""
-    with np.errstate(over="ignore"):
-        values = np.asarray(temperature, np.float32)
+    try:
+        with np.errstate(over="ignore"):
+            values = np.asarray(temperature, np.float32)
+    except (TypeError, ValueError):  # texts, ragged lists
+        values = np.float32(np.nan)
     if values.shape not in ((), (rows,)) or not np.isfinite(values).all() or (values < 0).any():
         raise ValueError(
             f"`temperature` must be one finite number >= 0 or ({rows},) of them, got {temperature!r}. "
@@ -235,8 +238,8 @@ def check_keras_defaults(dtype: str, policies: Iterable[str]) -> None:
         raise ValueError(
             f"Keras' global floatx is {floatx!r} and its dtype policy {policy!r}, but this flow computes in {dtype!r} "
             "and does not follow them. Set both back to 'float32', by keras.config.set_floatx and "
-            "keras.config.set_dtype_policy, and give the flow `dtype='float64'`, or its networks "
-            "`conditioner_dtype='mixed_bfloat16'`."
+            "keras.config.set_dtype_policy, and give the flow `dtype='float64'`, or "
+            "`conditioner_dtype='mixed_bfloat16'` if its family has that option."
         )
 
 

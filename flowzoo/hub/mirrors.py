@@ -160,4 +160,9 @@ def _checked(url: str) -> str:
             "a hub's URL must have %2F for /, %3F for ? and %23 for # in a password, which ends there else, and %40 "
             f"for @ in a path; got {_masked(url)!r}."
         )
+    if re.search("[?#]", parts[2]):
+        raise ValueError(
+            "a hub's URL must have no ? and no #, since the addresses of files are appended to it, got "
+            f"{_masked(re.split('[?#]', url)[0] + '...')!r}. Give a token as a user's name, https://TOKEN@host/."
+        )
     return url.rstrip("/")

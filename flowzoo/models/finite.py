@@ -12,8 +12,10 @@ import numpy as np
 import tensorflow as tf
 
 from flowzoo.core.errors import NonFiniteError
+from flowzoo.core.warn import warn
 from flowzoo.models.accumulation import uneven
 from flowzoo.models.support import outside_columns, shown_bounds
+from flowzoo.models.undone import broken
 
 MARK = "flowzoo: the loss or a gradient is not finite"
 OVERFLOW = (
@@ -80,6 +82,20 @@ def require_weights(model: keras.Model) -> None:
 
 
 @contextlib.contextmanager
+def watching_scale(model: keras.Model) -> Iterator[None]:
+    """Warns if a `LossScaleOptimizer` left out all steps made within: it says nothing itself."""
+    optimizer = model.optimizer
+    scaled = isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
+    before = int(tf.convert_to_tensor(optimizer.iterations)) if scaled else -1
+    yield
+    if scaled and int(tf.convert_to_tensor(optimizer.iterations)) == before:
+        warn(
+            "`LossScaleOptimizer` left out all steps of this `fit`, as a gradient was not finite at any of its scales. "
+            "If the next call does so, too, look at the data and the loss by fitting with its `inner_optimizer`."
+        )
+
+
+@contextlib.contextmanager
 def explained(model: keras.Model, what: Callable[[], str]) -> Iterator[None]:
     """Raises `NonFiniteError` for what `require` stopped within, `ValueError` for rows that can't be parted.
 
@@ -92,6 +108,13 @@ def explained(model: keras.Model, what: Callable[[], str]) -> Iterator[None]:
     except tf.errors.InvalidArgumentError as error:
         if said := uneven(str(error)):
             raise ValueError(f"{what()}: {said}") from None
+        if (places := broken(str(error))) is not None:
+            names = ", ".join(model.trainable_weights[place].path for place in places)
+            fix = "Use another optimizer, or other hyperparameters of it."
+            raise NonFiniteError(
+                f"{what()}: the optimizer's own update would make {names} NaN or infinite, though every gradient is "
+                f"finite. {fix}"
+            ) from None
         if MARK not in str(error):
             raise
         raise NonFiniteError(f"{what()}: {_cause(model, str(error))}") from None
@@ -189,11 +212,12 @@ def _sentences(model, outside):
     """In the order in which one explains the next."""
     space, rate = model.x_space, tf.convert_to_tensor(getattr(model.optimizer, "learning_rate", 0.0))
     data = f"integers outside {space.lowest} ... {space.highest}" if space.values else "NaN or infinity"
+    shift = " For a model of fewer bits than the data have, shift them: x >> bits." if space.values else ""
     label = f"labels outside 0 ... {model.condition.labels - 1}" if model.condition.labels else "NaN or infinity"
     if model.condition.named:
         label = "NaN, infinity or integers out of range"
     return {
-        "x": f"`x` holds {data} in {{where}}. Remove or repair these rows.",
+        "x": f"`x` holds {data} in {{where}}. Remove or repair these rows.{shift}",
         "condition": f"the condition holds {label} in {{where}}. Remove or repair these rows.",
         "weight": "`sample_weight` is NaN, infinite or negative in {where}. Give each row a finite one >= 0.",
         "bounds": "`x` must lie inside the flow's support, got others in {where}; columns that leave their bounds, or "

@@ -18,11 +18,11 @@ def is_frame(value: Any) -> bool:
 
 
 def column_names(value: Any) -> list[str] | None:
-    """The names of a frame's columns, or of a series; None for all else, and where they are only numbers."""
+    """The names of a frame's columns, or of a series, as texts; None for all else, and where pandas counted them."""
     if not is_frame(value):
         return None
-    names = [value.name] if value.ndim == 1 else list(value.columns)
-    return names if all(isinstance(name, str) for name in names) else None
+    names = _texts([value.name] if value.ndim == 1 else value.columns)
+    return names if _named(names) else None
 
 
 def require_aligned(values: Mapping[str, Any]) -> None:
@@ -67,11 +67,11 @@ def to_array(value: Any, what: str, columns: Sequence[str] | None = None, finite
       ValueError: the names are not those of `columns`, one comes twice, or a value is missing or not finite.
     """
     if value.ndim == 1:
-        _require_known([value.name], columns, what)
-        names, parts = [value.name], [value]
+        names, parts = _texts([value.name]), [value]
+        _require_known(names, columns, what)
     else:
-        value = _arranged(value, what, columns)
-        names, parts = list(value.columns), [value.iloc[:, i] for i in range(value.shape[1])]
+        names, order = _arranged(value, what, columns)
+        names, parts = [names[i] for i in order], [value.iloc[:, i] for i in order]
     arrays = [_numbers(part, name, what) for part, name in zip(parts, names, strict=True)]
     array = np.empty((len(value), len(arrays)), np.result_type(*arrays) if arrays else np.float64)
     for i, numbers in enumerate(arrays):
@@ -82,24 +82,31 @@ def to_array(value: Any, what: str, columns: Sequence[str] | None = None, finite
 
 
 def _arranged(frame, what, columns):
-    twice = frame.columns[frame.columns.duplicated()]
-    if len(twice):
-        raise ValueError(f"`{what}` must have columns of different names, got {twice[0]!r} more than once.")
+    """The names of a frame's columns, and the order in which they are wanted."""
     if frame.columns.nlevels > 1:
         raise ValueError(
             f"`{what}` must have one level of column names, got {frame.columns.nlevels}. Join them first, as by "
             "`df.columns = df.columns.map('/'.join)`."
         )
-    names = list(frame.columns)
-    if columns is None or not _named(names) or names == list(columns):
-        return frame
+    names = _texts(frame.columns)
+    places = {name: i for i, name in enumerate(names)}
+    if len(places) < len(names):
+        twice = next(name for i, name in enumerate(names) if places[name] != i)
+        raise ValueError(f"`{what}` must have columns of different names, got {twice!r} more than once.")
+    if columns is None or not _named(names):
+        return names, range(len(names))
     _require_known(names, columns, what)
-    return frame[list(columns)]
+    return names, [places[name] for name in columns]
+
+
+def _texts(names):
+    """Names as texts, as a CSV has them; of those that are missing the empty one."""
+    return ["" if name is None else str(name) for name in names]
 
 
 def _named(names):
-    """Whether names mean anything: pandas numbers columns, and those of an unnamed series beside named ones."""
-    return any(isinstance(name, str) for name in names)
+    """Whether names mean anything: pandas counts columns that have none."""
+    return names not in ([""], _texts(range(len(names))))
 
 
 def _require_known(names, columns, what):

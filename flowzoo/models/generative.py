@@ -19,10 +19,11 @@ from flowzoo.models.accumulation import in_parts
 from flowzoo.models.adapting import prepare, review
 from flowzoo.models.feeding import in_full
 from flowzoo.models.fused_update import fuse
-from flowzoo.models.intake import Intake, by_name
+from flowzoo.models.intake import Intake, by_name, is_rows
 from flowzoo.models.loss import BitsPerDim, NegativeLogLikelihood, require_no_target
 from flowzoo.models.saving import keras_file, require_new, with_slots
 from flowzoo.models.traced_option import TracedOption
+from flowzoo.models.undone import undoing
 from flowzoo.models.weights import load_weights, require_finite_numbers, require_finite_store, save_weights
 from flowzoo.models.workers import across_workers
 from flowzoo.objectives.registry import LIKELIHOOD, check_objective
@@ -113,7 +114,8 @@ class GenerativeModel(keras.Model):
         self._begin()
         prepare(self, given["x"], given["y"])
         self._build_optimizer()
-        with self.intake.explained(), self._explained_step(), self._backing_up(given.get("callbacks")):
+        backing_up, scale = self._backing_up(given.get("callbacks")), finite.watching_scale(self)
+        with self.intake.explained(), self._explained_step(), backing_up, scale:
             history = super().fit(**in_full(super().fit, self.data_dtype, **given))
         finite.require_weights(self)
         review(self, given["x"], history)
@@ -161,6 +163,11 @@ class GenerativeModel(keras.Model):
         `fit`.
         """
         given = by_name(keras.Model.predict, x, *args, **kwargs)
+        if self.condition and (is_rows(x) or isinstance(x, tuple)):
+            raise ValueError(
+                "`predict` of Keras takes a condition in a data set only, got x alone or a tuple. Pass "
+                "tf.data.Dataset.from_tensor_slices((x, condition)).batch(64), or call `score(x, condition)`."
+            )
         given["x"] = self.intake.rows(x, None, None, finite=False, squares=False)["x"]
         with self.intake.explained():
             log_prob = super().predict(**in_full(super().predict, self.data_dtype, **given))
@@ -193,7 +200,7 @@ class GenerativeModel(keras.Model):
         log_prob, loss, gradients = in_parts(gradients, batch, self.accumulate, weights, self.compute_dtype)
         with tf.control_dependencies([self._require_finite(batch, log_prob, loss, gradients)]):
             self._track(loss, x)
-            self.optimizer.apply_gradients(zip(gradients, weights, strict=True))
+            undoing(self, lambda: self.optimizer.apply_gradients(zip(gradients, weights, strict=True)))
             return self.compute_metrics(x, log_prob, log_prob, sample_weight=weight)
 
     def test_step(self, data) -> dict:

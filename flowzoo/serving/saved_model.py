@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import json
 import os
 import shutil
@@ -70,6 +72,7 @@ def export(
 
     Raises:
       FileExistsError: the folder is not empty and `overwrite` is False, or the path is a file.
+      OSError: the folder can't be written, as on a full disk; then nothing is left of it.
       ValueError: no such `weights_dtype`, or a weight that it can't hold; `name` without the extra `serving`.
     """
     path = Path(path)
@@ -81,6 +84,7 @@ def export(
         )
     if name and not can_warm_up():
         raise ValueError("Warm-up requests need tensorflow-serving-api. Run `pip install flowzoo[serving]`.")
+    made = [parent for parent in path.parents if not parent.exists()]
     path.parent.mkdir(parents=True, exist_ok=True)
     # Beside the target, so that renaming is atomic; no number, so that TensorFlow Serving takes it for no version.
     written = path.parent / f".{path.name}.{uuid.uuid4().hex}"
@@ -91,8 +95,13 @@ def export(
         if name:
             write_warmup(written, name)
         _put_in_place(written, path)
-    except BaseException:
+    except BaseException as error:
         shutil.rmtree(written, ignore_errors=True)
+        for parent in made:  # from the innermost
+            with contextlib.suppress(OSError):
+                parent.rmdir()
+        if isinstance(error, tf.errors.ResourceExhaustedError) and "No space left" in str(error):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path)) from None
         raise
     return path
 

@@ -207,6 +207,8 @@ def test_hubs_are_urls(cache, monkeypatch):
     assert mirrors.hubs() == ()
     with pytest.raises(ValueError, match=r"got 'https://me:\*\*\*\*@a b'"):
         flowzoo.set_hub("https://me:secret@a b")
+    with pytest.raises(ValueError, match=r"must have no \? and no #.* got 'https://a\.example/zoo\.\.\.'"):
+        flowzoo.set_hub("https://a.example/zoo?token=secret")
     for wrong in ("/srv/zoo", "file://host/zoo", "https://a b", "C:\\zoo", "http://[::", 3):
         with pytest.raises(ValueError, match=r"hub must be"):
             flowzoo.set_hub(wrong)

@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from flowzoo import flows
 from flowzoo.core.errors import NonFiniteError
+from tests import cases
 
 ROWS, BATCH = 64, 16
 STOPPED = r"Step \d was stopped before it changed anything: "
@@ -186,18 +187,43 @@ def test_a_learning_rate_alone(rate):
         np.testing.assert_array_equal(old, new)
 
 
-class Overflowing(keras.optimizers.SGD):
-    def update_step(self, gradient, variable, learning_rate):
-        variable.assign(variable * np.float32(1e38) * np.float32(1e38))
-
-
 def test_an_update_alone():
     flow = made(VECTORS, [numbers()])
-    flow.compile(Overflowing())
+    flow.compile(keras.optimizers.AdamW(weight_decay=np.inf))
     with pytest.raises(NonFiniteError, match=r"weights are not finite: \S+/.* Every loss and gradient was finite"):
         flow.fit(numbers()[:BATCH], batch_size=BATCH, verbose=0)
     with pytest.raises(NonFiniteError, match=r"weights are not finite: \S+/.* An earlier step left them so"):
         flow.fit(numbers()[:BATCH], batch_size=BATCH, verbose=0)
+
+
+class Overflowing(keras.optimizers.SGD):
+    """Its second update is infinite, of finite gradients."""
+
+    def update_step(self, gradient, variable, learning_rate):
+        super().update_step(gradient, variable, tf.where(self.iterations < 1, learning_rate, np.inf))
+
+
+OVERFLOWS = r"Step 2 was stopped before it changed anything: the optimizer's own update would make \S+/\S+, .* NaN or "
+
+
+@pytest.mark.parametrize("how", ["fit", "train_on_batch", "eager"])
+def test_what_an_own_optimizer_overflows_is_undone(how):
+    flow, x = made(VECTORS, None), numbers()[:BATCH]
+    flow.compile(Overflowing(1e-3, momentum=0.9), run_eagerly=how == "eager")
+    flow.train_on_batch(x)
+    before = state(flow)
+    with pytest.raises(NonFiniteError, match=OVERFLOWS):
+        flow.train_on_batch(x) if how == "train_on_batch" else flow.fit(x, batch_size=BATCH, verbose=0)
+    for old, new in zip(before, state(flow), strict=True):
+        np.testing.assert_array_equal(new, old)
+
+
+def test_adafactor_of_masked_kernels_is_undone():
+    flow, x = cases.new_flow("maf"), numbers()[:BATCH, :2]
+    flow.compile(keras.optimizers.Adafactor())
+    with pytest.raises(NonFiniteError, match=r"Step 1 .* own update would make masked_dense\S+/kernel.* NaN or"):
+        flow.train_on_batch(x)  # Keras divides 0 by 0
+    assert np.isfinite(flow.score(x)).all()
 
 
 def test_evaluate_raises_and_predict_keeps_the_rows():
@@ -213,12 +239,21 @@ def test_evaluate_raises_and_predict_keeps_the_rows():
 def test_a_loss_scale_leaves_updates_out_by_itself():
     flow = made(VECTORS, None)
     flow.compile(keras.optimizers.LossScaleOptimizer(keras.optimizers.Adam(1e-3), initial_scale=2.0**127))
-    flow.fit(10 * numbers(), verbose=0)  # its first gradients overflow, by design
+    with pytest.warns(UserWarning, match="`LossScaleOptimizer` left out all steps"):
+        flow.fit(10 * numbers(), verbose=0)  # its first gradients overflow, by design
     assert all(np.isfinite(value).all() for value in state(flow)[: len(flow.weights)])
     scale, count = float(flow.optimizer.dynamic_scale), len(flow.optimizer.variables)
     assert scale < 2.0**127
     flow.train_on_batch(numbers()[:2])  # from there
     assert float(flow.optimizer.dynamic_scale) <= scale and len(flow.optimizer.variables) == count
+
+
+def test_a_loss_scale_that_leaves_out_all_is_told():
+    flow = made(VECTORS, None)
+    loss = lambda _, log_prob: tf.sqrt(tf.nn.relu(0.0 * log_prob)) - log_prob  # noqa: E731, its gradient is NaN
+    flow.compile(keras.optimizers.LossScaleOptimizer(keras.optimizers.Adam(1e-3)), loss=loss)
+    with pytest.warns(UserWarning, match=r"`LossScaleOptimizer` left out all steps of this `fit`"):
+        flow.fit(numbers(), verbose=0)
 
 
 _TWO_DEVICES = """
@@ -227,6 +262,15 @@ cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 from flowzoo.core.errors import NonFiniteError
 from tests.models.test_finite import *
+with tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]).scope():
+    flow = made(VECTORS, None)
+    flow.compile(Overflowing(1e-3, momentum=0.9))
+flow.fit(batches(numbers()[:BATCH]), verbose=0)
+before = state(flow)
+try:
+    flow.fit(batches(numbers()[:BATCH]), verbose=0)
+except NonFiniteError as error:
+    print("UNDONE", all((a == b).all() for a, b in zip(before, state(flow), strict=True)), error)
 with tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]).scope():
     flow = made(VECTORS, None)
     flow.compile(keras.optimizers.Adam(1e-3))
@@ -241,5 +285,6 @@ print("FINITE", all(np.isfinite(value).all() for value in state(flow)), int(flow
 
 def test_two_devices_stop_together(fresh_process):
     printed = fresh_process(_TWO_DEVICES)
+    assert "UNDONE True Step 2 was stopped before it changed anything: the optimizer's own update would" in printed
     assert "RESULT Step 3 was stopped before it changed anything: `x` holds NaN or infinity in rows" in printed
     assert "FINITE True 4" in printed

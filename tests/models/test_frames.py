@@ -235,11 +235,30 @@ def test_predict_keeps_rows_of_frames_that_hold_nothing():
             model.score(frame)
 
 
+def test_an_objective_takes_columns_by_name(eagerly):
+    model = _new()
+    model.adapt(FRAME)
+    np.testing.assert_array_equal(model.objective(FRAME[["b", "a"]]), model.objective(FRAME))
+
+
 def test_names_of_which_some_are_numbers_are_names():
     model = _new()
     model.adapt(FRAME)
-    with pytest.raises(ValueError, match=r"must have the columns \['a', 'b'\] .* got \[1, 'a'\]"):
+    with pytest.raises(ValueError, match=r"must have the columns \['a', 'b'\] .* got \['1', 'a'\]"):
         model.score(FRAME.rename(columns={"b": 1})[[1, "a"]])
+
+
+@pytest.mark.parametrize("names", [["a", 1], [10, 20], [0.5, pd.Timestamp("2020-01-01")]])
+def test_names_that_are_no_texts_are_names(names):
+    model, frame = _new(), pd.DataFrame(X, columns=names)
+    model.adapt(frame)
+    assert model.columns == [str(name) for name in names]
+    np.testing.assert_array_equal(model.score(frame[names[::-1]]), model.score(frame))
+    with pytest.raises(ValueError, match="more than once"):
+        model.score(pd.DataFrame(X, columns=[names[0], str(names[0])]))
+    counted = _new()
+    counted.adapt(pd.DataFrame(X))
+    assert counted.columns is None
 
 
 def test_pandas_is_not_imported_to_know_a_frame(monkeypatch):

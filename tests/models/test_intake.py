@@ -126,6 +126,12 @@ def test_predict_keeps_bad_rows_and_predict_on_batch_does_not(eagerly):
         model.predict(X[:, :1], verbose=0)
 
 
+@pytest.mark.parametrize("given", [X, (X, Y)])
+def test_predict_says_where_it_takes_a_condition(given, eagerly):
+    with pytest.raises(ValueError, match=r"`predict` of Keras takes a condition in a data set only.*`score\(x, cond"):
+        _new(classes=3).predict(given, verbose=0)
+
+
 def test_weights_need_no_condition():
     weights = np.r_[np.ones(16), np.zeros(16)].astype("float32")
     model = _new()

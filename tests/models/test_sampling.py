@@ -70,6 +70,7 @@ def test_seeds():
         ({"seed": -1}, "`seed` must be a whole number from 0 to .*, got -1"),
         ({"seed": 2**64}, "`seed` must be a whole number from 0 to 18446744073709551615, got 18446744073709551616"),
         ({"temperature": -1.0}, "`temperature` must be one finite number >= 0.*got -1.0"),
+        ({"temperature": "warm"}, "`temperature` must be one finite number >= 0.*got 'warm'"),
         ({"temperature": np.ones(3)}, r"`temperature` must be .*\(4,\) of them"),
         ({"condition": np.zeros(4, "int32")}, "takes no `condition`"),
     ],

@@ -227,6 +227,17 @@ def test_what_can_not_be_written_is_refused(tmp_path, monkeypatch):
     assert not list(tmp_path.iterdir())
 
 
+def test_a_full_disk_leaves_nothing(tmp_path, monkeypatch):
+    def save(module, path, signatures):
+        Path(path).mkdir()
+        raise tf.errors.ResourceExhaustedError(None, None, f"{path}/variables; No space left on device")
+
+    monkeypatch.setattr(tf.saved_model, "save", save)
+    with pytest.raises(OSError, match=r"\[Errno 28\] No space left on device: '.*/models/maf/1'"):
+        cases.flow("maf").export(tmp_path / "models" / "maf" / "1")
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_preset_goes_to_its_version_with_its_card(tmp_path, monkeypatch):
     name = "planar-rezende-u1"
     monkeypatch.setattr(preset, "load", lambda name: cases.flow("realnvp"))  # quicker

@@ -1,0 +1,61 @@
+"""An optimizer's update that makes NaN of finite gradients is undone, where the optimizer may do so."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import keras
+import tensorflow as tf
+
+MARK = "flowzoo: the update is not finite"
+# whose updates of finite gradients, whose squares are finite too, are finite
+SOUND = {
+    getattr(keras.optimizers, name).update_step
+    for name in ("Adadelta", "Adagrad", "Adam", "Adamax", "Ftrl", "Lion", "Nadam", "RMSprop", "SGD")
+}
+
+
+def undoing(model: keras.Model, apply: Callable[[], None]) -> None:
+    """Calls `apply`; if a trainable weight is not finite then, all is as before and the step stops by `MARK`.
+
+    Keeping what was before costs time and memory, so it is done for other optimizers than `SOUND` only, such as Keras'
+    Adafactor, which divides 0 by 0 for masked kernels, and users' own.
+
+    Raises:
+      tf.errors.InvalidArgumentError: in the graph; `finite.explained` puts it into words.
+    """
+    inner = getattr(model.optimizer, "inner_optimizer", model.optimizer)  # of a `LossScaleOptimizer`
+    if getattr(type(inner), "update_step", None) in SOUND:
+        return apply()
+    trained = [_raw(weight) for weight in model.trainable_weights]
+    changed = trained + [_raw(variable) for variable in model.optimizer.variables]
+    before = [tf.identity(variable) for variable in changed]
+    apply()
+    finite = tf.stack([tf.reduce_all(tf.math.is_finite(weight)) for weight in trained])
+
+    def put_back(strategy, pairs, sound):
+        for variable, old in pairs:
+            strategy.extended.update(variable, _put_back, args=(old, sound), group=False)
+
+    pairs = list(zip(changed, before, strict=True))
+    strategy = tf.distribute.get_strategy()
+    tf.__internal__.distribute.interim.maybe_merge_call(put_back, strategy, pairs, tf.reduce_all(finite))
+    bad = tf.cast(tf.where(~finite)[:, 0], tf.int32)
+    with tf.control_dependencies([variable.read_value() for variable in changed]):  # which are back by then
+        tf.raw_ops.Assert(condition=tf.reduce_all(finite), data=[MARK, bad], summarize=3)
+    return None
+
+
+def broken(message: str) -> list[int] | None:
+    """The numbers of some trainable weights that `undoing` named within TensorFlow's `message`, if it did."""
+    found = re.search(re.escape(MARK) + r"\] \[([^\]]*)\]", message)
+    return found and [int(place) for place in found[1].replace("...", "").split()]
+
+
+def _raw(variable):
+    return variable.value if isinstance(variable, keras.Variable) else variable
+
+
+def _put_back(variable, old, sound):
+    variable.assign(tf.where(sound, variable, tf.cast(old, variable.dtype)))
