@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import os
 from collections.abc import Mapping
@@ -26,9 +27,8 @@ from flowzoo.models.raw import Raw, x_space
 from flowzoo.models.traced_option import TracedOption
 from flowzoo.objectives.registry import LIKELIHOOD
 
-SCORED = 128  # rows of a call of `score` where they take little longer than `LANES`; else those
 LANES = 16  # numbers that a processor computes at once; those left over at the end of an array are rounded otherwise
-LARGE, COSTLY = 500, 4_000_000  # numbers of a row, and products for it, from which on filling up takes the time
+CALL = 2**20  # numbers of x in one call of a graph, within which Python can't be interrupted
 
 
 class Flow(GenerativeModel):
@@ -110,14 +110,15 @@ class Flow(GenerativeModel):
         """
         if not tf.executing_eagerly():
             return self._log_prob(self.raw.log_prob, x, condition, seed, samples)
-        return self._log_prob(self.raw.log_prob_graph, *self.intake.tensors(x, condition), seed, samples)
+        function = self.raw.log_prob_xla if self.xla else self.raw.log_prob_graph
+        return self._log_prob(function, *self.intake.tensors(x, condition), seed, samples)
 
     def bits_per_dim(self, x, condition=None, seed: int = 0, samples: int = 1) -> tf.Tensor:
         """-log p(x) / (D ln 2): (batch,); the usual bits/dim if x is native integer data."""
         return -self.log_prob(x, condition, seed, samples) / (self.dims * math.log(2.0))
 
-    def score(self, x, condition=None, seed: int = 0, samples: int = 1, batch_size: int | None = None) -> np.ndarray:
-        """log p(x) in nats of any amount of data, in fixed padded batches.
+    def score(self, x, condition=None, seed: int = 0, samples: int = 1, batch_size: int = LANES) -> np.ndarray:
+        """log p(x) in nats of any amount of data, in blocks of rows of one size, one after the other.
 
         The result of a row does not depend on its neighbours, to the last bit.
 
@@ -125,25 +126,24 @@ class Flow(GenerativeModel):
           x: (n, *event_shape) array, or a batched `tf.data.Dataset` of x, (x, condition) or (x, condition, weights),
             which `score` does not weigh.
           condition, seed, samples: as in `log_prob`.
-          batch_size: rows per call, to which fewer are filled up; rounded up to a multiple of 16. The last bit of a
-            result may depend on it. By default 16 for rows of 500 numbers or more and large networks at each place of
-            an image; 128 for the rest, of which one takes 1 to 1.6 times as long so, and many a third of the time.
+          batch_size: rows of a block, to which fewer are filled up; rounded up to a multiple of 16. The last bit of a
+            result may depend on it. Wide networks take half the time for many rows with 128 of them.
 
         Returns:
           (n,) NumPy array.
         """
-        if batch_size is None:
-            products = self.count_params() * math.prod(self.event_shape[:-1])  # each weight at each place
-            batch_size = LANES if self.dims >= LARGE or products >= COSTLY else SCORED
+        block = -(-check_count(batch_size, "batch_size") // LANES) * LANES
+        size, scores = block * max(1, CALL // (block * self.dims)), []
         if isinstance(x, tf.data.Dataset):
             self.intake.rows(x, None, None)
-            parts = map(keras.utils.unpack_x_y_sample_weight, x.unbatch().batch(batch_size))
-            return np.concatenate([self.score(a, b, seed, samples, batch_size) for a, b, _ in parts] or [np.zeros(0)])
+            parts = map(keras.utils.unpack_x_y_sample_weight, x.unbatch().batch(size))
+            return np.concatenate([self.score(a, b, seed, samples, block) for a, b, _ in parts] or [np.zeros(0)])
         x, condition = self.intake.tensors(x, condition)
-        batch_size, scores = -(-check_count(batch_size, "batch_size") // LANES) * LANES, []
-        for start in range(0, len(x), batch_size):
-            part = self.condition.map(lambda value, _, start=start: _rows(value, start, batch_size), condition)
-            log_prob = self._log_prob(self.raw.score_graph, _rows(x, start, batch_size), part, seed, samples)
+        compute = functools.partial(self.raw.score, block=block, xla=self.xla)
+        for start in range(0, len(x), size):
+            rows = min(size, -(-(len(x) - start) // block) * block)
+            part = self.condition.map(lambda value, _, at=(start, rows): _rows(value, *at), condition)
+            log_prob = self._log_prob(compute, _rows(x, start, rows), part, seed, samples)
             scores.append(log_prob[: len(x) - start].numpy())
         return np.concatenate(scores) if scores else np.zeros(0, self.compute_dtype)
 
@@ -334,8 +334,6 @@ class Flow(GenerativeModel):
         samples = check_count(samples, "samples")
         if not self.transform.draws:
             samples = 1  # and one graph for all numbers of them
-        if self.xla and tf.executing_eagerly():
-            function = self.raw.log_prob_xla
         return function(x, condition, self.raw.as_seed(seed), samples, self.backprop)
 
     def _by(self, name, x, condition, context):

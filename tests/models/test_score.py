@@ -1,35 +1,45 @@
-"""`score` goes by fixed batches, whose size depends on that of a row alone."""
+"""`score` goes by blocks of one size, so that a row gets the same bits wherever it stands."""
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from flowzoo.models.raw import Raw
 from tests import cases
 
 
-@pytest.mark.parametrize(
-    ("name", "config", "rows"),
-    [
-        ("realnvp", {"event_shape": (2,), "hidden": 4}, 128),
-        ("realnvp", {"event_shape": (499,), "hidden": 4}, 128),
-        ("realnvp", {"event_shape": (500,), "hidden": 4}, 16),
-        ("nice-image", {"hidden": 500}, 16),
-    ],
-)
-def test_few_rows_are_filled_up_and_stay_the_same(name, config, rows, monkeypatch):
-    flow, sizes, compute = cases.new_flow(name, **config), set(), Raw.score_graph
-    x = np.random.default_rng(0).normal(size=(rows + 3, *flow.event_shape)).astype("float32")
-    x = cases.case(name).data(rows + 3)[0] if flow.bits else x
+@pytest.mark.parametrize("name", ["planar", "glow", "nsf-ar-classes", "vae"])
+def test_few_rows_are_filled_up_to_sixteen_and_stay_the_same(name, monkeypatch):
+    flow, sizes, compute = cases.new_flow(name), [], Raw.log_prob
+    x, condition = cases.case(name).data(37)
 
     def noted(raw, x, *others):
-        sizes.add(len(x))
+        sizes.append(x.shape[0])
         return compute(raw, x, *others)
 
-    monkeypatch.setattr(Raw, "score_graph", noted)
-    score = flow.score(x)
-    for some in (slice(1), slice(5, 9), slice(rows, None)):
-        np.testing.assert_array_equal(flow.score(x[some]), score[some])
-    assert sizes == {rows}
+    def score(rows):
+        return flow.score(x[rows], None if condition is None else condition[rows])
+
+    monkeypatch.setattr(Raw, "log_prob", noted)
+    found = score(slice(None))
+    for rows in (slice(1), slice(5, 9), slice(3, 35), slice(16, None)):
+        np.testing.assert_array_equal(score(rows), found[rows])
+    assert sizes == [16]  # one graph, of blocks of 16
+
+
+def test_many_rows_go_by_several_calls(monkeypatch):
+    flow, x = cases.new_flow("planar"), cases.case("planar").data(100)[0]
+    found, rows, compute = flow.score(x), [], Raw.score
+    monkeypatch.setattr("flowzoo.models.flow.CALL", 64)
+
+    def noted(raw, x, *others, **how):
+        rows.append(len(x))
+        return compute(raw, x, *others, **how)
+
+    monkeypatch.setattr(Raw, "score", noted)
+    np.testing.assert_array_equal(flow.score(x), found)
+    np.testing.assert_array_equal(flow.score(tf.data.Dataset.from_tensor_slices(x).batch(7)), found)
+    assert rows == 2 * [32, 32, 32, 16]
 
 
 @pytest.mark.parametrize("name", ["planar", "glow"])  # whose graphs of any number of rows round otherwise
