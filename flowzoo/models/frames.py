@@ -93,7 +93,7 @@ def _arranged(frame, what, columns):
     if len(places) < len(names):
         twice = next(name for i, name in enumerate(names) if places[name] != i)
         raise ValueError(f"`{what}` must have columns of different names, got {twice!r} more than once.")
-    if columns is None or not _named(names):
+    if columns is None or not (_named(names) or set(names) == set(columns)):
         return names, range(len(names))
     _require_known(names, columns, what)
     return names, [places[name] for name in columns]

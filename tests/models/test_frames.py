@@ -256,9 +256,16 @@ def test_names_that_are_no_texts_are_names(names):
     np.testing.assert_array_equal(model.score(frame[names[::-1]]), model.score(frame))
     with pytest.raises(ValueError, match="more than once"):
         model.score(pd.DataFrame(X, columns=[names[0], str(names[0])]))
-    counted = _new()
-    counted.adapt(pd.DataFrame(X))
+
+
+def test_names_that_pandas_counted_are_names_only_beside_such():
+    counted, frame = _new(), pd.DataFrame(X)
+    counted.adapt(frame)
     assert counted.columns is None
+    swapped = _new()
+    swapped.adapt(frame[[1, 0]])
+    assert swapped.columns == ["1", "0"]
+    np.testing.assert_array_equal(swapped.score(frame), swapped.score(X[:, ::-1]))
 
 
 def test_pandas_is_not_imported_to_know_a_frame(monkeypatch):
