@@ -42,7 +42,7 @@ class Wanted:
           path: what it is called in errors.
 
         Raises:
-          ValueError: one is missing, or of a name that stands twice.
+          ValueError: one is missing, or its name appears twice.
         """
         bare, names = names is None, _numbered(count) if names is None else names
         given = self.conditions if bare else {**self.known_conditions, **self.conditions}

@@ -187,7 +187,7 @@ class _Compute(_Loaded):
 
         try:
             found = self._computed(batch)
-        except tf.errors.InvalidArgumentError as error:  # of one row; which, only trying its halves tells
+        except tf.errors.InvalidArgumentError as error:  # because of one row, found by trying the halves
             if len(batch) == 1:
                 yield _bad(batch[0][0], error)
             else:

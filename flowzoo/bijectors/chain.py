@@ -120,7 +120,7 @@ def require_exact(bijector: Transform, who: str) -> None:
 
 
 def common_dtype(transforms: Sequence[Transform], what: str, but_first: str | None = None) -> str:
-    """The dtype of all transforms of the argument `what`; TypeError if one is none or they differ.
+    """The dtype of all transforms of the argument `what`; TypeError if one is not a transform or they differ.
 
     The first ones may have the dtype `but_first` instead.
     """

@@ -25,7 +25,7 @@ class Parametric(Bijector):
       seed: of the initial weights.
 
     Raises:
-      ValueError: the events are no vectors, or the conditioner is made for others.
+      ValueError: the events are not vectors, or the conditioner was built for another shape.
     """
 
     def __init__(

@@ -49,7 +49,7 @@ def write_table(path: Path, columns: Mapping[str, np.ndarray]) -> None:
 
 
 def require_pyarrow(path: Path) -> ModuleType:
-    """pyarrow, or a `ValueError` that tells how to get it."""
+    """pyarrow, or a `ValueError` that says how to install it."""
     try:
         import pyarrow
         import pyarrow.parquet

@@ -99,7 +99,7 @@ class Columns:
             first: the cells of its first row, if it has no header.
 
         Raises:
-            ValueError: a column is missing, or of a name that stands twice.
+            ValueError: a column is missing, or its name appears twice.
         """
         if names is None:
             if self._chosen:

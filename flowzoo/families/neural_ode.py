@@ -40,12 +40,12 @@ class Solved:
     """The options of a solver, which follow the family's own."""
 
     time: float = option(1.0, Number(), "the integration time.")
-    method: str = option("dopri5", OneOf(tuple(sorted(TABLEAUS))), "as of `flowzoo.ode.Solver`.")
+    method: str = option("dopri5", OneOf(tuple(sorted(TABLEAUS))), "see `flowzoo.ode.Solver`.")
     rtol: float = option(1e-6, Number(), "relative tolerance of a step.", aka="tol tolerance")
     atol: float = option(1e-6, Number(), "absolute tolerance of a step.")
     steps: int = option(16, Count(1, WIDTH), "of the methods with fixed steps.")
     max_steps: int = option(128, Count(1, WIDTH), "tries, accepted or not, before a row fails.")
-    gradient: str = option("solver", OneOf(tuple(sorted(GRADIENTS))), 'by "solver" or "adjoint", as of `Solver`.')
+    gradient: str = option("solver", OneOf(tuple(sorted(GRADIENTS))), 'through the "solver" or by the "adjoint" equation, see `flowzoo.ode.Solver`.')
 
 
 @dataclasses.dataclass(frozen=True)

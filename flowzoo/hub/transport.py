@@ -26,7 +26,7 @@ def read(url: str, limit: int) -> bytes:
 
 
 def download(url: str, part: Path, size: int, note: Callable[[int], object]) -> None:
-    """Completes the file `part` to `size` bytes, going on after those that it has.
+    """Completes the file `part` to `size` bytes, starting after those that it has.
 
     Args:
         url, part, size: from where, to where, and how much.

@@ -34,7 +34,7 @@ class FlowDistribution(tfd.Distribution):
       validate_args, allow_nan_stats, name: as in TFP.
 
     Raises:
-      TypeError: the labels are no integers.
+      TypeError: the labels are not integers.
       ValueError: the condition is missing, unexpected, or of another size.
     """
 

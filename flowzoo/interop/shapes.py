@@ -23,7 +23,7 @@ def leading_shape(
 def as_rows(x: tf.Tensor, leading: tf.Tensor | list[int], event_shape: Sequence[int]) -> tf.Tensor:
     """(..., *event_shape) -> (rows, *event_shape), one row for each entry of the `leading` shape.
 
-    Only the leading dimensions are broadcast; a ValueError if the trailing ones are no event.
+    Only the leading dimensions are broadcast; ValueError if the trailing ones are not those of an event.
     """
     rank = x.shape.rank - len(event_shape)
     if rank < 0 or not x.shape[rank:].is_compatible_with(event_shape):

@@ -72,7 +72,7 @@ class Raw:
         return tf.reduce_logsumexp(draws, axis=0) - math.log(samples)
 
     def score(self, x, condition, seed, samples: int, memory: str, *, block: int, xla: bool) -> tf.Tensor:
-        """`log_prob` of blocks of so many rows, one after the other, in one graph for any number of blocks.
+        """`log_prob` of blocks of `block` rows, one after the other, in one graph for any number of blocks.
 
         A row gets the same bits wherever it stands: a product with 32 rows may round otherwise than one with 16.
         """

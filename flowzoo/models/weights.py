@@ -201,6 +201,6 @@ def _weight_file(path: str | os.PathLike) -> Iterator[str | os.PathLike]:
 
 
 def _assign(flow: keras.Model, numbers: Numbers) -> None:
-    """Sets all variables of the flow; `numbers` are known to fit, as Keras would stop amid the others."""
+    """Sets all variables of the flow; `numbers` are known to fit: at one that did not, Keras would stop halfway."""
     skipped = [getattr(flow, "optimizer", None)]
     keras.saving.load_weights(flow, _Memory(packed(numbers)), objects_to_skip=skipped)

@@ -107,7 +107,7 @@ def _require_measured(present: Mapping[str, Any], source: str) -> None:
 
 
 def parse_json(content: bytes, source: str, limit: int = LIMIT) -> Any:
-    """What JSON in UTF-8 says; raises `PresetError` when it is none, or longer than `limit` bytes."""
+    """The value of JSON in UTF-8; raises `PresetError` if it is not JSON, or longer than `limit` bytes."""
     if len(content) > limit:
         raise PresetError(f"{source}: expected at most {limit} bytes of JSON, got more.")
     try:

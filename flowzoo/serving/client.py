@@ -122,7 +122,7 @@ class Client:
 
     @functools.cached_property
     def signatures(self) -> Signatures:
-        """(inputs, outputs) of each signature, as the server tells."""
+        """(inputs, outputs) of each signature, as the server reports them."""
         return self._again(self._transport.signatures)
 
     def close(self) -> None:

@@ -108,7 +108,7 @@ class Beat(keras.callbacks.Callback):
 
 
 class Report(keras.callbacks.Callback):
-    """Logs a line a minute: what the progress bar tells on a terminal."""
+    """Logs a line a minute with what the progress bar shows on a terminal."""
 
     def __init__(self, progress: Progress, last_step: int, every: float = 60.0):
         super().__init__()
@@ -137,7 +137,7 @@ class Validate(keras.callbacks.Callback):
         validation: x and condition or None.
         workdir: the work folder.
         show: called with (step, twin) after a validation, the twin holding the better weights; gives images by name.
-        chief: whether to validate and write; if not, only the running means are read and begun anew, which takes all.
+        chief: whether to validate and write; if not, only the running means are read and reset, in which all workers take part.
     """
 
     def __init__(

@@ -50,7 +50,7 @@ def options(preset: Preset) -> Options:
     """The options that a preset's config gives its family, checked one by one; `build` also checks that they fit.
 
     Raises:
-        PresetError: as of `build`.
+        PresetError: as `build` raises it.
     """
     family = _family(preset)
     with _refusing(preset):

@@ -1,4 +1,4 @@
-"""Goes on with a training on a device that JAX reaches, by the program of `flowzoo.training.offload.program`.
+"""Continues a training on a device that JAX reaches, by the program of `flowzoo.training.offload.program`.
 
 Nothing here imports TensorFlow.
 """
@@ -47,7 +47,7 @@ def run(
     Args:
         workdir: the work folder, in which the training has begun.
         program: the folder that `program.export` wrote.
-        last_step: go no further than this; None for the recipe's end. Steps that are no whole call are left.
+        last_step: go no further than this; None for the recipe's end. Steps that do not fill a whole call are left out.
         minutes: pause after this many; the compilation is not counted. Before the first step, also change the
             recipe's `steps`, in preset.json too, to nine tenths of what this device would do by then, by a few
             calls on trial.

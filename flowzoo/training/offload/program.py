@@ -150,7 +150,7 @@ def _validation(flow: Flow, measured: Measurement, count: int) -> Callable:
 
 
 def _program(function: Callable, arguments: dict[str, np.ndarray], names: dict[int, str], folder: Path) -> dict:
-    """Writes a program, and tells its file and the names of its inputs and outputs."""
+    """Writes a program; returns its file and the names of its inputs and outputs."""
     specs = [tf.TensorSpec(value.shape, value.dtype) for value in arguments.values()]
     function_of_specs = tf.function(function, jit_compile=True, autograph=False)
     concrete = function_of_specs.get_concrete_function(*specs)
