@@ -41,6 +41,8 @@ class GivenCondition(Base):
 class GivenNetwork(GivenCondition):
     """A base whose parameters are a network's output; the arguments are those of `ConditionalNormal`."""
 
+    condition_axes = (1,)  # how many axes the condition of one example may have
+
     def __init__(
         self,
         event_shape: Sequence[int],

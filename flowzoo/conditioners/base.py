@@ -23,6 +23,8 @@ class Conditioner(Counted):
       dtype: Keras dtype policy; "mixed_bfloat16" computes in bfloat16 with float32 weights.
     """
 
+    condition_axes: tuple[int, ...] = (1,)  # how many axes the condition of one example may have
+
     def __init__(
         self,
         input_event_shape: Sequence[int],

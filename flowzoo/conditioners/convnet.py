@@ -26,6 +26,8 @@ class ImageConditioner(Conditioner):
       dtype: Keras dtype policy.
     """
 
+    condition_axes = (1, 3)
+
     def __init__(
         self,
         image_shape: Sequence[int],

@@ -45,7 +45,9 @@ class Solved:
     atol: float = option(1e-6, Number(), "absolute tolerance of a step.")
     steps: int = option(16, Count(1, WIDTH), "of the methods with fixed steps.")
     max_steps: int = option(128, Count(1, WIDTH), "tries, accepted or not, before a row fails.")
-    gradient: str = option("solver", OneOf(tuple(sorted(GRADIENTS))), 'through the "solver" or by the "adjoint" equation, see `flowzoo.ode.Solver`.')
+    gradient: str = option(
+        "solver", OneOf(tuple(sorted(GRADIENTS))), 'by "solver" or "adjoint", see `flowzoo.ode.Solver`.'
+    )
 
 
 @dataclasses.dataclass(frozen=True)

@@ -81,6 +81,7 @@ class Flow(GenerativeModel):
         self.transform = transform
         self.base = base
         self.condition = self._condition_space(condition, classes, condition_features)
+        self._require_networks_for_places()
         self.event_shape, self.latent_shape = transform.event_shape, transform.latent_shape
         self.x_space, self.z_space = x_space(transform), Space(self.latent_shape, transform.compute_dtype)
         self.intake = Intake(self.x_space, self.condition, self.compute_dtype, self._policies)
@@ -329,6 +330,18 @@ class Flow(GenerativeModel):
         layers = self.transform._flatten_layers() if features and not classes else ()
         images = any(len(getattr(layer, "input_event_shape", ())) == 3 for layer in layers)
         return Condition.of(classes, features, self.compute_dtype, anywhere=images)
+
+    def _require_networks_for_places(self):
+        """Refuses a condition with places, as an image or a sequence, of which some network takes a vector only."""
+        axes = max((len(space.shape) for space in self.condition.spaces.values()), default=0)
+        for layer in self._flatten_layers() if axes > 1 else ():
+            known = getattr(layer, "condition_axes", ())
+            if known and layer.condition_features and axes not in known:
+                raise ValueError(
+                    f"`condition` must be labels or vectors here, since {type(layer).__name__} takes no others, got "
+                    f"{self.condition.described()}. Give the numbers of an example as one vector, Space((n,)), or use "
+                    "a flow on images with an image, and one on audio with a sequence."
+                )
 
     def _log_prob(self, function, x, condition, seed, samples):
         samples = check_count(samples, "samples")

@@ -137,7 +137,7 @@ class Validate(keras.callbacks.Callback):
         validation: x and condition or None.
         workdir: the work folder.
         show: called with (step, twin) after a validation, the twin holding the better weights; gives images by name.
-        chief: whether to validate and write; if not, only the running means are read and reset, in which all workers take part.
+        chief: whether to validate and write; if not, it only takes part in reading and resetting the running means.
     """
 
     def __init__(

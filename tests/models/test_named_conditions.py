@@ -120,6 +120,25 @@ def test_families_take_several(family, options):
         assert (np.abs(other - before).reshape(6, -1).max(axis=1) > 1e-4).all(), name
 
 
+@pytest.mark.parametrize(
+    ("family", "shape", "space"),
+    [
+        ("maf", (2,), Space((4, 4, 1))),
+        ("nsf-coupling", (2,), {"label": Space.integers((), 3), "mel": Space((None, 4))}),
+        ("ffjord", (4, 4, 1), Space((4, 4, 1))),
+        ("vae", (6, 6, 1), Space((6, 6, 1))),
+        ("glow", (4, 4, 1), Space((None, 4))),
+        ("waveflow", (12,), Space((4, 4, 1))),
+    ],
+)
+def test_networks_that_take_no_places_are_named(family, shape, space):
+    sizes = {"waveflow": {"height": 3}, "glow": {"levels": 1}, "vae": {"bits": 1}, "ffjord": {"bits": 8}}.get(
+        family, {}
+    )
+    with pytest.raises(ValueError, match=r"`condition` must be labels or vectors here, since \w+ takes no oth.* got "):
+        flows.create(family, event_shape=shape, hidden=4, condition=space, **sizes)
+
+
 def test_a_family_refuses_two_ways_and_what_is_no_space():
     with pytest.raises(ValueError, match="Give `condition`, or `classes`"):
         flows.create("maf", classes=3, condition=Space((2,)))
