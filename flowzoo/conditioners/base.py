@@ -23,7 +23,7 @@ class Conditioner(Counted):
       dtype: Keras dtype policy; "mixed_bfloat16" computes in bfloat16 with float32 weights.
     """
 
-    condition_axes: tuple[int, ...] = (1,)  # how many axes the condition of one example may have
+    takes_axes: tuple[int, ...] = (1,)  # how many a condition of one example may have
 
     def __init__(
         self,
@@ -40,6 +40,11 @@ class Conditioner(Counted):
         self.condition_features = int(condition_features)
         self.joined_shape = (*self.input_event_shape[:-1], self.input_event_shape[-1] + self.condition_features)
         self.built = True  # by the constructors of the subclasses
+
+    @property
+    def condition_axes(self) -> tuple[int, ...]:
+        """How many axes the condition of one example may have; () without a condition."""
+        return self.takes_axes if self.condition_features else ()
 
     def call(self, h: tf.Tensor, condition: tf.Tensor | None = None) -> tf.Tensor:
         parameters = self._parameters(*self._inputs(h, condition))

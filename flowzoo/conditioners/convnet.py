@@ -26,7 +26,7 @@ class ImageConditioner(Conditioner):
       dtype: Keras dtype policy.
     """
 
-    condition_axes = (1, 3)
+    takes_axes = (1, 3)
 
     def __init__(
         self,

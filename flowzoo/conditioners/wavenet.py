@@ -42,7 +42,7 @@ class RowWaveNet(Conditioner):
     References: Ping et al. 2020, WaveFlow, arXiv:1912.01219; van den Oord et al. 2016, WaveNet, arXiv:1609.03499.
     """
 
-    condition_axes = (1, 2)
+    takes_axes = (1, 2)
 
     def __init__(
         self,

@@ -336,7 +336,7 @@ class Flow(GenerativeModel):
         axes = max((len(space.shape) for space in self.condition.spaces.values()), default=0)
         for layer in self._flatten_layers() if axes > 1 else ():
             known = getattr(layer, "condition_axes", ())
-            if known and layer.condition_features and axes not in known:
+            if known and axes not in known:
                 raise ValueError(
                     f"`condition` must be labels or vectors here, since {type(layer).__name__} takes no others, got "
                     f"{self.condition.described()}. Give the numbers of an example as one vector, Space((n,)), or use "

@@ -136,7 +136,7 @@ def test_networks_that_take_no_places_are_named(family, shape, space):
         family, {}
     )
     with pytest.raises(ValueError, match=r"`condition` must be labels or vectors here, since \w+ takes no oth.* got "):
-        flows.create(family, event_shape=shape, hidden=4, condition=space, **sizes)
+        flows.create(family, event_shape=shape, hidden=4, condition=space, **sizes.get(family, {}))
 
 
 def test_a_family_refuses_two_ways_and_what_is_no_space():
