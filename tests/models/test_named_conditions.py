@@ -121,22 +121,21 @@ def test_families_take_several(family, options):
 
 
 @pytest.mark.parametrize(
-    ("family", "shape", "space"),
+    ("family", "options", "space"),
     [
-        ("maf", (2,), Space((4, 4, 1))),
-        ("nsf-coupling", (2,), {"label": Space.integers((), 3), "mel": Space((None, 4))}),
-        ("ffjord", (4, 4, 1), Space((4, 4, 1))),
-        ("vae", (6, 6, 1), Space((6, 6, 1))),
-        ("glow", (4, 4, 1), Space((None, 4))),
-        ("waveflow", (12,), Space((4, 4, 1))),
+        ("maf", {"event_shape": (2,)}, Space((4, 4, 1))),
+        ("nsf-coupling", {"event_shape": (2,)}, {"label": Space.integers((), 3), "mel": Space((None, 4))}),
+        ("ffjord", {"event_shape": (4, 4, 1), "bits": 8}, Space((4, 4, 1))),
+        ("vae", {"event_shape": (6, 6, 1), "bits": 1}, Space((6, 6, 1))),
+        ("glow", {"event_shape": (4, 4, 1), "levels": 1}, Space((None, 4))),
+        ("waveflow", {"event_shape": (12,), "height": 3}, Space((4, 4, 1))),
     ],
 )
-def test_networks_that_take_no_places_are_named(family, shape, space):
-    sizes = {"waveflow": {"height": 3}, "glow": {"levels": 1}, "vae": {"bits": 1}, "ffjord": {"bits": 8}}.get(
-        family, {}
-    )
-    with pytest.raises(ValueError, match=r"`condition` must be labels or vectors here, since \w+ takes no oth.* got "):
-        flows.create(family, event_shape=shape, hidden=4, condition=space, **sizes.get(family, {}))
+def test_networks_that_take_no_places_are_named(family, options, space):
+    with pytest.raises(
+        ValueError, match=r"`condition` must be labels or vectors here, since \w+ takes no others, got "
+    ):
+        flows.create(family, hidden=4, condition=space, **options)
 
 
 def test_a_family_refuses_two_ways_and_what_is_no_space():
