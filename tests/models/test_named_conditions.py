@@ -132,9 +132,7 @@ def test_families_take_several(family, options):
     ],
 )
 def test_networks_that_take_no_places_are_named(family, options, space):
-    with pytest.raises(
-        ValueError, match=r"`condition` must be labels or vectors here, since \w+ takes no others, got "
-    ):
+    with pytest.raises(ValueError, match=r"must be labels or vectors here, since \w+ takes no others, got "):
         flows.create(family, hidden=4, condition=space, **options)
 
 
