@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import tensorflow as tf
 
@@ -40,14 +41,7 @@ def in_parts(
     size = rows // parts
 
     def one(i, log_probs, loss, gradients):
-        def of(whole):
-            if whole is None:
-                return None
-            value = whole[i * size : (i + 1) * size]
-            value.set_shape([size if isinstance(size, int) else None, *whole.shape[1:]])
-            return value
-
-        log_prob, of_part, of_weights = function(*tf.nest.map_structure(of, tuple(batch)))
+        log_prob, of_part, of_weights = function(*rows_of(tuple(batch), i, size))
         gradients = [tf.convert_to_tensor(new) / parts + old for old, new in zip(gradients, of_weights, strict=True)]
         return i + 1, log_probs.write(i, log_prob), loss + of_part / parts, gradients
 
@@ -56,6 +50,19 @@ def in_parts(
     start = (tf.constant(0), log_probs, tf.constant(0.0, dtype), zeros)
     _, log_probs, loss, gradients = tf.while_loop(lambda i, *_: i < parts, one, start, parallel_iterations=1)
     return tf.reshape(log_probs.stack(), [rows]), loss, gradients
+
+
+def rows_of(batch: Any, i: tf.Tensor, size: int | tf.Tensor) -> Any:
+    """The i-th `size` rows of each tensor in a nested structure; None stays None."""
+
+    def of(whole):
+        if whole is None:
+            return None
+        rows = whole[i * size : (i + 1) * size]
+        rows.set_shape([size if isinstance(size, int) else None, *whole.shape[1:]])
+        return rows
+
+    return tf.nest.map_structure(of, batch)
 
 
 def uneven(message: str) -> str | None:

@@ -15,6 +15,7 @@ from flowzoo.core.checks import check_seed
 from flowzoo.core.context import Context
 from flowzoo.core.space import Condition, Space
 from flowzoo.core.transform import Transform
+from flowzoo.models.accumulation import rows_of
 from flowzoo.models.conditioning import joined
 from flowzoo.objectives import likelihood
 from flowzoo.objectives.registry import LIKELIHOOD, OBJECTIVES
@@ -121,13 +122,7 @@ class Raw:
         compute = self.log_prob_xla if xla else self.log_prob
 
         def one(i):
-            def of(whole):
-                part = whole[i * block : (i + 1) * block]
-                part.set_shape([block, *whole.shape[1:]])
-                return part
-
-            part = None if condition is None else tf.nest.map_structure(of, condition)
-            return compute(of(x), part, seed, samples, memory)
+            return compute(*rows_of((x, condition), i, block), seed, samples, memory)
 
         count = tf.shape(x)[0] // block
         scores = tf.map_fn(one, tf.range(count), fn_output_signature=self.dtype, parallel_iterations=1)

@@ -27,12 +27,14 @@ def undoing(model: keras.Model, apply: Callable[[], None]) -> None:
     """
     inner = getattr(model.optimizer, "inner_optimizer", model.optimizer)  # of a `LossScaleOptimizer`
     if getattr(type(inner), "update_step", None) in SOUND:
-        return apply()
-    trained = [_raw(weight) for weight in model.trainable_weights]
-    changed = trained + [_raw(variable) for variable in model.optimizer.variables]
+        apply()
+        return
+    trained = [weight.value for weight in model.trainable_weights]
+    changed = trained + [variable.value for variable in model.optimizer.variables]
     before = [tf.identity(variable) for variable in changed]
     apply()
     finite = tf.stack([tf.reduce_all(tf.math.is_finite(weight)) for weight in trained])
+    sound = tf.reduce_all(finite)
 
     def put_back(strategy, pairs, sound):
         for variable, old in pairs:
@@ -40,21 +42,16 @@ def undoing(model: keras.Model, apply: Callable[[], None]) -> None:
 
     pairs = list(zip(changed, before, strict=True))
     strategy = tf.distribute.get_strategy()
-    tf.__internal__.distribute.interim.maybe_merge_call(put_back, strategy, pairs, tf.reduce_all(finite))
+    tf.__internal__.distribute.interim.maybe_merge_call(put_back, strategy, pairs, sound)
     bad = tf.cast(tf.where(~finite)[:, 0], tf.int32)
     with tf.control_dependencies([variable.read_value() for variable in changed]):  # which are back by then
-        tf.raw_ops.Assert(condition=tf.reduce_all(finite), data=[MARK, bad], summarize=3)
-    return None
+        tf.raw_ops.Assert(condition=sound, data=[MARK, bad], summarize=3)
 
 
 def broken(message: str) -> list[int] | None:
     """The numbers of some trainable weights that `undoing` named within TensorFlow's `message`, if it did."""
     found = re.search(re.escape(MARK) + r"\] \[([^\]]*)\]", message)
     return found and [int(place) for place in found[1].replace("...", "").split()]
-
-
-def _raw(variable):
-    return variable.value if isinstance(variable, keras.Variable) else variable
 
 
 def _put_back(variable, old, sound):
