@@ -40,7 +40,8 @@ setup(
     python_requires=">=3.11,<3.14",
     packages=find_packages(include=["flowzoo", "flowzoo.*"]),
     package_data={
-        "flowzoo": ["zoo/presets/*.json", "hub/hubs.txt", "data/fixtures/*", "measure/judges/*.npz", "py.typed"]
+        "flowzoo": ["zoo/presets/*.json", "hub/hubs.txt", "data/fixtures/*", "measure/judges/*.npz", "py.typed"],
+        "flowzoo.cards": ["templates/*.jinja"],
     },
     cmdclass={"build_py": BuildWithWeights},
     entry_points={"console_scripts": ["flowzoo=flowzoo.cli.main:main"]},
@@ -75,9 +76,10 @@ setup(
         "beam": ["apache-beam>=2.69,<3", "google-crc32c>=1.6,<2", "pyarrow>=17,<27"],  # crc32c: of TFRecords
         "bench": ["flowjax>=19,<20", "optax>=0.2,<0.3", "torchdiffeq>=0.2.5,<0.3", "zuko>=1.6,<2"],
         "offload": ["jax>=0.10,<0.12"],  # 0.12 may move the private names that `training/offload/jobs.py` uses
-        "docs": ["mkdocs>=1.6,<2", "mkdocs-material>=9.7,<10"],
+        "docs": ["jinja2>=3.1,<4", "mkdocs>=1.6,<2", "mkdocs-material>=9.7,<10"],
         "test": [
             "hypothesis>=6.150,<7",
+            "jinja2>=3.1,<4",  # the pages of cards, which `tools/make_cards.py` writes
             "librosa>=0.10,<0.12",  # what log-mel spectrograms are compared with
             "pandas>=2.2,<4",
             "pytest>=8,<10",

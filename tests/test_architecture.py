@@ -140,10 +140,17 @@ def test_presets_are_read_without_tensorflow(fresh_process, package):
 
 
 def test_importing_is_cheap(fresh_process):
-    heavy = "('tensorflow', 'keras', 'tensorflow_probability', 'tensorflow_datasets', 'requests', 'filelock', 'h5py')"
+    heavy = {"tensorflow", "keras", "tensorflow_probability", "tensorflow_datasets", "requests", "urllib3", "jinja2"}
+    heavy |= {"filelock", "h5py"}
     check = f"assert not [name for name in sys.modules if name.split('.')[0] in {heavy}]"
     client = "from flowzoo.serving import Client, Unavailable"
     fresh_process(f"import sys, flowzoo; {check}; dir(flowzoo); {check}; {client}; {check}")
+
+
+def test_pages_are_made_by_no_command():
+    """An installation lacks Jinja2, which only `tools/make_cards.py` needs."""
+    pages = {f"cards.{name}" for name in ("templates", "page", "markdown", "options_page", "card_figures")}
+    assert not [(module, _of(module) & pages) for module in MODULES.keys() - pages if _of(module) & pages]
 
 
 def test_flows_do_not_import_tfp(fresh_process, tmp_path):

@@ -1,1 +1,1 @@
-"""Model cards: pages, tables, curves and drawings, made from presets."""
+"""Model cards: pages, curves and drawings, made from presets."""

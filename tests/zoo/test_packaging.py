@@ -104,6 +104,7 @@ def test_a_release_has_the_weights_that_are_small_and_free(dist):
             f"zoo/presets/{LARGE}.json",
             "data/fixtures/fashion_mnist_test.npz",
             "measure/judges/fsdd.npz",
+            "cards/templates/preset.md.jinja",
             "py.typed",
         ):
             assert any(name.endswith(f"flowzoo/{needed}") for name in names)
