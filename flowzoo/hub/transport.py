@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from flowzoo.core.errors import HubError
+from flowzoo.core.retries import repeated
 from flowzoo.hub.sources import Broken, Read, Result, Unreachable, opened
 
 ATTEMPTS = 5
-PAUSE = 0.5  # seconds: none before the second attempt, twice this before the third, then each time twice as long
-LONGEST = 60  # seconds that a server may ask to wait
+PAUSE, LONGEST = 0.5, 60  # seconds, as `repeated` takes them
 SLOWEST, WINDOW = 1024, 30.0  # bytes per second, on average over this many seconds
 
 
@@ -40,18 +39,10 @@ def download(url: str, part: Path, size: int, note: Callable[[int], object]) -> 
 
 
 def _again(url: str, action: Callable[[], Result]) -> Result:
-    from urllib3 import Retry, exceptions  # here: `import flowzoo` costs nothing
-
-    pauses = Retry(ATTEMPTS - 1, backoff_factor=PAUSE, backoff_jitter=PAUSE, retry_after_max=LONGEST)
-    while True:
-        try:
-            return action()
-        except Broken as error:
-            if not pauses.total:
-                raise Unreachable(f"{url}: {error}; gave up after {ATTEMPTS} attempts.") from error
-            pauses = pauses.increment(error=error)
-            with contextlib.suppress(exceptions.InvalidHeader, ValueError):  # a Retry-After that can't be read
-                pauses.sleep(error.response)
+    try:
+        return repeated(action, Broken, retries=ATTEMPTS - 1, pause=PAUSE, longest=LONGEST)
+    except Broken as error:
+        raise Unreachable(f"{url}: {error}; gave up after {ATTEMPTS} attempts.") from error
 
 
 def _whole(url: str, limit: int) -> bytes:

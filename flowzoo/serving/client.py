@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import functools
 import importlib.util
-import random
-import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from flowzoo.core.checks import check_count
+from flowzoo.core.retries import Result, repeated
 from flowzoo.serving.errors import TimedOut, Unavailable
 
 if TYPE_CHECKING:
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
 
     Condition = np.ndarray | Mapping[str, np.ndarray] | None
 
-PAUSE = 0.2  # seconds before the second attempt; twice as long before each further one
+PAUSE = 0.2  # seconds, as `repeated` takes it
 
 
 class Client:
@@ -33,7 +32,7 @@ class Client:
         `pip install flowzoo[serving]` and sends numbers as they are, not as text.
       model: its name on the server.
       version: of the model; the server's choice, usually the highest, if not given.
-      timeout: seconds for one request.
+      timeout: seconds for one request, and the longest that a server may ask to wait before the next (`Retry-After`).
       retries: further attempts after the first, with growing pauses.
       batch_size: rows of a request.
 
@@ -58,7 +57,7 @@ class Client:
         scheme = address.partition("://")[0]
         if scheme not in ("http", "https", "grpc", "grpcs"):
             raise ValueError(f"`address` must begin with http://, https://, grpc:// or grpcs://, got {address!r}.")
-        self._retries = check_count(retries, "retries", 0)
+        self._timeout, self._retries = timeout, check_count(retries, "retries", 0)
         self._batch_size = check_count(batch_size, "batch_size")
         self._transport = _transport(scheme)(address, model, version, timeout)
 
@@ -135,17 +134,14 @@ class Client:
     def __exit__(self, *_) -> None:
         self.close()
 
-    def _again(self, action: Callable[[], Any]) -> Any:
-        for attempt in range(self._retries + 1):
-            if attempt:
-                time.sleep(PAUSE * 2 ** (attempt - 1) * random.uniform(0.5, 1.0))  # so that many don't come at once
-            try:
-                return action()
-            except TimedOut:
-                raise
-            except Unavailable as error:
-                problem = error
-        raise Unavailable(f"{problem} Gave up after {self._retries + 1} attempts.") from problem
+    def _again(self, action: Callable[[], Result]) -> Result:
+        how = {"retries": self._retries, "pause": PAUSE, "longest": self._timeout}
+        try:
+            return repeated(action, Unavailable, lasting=TimedOut, **how)
+        except TimedOut:
+            raise
+        except Unavailable as error:
+            raise Unavailable(f"{error} Gave up after {self._retries + 1} attempts.") from error
 
 
 def _transport(scheme):

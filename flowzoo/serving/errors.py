@@ -1,5 +1,7 @@
 """What can go wrong between a client and a server."""
 
+from typing import Any
+
 
 class ServingError(RuntimeError):
     """A server that fails, or that answers what its protocol doesn't have."""
@@ -10,7 +12,11 @@ class BadRequest(ServingError, ValueError):
 
 
 class Unavailable(ServingError):
-    """No server answers; asking again may help, and the client did."""
+    """No server answers, or only to say so by `response`; asking again may help, and the client did."""
+
+    def __init__(self, why: str, response: Any = None):
+        super().__init__(why)
+        self.response = response
 
 
 class TimedOut(Unavailable):

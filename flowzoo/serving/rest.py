@@ -61,8 +61,10 @@ class Rest:
         problem = content.get("error", content) if isinstance(content, dict) else answer.text[:200]
         if answer.ok:
             problem = f"expected {key!r} of TensorFlow Serving, got {problem!r}"
-        kinds = {400: BadRequest, 404: BadRequest, 413: BadRequest, 503: Unavailable}
-        raise kinds.get(answer.status_code, ServingError)(f"{self._url}: {answer.status_code}: {problem}")
+        problem = f"{self._url}: {answer.status_code}: {problem}"
+        if answer.status_code == 503:
+            raise Unavailable(problem, answer.raw)
+        raise (BadRequest if answer.status_code in (400, 404, 413) else ServingError)(problem)
 
 
 def _json(value):

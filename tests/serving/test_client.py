@@ -251,6 +251,24 @@ def test_a_server_that_is_silent_is_not(way):
             _ = Client(address, VECTORS, timeout=0.3).signatures
 
 
+@contextlib.contextmanager
+def answering(text):
+    """The address of a server that answers everything by this text, and what it was asked."""
+    asked = []
+
+    def answer():
+        with contextlib.suppress(OSError):  # until the socket is closed
+            while True:
+                connection = server.accept()[0]
+                asked.append(connection.recv(2**16))
+                connection.sendall(text.encode())
+                connection.close()
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=answer, daemon=True).start()
+        yield f"http://127.0.0.1:{server.getsockname()[1]}", asked
+
+
 @pytest.mark.parametrize(
     ("status", "body", "size", "kind", "expected"),
     [
@@ -263,21 +281,21 @@ def test_a_server_that_is_silent_is_not(way):
 )
 def test_what_is_no_answer_of_the_protocol_is_told(status, body, size, kind, expected, monkeypatch):
     monkeypatch.setattr(client, "PAUSE", 0.001)
-    answer, asked = f"HTTP/1.1 {status}\r\nContent-Length: {size}\r\n\r\n{body}", []
-
-    def answering():
-        with contextlib.suppress(OSError):  # until the socket is closed
-            while True:
-                connection = server.accept()[0]
-                asked.append(connection.recv(2**16))
-                connection.sendall(answer.encode())
-                connection.close()
-
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        threading.Thread(target=answering, daemon=True).start()
-        with pytest.raises(ServingError, match=expected) as found:
-            _ = Client(f"http://127.0.0.1:{server.getsockname()[1]}", VECTORS, retries=1).signatures
+    answer = f"HTTP/1.1 {status}\r\nContent-Length: {size}\r\n\r\n{body}"
+    with answering(answer) as (address, asked), pytest.raises(ServingError, match=expected) as found:
+        _ = Client(address, VECTORS, retries=1).signatures
     assert type(found.value) is kind and len(asked) == (2 if kind is Unavailable else 1)
+
+
+def test_a_server_says_when_to_ask_again(monkeypatch):
+    pauses, message = [], r"503: {} Gave up after 2 attempts"
+    monkeypatch.setattr("urllib3.util.retry.time.sleep", pauses.append)
+    answer = "HTTP/1.1 503 Service Unavailable\r\nRetry-After: {}\r\nContent-Length: 2\r\n\r\n{{}}"
+    for said, waited in ((3, 3), (99, 7.0), ("soon", None)):
+        pauses.clear()
+        with answering(answer.format(said)) as (address, asked), pytest.raises(Unavailable, match=message):
+            _ = Client(address, VECTORS, retries=1, timeout=7.0).signatures
+        assert len(asked) == 2 and pauses == [waited] * (waited is not None)
 
 
 def test_a_message_too_large_for_grpc_is_not_sent_again(addresses, monkeypatch):
