@@ -3,7 +3,15 @@
 from typing import Any
 
 from flowzoo.cards.architecture import architecture
-from flowzoo.cards.card import RECIPE_ONLY, data_text, paper_text, restriction_text, training_text
+from flowzoo.cards.card import (
+    RECIPE_ONLY,
+    data_text,
+    paper_text,
+    restriction_text,
+    revision_text,
+    start_kept,
+    training_text,
+)
 from flowzoo.cards.table import table
 from flowzoo.data import specs
 from flowzoo.measure.measured import protocol_text, value_text
@@ -105,14 +113,17 @@ def _training(preset: Preset) -> list[str]:
         text = training_text(preset)
         text = f"{text[0].upper()}{text[1:]}"
         parts += [
-            f"{text}; {versions}; source revision `{run['source_revision'][:12]}`, {run['date']}.\n",
+            f"{text}; {versions}; {revision_text(preset)}, {run['date']}.\n",
             f"![validation and learning rate against steps and hours]({FIGURES}/{preset.name}-training.png)\n",
         ]
     stages = [_stage(stage) for stage in preset.training]
     if len(stages) == 1:
         return [*parts, f"Recipe: {stages[0]}\n"]
     lines = [f"{number}. {stage}" for number, stage in enumerate(stages, 1)]
-    return [*parts, f"Recipe, in {len(stages)} stages, each from the best weights of the one before:\n", *lines, ""]
+    text = f"Recipe, in {len(stages)} stages, each from the best weights of the one before"
+    if preset.trained and not start_kept(preset):
+        text += "; the command runs them all, since the weights before the last stage were not kept"
+    return [*parts, f"{text}:\n", *lines, ""]
 
 
 def _stage(recipe: dict[str, Any]) -> str:
