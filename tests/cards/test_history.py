@@ -10,6 +10,7 @@ import pytest
 
 from flowzoo.cards.card import summary
 from flowzoo.cards.page import markdown_page
+from flowzoo.data import specs
 from flowzoo.hub.presets import list_presets, read_preset
 from flowzoo.record.preset import Preset
 from flowzoo.record.recipe import names_preset
@@ -92,3 +93,8 @@ def test_a_card_says_what_is_not_known_of_its_source(revision, note, said):
     record = records.published()
     record["provenance"] |= {"source_revision": revision} | ({"source_note": note} if note else {})
     assert said in markdown_page(Preset.from_dict(record))
+
+
+def test_a_card_has_the_seed_of_the_binarisation():
+    assert specs.split_seed("mnist_binary", "test") == [*b"mnist_binary", 2]
+    assert 'default_rng([*b"mnist_binary", 2])' in markdown_page(read_preset("vae-mnist-binary"))
