@@ -7,6 +7,7 @@ from flowzoo.data import specs
 from flowzoo.hub.presets import read_preset
 from flowzoo.measure.registry import MEASUREMENTS, headline, require_measurements
 from flowzoo.record.preset import Preset
+from flowzoo.record.recipe import names_preset
 
 RECIPE_ONLY = "recipe only: there are no weights"
 
@@ -69,10 +70,39 @@ def training_text(preset: Preset) -> str:
     for key, what in (("peak_memory_bytes", "memory"), ("peak_gpu_memory_bytes", "GPU memory")):
         text += f", at most {run[key] / 2**30:.2f} GiB of {what}" if key in run else ""
     text += f", {run['strategy']} on {run['replicas']} replicas" if run.get("replicas", 1) > 1 else ""
-    what, _, digest = run.get("init_from", "").partition(", sha256 ")
-    what = "the stage before" if what and stages > 1 else what  # by whatever name it had there
-    text += f", from the weights of {what}" if what else ""
-    return text + (f" (sha256 {digest[:16]}…)" if digest else "")
+    text += f", from the weights of {start}" if (start := start_text(preset)) else ""
+    if "processor_seconds" in run:
+        text += f"; {run['processor_seconds']:,.0f} processor seconds" + (" in all stages" if stages > 1 else "")
+    return text
+
+
+def start_text(preset: Preset) -> str:
+    """What the training of a preset, or its last stage, started from; the digest only if it can be had. "" if anew."""
+    what, digest = _start(preset)
+    before = "the stage before" if what and len(preset.training) > 1 else ""
+    if not start_kept(preset):
+        return f"{before or what}, which were not kept"
+    return (f"{before}, {what}" if before else what) + (f" (sha256 {digest[:16]}…)" if digest else "")
+
+
+def start_kept(preset: Preset) -> bool:
+    """Whether the weights that it started from are a preset's, or new ones, and not a file's of that training."""
+    what, _ = _start(preset)
+    return not what or names_preset(what)
+
+
+def _start(preset: Preset) -> tuple[str, str]:
+    what, _, digest = preset.provenance.get("init_from", "").partition(", sha256 ")
+    return what, digest
+
+
+def revision_text(preset: Preset) -> str:
+    """The commit of the source that trained a published preset, and what is not known of it."""
+    run = preset.provenance
+    commit, _, dirty = run["source_revision"].partition("-")
+    text = "source revision " + (commit if commit == "unknown" else f"`{commit[:12]}`")
+    text += " with changes that were not committed" if dirty else ""
+    return text + (f" ({run['source_note']})" if "source_note" in run else "")
 
 
 def restriction_text(preset: Preset) -> str:

@@ -1,7 +1,14 @@
 """A preset's card as a page of its own: docs/models/<preset>.md."""
 
 from flowzoo.cards.architecture import architecture
-from flowzoo.cards.card import data_text, paper_text, restriction_text, training_text
+from flowzoo.cards.card import (
+    data_text,
+    paper_text,
+    restriction_text,
+    revision_text,
+    start_kept,
+    training_text,
+)
 from flowzoo.cards.templates import render
 from flowzoo.data import specs
 from flowzoo.measure.measured import protocol_text, value_text
@@ -26,6 +33,8 @@ def markdown_page(preset: Preset) -> str:
         samples=_samples_text(dataset),
         architecture=architecture(preset),
         training_text=training_text,
+        revision_text=revision_text,
+        start_kept=start_kept,
         value_text=value_text,
         protocol_text=protocol_text,
         measurements=MEASUREMENTS,

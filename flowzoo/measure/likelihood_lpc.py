@@ -45,14 +45,18 @@ class LinearPrediction(Measurement):
         return space.modality == "audio" and subject.test is not None and space.shape[0] >= FRAME
 
     def measure(self, subject: Subject) -> Measured:
+        values = self.values(subject)
+        how = {"split": subject.split, "examples": len(values), "order": ORDER, "frame": FRAME, "seed": subject.seed}
+        return Measured.mean(values, **how)
+
+    def values(self, subject: Subject) -> np.ndarray:
+        """Of each clip, (n,)."""
         import numpy as np  # here and below, as `flowzoo list` does without
 
         x = subject.scored(subject.split)[0]
         noise = np.random.default_rng(subject.seed).uniform(size=x.shape)
         frames = ((x + noise) * 2.0 ** (1 - subject.flow.x_space.depth))[:, : x.shape[1] // FRAME * FRAME]
-        values = fitted(frames.reshape(-1, FRAME)).reshape(len(x), -1).mean(axis=1)
-        how = {"split": subject.split, "examples": len(x), "order": ORDER, "frame": FRAME, "seed": subject.seed}
-        return Measured.mean(values, **how)
+        return fitted(frames.reshape(-1, FRAME)).reshape(len(x), -1).mean(axis=1)
 
     def compare(self, card: Preset, now: Measured) -> list[Check]:
         stated = self.stated(card)["value"]

@@ -9,6 +9,8 @@ from flowzoo.measure.measured import Measured
 from flowzoo.measure.measurement import Measurement
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from flowzoo.measure.subject import Subject
 
 
@@ -24,6 +26,8 @@ class SampleLikelihood(Measurement):
         return subject.flow.x_space.modality == "audio" and subject.test is not None
 
     def measure(self, subject: Subject) -> Measured:
-        bits = subject.flow.x_space.depth
-        values = math.log(2.0) * (bits - 1 - subject.losses(subject.split))
-        return Measured.mean(values, **subject.protocol(subject.split))
+        return Measured.mean(self.values(subject), **subject.protocol(subject.split))
+
+    def values(self, subject: Subject) -> np.ndarray:
+        """Of each clip, (n,)."""
+        return math.log(2.0) * (subject.flow.x_space.depth - 1 - subject.losses(subject.split))

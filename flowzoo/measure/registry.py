@@ -8,6 +8,7 @@ from flowzoo.measure.elbo import Elbo
 from flowzoo.measure.evaluations import Evaluations
 from flowzoo.measure.kl_divergence import KLDivergence
 from flowzoo.measure.likelihood import BitsPerDim, LogLikelihood
+from flowzoo.measure.likelihood_above_lpc import AboveLinearPrediction
 from flowzoo.measure.likelihood_logit import LogitLikelihood
 from flowzoo.measure.likelihood_lpc import LinearPrediction
 from flowzoo.measure.likelihood_sample import SampleLikelihood
@@ -28,6 +29,7 @@ MEASUREMENTS: tuple[Measurement, ...] = (
     LogitLikelihood(),
     SampleLikelihood(),
     LinearPrediction(),
+    AboveLinearPrediction(),
     DigitsRead(),
     Evaluations(),
     ShippedBitsPerDim(),

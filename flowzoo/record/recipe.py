@@ -1,6 +1,7 @@
 """Recipe: one stage of the checked `training` part of a preset, which is a list of them."""
 
 import dataclasses
+import re
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, NotRequired
 
@@ -24,6 +25,11 @@ from flowzoo.record.types import (
 STAGES = 100  # of a training, at most
 START = rf"{NAME}(@[1-9][0-9]{{0,8}})?"  # a preset, as `flowzoo.load` takes it
 OPTIMIZERS = {"adam": "Adam", "adamax": "Adamax", "adamw": "AdamW", "lion": "Lion", "sgd": "SGD"}  # Keras' names
+
+
+def names_preset(start: str) -> bool:
+    """Whether what a training started from is a preset, with or without revision, and not a file of weights."""
+    return bool(re.fullmatch(START, start)) and not start.endswith(".h5")
 
 
 def check_limits(**limits: float | None) -> None:

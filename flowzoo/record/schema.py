@@ -31,10 +31,12 @@ Bits = Annotated[int, whole(0, 16)]
 METRIC = keys(value=Number, standard_error=NotRequired[NotNegative])  # and facts of the protocol
 PROVENANCE = keys(
     source_revision=Line,
+    source_note=NotRequired[Line],  # why this repository's history does not have it as it was
     command=Line,
     versions=dict[Name, Line],
     hardware=Line,
     wall_time_seconds=NotNegative,
+    processor_seconds=NotRequired[NotNegative],  # of all stages
     steps=CountFrom0,
     seconds_per_step=NotNegative,
     date=Line,

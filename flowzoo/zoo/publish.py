@@ -25,7 +25,7 @@ from flowzoo.modalities.registry import modality_of
 from flowzoo.models.flow import Flow
 from flowzoo.models.weights import load_weights, save_weights
 from flowzoo.record.preset import Preset
-from flowzoo.record.recipe import START, recipes
+from flowzoo.record.recipe import names_preset, recipes
 from flowzoo.record.schema import PROVENANCE
 from flowzoo.training import drawings
 from flowzoo.training.model import build
@@ -224,7 +224,7 @@ def _start(result: dict[str, Any]) -> str:
 def _with_start(run: Preset, result: dict[str, Any]) -> Preset:
     """The run with the preset from which its command (`--init_from`) let it start."""
     start = _start(result).partition(", sha256 ")[0]
-    if not result.get("init_from") or not re.fullmatch(START, start) or start.endswith(".h5"):
+    if not result.get("init_from") or not names_preset(start):
         return run
     first, *later = run.training
     return dataclasses.replace(run, training=[first | {"start": start}, *later])

@@ -203,9 +203,15 @@ def test_a_page_has_each_stage_and_one_command_for_all():
     command = "python tools/train.py --preset=tiny --workdir=runs/tiny\nflowzoo verify tiny\n```\n"
     assert "```bash\npython tools/fetch_data.py --dataset=fashion_mnist\n" + command in page
     assert "The last of 2 stages: 2 steps in 0.02 h" in page and "best.weights.h5" not in page
-    assert "from the weights of the stage before (sha256 abababababababab…); " in page
+    assert "from the weights of the stage before, which were not kept; " in page and "abab" not in page
     stages = "1. `steps=9`, from the weights of `glow-mnist@1`; the flow with `depth=1`\n2. `seed=0, batch_size=4, "
-    assert f"Recipe, in 2 stages, each from the best weights of the one before:\n\n{stages}" in page
+    begin = "Recipe, in 2 stages, each from the best weights of the one before"
+    why = "the command runs them all, since the weights before the last stage were not kept"
+    assert f"{begin}; {why}:\n\n{stages}" in page
+    record["provenance"] |= {"init_from": f"tiny@1, sha256 {'ab' * 32}", "processor_seconds": 1234.5}
+    page = markdown_page(Preset.from_dict(record))
+    assert "from the weights of the stage before, tiny@1 (sha256 abababababababab…); 1,234 processor seconds" in page
+    assert "seconds in all stages; " in page and f"{begin}:\n\n{stages}" in page
 
 
 def test_what_a_training_started_from_can_be_had():

@@ -5,6 +5,7 @@ import pytest
 import scipy.stats
 
 from flowzoo import flows
+from flowzoo.measure.likelihood_above_lpc import AboveLinearPrediction
 from flowzoo.measure.likelihood_lpc import LinearPrediction, fitted
 from flowzoo.measure.likelihood_sample import SampleLikelihood
 from flowzoo.measure.subject import Subject
@@ -24,6 +25,12 @@ def test_likelihoods_are_in_nats_per_sample_of_the_waveform():
     assert entry["value"] == pytest.approx(fitted((x + 0.5).reshape(4, 256) / 32768.0).mean(), abs=0.1)
     assert entry["value"] > 3.0 > found.value
     assert (entry["order"], entry["frame"], entry["examples"], entry["split"]) == (16, 256, 2, "test")
-    assert all(one.applies(subject) for one in (SampleLikelihood(), yardstick))
+    above = AboveLinearPrediction()
+    paired = above.measure(subject)
+    assert paired.value == pytest.approx(found.value - entry["value"], abs=1e-6)
+    differences = SampleLikelihood().values(subject) - yardstick.values(subject)
+    assert paired.standard_error == pytest.approx(abs(differences[0] - differences[1]) / 2, abs=1e-9)
+    assert above.recorded(paired)["kind"] == "lower_bound"
+    assert all(one.applies(subject) for one in (SampleLikelihood(), yardstick, above))
     vectors = Subject(None, flows.create("planar", depth=1), {"test": (np.zeros((2, 2)), None)})
-    assert not any(one.applies(vectors) for one in (SampleLikelihood(), yardstick))
+    assert not any(one.applies(vectors) for one in (SampleLikelihood(), yardstick, above))
