@@ -63,7 +63,7 @@ def functions(name):
     shape = (ROWS, *flow.event_shape)
     x = noise.integers(0, 256, shape, dtype=np.uint8) if flow.bits else noise.normal(size=shape).astype("float32")
     z = noise.normal(size=(ROWS, *flow.latent_shape)).astype("float32")
-    word = tf.constant(0, tf.uint32)
+    seed = tf.constant(0, tf.uint32)
     if after:
         x = noise.uniform(0.1, 0.9, shape).astype("float32")
         encode, decode = flow.bijection.encode, flow.bijection.decode
@@ -74,8 +74,8 @@ def functions(name):
 
         return {"log_prob": (log_prob, x), "encode": (encode, x), "decode": (decode, z)}
     found = {
-        "log_prob": (lambda x: flow.raw.log_prob(x, None, word, 1), x),
-        "encode": (lambda x: flow.raw.encode(x, None, word), x),
+        "log_prob": (lambda x: flow.raw.log_prob(x, None, seed, 1), x),
+        "encode": (lambda x: flow.raw.encode(x, None, seed), x),
         "decode": (lambda z: flow.raw.decode(z, None, tf.constant(0, tf.uint32)), z),
     }
     if name == "realnvp":  # the same integers in every family

@@ -208,7 +208,8 @@ def check_condition(case: Case) -> None:
         return
     other = case.other(condition)
     changed = np.abs(flow.log_prob(x, condition) - flow.log_prob(x, other)) > 1e-4
-    assert changed.all(), "log_prob does not depend on the condition: hand `condition_size` to every network"
+    fix = "hand `condition_size` to every network, or state `conditional = False`"
+    assert changed.all(), f"log_prob does not depend on the condition: {fix}"
     # cool, so that integer data is not clipped to the ends of its range
     one, two = (flow.sample(ROWS, part, 0.2, seed=1).numpy().astype(float) for part in (condition, other))
     assert (np.abs(one - two).reshape(ROWS, -1).max(axis=1) > 0).all(), "samples do not depend on the condition"
@@ -219,6 +220,11 @@ def check_condition(case: Case) -> None:
         lambda value, space: value * 0 + space.values if space.values else value * np.nan, condition
     )
     _refused(ValueError, "must be", lambda: flow.log_prob(x, bad))
+
+
+def check_refused(case: Case) -> None:
+    """Options with a condition are refused, of a family that takes none."""
+    _refused(ValueError, "takes no condition", lambda: case.flow)
 
 
 def check_refusals(case: Case) -> None:
@@ -382,7 +388,8 @@ def check_family(family: type[Family], **options: Any) -> None:
     """Puts a family to all checks that flowzoo's own pass: `check_family(MyFlow, depth=2)`.
 
     A flow of these options is built with random weights, and two small ones more that take a class or a condition
-    vector. Small options make it quick: most of the time goes into tracing.
+    vector, which a family refuses whose options say `conditional = False`. Small options make it quick: most of the
+    time goes into tracing.
 
     Args:
       family: a subclass of `flowzoo.families.family.Family`, registered with Keras.
@@ -394,10 +401,11 @@ def check_family(family: type[Family], **options: Any) -> None:
     case = Case(family, options)
     for check in CHECKS:
         _run(check, case, "")
+    taken = (check_condition, check_round_trip, check_bad_rows) if family.Options.conditional else (check_refused,)
     for name in CONDITIONS:
         if not case.flow.condition:
             with _eagerly():
-                for check in (check_condition, check_round_trip, check_bad_rows):
+                for check in taken:
                     _run(check, Case(family, options | {name: CLASSES}), f" with {name}={CLASSES}")
 
 

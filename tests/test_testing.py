@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from flowzoo import testing
 from flowzoo.bijectors import ElementwiseAffine
+from flowzoo.families.family import Family
 from flowzoo.families.options import Options
 
 TEXT = (Path(__file__).parents[1] / "CONTRIBUTING.md").read_text()
@@ -55,6 +56,31 @@ def _with(layer):
         return [layer((self.features(),), dtype=self.dtype)]
 
     return build
+
+
+@dataclasses.dataclass(frozen=True)
+class AffineOptions(Options):
+    """A family without networks."""
+
+    conditional = False
+
+    def build(self):
+        return [ElementwiseAffine((self.features(),), dtype=self.dtype)]
+
+    def describe(self):
+        return "One affine map."
+
+
+class Affine(Family):
+    """z = exp(s) x + t."""
+
+    Options = AffineOptions
+
+
+def test_a_family_that_takes_no_condition_passes_and_refuses_one():
+    testing.check_family(Affine)
+    with pytest.raises(ValueError, match=r"Affine takes no condition, got \(batch,\) integer labels 0 ... 2."):
+        Affine(classes=3)
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 import tensorflow as tf
 
 from flowzoo.core.context import PENALTY, Context
-from flowzoo.core.transform import Transform, add_log_dets
+from flowzoo.core.transform import Transform, add_log_dets, encode_in_turn
 
 MODES = ("store", "remat", "reversible")
 ANCHOR = 8  # "reversible" keeps the input of every ANCHOR-th step, lest rounding errors grow from inverse to inverse
@@ -122,11 +122,7 @@ def _reversible(step):
 
 
 def _encoded(step, context, x, *condition):
-    log_dets = []
-    for places, transform in step:
-        x, log_det = transform.encode(x, *(condition or [None]), context.beside(places))
-        log_dets.append(log_det)
-    return x, add_log_dets(log_dets)
+    return encode_in_turn(step, x, *(condition or [None]), context.beside)
 
 
 def _decoded(step, context, z, *condition):

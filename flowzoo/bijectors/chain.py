@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from flowzoo.bijectors import backprop, shared
 from flowzoo.core.context import Context, check_context
-from flowzoo.core.transform import Bijector, Transform, add_log_dets, constant_log_det
+from flowzoo.core.transform import Bijector, Transform, add_log_dets, constant_log_det, encode_in_turn
 
 
 class Chain(Transform):
@@ -51,12 +51,10 @@ class Chain(Transform):
         return self.transforms[0].event_dtype
 
     def _encode(self, x, condition, context):
-        log_dets = []
         parts = backprop.parts(self.transforms, context.memory)
-        for i, part in shared.parts(parts) if context.training and tf.inside_function() else parts:
-            x, log_det = part.encode(x, condition, context.at(i))
-            log_dets.append(log_det)
-        return x, tf.cast(add_log_dets(log_dets), self.compute_dtype)
+        parts = shared.parts(parts) if context.training and tf.inside_function() else parts
+        z, log_det = encode_in_turn(parts, x, condition, context.at)
+        return z, tf.cast(log_det, self.compute_dtype)
 
     def _decode(self, z, condition, context):
         log_dets = []

@@ -17,7 +17,7 @@ import numpy as np
 import tensorflow as tf
 
 from flowzoo.core.context import Context
-from flowzoo.core.transform import Transform, add_log_dets
+from flowzoo.core.transform import Transform, encode_in_turn
 
 LAYERS = (keras.layers.Dense, keras.layers.Conv2D)  # of Keras, whose attributes say all of what they compute
 VALUES = (type(None), bool, int, float, str, bytes)
@@ -123,12 +123,8 @@ def _alone(part):
 
 def _traced(transforms, weights):
     def encode(values, x, condition):
-        log_dets = []
         with keras.StatelessScope(state_mapping=list(zip(weights, values, strict=True))):
-            for transform in transforms:
-                x, log_det = transform.encode(x, condition)
-                log_dets.append(log_det)
-        return x, add_log_dets(log_dets)
+            return encode_in_turn(enumerate(transforms), x, condition, lambda _: None)
 
     large = math.prod(transforms[0].event_shape) >= LARGE
     return tf.function(encode, autograph=False, experimental_attributes={"_noinline": True} if large else None)

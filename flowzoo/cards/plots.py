@@ -12,7 +12,7 @@ from flowzoo.bijectors import Continuous
 from flowzoo.core import random
 from flowzoo.core.context import Context
 from flowzoo.core.files import write_figure
-from flowzoo.data.conditions import MADE, synthetic
+from flowzoo.data.conditions import synthetic
 from flowzoo.data.energies import SIDE, Density
 from flowzoo.modalities.registry import modality_of
 from flowzoo.models.flow import Flow
@@ -146,11 +146,8 @@ def _labels(flow, label):
 
 
 def _condition(flow, label, count):
-    """Of `count` samples; None where there is nothing to choose."""
-    if any(space.modality in MADE for space in flow.condition.spaces.values()):
-        return synthetic(flow.condition, flow.x_space, count)
-    labels = _labels(flow, label)
-    return np.resize(np.array(labels, np.int32), count) if labels else None
+    """Of `count` samples: of one class, or what there is in turn."""
+    return synthetic(flow.condition, flow.x_space, count) if label is None else np.full(count, label, np.int32)
 
 
 def _plane(flow: Flow, labels, samples: np.ndarray, title: str, target: Density | None) -> Figure:
@@ -178,7 +175,7 @@ def _plane(flow: Flow, labels, samples: np.ndarray, title: str, target: Density 
 
 def _density(flow: Flow, labels, places: np.ndarray) -> np.ndarray:
     """p at (n, 2) places, (n,); with several classes their mean."""
-    given = [np.full(len(places), label, np.int32) for label in labels] or [None]
+    given = [_condition(flow, label, len(places)) for label in labels or [None]]
     return np.mean([np.exp(flow.score(places, one, batch_size=1000).astype(np.float64)) for one in given], axis=0)
 
 

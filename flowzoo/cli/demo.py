@@ -1,21 +1,31 @@
 """`flowzoo demo`: the first minute with flowzoo, without network."""
 
+from __future__ import annotations
+
 import argparse
+import math
+from typing import TYPE_CHECKING
 
 from flowzoo.cli.writing import check_out
 
-NAME, HELP = "demo", "Load a trained flow, draw samples, score real images; needs no network."
+if TYPE_CHECKING:
+    from flowzoo.measure.examples import Examples
+    from flowzoo.models.flow import Flow
+    from flowzoo.record.preset import Preset
+
+NAME, HELP = "demo", "Load a trained model, draw samples, score and reconstruct test data; needs no network."
 EXAMPLES = """
   flowzoo demo
-  flowzoo demo --preset=glow-mnist --out=mnist.png
+  flowzoo demo --preset=vae-mnist-binary --out=digits.png
 """
 TENSORFLOW = True
+SCORED, RECONSTRUCTED = 256, 64  # examples
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("--out", default="flowzoo-demo.png", metavar="FILE", help="the image (flowzoo-demo.png)")
-    parser.add_argument("--preset", metavar="NAME", help="another preset of images")
+    parser.add_argument("--preset", metavar="NAME", help="another preset with weights")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -25,32 +35,61 @@ def run(args: argparse.Namespace) -> int:
 
     import flowzoo
     from flowzoo.cards.card import summary
+    from flowzoo.cards.plots import usual_count, write_plot
     from flowzoo.hub import store
-    from flowzoo.measure.examples import inputs
     from flowzoo.measure.registry import headline
-    from flowzoo.measure.round_trip import reconstruction_error
-    from flowzoo.modalities.image import write_png
 
     name = args.preset or store.DEMO
     preset = flowzoo.card(name)
     print(summary(preset), end="\n\n", flush=True)
     flow = flowzoo.load(name)
 
-    write_png(args.out, flow.sample(64, flow.condition.labels_in_turn(64), seed=0).numpy(), values=flow.x_space.values)
-    print("drew 64 samples at T = 1, seed 0", flush=True)
+    count = usual_count(flow)
+    write_plot(flow, args.out, count=count, target=flowzoo.data.density(preset.dataset["name"]))
+    print(f"drew {count:,} samples at T = 1, seed 0", flush=True)
 
-    (x, labels), what = inputs(preset, flow)
+    (x, condition), what = _examples(preset, flow)
     first = headline(preset)
-    values = first.losses(flow, x, labels)
-    print(
-        f"scored {len(x)} {what}: {values.mean():.4f} {first.column_unit}, spread {values.std():.4f} ({flow.kind})",
-        flush=True,
-    )
+    values = first.losses(flow, x, condition)
+    score = f"-log p(x) {values.mean():.4f} {first.column_unit}, spread {values.std():.4f} ({flow.kind})"
+    print(f"scored {len(x)} {what}: {score}", flush=True)
 
-    few = None if labels is None else labels[:64]
-    error = reconstruction_error(flow, x[:64], few)
-    print(f"reconstructed 64 of them by encode and decode: largest error {error:.1e} of the data range")
+    few = slice(RECONSTRUCTED)
+    for line in _reconstructed(flow, x[few], flow.condition.rows(condition, few)):
+        print(line, flush=True)
 
     weights = store.checked_file(preset, store.folder(name))
     print(f"\nsamples  {Path(args.out).resolve()}\nweights  {weights.resolve()}")
     return 0
+
+
+def _examples(preset: Preset, flow: Flow) -> tuple[Examples, str]:
+    """Test examples that are here: those shipped, else of the test split; else samples. And what they are."""
+    from flowzoo.data import MissingDataError
+    from flowzoo.measure.examples import arrays, inputs, shipped_examples
+    from flowzoo.measure.likelihood import TEST
+    from flowzoo.modalities.registry import modality_of
+
+    kind = modality_of(flow.x_space).what
+    if shipped := shipped_examples(preset):
+        return shipped, f"shipped test {kind}"
+    try:
+        return arrays(preset.dataset, TEST, SCORED), f"{kind} of the test split"
+    except MissingDataError:
+        return inputs(preset, flow)
+
+
+def _reconstructed(flow: Flow, x, condition):
+    """What becomes of examples that go to the latent and back, by each way that the model offers; in words."""
+    import numpy as np
+
+    from flowzoo.measure.round_trip import reconstruction_error
+
+    unit = "of the data range" if flow.x_space.values else "in units of the data"
+    if flow.raw.inverts:
+        error = reconstruction_error(flow, x, condition)
+        yield f"reconstructed {len(x)} of them by encode and decode: largest error {error:.1e} {unit}"
+    if "reconstruct" in flow.offers:
+        latents, span = math.prod(flow.latent_shape), max(flow.x_space.values - 1, 1)
+        error = np.abs(flow.reconstruct(x, condition).numpy() - x).mean() / span
+        yield f"reconstructed {len(x)} of them by means, given {latents} latents: mean error {error:.1e} {unit}"

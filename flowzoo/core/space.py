@@ -90,6 +90,11 @@ class Space:
         return f"({rows}{', ' if axes else '' if rows == '...' else ','}{axes}) {kind}"
 
 
+def in_nats(bits: int) -> bool:
+    """Whether likelihoods of such data are stated in nats: of real numbers, and of zeros and ones, as papers do."""
+    return bits < 2
+
+
 class Condition:
     """What a model is conditioned on: nothing, one value, or several by name.
 

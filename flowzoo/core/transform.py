@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -206,6 +206,27 @@ def add_log_dets(log_dets: Sequence[tf.Tensor]) -> tf.Tensor:
     """
     widest = max((log_det.dtype for log_det in log_dets), key=lambda dtype: dtype.size)
     return log_dets[0] if len(log_dets) == 1 else tf.add_n([tf.cast(log_det, widest) for log_det in log_dets])
+
+
+def encode_in_turn(
+    parts: Iterable[tuple[int, Any]],
+    x: tf.Tensor,
+    condition: tf.Tensor | None,
+    context_at: Callable[[int], Context | None],
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Encodes by one part after the other; returns z and the sum of their log_dets.
+
+    Args:
+      parts: with their places; each has `encode`.
+      x: (batch, ...).
+      condition: as in `Transform.encode`.
+      context_at: the context of a place.
+    """
+    log_dets = []
+    for place, part in parts:
+        x, log_det = part.encode(x, condition, context_at(place))
+        log_dets.append(log_det)
+    return x, add_log_dets(log_dets)
 
 
 def constant_log_det(value, like: tf.Tensor) -> tf.Tensor:

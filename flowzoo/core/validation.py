@@ -50,7 +50,7 @@ def check_array(
     if space.values:
         if kind != "integer":
             raise TypeError(
-                f"`{what}` must hold {span} (the model dequantizes them itself), got dtype {values.dtype.name}. Pass "
+                f"`{what}` must hold {span} (the model takes them as they are), got dtype {values.dtype.name}. Pass "
                 f"the native {'samples' if space.lowest else 'pixel values'}, e.g. {space.dtype}, without scaling them."
             )
         low, high = (int(values.min()), int(values.max())) if values.size else (0, 0)

@@ -22,6 +22,7 @@ from flowzoo.models.saving import require_no_hdf5
 
 FAMILIES: dict[str, type[Family]] = {}  # by name; `flowzoo.families` fills it
 KEPT = ("columns", "condition_columns", "named_columns", "frozen", "frozen_weights")  # the last two: numbers
+OBJECTIVE = "training_objective"  # part of a configuration, of a flow that was given another than its family's
 ASSETS = "flow.json"  # where they are in a `.keras` file
 
 
@@ -86,17 +87,21 @@ class Family(Flow):
             self.xla = True
 
     def get_config(self) -> dict[str, Any]:
-        """The keywords of the constructor."""
+        """The keywords of the constructor; and `training_objective` if it is not that of the family."""
         require_no_hdf5()
-        return {**self.options.config(), "name": self.name}
+        own = self.training_objective == type(self).training_objective
+        return {**self.options.config(), "name": self.name} | ({} if own else {OBJECTIVE: self.training_objective})
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Family:
         """As Keras' own; a flow of too many weights is refused, as by `flows.create`."""
         config = dict(config)
         kept = {key: config.pop(key) for key in KEPT if key in config}  # of files from before `save_assets`
+        objective = config.pop(OBJECTIVE, cls.training_objective)
         with counting():
             flow = super().from_config(config)
+        if objective != flow.training_objective:
+            flow.training_objective = objective  # before Keras compiles it
         flow._keep(kept)
         return flow
 

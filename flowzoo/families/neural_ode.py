@@ -72,6 +72,8 @@ class ContinuousFlow(Family):
     give NaN, which samples of integers can't show.
     """
 
+    offers = Family.offers | {"solve_counts"}
+
     def __init__(self, *args: Any, **options: Any):
         super().__init__(*args, **options)
         self.evaluations = keras.metrics.Mean("evaluations")

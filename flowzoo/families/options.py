@@ -89,6 +89,7 @@ class Options(_Last):
       starts: in which ways a file of weights may be of a simpler flow than this one: see `families.simpler`.
       class_prior: whether the prior depends on the class.
       dequantizes: whether integers become real numbers by noise.
+      conditional: whether it takes a condition.
       xla: whether `flow.xla` starts as True, chosen by benchmark.
     """
 
@@ -96,6 +97,7 @@ class Options(_Last):
     starts: ClassVar[tuple[simpler.Start, ...]] = (simpler.without_condition, simpler.narrower)
     class_prior: ClassVar[bool] = False
     dequantizes: ClassVar[bool] = True
+    conditional: ClassVar[bool] = True
     xla = False
 
     event_shape: Sequence[int] = shape()
@@ -131,6 +133,11 @@ class Options(_Last):
             for name in ("standardize", "bounds"):
                 if value := getattr(self, name):
                     raise ValueError(f"`{name}` is for vectors, leave it out for integers; got {value!r}.")
+        if not self.conditional and self.conditions:
+            raise ValueError(
+                f"{self.family} takes no condition, got {self.conditions.described()}. Leave out `classes`, "
+                "`condition_features` and `condition`."
+            )
         if self.condition is not None and (self.classes or self.condition_features):
             raise ValueError("Give `condition`, or `classes` and `condition_features`, not both ways.")
         if self.base == "class-conditional" and not self.only_classes:

@@ -87,8 +87,8 @@ class FlowDistribution(tfd.Distribution):
     def _log_prob(self, x):
         forked.refuse()
         leading = leading_shape(x, len(self.flow.event_shape), self._batch_shape())
-        rows, word = as_rows(x, leading, self.flow.event_shape), tf.constant(0, tf.uint32)
-        log_prob = self.flow.raw.log_prob_graph(rows, self._condition_rows(leading), word, 1)
+        rows, seed = as_rows(x, leading, self.flow.event_shape), tf.constant(0, tf.uint32)
+        log_prob = self.flow.raw.log_prob_graph(rows, self._condition_rows(leading), seed, 1)
         log_prob = tf.cast(log_prob, self.dtype) if self.dtype.is_floating else log_prob  # as other distributions do
         return from_rows(log_prob, leading, ())
 

@@ -14,10 +14,8 @@ LEAST = 0.01  # variance of the posterior mean over examples, as in the paper
 
 class ActiveUnits(Measurement):
     name, form, lower_is_better, label = "active_units", NOTED, False, "active units"
+    needs = "posterior"
     meaning = "active_units is the number of latents whose posterior mean varies over examples, by more than 0.01."
-
-    def applies(self, subject: Subject) -> bool:
-        return subject.test is not None and "posterior" in subject.flow.offers
 
     def measure(self, subject: Subject) -> Measured:
         import numpy as np

@@ -20,10 +20,7 @@ class Elbo(Measurement):
     name, unit, lower_is_better, tolerance, label = "elbo", "nats", False, 0.05, "elbo, nats"
     meaning = "elbo is the evidence lower bound by one draw of the latent, in nats per example; higher is better."
 
-    column, column_unit = "negative_elbo", "nats per example"
-
-    def applies(self, subject: Subject) -> bool:
-        return subject.test is not None and "posterior" in subject.flow.offers
+    needs, column, column_unit = "posterior", "negative_elbo", "nats per example"
 
     def measure(self, subject: Subject) -> Measured:
         x, condition = subject.scored(subject.split)

@@ -6,11 +6,8 @@ from flowzoo.measure.subject import Subject
 
 
 class Evaluations(Measurement):
-    name, tolerance, one_draw = "evaluations", 0.5, True
+    name, tolerance, one_draw, needs = "evaluations", 0.5, True, "solve_counts"
     meaning = "evaluations is how often a continuous flow computed its velocities to score an example."
-
-    def applies(self, subject: Subject) -> bool:
-        return subject.test is not None and hasattr(subject.flow, "solve_counts")
 
     def measure(self, subject: Subject) -> Measured:
         import numpy as np

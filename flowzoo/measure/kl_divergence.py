@@ -16,7 +16,7 @@ class KLDivergence(Measurement):
     def applies(self, subject: Subject) -> bool:
         from flowzoo import data
 
-        return subject.test is not None and data.density(subject.preset.dataset["name"]) is not None
+        return super().applies(subject) and data.density(subject.preset.dataset["name"]) is not None
 
     def measure(self, subject: Subject) -> Measured:
         from flowzoo import data

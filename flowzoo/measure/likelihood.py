@@ -6,8 +6,9 @@ import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from flowzoo.core.space import in_nats
 from flowzoo.measure.examples import arrays
-from flowzoo.measure.losses import in_nats, losses
+from flowzoo.measure.losses import losses
 from flowzoo.measure.measured import Measured
 from flowzoo.measure.measurement import Measurement
 

@@ -27,7 +27,7 @@ class LogDetError(Measurement):
     name, unit, form = "log_det_error", "nats", NOTED
 
     def applies(self, subject: Subject) -> bool:
-        return subject.flow.transform.invertible and len(subject.flow.raw.noisy) < len(subject.flow.raw.parts)
+        return subject.flow.raw.inverts
 
     def left_out(self, subject: Subject) -> str:
         if subject.exhaustive or subject.flow.dims <= LARGE:

@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from flowzoo.core.progress import bar
+from flowzoo.core.space import in_nats
 
 if TYPE_CHECKING:
     import numpy as np
@@ -37,8 +38,3 @@ def losses(
             done.update(len(parts[-1]))
     nats = -np.concatenate(parts).astype(np.float64)
     return nats if in_nats(flow.x_space.depth) else nats / (flow.dims * math.log(2.0))
-
-
-def in_nats(bits: int) -> bool:
-    """Whether likelihoods of such data are stated in nats: of real numbers, and of zeros and ones, as papers do."""
-    return bits < 2

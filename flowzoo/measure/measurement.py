@@ -43,7 +43,7 @@ class Figure:
 class Measurement:
     """One number, or a few that belong together; publish, verify, cards and commands loop over `registry`.
 
-    A subclass states what it is, says what it `applies` to, and measures; the rest has defaults.
+    A subclass states what it is, and measures; the rest has defaults.
     """
 
     name: ClassVar[str]  # in `metrics` of a preset
@@ -55,6 +55,7 @@ class Measurement:
     column_unit: ClassVar[str] = ""
     label: ClassVar[str] = ""  # of its line in a card's summary; "" for no line
     section: ClassVar[str] = ""  # the key of the preset that has it, if not `metrics`; `renew` writes these anew
+    needs: ClassVar[str] = ""  # what a model must offer
     form: ClassVar[Any] = MEAN  # the type of the card's entry
     one_draw: ClassVar[bool] = False  # whether it is of one draw of the noise, whatever the likelihood is of
     numbers: ClassVar[tuple[str, ...]] = ()  # names of what an entry holds beside a value and its protocol
@@ -63,8 +64,8 @@ class Measurement:
     superseded: ClassVar[tuple[str, ...]] = ()  # metrics of old cards that go when it is renewed
 
     def applies(self, subject: Subject) -> bool:
-        """Whether it can be measured."""
-        raise NotImplementedError
+        """Whether it can be measured: by default on test examples, of a model that offers what it `needs`."""
+        return subject.test is not None and {self.needs} - {""} <= subject.flow.offers
 
     def measure(self, subject: Subject) -> Measured:
         """Measures it."""

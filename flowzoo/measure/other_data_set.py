@@ -28,7 +28,7 @@ SCORES = keys(value=Number, standard_error=NotNegative, examples=Count, counts=l
 class OtherDataSet(Measurement):
     """-log p of the shipped test images of the preset's data set and of another, with one histogram of both."""
 
-    name, section, unit = "other_data_set", "elsewhere", likelihood.BitsPerDim.unit
+    name, section, unit = "other_data_set", "other_data_set", likelihood.BitsPerDim.unit
     form = keys(dataset=Name, low=Number, high=Number, own=SCORES, other=SCORES)
 
     def applies(self, subject: Subject) -> bool:
@@ -77,7 +77,7 @@ class OtherDataSet(Measurement):
                 axes.stairs(scores["counts"], edges, fill=True, alpha=0.5, label=name)
             axes.set(xlabel=f"{self.unit} (lower is a higher likelihood)", ylabel="images")
 
-        return Figure("elsewhere", f"{self.unit} of test images of {own} and of {entry['dataset']}", draw)
+        return Figure("other-data-set", f"{self.unit} of test images of {own} and of {entry['dataset']}", draw)
 
     def _said(self, preset: Preset) -> str:
         """Both likelihoods."""

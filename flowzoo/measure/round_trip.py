@@ -37,7 +37,7 @@ def round_trips(flow: Flow, test: Examples | None) -> dict[str, dict[str, Any]]:
         Integers that became numbers beyond `EXPLODED` data ranges are left out; their share is stated if there are any.
         Nothing at all of a flow that does not invert, or in which only noise is left to look at.
     """
-    if not flow.transform.invertible or len(flow.raw.noisy) == len(flow.raw.parts):
+    if not flow.raw.inverts:
         return {}
     any_condition = flow.condition.in_turn(COUNT)
     errors = _errors(flow)

@@ -54,7 +54,7 @@ class Flow(GenerativeModel):
     xla = TracedOption(False, check_flag)  # whether `log_prob`, `score` and training compile with XLA
     backprop = TracedOption("store", check_mode)  # how gradients are computed: `bijectors.backprop`; see docs/memory.md
     noise_seed = TracedOption(0, check_seed)  # of the noise of dequantization in training
-    offers = frozenset({"log_prob", "sample", "encode", "decode", "interpolate"})  # what a model of this class can do
+    offers = frozenset({"log_prob", "sample", "encode", "decode", "interpolate"})
 
     def __init__(
         self,

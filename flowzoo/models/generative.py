@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from flowzoo.core.checks import check_count
 from flowzoo.core.context import Context
+from flowzoo.core.space import Condition, Space
 from flowzoo.core.warn import warn
 from flowzoo.models import finite
 from flowzoo.models.accumulation import in_parts
@@ -20,7 +21,7 @@ from flowzoo.models.adapting import prepare, review
 from flowzoo.models.feeding import in_full
 from flowzoo.models.fused_update import fuse
 from flowzoo.models.intake import Intake, by_name, is_rows
-from flowzoo.models.loss import BitsPerDim, NegativeLogLikelihood, require_no_target
+from flowzoo.models.loss import NegativeLogLikelihood, likelihood_metric, require_no_target
 from flowzoo.models.saving import keras_file, require_new, with_slots
 from flowzoo.models.traced_option import TracedOption
 from flowzoo.models.undone import undoing
@@ -30,19 +31,34 @@ from flowzoo.objectives.registry import LIKELIHOOD, check_objective
 
 
 class GenerativeModel(keras.Model):
-    """A model with `objective(x, condition, context)`, what `fit` minimises, and `call(x, condition)`, log p(x), both
-    (batch,); and `dims`, the size of one x, its `x_space`, `condition` and `intake`, and the flag `adapted`.
+    """What `fit`, `evaluate`, `save`, recipes and measurements know of a model.
+
+    A subclass has `objective`, `sample` and `call(x, condition)`, log p(x), (batch,), and says what it `offers`.
 
     All methods take arrays, tensors and pandas' frames and series, or data sets, whose elements are x, (x, condition)
-    or (x, condition, sample weight). Weight files hold weights only. Copies by pickle and `copy.deepcopy` keep the
-    traced options, which are not part of a configuration.
+    or (x, condition, sample weight). Weight files hold weights only. Copies by pickle and `copy.deepcopy` keep all
+    traced options, a configuration none but `training_objective`.
     """
 
+    x_space: Space  # of one example
+    condition: Condition  # what it is conditioned on
+    dims: int  # the size of one x
+    kind: str  # what log p(x) is: "exact", "estimate" or "lower_bound"
     intake: Intake  # checks what comes in
+    adapted: keras.Variable  # whether its weights were set from data, or loaded
+    offers: frozenset[str] = frozenset()  # names of the methods that users may call: what it can do
     _backups = ()  # folders of the `BackupAndRestore` callbacks of the running `fit`
 
     accumulate = TracedOption(1, check_count)  # micro-batches that make one step of the optimizer; see docs/memory.md
     training_objective = TracedOption(LIKELIHOOD, check_objective)  # what `fit` minimises; set it before `compile`
+
+    def objective(self, x, condition=None, context: Context | None = None) -> tf.Tensor:
+        """What `fit` minimises: (batch,)."""
+        raise NotImplementedError(f"{type(self).__name__} must implement `objective`.")
+
+    def sample(self, n: int, condition=None, temperature=1.0, seed=None, batch_size: int = 64) -> tf.Tensor:
+        """Draws n samples: (n, *x_space.shape)."""
+        raise NotImplementedError(f"{type(self).__name__} must implement `sample`.")
 
     def compile(self, optimizer="adam", loss=None, weighted_metrics=None, jit_compile: bool = False, **kwargs) -> None:
         """As Keras' own, with the objective per dimension as default loss; XLA is the option `xla`, not jit_compile.
@@ -58,7 +74,7 @@ class GenerativeModel(keras.Model):
         for name, metrics in (("metrics", kwargs.get("metrics")), ("weighted_metrics", weighted_metrics)):
             require_no_target(metrics, name, "the flow's own")
         likelihood = self.training_objective == LIKELIHOOD
-        default = [BitsPerDim(self.dims)] if self.x_space.values and likelihood else []
+        default = [likelihood_metric(self.x_space, self.dims)] if self.x_space.values and likelihood else []
         super().compile(
             optimizer=optimizer,
             loss=NegativeLogLikelihood(self.dims) if loss is None else loss,

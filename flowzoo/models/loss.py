@@ -8,6 +8,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from flowzoo.core.space import Space, in_nats
+
 
 @keras.saving.register_keras_serializable(package="flowzoo")
 class NegativeLogLikelihood(keras.losses.Loss):
@@ -43,6 +45,22 @@ class BitsPerDim(keras.metrics.Mean):
 
     def get_config(self) -> dict:
         return {**super().get_config(), "dims": self.dims}
+
+
+@keras.saving.register_keras_serializable(package="flowzoo")
+class Nats(keras.metrics.Mean):
+    """-log p(x) in nats, averaged over all examples seen."""
+
+    def __init__(self, name: str = "nats", dtype: str | None = None):
+        super().__init__(name=name, dtype=dtype)
+
+    def update_state(self, y_true, y_pred, sample_weight=None) -> None:
+        return super().update_state(tf.cast(-y_pred, self.dtype), sample_weight)
+
+
+def likelihood_metric(space: Space, dims: int) -> keras.metrics.Metric:
+    """The likelihood of data of a space, in the unit in which it is stated."""
+    return Nats() if in_nats(space.depth) else BitsPerDim(dims)
 
 
 def require_no_target(given: Any, what: str, default: str) -> None:

@@ -152,6 +152,11 @@ class Raw:
         return parts[:count]
 
     @property
+    def inverts(self) -> bool:
+        """Whether decode undoes encode, and there is more than noise, so that it can be measured how exactly."""
+        return self.transform.invertible and len(self.noisy) < len(self.parts)
+
+    @property
     def bijection(self) -> Transform:
         """`Flow.bijection`."""
         parts = self.parts

@@ -9,7 +9,7 @@ from typing import Any
 class TracedOption:
     """An attribute of a Keras model that is checked when set, and seen by the next step even after the first `fit`.
 
-    It is not part of the model's configuration.
+    It is not part of the model's configuration, unless that says so.
 
     Args:
       default: its value until it is set.

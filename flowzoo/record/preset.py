@@ -10,6 +10,8 @@ from flowzoo.core.files import write_atomic
 from flowzoo.record.recipe import staged
 from flowzoo.record.schema import LIMIT, check_preset, parse_json, to_json
 
+BEFORE, OTHER = "elsewhere", "other_data_set"  # a key of files from before it was renamed, and what it is now
+
 
 @dataclass(frozen=True, kw_only=True)
 class Preset:
@@ -17,7 +19,7 @@ class Preset:
 
     With `recipe_only` there are no weights and none are to come: a recipe, such as a paper's, too large to train here.
     The fields after it are None until `tools/publish.py` fills them; `source` is the file, for messages. What is
-    measured (`metrics`, `certificate`, `elsewhere`) is stored as facts: what they mean, `flowzoo.measure` knows.
+    measured (`metrics`, `certificate`, `other_data_set`) is stored as facts: what they mean, `flowzoo.measure` knows.
     """
 
     name: str
@@ -37,7 +39,7 @@ class Preset:
     files: dict[str, dict[str, Any]] | None = None
     metrics: dict[str, dict[str, Any]] | None = None
     certificate: dict[str, dict[str, Any]] | None = None
-    elsewhere: dict[str, Any] | None = None
+    other_data_set: dict[str, Any] | None = None
     provenance: dict[str, Any] | None = None
     source: str = field(default="preset", compare=False, repr=False)
 
@@ -59,6 +61,8 @@ class Preset:
     @classmethod
     def from_dict(cls, data: Mapping[str, Any], source: str = "preset") -> "Preset":
         """Check `data` and make a preset of it; raises `PresetError` as `read` does."""
+        if isinstance(data, Mapping) and BEFORE in data and OTHER not in data:
+            data = {OTHER if key == BEFORE else key: value for key, value in data.items()}
         if isinstance(data, Mapping) and "training" in data:
             data = {**data, "training": staged(data["training"])}
         check_preset(data, source)

@@ -71,11 +71,11 @@ OPTIONAL = {  # absent or null
     ),
     "metrics": dict[Name, dict],  # of what was measured the record knows no names: `flowzoo.measure` does
     "certificate": dict,
-    "elsewhere": dict,
+    "other_data_set": dict,
     "provenance": PROVENANCE,
 }
 PRESET = keys(**REQUIRED, **{key: NotRequired[kind] for key, kind in OPTIONAL.items()})
-MEASURED = ("metrics", "certificate", "elsewhere")
+MEASURED = ("metrics", "certificate", "other_data_set")
 WITH_FILES = ("parameters", "fingerprint", "metrics", "provenance")  # what is published with `files`
 
 

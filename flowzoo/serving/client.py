@@ -69,9 +69,9 @@ class Client:
         """-log p(x) / (D ln 2) of (n, *event_shape): (n,)."""
         return self.predict("bits_per_dim", x=x, **_inputs(condition))["bits_per_dim"]
 
-    def score_pictures(self, pictures: Sequence[bytes], condition: Condition = None) -> dict[str, np.ndarray]:
+    def score_images(self, images: Sequence[bytes], condition: Condition = None) -> dict[str, np.ndarray]:
         """log_prob and bits_per_dim of PNG and JPEG files: (n,) each."""
-        return self.predict("serving_bytes", image_bytes=pictures, **_inputs(condition))
+        return self.predict("serving_bytes", image_bytes=images, **_inputs(condition))
 
     def encode(self, x: np.ndarray, condition: Condition = None) -> tuple[np.ndarray, np.ndarray]:
         """Data to latent: z (n, *latent_shape) and log_det (n,) in nats."""

@@ -1,4 +1,4 @@
-"""The callbacks of a training, in the order in which they are called: count, check, log, validate; then `pauses`.
+"""The callbacks of a training in the order in which they are called: count, check, log, validate; and `stopping`'s.
 
 The whole training is one Keras epoch, so that a restart in the middle needs no special case; what others do
 at the end of an epoch happens here every `validate_every` steps.

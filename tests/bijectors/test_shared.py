@@ -132,8 +132,8 @@ def test_training_is_that_of_steps_that_share_nothing(monkeypatch, options):
     found = {}
     for sharing in (True, False):
         flow = flows.Glow((4, 4, 3), levels=2, depth=3, hidden=8, **{k: v for k, v in options.items() if "_" in k})
-        for switch in options.keys() & {"accumulate", "xla"}:
-            setattr(flow, switch, options[switch])
+        for name in options.keys() & {"accumulate", "xla"}:
+            setattr(flow, name, options[name])
         if not sharing:
             monkeypatch.setattr(shared, "parts", lambda numbered: numbered)
         x = np.random.default_rng(0).integers(0, 256, (24, 4, 4, 3), dtype=np.uint8)

@@ -56,7 +56,7 @@ def test_figures_are_drawn_once(tmp_path):
     )
     scores = {"value": 3.0, "standard_error": 0.1, "examples": 4, "counts": [1, 2, 1]}
     other = {"dataset": "mnist", "low": 1.0, "high": 4.0, "own": scores, "other": scores | {"value": 2.0}}
-    preset = Preset.from_dict(records.published() | {"elsewhere": other})
+    preset = Preset.from_dict(records.published() | {"other_data_set": other})
     for name, (source, draw) in card_figures.sources(preset, tmp_path).items():
         path = tmp_path / name
         card_figures.write(path, source, draw)

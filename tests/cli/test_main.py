@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import struct
 import subprocess
@@ -15,7 +16,8 @@ import tensorflow as tf
 from PIL import Image
 
 import flowzoo
-from flowzoo.cli import doctor
+from flowzoo.cards import plots
+from flowzoo.cli import demo, doctor
 from flowzoo.cli.common import one_line
 from flowzoo.cli.main import BAD_INPUT, CHECK_FAILED, OK, UNEXPECTED, main
 from flowzoo.cli.quiet import import_tensorflow
@@ -189,6 +191,53 @@ def test_demo(published, tmp_path, capsys):
         assert image.size == (8 * 28 * 2, 8 * 28 * 2)
     assert main(["demo", f"--preset={published}", "--out=d.jpg"]) == BAD_INPUT
     assert "--out must end in .png, got 'd.jpg'" in capsys.readouterr().err
+
+
+SMALL = {"depth": 1, "hidden": 4}
+
+
+@pytest.mark.parametrize(
+    ("preset", "options", "said"),
+    [
+        (
+            "vae-mnist-binary",
+            {"family": "vae", "event_shape": (28, 28, 1), "bits": 1, "hidden": 4},
+            r"drew 64 .*scored 256 shipped test images: -log p\(x\) .* nats per example, .*\(lower_bound\)\n"
+            "reconstructed 64 of them by means, given 2 latents: mean error .* of the data range\n\n",
+        ),
+        (
+            "flow-matching-checkerboard",
+            {"family": "flow-matching", "hidden": 4, "blocks": 1},
+            r"drew 20 .*scored 8 examples of the test split: -log p\(x\) .* nats per example, .*\(exact\)\n"
+            "reconstructed 8 of them by encode and decode: largest error .* in units of the data\n\n",
+        ),
+        (
+            "glow-cifar10-cond",
+            {"family": "glow", "event_shape": (32, 32, 3), "bits": 8, "classes": 10, "levels": 1, **SMALL},
+            "drew 64 .*scored 64 shipped test images: .* bits/dim, .*largest error .* of the data range\n\n",
+        ),
+        (
+            "maf-bsds300",  # no test data is here
+            {"family": "maf", "event_shape": (63,), **SMALL},
+            r"drew 20 .*scored 64 samples of the flow at T = 0.7: .* \(exact\)\nreconstructed 64 .*\n\n",
+        ),
+        (
+            "waveflow-fsdd",
+            {"family": "waveflow", "event_shape": (256,), "condition": {"shape": [4, 5], "modality": "mel"}, **SMALL},
+            "drew 16 .*scored 64 samples of the flow .* bits/dim, .*\nreconstructed 64 .*\n\n",
+        ),
+    ],
+)
+def test_demo_shows_what_a_model_offers(preset, options, said, monkeypatch, capsys):
+    flow = flowzoo.create(**options)
+    monkeypatch.setattr(flowzoo, "load", lambda name: flow)
+    monkeypatch.setattr(plots, "POINTS", 20)
+    monkeypatch.setattr(plots, "GRID", 4)
+    monkeypatch.setattr(demo, "SCORED", 8)
+    assert main(["demo", f"--preset={preset}"]) == OK
+    assert re.search(said, capsys.readouterr().out, re.DOTALL)
+    with Image.open("flowzoo-demo.png") as image:
+        assert image.width > 100
 
 
 def test_sample(published, capsys, recwarn):

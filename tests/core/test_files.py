@@ -1,4 +1,4 @@
-"""Files are written all or nothing; pictures are laid out row by row."""
+"""Files are written all or nothing; images are laid out row by row."""
 
 import errno
 import hashlib

@@ -1,4 +1,4 @@
-"""Continuous flows: estimates of the trace, penalties, evaluations, failures, pictures of trajectories."""
+"""Continuous flows: estimates of the trace, penalties, evaluations, failures, drawings of trajectories."""
 
 import keras
 import numpy as np

@@ -56,7 +56,10 @@ def test_the_export_reconstructs(tmp_path):
 
 
 def test_nothing_is_dequantized():
-    assert "dequantize" not in description(cases.flow("vae").options)
+    flow, (x, _) = cases.flow("vae"), cases.flow_data("vae")
+    assert "dequantize" not in description(flow.options)
+    with pytest.raises(TypeError, match=r"must hold integers 0 ... 1 \(the model takes them as they are\), got dtype"):
+        flow.log_prob(x.astype("float32"))
 
 
 def test_wrong_values_are_named():

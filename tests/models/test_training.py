@@ -10,7 +10,7 @@ import tensorflow as tf
 from flowzoo import bijectors, flows
 from flowzoo.bases import StandardNormal
 from flowzoo.conditioners import MLP
-from flowzoo.models.loss import BitsPerDim, NegativeLogLikelihood
+from flowzoo.models.loss import BitsPerDim, Nats, NegativeLogLikelihood
 from tests import cases
 
 EVERY = list(cases.FLOWS)
@@ -43,7 +43,9 @@ def test_fit_lowers_the_loss(name):
     history = model.fit(dataset, epochs=epochs, verbose=0).history
     assert np.isfinite(history["loss"]).all() and model.evaluate(dataset, verbose=0, return_dict=True)["loss"] < before
     if model.bits:  # bits/dim of continuous data would depend on its unit
-        np.testing.assert_allclose(history["bits_per_dim"], np.array(history["loss"]) / np.log(2.0), rtol=1e-4)
+        stated, factor = ("nats", model.dims) if model.bits == 1 else ("bits_per_dim", 1.0 / np.log(2.0))
+        assert {"bits_per_dim", "nats"} & set(history) == {stated}
+        np.testing.assert_allclose(history[stated], np.array(history["loss"]) * factor, rtol=1e-4)
 
 
 def test_takes_arrays_pairs_and_data_sets():
@@ -169,6 +171,7 @@ def test_loss_and_metric_round_trip():
     for kind in (NegativeLogLikelihood, BitsPerDim):
         again = kind.from_config(kind(dims=7).get_config())
         assert again.dims == 7 and again.name == kind().name
+    assert Nats.from_config(Nats().get_config()).name == "nats"
 
 
 def test_create_names_near_misses():

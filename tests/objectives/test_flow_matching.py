@@ -72,6 +72,21 @@ def test_the_likelihood_resumes_where_flow_matching_ends():
     assert flow.evaluate(x, verbose=0, return_dict=True)["loss"] == pytest.approx(-flow.score(x).mean() / 2, rel=1e-4)
 
 
+@pytest.mark.parametrize("compiled", [False, True])
+def test_a_keras_file_keeps_the_objective(tmp_path, compiled):
+    flow = cases.new_flow("flow-matching")
+    assert "training_objective" not in flow.get_config()  # as in files from before
+    flow.training_objective = "likelihood"
+    if compiled:
+        flow.compile()
+    flow.save(tmp_path / "flow.keras")
+    again = keras.models.load_model(tmp_path / "flow.keras")
+    assert again.training_objective == "likelihood" and again.compiled == compiled
+    assert keras.models.clone_model(flow).training_objective == "likelihood"
+    again.training_objective = "flow_matching"
+    assert "training_objective" not in again.get_config()
+
+
 @pytest.mark.slow
 def test_a_gaussian_is_learned():
     """From N(3, 0.5^2) the best velocity at the start is E[z - y | y] = -y: the density is known in closed form."""

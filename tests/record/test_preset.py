@@ -34,6 +34,14 @@ def test_write_then_read_gives_the_same(tmp_path, record):
     assert read_preset(tmp_path / "tiny.json").source == "tiny.json"
 
 
+def test_files_from_before_a_key_was_renamed_are_read():
+    record = records.published() | {"elsewhere": {"dataset": "mnist"}}
+    preset = Preset.from_dict(record)
+    assert preset.other_data_set == {"dataset": "mnist"} and "elsewhere" not in preset.to_dict()
+    with pytest.raises(PresetError, match="unknown key `elsewhere`"):
+        Preset.from_dict(record | {"other_data_set": {}})
+
+
 def test_recipe_keys_with_a_default_may_be_absent(tmp_path):
     record = records.untrained()
     record["training"] = [{"steps": 3, "finish_split": "train_official", "finish_steps": 1}]

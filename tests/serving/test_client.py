@@ -75,7 +75,7 @@ def test_images_are_decoded_and_resized_in_the_graph(way, addresses):
         np.asarray(Image.open(io.BytesIO(images[2]))),
     ]
     with Client(addresses[way], IMAGES) as served:
-        found = served.score_pictures(images)
+        found = served.score_images(images)
         np.testing.assert_allclose(found["log_prob"][:3], flow.log_prob(np.stack(as_pillow)[..., None]), rtol=1e-4)
         np.testing.assert_allclose(
             found["bits_per_dim"][:3], flow.bits_per_dim(np.stack(as_pillow)[..., None]), rtol=1e-4
@@ -224,7 +224,7 @@ def test_a_value_is_checked_before_it_is_sent(way, addresses):
         with pytest.raises(ValueError, match=r"`temperature` must be one finite number >= 0 or \(3,\) of them"):
             served.sample(3, temperature=[1.0, 2.0])
         with pytest.raises(ValueError, match="`image_bytes` must hold bytes"):
-            served.score_pictures(["no"])
+            served.score_images(["no"])
         with pytest.raises(ValueError, match=r"no signature 'log-prob'. Did you mean 'log_prob'"):
             served.predict("log-prob", x=x)
     with pytest.raises(ValueError, match="must begin with http://"):

@@ -44,7 +44,7 @@ def test_a_finished_run_is_published(untrained, tmp_path):
     assert preset.metrics["fixture_bits_per_dim"]["examples"] == 256
     assert set(preset.certificate) == {"test", "sampled", "out_of_distribution"}
     assert not Certificate().broken(preset.certificate)
-    assert preset.elsewhere["dataset"] == "mnist" and sum(preset.elsewhere["other"]["counts"]) == 256
+    assert preset.other_data_set["dataset"] == "mnist" and sum(preset.other_data_set["other"]["counts"]) == 256
     assert sorted(path.name for path in (tmp_path / "tiny").iterdir()) == sorted(preset.files)
     with Image.open(tmp_path / "tiny" / "samples.png") as image:
         assert image.size == (8 * 28 * 2, 12 * 28 * 2)
@@ -213,7 +213,7 @@ def test_a_data_set_of_which_nothing_is_shipped(tmp_path):
     record["dataset"]["name"] = "celeb_a_subset"
     path = records.write(tmp_path / "tiny.json", record)
     preset = publish.publish(path, tiny.finished_run(tmp_path / "run", read_preset(path)))
-    assert set(preset.metrics) == {"bits_per_dim", "log_det_error"} and preset.elsewhere is None
+    assert set(preset.metrics) == {"bits_per_dim", "log_det_error"} and preset.other_data_set is None
     assert "samples of the flow at T = 0.7" in preset.metrics["log_det_error"]["note"]
     assert preset.metrics["log_det_error"]["value"] < 0.05
 
