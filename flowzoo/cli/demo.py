@@ -70,11 +70,10 @@ def _examples(preset: Preset, flow: Flow) -> tuple[Examples, str]:
     from flowzoo.measure.likelihood import TEST
     from flowzoo.modalities.registry import modality_of
 
-    kind = modality_of(flow.x_space).what
     if shipped := shipped_examples(preset):
-        return shipped, f"shipped test {kind}"
+        return shipped, f"shipped test {modality_of(flow.x_space).what}"
     try:
-        return arrays(preset.dataset, TEST, SCORED), f"{kind} of the test split"
+        return arrays(preset.dataset, TEST, SCORED), "examples of the test split"
     except MissingDataError:
         return inputs(preset, flow)
 
@@ -92,4 +91,4 @@ def _reconstructed(flow: Flow, x, condition):
     if "reconstruct" in flow.offers:
         latents, span = math.prod(flow.latent_shape), max(flow.x_space.values - 1, 1)
         error = np.abs(flow.reconstruct(x, condition).numpy() - x).mean() / span
-        yield f"reconstructed {len(x)} of them by means, given {latents} latents: mean error {error:.1e} {unit}"
+        yield f"reconstructed {len(x)} of them from {latents} latents: mean error {error:.1e} {unit}"

@@ -203,7 +203,7 @@ SMALL = {"depth": 1, "hidden": 4}
             "vae-mnist-binary",
             {"family": "vae", "event_shape": (28, 28, 1), "bits": 1, "hidden": 4},
             r"drew 64 .*scored 256 shipped test images: -log p\(x\) .* nats per example, .*\(lower_bound\)\n"
-            "reconstructed 64 of them by means, given 2 latents: mean error .* of the data range\n\n",
+            "reconstructed 64 of them from 2 latents: mean error .* of the data range\n\n",
         ),
         (
             "flow-matching-checkerboard",
