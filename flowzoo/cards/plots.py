@@ -12,7 +12,7 @@ from flowzoo.bijectors import Continuous
 from flowzoo.core import random
 from flowzoo.core.context import Context
 from flowzoo.core.files import write_figure
-from flowzoo.data.conditions import MADE, synthetic
+from flowzoo.data.conditions import computed, synthetic
 from flowzoo.data.energies import SIDE, Density
 from flowzoo.modalities.registry import modality_of
 from flowzoo.models.flow import Flow
@@ -147,7 +147,7 @@ def _labels(flow, label):
 
 def _condition(flow, label, count):
     """Of `count` samples; None where there is nothing to choose."""
-    if any(space.modality in MADE for space in flow.condition.spaces.values()):
+    if any(map(computed, flow.condition.spaces.values())):
         return synthetic(flow.condition, flow.x_space, count)
     labels = _labels(flow, label)
     return np.resize(np.array(labels, np.int32), count) if labels else None
