@@ -15,7 +15,7 @@ TENSORFLOW = True
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("--out", default="flowzoo-demo.png", metavar="FILE", help="the image (flowzoo-demo.png)")
-    parser.add_argument("--preset", metavar="NAME", help="another preset of images")
+    parser.add_argument("--preset", metavar="NAME", help="another preset")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -25,18 +25,18 @@ def run(args: argparse.Namespace) -> int:
 
     import flowzoo
     from flowzoo.cards.card import summary
+    from flowzoo.cards.plots import write_plot
     from flowzoo.hub import store
     from flowzoo.measure.examples import inputs
     from flowzoo.measure.registry import headline
-    from flowzoo.measure.round_trip import reconstruction_error
-    from flowzoo.modalities.image import write_png
+    from flowzoo.measure.round_trip import reconstructed
 
     name = args.preset or store.DEMO
     preset = flowzoo.card(name)
     print(summary(preset), end="\n\n", flush=True)
     flow = flowzoo.load(name)
 
-    write_png(args.out, flow.sample(64, flow.condition.labels_in_turn(64), seed=0).numpy(), values=flow.x_space.values)
+    write_plot(flow, args.out, count=64)
     print("drew 64 samples at T = 1, seed 0", flush=True)
 
     (x, labels), what = inputs(preset, flow)
@@ -47,9 +47,7 @@ def run(args: argparse.Namespace) -> int:
         flush=True,
     )
 
-    few = None if labels is None else labels[:64]
-    error = reconstruction_error(flow, x[:64], few)
-    print(f"reconstructed 64 of them by encode and decode: largest error {error:.1e} of the data range")
+    print(reconstructed(flow, x[:64], flow.condition.rows(labels, slice(64))))
 
     weights = store.checked_file(preset, store.folder(name))
     print(f"\nsamples  {Path(args.out).resolve()}\nweights  {weights.resolve()}")
