@@ -61,7 +61,8 @@ def functions(name):
     for weight in flow.trainable_weights:
         weight.assign_add(0.1 * noise.standard_normal(weight.shape).astype("float32"))
     shape = (ROWS, *flow.event_shape)
-    x = noise.integers(0, 256, shape, dtype=np.uint8) if flow.bits else noise.normal(size=shape).astype("float32")
+    integers = flow.x_space.values
+    x = noise.integers(0, 256, shape, dtype=np.uint8) if integers else noise.normal(size=shape).astype("float32")
     z = noise.normal(size=(ROWS, *flow.latent_shape)).astype("float32")
     seed = tf.constant(0, tf.uint32)
     if after:

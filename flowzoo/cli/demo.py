@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import math
 from typing import TYPE_CHECKING
 
 from flowzoo.cli.writing import check_out
@@ -38,6 +37,7 @@ def run(args: argparse.Namespace) -> int:
     from flowzoo.cards.plots import usual_count, write_plot
     from flowzoo.hub import store
     from flowzoo.measure.registry import headline
+    from flowzoo.measure.round_trip import reconstructed
 
     name = args.preset or store.DEMO
     preset = flowzoo.card(name)
@@ -55,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
     print(f"scored {len(x)} {what}: {score}", flush=True)
 
     few = slice(RECONSTRUCTED)
-    for line in _reconstructed(flow, x[few], flow.condition.rows(condition, few)):
+    for line in reconstructed(flow, x[few], flow.condition.rows(condition, few)):
         print(line, flush=True)
 
     weights = store.checked_file(preset, store.folder(name))
@@ -76,19 +76,3 @@ def _examples(preset: Preset, flow: Flow) -> tuple[Examples, str]:
         return arrays(preset.dataset, TEST, SCORED), "examples of the test split"
     except MissingDataError:
         return inputs(preset, flow)
-
-
-def _reconstructed(flow: Flow, x, condition):
-    """What becomes of examples that go to the latent and back, by each way that the model offers; in words."""
-    import numpy as np
-
-    from flowzoo.measure.round_trip import reconstruction_error
-
-    unit = "of the data range" if flow.x_space.values else "in units of the data"
-    if flow.raw.inverts:
-        error = reconstruction_error(flow, x, condition)
-        yield f"reconstructed {len(x)} of them by encode and decode: largest error {error:.1e} {unit}"
-    if "reconstruct" in flow.offers:
-        latents, span = math.prod(flow.latent_shape), max(flow.x_space.values - 1, 1)
-        error = np.abs(flow.reconstruct(x, condition).numpy() - x).mean() / span
-        yield f"reconstructed {len(x)} of them from {latents} latents: mean error {error:.1e} {unit}"

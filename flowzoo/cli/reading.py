@@ -61,8 +61,7 @@ def latents(flow: Flow) -> Form:
 def condition(name: str, flow: Flow) -> Form:
     """The form of one condition of `flow`; what is computed from examples is also read from files of these."""
     space = flow.condition.spaces[name]
-    computed = space.modality in conditions.MADE
-    return Form(space, what=f"values of {name}", usual="c", source=flow.x_space if computed else None)
+    return Form(space, what=f"values of {name}", usual="c", source=flow.x_space if conditions.computed(space) else None)
 
 
 def read(paths: Sequence[str], form: Form, columns: Sequence[str] | None = None) -> tuple[np.ndarray, np.ndarray]:

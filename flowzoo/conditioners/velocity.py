@@ -63,6 +63,7 @@ class Velocity(Conditioner):
         name: str | None = None,
     ):
         super().__init__(event_shape, event_shape, condition_features, dtype=dtype, name=name)
+        self.takes_axes = tuple({1, len(event_shape)})
         if self.compute_dtype not in ("float32", "float64"):
             raise ValueError(f"`dtype` of a Velocity must be float32 or float64, got {dtype!r}.")
         if activation not in ACTIVATIONS:
@@ -75,7 +76,7 @@ class Velocity(Conditioner):
         for units in (*hidden, None):
             start = _start(gain, new_seed()) if units else "zeros"
             units = units or self.output_event_shape[-1]
-            layer = ConcatSquash(units, len(event_shape) == 3, start, new_seed(), dtype=self.dtype_policy)
+            layer = ConcatSquash(units, len(event_shape) - 1, start, new_seed(), dtype=self.dtype_policy)
             self.layers.append(self._made(layer, (*self.joined_shape[:-1], width)))
             width = units
 
@@ -117,25 +118,23 @@ def _start(gain, seed):
 
 
 class ConcatSquash(Counted):
-    """One layer of a `Velocity`, dense or a 3x3 convolution.
+    """One layer of a `Velocity`: dense, or where y has places a convolution over three on each of their axes.
 
     Args:
       units: or channels.
-      convolves: whether events are images.
+      axes: of places in front of the features of y: 0 of a vector, 2 of an image.
       start: initializer of the kernel.
       seed: of how the gates depend on time.
       dtype: Keras dtype policy.
     """
 
-    def __init__(self, units: int, convolves: bool, start, seed: int, *, dtype="float32", name: str | None = None):
+    def __init__(self, units: int, axes: int, start, seed: int, *, dtype="float32", name: str | None = None):
         super().__init__(dtype=dtype, name=name)
-        self.units, self.convolves, self.start, self.seed = units, convolves, start, seed
+        self.units, self.axes, self.start, self.seed = units, axes, start, seed
 
     def build(self, input_shape: Sequence[int]) -> None:
-        shape = (input_shape[-1], self.units)
-        self.kernel = self.add_weight(
-            shape=(3, 3, *shape) if self.convolves else shape, initializer=self.start, name="kernel"
-        )
+        shape = (*[3] * self.axes, input_shape[-1], self.units)
+        self.kernel = self.add_weight(shape=shape, initializer=self.start, name="kernel")
         gate = keras.initializers.RandomUniform(-1.0, 1.0, seed=self.seed)
         for name, initializer in (("bias", "zeros"), ("gate", gate), ("gate_bias", "zeros"), ("shift", "zeros")):
             setattr(self, name, self.add_weight(shape=(self.units,), initializer=initializer, name=name))
@@ -153,5 +152,5 @@ class ConcatSquash(Counted):
     def _linear(self, stacked):
         shape, kernel = tf.shape(stacked), tf.cast(self.kernel, self.compute_dtype)
         rows = tf.reshape(stacked, [shape[0] * shape[1], *stacked.shape[2:]])
-        rows = tf.nn.conv2d(rows, kernel, 1, "SAME") if self.convolves else tf.matmul(rows, kernel)
+        rows = tf.nn.convolution(rows, kernel, padding="SAME") if self.axes else tf.matmul(rows, kernel)
         return tf.reshape(rows, [shape[0], shape[1], *rows.shape[1:]])

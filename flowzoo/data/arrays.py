@@ -11,7 +11,7 @@ import numpy as np
 from flowzoo.data import binarised, fixtures
 from flowzoo.data.clips import Clips
 from flowzoo.data.energies import density
-from flowzoo.data.specs import DatasetSpec, spec, split_seed
+from flowzoo.data.specs import LABEL, DatasetSpec, spec, split_seed
 
 
 class MissingDataError(FileNotFoundError):
@@ -117,9 +117,9 @@ def _read(folder: Path, tfds_split: str, name: str) -> tuple[np.ndarray | Clips,
     record = 1 if len(stored) == len(facts.event_shape) else stored[0]  # examples in one record
     size = record * builder.info.splits[tfds_split].num_examples
     x = np.empty((size, *facts.event_shape), facts.x_space.dtype)  # filled in place: CelebA's are 2 GB
-    labels = np.empty(size, np.int32) if facts.classes else None
+    labels = np.empty(size, np.int32) if LABEL in facts.conditions else None
     start = 0
-    keys = [facts.feature] + ["label"] * bool(facts.classes)
+    keys = [facts.feature] + ([] if labels is None else ["label"])
     columns = dataset.map(lambda example: {key: example[key] for key in keys})
     for batch in columns.batch(-(-1000 // record)).as_numpy_iterator():
         part = batch[facts.feature]
@@ -140,7 +140,7 @@ def _recordings(dataset, facts: DatasetSpec) -> tuple[Clips, np.ndarray | None]:
     samples = np.concatenate([row[facts.feature] for row in rows])
     samples.flags.writeable = False
     clips = Clips(samples, [len(row[facts.feature]) for row in rows], *facts.event_shape)
-    if not facts.classes:
+    if LABEL not in facts.conditions:
         return clips, None
     labels = np.array([row["label"] for row in rows], np.int32)[clips.recording]
     labels.flags.writeable = False

@@ -17,6 +17,11 @@ MADE: dict[str, Callable[[tf.Tensor, Space, Space], tf.Tensor]] = {  # by the mo
 }
 
 
+def computed(space: Space) -> bool:
+    """Whether a condition of this space is computed from the example."""
+    return space.modality in MADE
+
+
 def made(x: tf.Tensor, space: Space, x_space: Space) -> tf.Tensor:
     """The condition of this space that belongs to x, ([batch,] *space.shape).
 
@@ -33,6 +38,6 @@ def synthetic(condition: Condition, x_space: Space, count: int) -> Any:
     x = modality_of(x_space).synthetic(count, x_space)
 
     def part(value, space):
-        return made(x, space, x_space).numpy() if space.modality in MADE else value
+        return made(x, space, x_space).numpy() if computed(space) else value
 
     return condition.map(part, condition.in_turn(count))

@@ -4,7 +4,6 @@ The data sets fit in memory, so the stream is one of indices: the order of an ep
 (seed, epoch), and any step can be reached without running through those before it.
 """
 
-import dataclasses
 import math
 import numbers
 import os
@@ -18,7 +17,7 @@ from flowzoo.data import arrays
 from flowzoo.data.binarised import anew
 from flowzoo.data.clips import Clips
 from flowzoo.data.conditions import made
-from flowzoo.data.specs import LABEL, DatasetSpec, asked, spec
+from flowzoo.data.specs import LABEL, DatasetSpec, asked, depth, spec
 
 FAR = 2**62  # the epochs of streams, away from those of orders, flips and shifts
 
@@ -73,7 +72,7 @@ def load(
         MissingDataError: if the data set isn't prepared here. Nothing is downloaded.
         ValueError: for an argument out of range.
     """
-    facts = spec(name)
+    facts, deepest = spec(name), spec(name).x_space.depth
     if flip and not facts.flip_ok:
         raise ValueError(f"`flip` must be False for {name!r}, got True: mirrored, its examples aren't valid.")
     conditions = _names(facts, labels, conditions)
@@ -81,7 +80,7 @@ def load(
         raise ValueError(f"`shift` must be 0 for {name!r}, got {shift!r}: only images and audio can be moved.")
     _check_integer("shift", shift, 0, min(facts.event_shape[:2]) - 1)
     _check_integer("batch_size", batch_size, 1, optional=True)
-    _check_integer("bits", bits, min(facts.bits, 1), facts.bits, optional=True)
+    _check_integer("bits", bits, min(deepest, 1), deepest, optional=True)
     _check_integer("seed", seed, -(2**63), 2**63 - 1)
     _check_integer("epochs", epochs, 1, optional=True)
     _check_integer("start_step", start_step, 0)
@@ -90,7 +89,7 @@ def load(
     size = len(examples)
     if drop_remainder and not (batch_size and batch_size <= size):
         raise ValueError(f"`drop_remainder` needs a `batch_size` of 1 to {size}, got {batch_size}. Pass such a one.")
-    x_space = dataclasses.replace(facts, bits=bits or facts.bits).x_space
+    x_space = facts.x_space_of(bits)
     spaces = {condition: facts.conditions[condition] for condition in conditions}
     step_size = batch_size or 1
     epoch_steps = size // step_size if drop_remainder else -(-size // step_size)
@@ -115,8 +114,8 @@ def load(
         if drawn:
             x = tf.reshape(anew(tf.reshape(x, [-1, *facts.event_shape]), tf.reshape(streams[0], [-1, 2])), tf.shape(x))
             x = tf.ensure_shape(x, [*([None] if batch_size else []), *facts.event_shape])
-        if bits and bits < facts.bits:
-            x = tf.bitwise.right_shift(x, tf.constant(facts.bits - bits, x.dtype))
+        if x_space.depth < deepest:
+            x = tf.bitwise.right_shift(x, tf.constant(deepest - x_space.depth, x.dtype))
         given = {
             condition: tf.gather(classes, index) if condition == LABEL else made(x, space, x_space)
             for condition, space in spaces.items()
@@ -133,7 +132,7 @@ def load(
 
 def stream(dataset: Mapping[str, Any], split: str = "train", **how: Any) -> tf.data.Dataset:
     """`load` as a preset's `dataset` asks: of its name, with its bits, and with the conditions that it wants."""
-    return load(dataset["name"], split, bits=dataset["bits"], conditions=asked(dataset), **how)
+    return load(dataset["name"], split, bits=depth(dataset), conditions=asked(dataset), **how)
 
 
 def epoch_plan(
@@ -197,7 +196,7 @@ def _random_bits(size: int, seed: int, stream: tf.Tensor) -> tf.Tensor:
 
 
 def _names(facts: DatasetSpec, labels: bool, conditions: Sequence[str]) -> tuple[str, ...]:
-    if labels and not facts.classes:
+    if labels and LABEL not in facts.conditions:
         raise ValueError(f"`labels` must be False for {facts.name!r}, got True: the data set has no class labels.")
     names = (LABEL,) * bool(labels) + tuple(conditions)
     known = tuple(facts.conditions)

@@ -28,11 +28,11 @@ def require_dataset(preset: Wanted) -> None:
             f"{source}: `dataset.name` must be one of {sorted(known)}, got {name!r}. {closest(name, known)}".rstrip()
         )
     facts = specs.spec(name)
-    least, bits = min(facts.bits, 1), dataset["bits"]
-    if not least <= bits <= facts.bits:
-        wanted = f"{least} to {facts.bits}" if facts.bits else "0 (continuous)"
+    most, bits = facts.x_space.depth, specs.depth(dataset)
+    if not min(most, 1) <= bits <= most:
+        wanted = f"1 to {most}" if most else "0 (continuous)"
         raise PresetError(f"{source}: `dataset.bits` must be {wanted} for {name!r}, got {bits}.")
-    if dataset["labels"] and not facts.classes:
+    if dataset["labels"] and specs.LABEL not in facts.conditions:
         raise PresetError(f"{source}: `dataset.labels` must be false for {name!r}, which has no labels.")
     if dataset["labels"] and dataset.get("conditions"):
         raise PresetError(

@@ -80,6 +80,10 @@ class DatasetSpec:
             return Space.audio(*self.event_shape, self.rate, self.bits)
         return Space.integers(self.event_shape, 2**self.bits) if self.bits else Space(self.event_shape)
 
+    def x_space_of(self, bits: int | None) -> Space:
+        """What an example is of which only the highest `bits` are kept; all of them for 0 and None."""
+        return dataclasses.replace(self, bits=bits or self.bits).x_space
+
     @property
     def conditions(self) -> dict[str, Space]:
         """What may come with it, by name: its label, and what is computed from it."""
@@ -365,6 +369,11 @@ def asked(dataset: Mapping[str, Any]) -> tuple[str, ...]:
     return (LABEL,) if dataset["labels"] else tuple(dataset.get("conditions") or ())
 
 
+def depth(dataset: Mapping[str, Any]) -> int:
+    """How many bits a preset's `dataset` asks for."""
+    return dataset["bits"]
+
+
 def spaces(dataset: Mapping[str, Any]) -> tuple[Space, Condition]:
     """What a data set gives as a preset uses it: x with this many bits, and the conditions that are asked for.
 
@@ -374,6 +383,6 @@ def spaces(dataset: Mapping[str, Any]) -> tuple[Space, Condition]:
         dataset: with `name`, `bits`, `labels` and maybe `conditions`.
     """
     facts, names = spec(dataset["name"]), asked(dataset)
-    x = dataclasses.replace(facts, bits=dataset["bits"] or facts.bits).x_space
+    x = facts.x_space_of(depth(dataset))
     found = {name: facts.conditions[name] for name in names if name in facts.conditions}  # others are refused elsewhere
     return x, Condition(found if len(found) > 1 else next(iter(found.values()), None))

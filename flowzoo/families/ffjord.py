@@ -71,8 +71,7 @@ class FFJORDOptions(Solved, Estimated, Options):
 
     def _image_parts(self):
         shape = self.event_shape
-        wrong = not self.bits or self.augment or len(shape) != 3
-        if wrong or any(side % 2**self.levels for side in shape[:2]):
+        if not self.bits or self.augment or len(shape) != 3 or any(side % 2**self.levels for side in shape[:2]):
             raise ValueError(
                 "`multiscale` takes `event_shape` (height, width, channels) with sides divisible by 2^levels, `bits` 1 "
                 f"to 16 and `augment` 0, got {shape}, levels {self.levels}, bits {self.bits}, augment {self.augment}."

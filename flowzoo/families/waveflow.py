@@ -16,7 +16,7 @@ from flowzoo.families import recurring
 from flowzoo.families.family import Family
 from flowzoo.families.options import Options, option, shape
 from flowzoo.families.values import WIDTH, Count
-from flowzoo.modalities import audio
+from flowzoo.modalities.registry import modality_of
 from flowzoo.surjections import AudioDequantization
 
 RATES = 10**6
@@ -46,7 +46,7 @@ class WaveFlowOptions(Options):
             parts.append(AudioDequantization(samples, self.rate, self.bits))
         fold = Fold(samples, self.height, dtype=self.dtype)
         parts += [fold, ActNorm(fold.latent_shape, dtype=self.dtype)]
-        typical = [audio.TYPICAL if space.modality == audio.MEL else (0.0, 1.0) for space in self._each_feature()]
+        typical = [modality_of(space).typical for space in self._each_feature()]
         for i in range(self.depth):
             network = RowWaveNet(
                 fold.latent_shape,

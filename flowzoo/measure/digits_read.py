@@ -46,13 +46,13 @@ class DigitsRead(Measurement):
 
     def applies(self, subject: Subject) -> bool:
         from flowzoo import data  # here and below, as `flowzoo list` does without NumPy and Keras
+        from flowzoo.data.conditions import computed
         from flowzoo.measure.judge import DATA_SET
-        from flowzoo.modalities.audio import MEL
 
         if subject.preset.dataset["name"] != DATA_SET or TEST not in subject.splits:
             return False
-        given = {space.modality for space in subject.flow.condition.spaces.values()}
-        return MEL in given and subject.flow.x_space == data.spec(DATA_SET).x_space  # as the judge hears it
+        spectrograms = any(map(computed, subject.flow.condition.spaces.values()))
+        return spectrograms and subject.flow.x_space == data.spec(DATA_SET).x_space  # as the judge hears it
 
     def left_out(self, subject: Subject) -> str:
         if subject.limit is None or subject.limit >= len(subject.splits[TEST][0]):

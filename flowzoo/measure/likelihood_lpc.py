@@ -41,8 +41,10 @@ class LinearPrediction(Measurement):
     )
 
     def applies(self, subject: Subject) -> bool:
+        from flowzoo.modalities.registry import modality_of  # here and below, as `flowzoo list` does without NumPy
+
         space = subject.flow.x_space
-        return space.modality == "audio" and subject.test is not None and space.shape[0] >= FRAME
+        return modality_of(space).signal and subject.test is not None and space.shape[0] >= FRAME
 
     def measure(self, subject: Subject) -> Measured:
         values = self.values(subject)

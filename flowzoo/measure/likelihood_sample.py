@@ -23,7 +23,9 @@ class SampleLikelihood(Measurement):
     )
 
     def applies(self, subject: Subject) -> bool:
-        return subject.flow.x_space.modality == "audio" and subject.test is not None
+        from flowzoo.modalities.registry import modality_of  # here, as `flowzoo list` does without NumPy
+
+        return modality_of(subject.flow.x_space).signal and subject.test is not None
 
     def measure(self, subject: Subject) -> Measured:
         return Measured.mean(self.values(subject), **subject.protocol(subject.split))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -59,15 +59,15 @@ def value_text(entry: Entry) -> str:
 
 def protocol_text(entry: Entry) -> str:
     """How a metric was measured, but for the examples."""
-    words = {
-        "kind": "{}",
-        "draws": f"{{}} draw{'' if entry.get('draws') == 1 else 's'}",
-        "seed": "seed {}",
-        "bits": "{}-bit data" if entry.get("bits") else "continuous data",
-        "temperature": "T = {:g}",
-        "weights": "{} weights",
-        "note": "{}",
+    words: dict[str, Callable[[Any], str]] = {
+        "kind": str,
+        "draws": lambda draws: f"{draws} draw{'' if draws == 1 else 's'}",
+        "seed": "seed {}".format,
+        "bits": lambda bits: f"{bits}-bit data" if bits else "continuous data",
+        "temperature": "T = {:g}".format,
+        "weights": "{} weights".format,
+        "note": str,
     }
     rest = [key for key in entry if key not in words and key not in ("value", "standard_error", "split", "examples")]
-    said = [form.format(entry[key]) for key, form in words.items() if key in entry]
+    said = [word(entry[key]) for key, word in words.items() if key in entry]
     return ", ".join(said + [f"{key} {entry[key]}" for key in rest])

@@ -6,6 +6,7 @@ arXiv:2006.09347.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -118,3 +119,15 @@ def reconstruction_error(flow: Flow, x: np.ndarray, condition: np.ndarray | None
     batches = [slice(start, start + 64) for start in range(0, len(x), 64)]
     errors = [flow.reconstruction_error(x[b], flow.condition.rows(condition, b)) for b in batches]
     return float(np.max([np.max(error) for error in errors]))  # NumPy's max keeps a NaN, Python's loses it
+
+
+def reconstructed(flow: Flow, x: np.ndarray, condition: Any = None) -> Iterator[str]:
+    """What becomes of scored examples that go to the latent and back, by each way that the model offers; in words."""
+    unit = "of the data range" if flow.x_space.values else "in units of the data"
+    if flow.raw.inverts:
+        error = reconstruction_error(flow, x, condition)
+        yield f"reconstructed {len(x)} of them by encode and decode: largest error {error:.1e} {unit}"
+    if "reconstruct" in flow.offers:
+        latents, span = math.prod(flow.latent_shape), max(flow.x_space.values - 1, 1)
+        error = np.abs(flow.reconstruct(x, condition).numpy() - x).mean() / span
+        yield f"reconstructed {len(x)} of them from {latents} latents: mean error {error:.1e} {unit}"

@@ -31,7 +31,7 @@ class Audio(Modality):
 
     what, reads, written = "audio", SUFFIXES, ".wav"
     sources = "a .wav or .flac file, or a folder of such"
-    shown = 16
+    shown, signal = 16, True
     card = "spectrogram of samples at T = 1, one clip after the other"
 
     def held(self, space: Space) -> bool:
@@ -57,6 +57,12 @@ class Audio(Modality):
         """A `voice`, cut into clips."""
         (length,) = space.shape
         return (windows(voice(count * length, space.rate), length) >> (16 - space.depth)).astype(space.dtype)
+
+
+class Spectrograms(Modality):
+    """What `log_mel` gives."""
+
+    typical = TYPICAL
 
 
 def _in_16_bits(examples: np.ndarray, space: Space) -> np.ndarray:

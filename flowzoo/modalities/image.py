@@ -20,11 +20,6 @@ def drawable(space: Space) -> bool:
     return space.modality == "image" and space.shape[-1] in (1, 3)
 
 
-def in_files(space: Space) -> bool:
-    """Whether examples can be PNG and JPEG files: such images of at most 8 bits."""
-    return drawable(space) and 0 < space.values <= 256
-
-
 class Images(Modality):
     """Integers (height, width, channels); 1 or 3 channels can be files."""
 
@@ -35,6 +30,9 @@ class Images(Modality):
     def held(self, space: Space) -> bool:
         return drawable(space)
 
+    def in_bytes(self, space: Space) -> bool:
+        return drawable(space) and 0 < space.values <= 256  # what PNG and JPEG hold
+
     def read(self, path: Path, space: Space) -> tuple[np.ndarray, str]:
         return image_files.read_image(path, space.shape, space.depth), ""
 
@@ -42,6 +40,9 @@ class Images(Modality):
         write_png(path, examples, columns, space.values or 256)
 
     draw = write
+
+    def picture(self, examples: np.ndarray, space: Space, columns: int | None = None) -> Image.Image:
+        return grid(examples, columns, space.values or 256)
 
     def synthetic(self, count: int, space: Space) -> np.ndarray:
         """Smooth noise: of a sixteenth of the size, blown up."""

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from flowzoo.core.space import Space
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 
 class Modality:
@@ -19,17 +23,28 @@ class Modality:
         written: suffix of a file that holds several examples; "" for none.
         shown: how many samples an image of them has; 0 if they make no image.
         card: what samples.png of a card shows; "" for what the number of dimensions suggests.
-        blends: whether interpolations between samples are drawn, too.
+        blends: whether `picture` draws samples and interpolations between them.
+        typical: mean and standard deviation that networks may expect of its numbers, where the data are not asked.
+        signal: whether an example is a signal in time, whose likelihood papers state per sample.
     """
 
     what = "examples"
     reads: tuple[str, ...] = ()
     sources = written = card = ""
     shown = 0
-    blends = False
+    blends = signal = False
+    typical = (0.0, 1.0)
+
+    def tabular(self, space: Space) -> bool:
+        """Whether each number of an example is a feature of its own, as a column of a table."""
+        return len(space.shape) == 1 and not space.values
 
     def held(self, space: Space) -> bool:
         """Whether files can hold examples of this space."""
+        return False
+
+    def in_bytes(self, space: Space) -> bool:
+        """Whether servers take an example as the bytes of an image file, too."""
         return False
 
     def read(self, path: Path, space: Space) -> tuple[np.ndarray, str]:
@@ -47,6 +62,10 @@ class Modality:
 
     def draw(self, path: str | Path, examples: np.ndarray, space: Space, columns: int | None = None) -> None:
         """Draws examples into one PNG, as `write`."""
+        raise NotImplementedError
+
+    def picture(self, examples: np.ndarray, space: Space, columns: int | None = None) -> Image.Image:
+        """Examples side by side, of a kind that `blends`; `columns` as of `write`."""
         raise NotImplementedError
 
     def synthetic(self, count: int, space: Space) -> np.ndarray:

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from flowzoo.core.space import Space
-from flowzoo.modalities.audio import Audio
+from flowzoo.modalities.audio import MEL, Audio, Spectrograms
 from flowzoo.modalities.image import Images
 from flowzoo.modalities.modality import Modality
 
-MODALITIES = {"image": Images(), "audio": Audio()}
+MODALITIES = {"image": Images(), "audio": Audio(), MEL: Spectrograms()}
 VECTORS = Modality()  # also for any kind without files of its own
 SUFFIXES = tuple(suffix for kind in MODALITIES.values() for suffix in kind.reads)
 

@@ -13,6 +13,7 @@ from flowzoo.bijectors import Bounds, Chain, Standardize
 from flowzoo.bijectors.constant import constant_columns
 from flowzoo.core.transform import Transform
 from flowzoo.core.warn import warn
+from flowzoo.modalities.registry import modality_of
 from flowzoo.models.feeding import each, is_array
 from flowzoo.models.frames import SHOWN
 from flowzoo.models.support import Adaptable, require_inside
@@ -64,7 +65,7 @@ def adapt(flow: Adaptable, x: tf.Tensor, condition: tf.Tensor | None, seed: int)
 
 def warn_of_columns(flow: Adaptable, x: tf.Tensor) -> None:
     """Warns of columns that a flow can't learn in the rows that it was just adapted to."""
-    if flow.x_space.modality != "vector" or flow.x_space.values or not (layers := adaptable(flow)):
+    if not modality_of(flow.x_space).tabular(flow.x_space) or not (layers := adaptable(flow)):
         return  # images may have a border that is always black
     _warn_of_constant_columns(np.asarray(x), layers)
     _warn_of_outliers(flow, x)

@@ -328,8 +328,8 @@ class Flow(GenerativeModel):
         if condition is not None:
             return condition if isinstance(condition, Condition) else Condition(condition)
         layers = self.transform._flatten_layers() if features and not classes else ()
-        images = any(len(getattr(layer, "input_event_shape", ())) == 3 for layer in layers)
-        return Condition.of(classes, features, self.compute_dtype, anywhere=images)
+        anywhere = any(axes > 1 for layer in layers for axes in getattr(layer, "condition_axes", ()))
+        return Condition.of(classes, features, self.compute_dtype, anywhere=anywhere)
 
     def _require_networks_for_places(self):
         """Refuses a condition with places, as an image or a sequence, of which some network takes a vector only."""

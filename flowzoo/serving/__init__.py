@@ -7,13 +7,13 @@ import importlib
 from typing import Any
 
 _HOME = {
-    "BadRequest": "errors",
-    "Client": "client",
-    "ServingError": "errors",
-    "TimedOut": "errors",
-    "Unavailable": "errors",
-    "export": "saved_model",
-    "export_preset": "preset",
+    "BadRequest": "flowzoo.serving.errors",
+    "Client": "flowzoo.serving.client",
+    "ServingError": "flowzoo.serving.errors",
+    "TimedOut": "flowzoo.serving.errors",
+    "Unavailable": "flowzoo.serving.errors",
+    "export": "flowzoo.serving.saved_model",
+    "export_preset": "flowzoo.serving.preset",
 }
 
 __all__ = [*_HOME]
@@ -22,4 +22,4 @@ __all__ = [*_HOME]
 def __getattr__(name: str) -> Any:
     if name not in _HOME:
         raise AttributeError(f"module 'flowzoo.serving' has no attribute {name!r}. Public names: {', '.join(__all__)}.")
-    return getattr(importlib.import_module(f"flowzoo.serving.{_HOME[name]}"), name)
+    return getattr(importlib.import_module(_HOME[name]), name)

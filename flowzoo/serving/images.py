@@ -31,7 +31,7 @@ def decode_images(encoded: tf.Tensor, space: Space, most: int | None = None) -> 
 
     Args:
       encoded: (batch,) strings.
-      space: of images, as `modalities.image.in_files` says.
+      space: of images, as `Modality.in_bytes` says.
       most: pixels of all images together; None if there is no limit but that of each.
 
     Returns:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import tensorflow as tf
 
-from flowzoo.modalities.image import in_files
+from flowzoo.modalities.registry import modality_of
 from flowzoo.serving import checks
 from flowzoo.serving.images import decode_images
 
@@ -57,7 +57,7 @@ class Signatures:
         }
         if "reconstruct" in self._flow.offers:
             named["reconstruct"] = (self._reconstruct, "x")
-        if in_files(self._flow.x_space):
+        if modality_of(self._flow.x_space).in_bytes(self._flow.x_space):
             named["serving_bytes"] = (self._images, "image_bytes")
         traced = {name: self._trace(*how) for name, how in named.items()}
         return {"serving_default": traced["log_prob"], **traced}

@@ -3,20 +3,20 @@
 import importlib
 
 _HOMES = {
-    "ChiefError": "training.distributed.strategy",
-    "NonFiniteLoss": "training.callbacks",
-    "PeerLost": "training.distributed.strategy",
-    "Recipe": "record.recipe",
-    "Result": "training.trainer",
-    "StateError": "training.state",
-    "StrategyError": "training.distributed.strategy",
-    "evaluate": "measure.likelihood",
-    "run": "training.stages",
+    "ChiefError": "flowzoo.training.distributed.strategy",
+    "NonFiniteLoss": "flowzoo.training.callbacks",
+    "PeerLost": "flowzoo.training.distributed.strategy",
+    "Recipe": "flowzoo.record.recipe",
+    "Result": "flowzoo.training.trainer",
+    "StateError": "flowzoo.training.state",
+    "StrategyError": "flowzoo.training.distributed.strategy",
+    "evaluate": "flowzoo.measure.likelihood",
+    "run": "flowzoo.training.stages",
 }
 __all__ = list(_HOMES)
 
 
 def __getattr__(name: str):
     if name in _HOMES:  # when first used: all but the recipe and the launcher import TensorFlow
-        return getattr(importlib.import_module(f"flowzoo.{_HOMES[name]}"), name)
+        return getattr(importlib.import_module(_HOMES[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -8,7 +8,6 @@ import numpy as np
 from PIL import Image
 
 from flowzoo.core import files
-from flowzoo.modalities.image import grid
 from flowzoo.modalities.registry import modality_of
 from flowzoo.models.flow import Flow
 
@@ -37,12 +36,13 @@ def interpolated(flow: Flow, seed: int, temperature: float = 1.0) -> np.ndarray:
 
 def drawn(flow: Flow, seed: int) -> dict[str, Image.Image]:
     """What a flow of images draws at temperature 1: `samples` and `interpolations`. No image shows training data."""
-    if not modality_of(flow.x_space).blends:
+    kind = modality_of(flow.x_space)
+    if not kind.blends:
         return {}
     count = ROWS * columns(flow)
     samples = flow.sample(count, labels(flow, count), seed=seed).numpy()
     pictures = {"samples": (samples, columns(flow)), "interpolations": (interpolated(flow, seed), STEPS)}
-    return {name: grid(images, width, flow.x_space.values or 256) for name, (images, width) in pictures.items()}
+    return {name: kind.picture(images, flow.x_space, width) for name, (images, width) in pictures.items()}
 
 
 def write_drawn(flow: Flow, seed: int, folder: Path, name: str) -> dict[str, Image.Image]:

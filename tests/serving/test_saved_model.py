@@ -15,7 +15,7 @@ from tensorflow.core.protobuf import saved_model_pb2
 from flowzoo.core import random
 from flowzoo.core.space import Space
 from flowzoo.hub.presets import read_preset
-from flowzoo.modalities.image import in_files
+from flowzoo.modalities.registry import modality_of
 from flowzoo.record.preset import Preset
 from flowzoo.serving import export, preset
 from flowzoo.serving.graph import signature_specs
@@ -69,7 +69,8 @@ def _inputs(name):
 
 
 def _in_files(name):
-    return in_files(cases.flow(name).x_space)
+    space = cases.flow(name).x_space
+    return modality_of(space).in_bytes(space)
 
 
 def _png(pixels):

@@ -3,7 +3,8 @@
 import numpy as np
 
 from flowzoo import flows
-from flowzoo.training.drawings import drawn, grid
+from flowzoo.modalities.image import grid
+from flowzoo.training.drawings import drawn
 
 
 def test_grid_places_images_row_by_row():

@@ -24,6 +24,7 @@ from flowzoo.hub.presets import read_preset
 from flowzoo.measure import registry
 from flowzoo.measure.examples import arrays
 from flowzoo.measure.measurement import Measurement
+from flowzoo.modalities.registry import modality_of
 from flowzoo.models import finite
 from flowzoo.models.flow import Flow
 from flowzoo.models.layers import wrapped
@@ -55,7 +56,7 @@ def export(workdir: str | os.PathLike, folder: str | os.PathLike, steps_per_call
     for name in ("patience", "finish_steps"):
         if getattr(recipe, name):
             raise PresetError(f"{preset.source}: `training.{name}` must be 0 to train by a program.")
-    if recipe.shift and spec(preset.dataset["name"]).rate:
+    if recipe.shift and modality_of(spec(preset.dataset["name"]).x_space).signal:
         raise PresetError(f"{preset.source}: `training.shift` must be 0 to train by a program, which has clips only.")
     given, checked = _examples(preset, "train"), _examples(preset, "validation", recipe.validation_examples)
     epoch_steps = len(given["train/x"]) // recipe.batch_size
