@@ -128,8 +128,11 @@ def _give_memory_back():
         return
     from tensorflow.python.framework import ops
 
+    from flowzoo.data import arrays
     from tests import cases
 
+    for data in (arrays._read, arrays._binarised):  # official data sets have hundreds of MB
+        data.cache_clear()
     if _resident() > ROOM:
         for shared in (cases.transform, cases.base, cases.flow, cases.case):
             shared.cache_clear()
