@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from flowzoo import bases, flows, surjections
 from flowzoo import bijectors as b
-from flowzoo.conditioners import MADE, MLP, Conditioner, GlowConvNet, ResidualConvNet, RowWaveNet, Velocity
+from flowzoo.conditioners import MADE, MLP, GlowConvNet, ResidualConvNet, RowWaveNet, Velocity
 from flowzoo.core import random
 from flowzoo.core.context import Context
 from flowzoo.core.transform import Transform
@@ -312,6 +312,14 @@ VARIANTS = (
 )
 
 
+# the flows with networks that may compute in bfloat16; the plainest two have none
+TAKES_BFLOAT16 = [
+    name
+    for name, (family, _) in FLOWS.items()
+    if name not in ("planar", "radial") and "conditioner_dtype" in fields(flows.FAMILIES[family].Options)
+]
+
+
 def small(family, **wanted):
     """Options of a flow of continuous vectors: those wanted that the family has, within its bounds."""
     known = fields(flows.FAMILIES[family].Options)
@@ -379,16 +387,6 @@ def transform_data(name, rows=6, dtype="float32", seed=1):
     features = case.condition_features
     condition = tf.constant(numbers.normal(size=(rows, features)), dtype) if features else None
     return tf.constant(x), condition, Context(random.row_seeds(7, rows))
-
-
-def takes_bfloat16():
-    """The flows with networks that may compute in bfloat16; a function, since finding out builds them all."""
-    return [
-        name
-        for name in FLOWS
-        if "conditioner_dtype" in flow(name).get_config()
-        and any(isinstance(layer, Conditioner) for layer in flow(name)._flatten_layers())
-    ]
 
 
 def flow_data(name, rows=6, seed=1):

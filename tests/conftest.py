@@ -1,5 +1,6 @@
 """Shared by all tests: quiet TensorFlow on one thread per worker, fresh processes, and memory given back."""
 
+import collections
 import ctypes
 import gc
 import multiprocessing
@@ -84,21 +85,33 @@ def pytest_xdist_make_scheduler(config, log):
         def _split_scope(self, nodeid):
             return group(nodeid)
 
+        def schedule(self):
+            super().schedule()
+            super().schedule()  # a worker waits to run its last test until it has another: one test is too few to start
+
+        def remove_node(self, node):
+            if not _renewed(node):
+                return super().remove_node(node)
+            left = {name: tests for name, tests in self.assigned_work.pop(node).items() if not all(tests.values())}
+            self.workqueue = collections.OrderedDict(left | self.workqueue)
+            return None
+
     return ByGroup(config, log)
 
 
 @pytest.hookimpl(tryfirst=True)  # before slow tests are deselected
 def pytest_collection_modifyitems(items):
-    from tests import cases  # here, since TensorFlow must find the environment set above
-
+    cases = sys.modules.get("tests.cases")  # there are none of its rows if no test has imported it
     for item in items:
-        if getattr(item, "callspec", None) and item.callspec.params.get("name") in cases.VARIANTS:
+        if cases and getattr(item, "callspec", None) and item.callspec.params.get("name") in cases.VARIANTS:
             item.add_marker(pytest.mark.slow)
     places = {Path(__file__).parent / name: place for place, name in enumerate(LONGEST)}
     items.sort(key=lambda item: places.get(item.path, len(LONGEST)))
 
 
 ROOM = 1500  # MiB that a worker may hold from one group to the next; rows that it keeps save tracing
+MOST = 1900  # MiB with which a worker begins a test: one that holds more ends, and a new one takes its place
+RENEWED = "this worker holds too much memory"  # why it ends
 
 
 def _resident():
@@ -109,7 +122,8 @@ def _resident():
         return 0
 
 
-def pytest_collection_finish():
+def pytest_collection_finish(session):
+    session.config.most = max(MOST, _resident() + 500)  # where TensorFlow itself takes more, as with a GPU's libraries
     gc.collect()
     gc.freeze()  # a million objects of TensorFlow are not looked at again each time
 
@@ -119,7 +133,29 @@ def pytest_runtest_teardown(item, nextitem):
     done = yield
     if nextitem is None or group(nextitem.nodeid) != group(item.nodeid):
         _give_memory_back()
+    config = item.config
+    if nextitem is not None and _resident() > config.most and getattr(config.option, "loadgroup", False):  # in a worker
+        item.session.shouldstop = RENEWED
     return done
+
+
+def pytest_sessionfinish(session):
+    if session.shouldstop == RENEWED:  # which ends this worker, but not the run
+        session.config.workeroutput.update(shouldstop=False, renewed=True)
+
+
+def _renewed(node):
+    return getattr(node, "workeroutput", {}).get("renewed", False)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node, error):
+    """A new worker for one that ended since it held too much; pytest-xdist itself replaces only those that crashed."""
+    session = node.config.pluginmanager.getplugin("dsession")
+    if error is None and _renewed(node) and not session.shouldstop:
+        node.gateway.exit()  # its process, which otherwise keeps its memory until all tests have run
+        session.shuttingdown = False  # as it is if that worker was to run the last tests
+        session._clone_node(node)
 
 
 def _give_memory_back():
@@ -129,8 +165,11 @@ def _give_memory_back():
         return
     from tensorflow.python.framework import ops
 
+    from flowzoo.data import arrays
     from tests import cases
 
+    for data in (arrays._read, arrays._binarised):  # official data sets have hundreds of MB
+        data.cache_clear()
     if _resident() > ROOM:
         for shared in (cases.transform, cases.base, cases.flow, cases.case):
             shared.cache_clear()

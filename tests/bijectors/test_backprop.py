@@ -29,7 +29,7 @@ def gradients(model, x, condition, mode):
 
 
 @pytest.mark.parametrize("mode", ["remat", "reversible"])
-@pytest.mark.parametrize("name", cases.takes_bfloat16())
+@pytest.mark.parametrize("name", cases.TAKES_BFLOAT16)
 def test_gradients_with_networks_in_bfloat16(name, mode):
     model, (x, condition) = cases.new_flow(name, conditioner_dtype="mixed_bfloat16"), cases.flow_data(name)
     stored = gradients(model, x, condition, "store")

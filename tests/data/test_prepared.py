@@ -1,5 +1,7 @@
 """The real data sets; each test skips where its data set isn't prepared."""
 
+import hashlib
+
 import numpy as np
 import pytest
 
@@ -33,8 +35,11 @@ def test_validation_has_every_class_and_loads(name):
 
 
 def test_the_official_sizes_of_the_subset_are_part_of_it():
-    train, official = (read("celeb_a_subset", split)[0] for split in ("train", "train_official"))
-    assert {image.tobytes() for image in official} < {image.tobytes() for image in train}
+    train, official = (
+        {hashlib.sha256(image).digest() for image in read("celeb_a_subset", split)[0]}
+        for split in ("train", "train_official")
+    )
+    assert official < train
     stream = data.load("celeb_a_subset", "test", batch_size=100)
     assert sum(len(batch) for batch in stream) == 660
     assert 80 < next(iter(stream)).numpy().mean() < 150
