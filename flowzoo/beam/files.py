@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -47,7 +48,7 @@ class ReadRecords(beam.PTransform):
         model: str | None = None,
     ):
         super().__init__()
-        self._pattern, self._model = pattern, None if model is None else str(model)
+        self._pattern, self._model = _local(pattern), None if model is None else str(model)
         by_name = condition if isinstance(condition, Mapping) else {ONE: condition} if condition else {}
         self._wanted = rows.Wanted(columns, {name: tuple(names) for name, names in by_name.items()})
 
@@ -118,11 +119,21 @@ class WriteRecords(beam.PTransform):
 
 
 def shards_among(pattern: str, path: str) -> list[str]:
-    """The files of a pattern that `WriteRecords(path, ...)` may replace: its shards by their names."""
-    prefix, dot, suffix = path.rpartition(".")
+    """The files of a pattern that `WriteRecords(path, ...)` may replace: its shards, however the folder is spelt."""
+    prefix, dot, suffix = _resolved(path).rpartition(".")
     shard = re.compile(re.escape(prefix) + r"-\d+-of-\d+" + re.escape(dot + suffix))
-    found = FileSystems.match([pattern])[0].metadata_list
-    return [file.path for file in found if shard.fullmatch(file.path)]
+    found = FileSystems.match([_local(pattern)])[0].metadata_list
+    return [file.path for file in found if shard.fullmatch(_resolved(file.path))]
+
+
+def _local(pattern):
+    """A pattern with the folder that it is in: Beam finds none of "x-*.csv" in the working one."""
+    return pattern if FileSystems.get_scheme(pattern) else os.path.abspath(pattern)
+
+
+def _resolved(path):
+    """A path that two spellings of one place share; links of folders are followed, that of the file itself too."""
+    return path if FileSystems.get_scheme(path) else os.path.realpath(path)
 
 
 def _completed(paths, wanted, model):

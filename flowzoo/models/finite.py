@@ -108,12 +108,10 @@ def explained(model: keras.Model, what: Callable[[], str]) -> Iterator[None]:
     except tf.errors.InvalidArgumentError as error:
         if said := uneven(str(error)):
             raise ValueError(f"{what()}: {said}") from None
-        if (places := broken(str(error))) is not None:
-            names = ", ".join(model.trainable_weights[place].path for place in places)
-            fix = "Use another optimizer, or other hyperparameters of it."
+        if (paths := broken(model, str(error))) is not None:
             raise NonFiniteError(
-                f"{what()}: the optimizer's own update would make {names} NaN or infinite, though every gradient is "
-                f"finite. {fix}"
+                f"{what()}: the optimizer's own update would make {', '.join(paths)} NaN or infinite, though every "
+                "gradient is finite. Use another optimizer, or other hyperparameters of it."
             ) from None
         if MARK not in str(error):
             raise

@@ -32,6 +32,7 @@ from flowzoo.core.layout import (
     require_readable,
     require_size,
 )
+from flowzoo.models import forked
 
 
 class _Memory(io.BytesIO):
@@ -74,6 +75,7 @@ def load_weights(flow: keras.Model, path: str | os.PathLike) -> None:
         CheckpointError: the file is damaged, a variable is missing, extra, or of another shape, or a number is not
             finite; all that differ are counted and the first ones named.
     """
+    forked.refuse()
     variables = _variables(flow)
     with _weight_file(path) as file:
         numbers = require_readable(file, _layout(variables), _kinds(variables))

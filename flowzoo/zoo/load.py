@@ -10,6 +10,7 @@ from flowzoo.core.layout import Layout, file_layout, fingerprint, require_same_l
 from flowzoo.families.options import Options
 from flowzoo.hub import store
 from flowzoo.hub.presets import read_preset
+from flowzoo.models import forked
 from flowzoo.models.weights import flow_layout, require_finite_numbers
 from flowzoo.record.preset import Preset
 from flowzoo.training.model import build, options
@@ -38,12 +39,14 @@ def load(name: str | Path, weights: bool = True, *, conditioner_dtype: str | Non
         PresetError: no such preset, or not written as one.
         CheckpointError: the weights are missing, damaged, or another model's.
         HubError: (a CheckpointError) they are not here, and no hub gave them.
+        RuntimeError: in a process that was forked from one with a flow.
 
     >>> import flowzoo
     >>> flow = flowzoo.load("glow-fashion-mnist", weights=False)
     >>> flow.event_shape
     (28, 28, 1)
     """
+    forked.refuse()
     preset = read_preset(name)
     if not weights:
         return build(preset, conditioner_dtype)

@@ -3,6 +3,7 @@
 import csv
 import decimal
 import io
+import itertools
 import json
 import re
 import types
@@ -17,6 +18,7 @@ import apache_beam as beam
 import pyarrow
 import tensorflow as tf
 from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.testing import util as testing
 from pyarrow import parquet
 
 import flowzoo
@@ -281,7 +283,30 @@ def test_a_cut_tfrecord_gives_its_whole_records_and_a_bad_one(tmp_path):
         assert first["x"] == [1, 2] and len(others) == 1 and "can't be read from here on" in others[0]["reason"]
 
 
-def test_no_input_is_replaced(model, tmp_path, capsys):
+def test_no_input_is_replaced(model, tmp_path, capsys, monkeypatch):
+    folder, link = tmp_path / "points", tmp_path / "link"
+    folder.mkdir()
+    link.symlink_to(folder)
+    shard = folder / "points-00000-of-00001.csv"
+    shard.write_text("1,2\n")
+    monkeypatch.chdir(folder)
+    places = ("", "./", f"{folder}/", f"{link}/", "../points/")
+    for pattern, out in itertools.product(places, repeat=2):
+        with pytest.raises(SystemExit):
+            main(["score", str(model), f"{pattern}points-*.csv", f"{out}points.csv", f"--bad={tmp_path}/bad.jsonl"])
+        assert "must not replace an input" in capsys.readouterr().err
+    assert shard.read_text() == "1,2\n" and list(folder.iterdir()) == [shard]
+
+
+def test_a_pattern_of_the_working_folder(tmp_path, monkeypatch):
+    (tmp_path / "points-1.csv").write_text("1,2\n")
+    monkeypatch.chdir(tmp_path)
+    with beam.Pipeline(options=PipelineOptions(DIRECT)) as pipeline:
+        x = pipeline | ReadRecords("points-*.csv") | beam.Map(lambda record: list(record["x"]))
+        testing.assert_that(x, testing.equal_to([[1.0, 2.0]]))
+
+
+def test_results_and_bad_records_are_kept_apart(model, tmp_path, capsys):
     shard = tmp_path / "points-00000-of-00001.csv"
     shard.write_text("1,2\n")
     for out, bad in (("points.csv", "bad.jsonl"), ("scores.csv", "points.csv"), ("scores.csv", "scores.csv")):

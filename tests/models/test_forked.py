@@ -3,6 +3,7 @@
 _FORK = """
 import os
 import numpy as np
+import flowzoo
 from flowzoo import flows
 
 x, flow = np.zeros((4, 2), "float32"), flows.create("realnvp", event_shape=(2,), depth=1, hidden=2)
@@ -14,6 +15,8 @@ calls = {
     "evaluate": lambda: flow.evaluate(x, verbose=0),
     "predict": lambda: flow.predict(x, verbose=0),
     "call": lambda: flow(x),
+    "load": lambda: flowzoo.load("iaf-rezende-u4"),
+    "load_weights": lambda: flow.load_weights("none.weights.h5"),
     "distribution.log_prob": lambda: flow.distribution.log_prob(x),
     "distribution.sample": lambda: flow.distribution.sample(2),
     "bijector.forward": lambda: flow.bijector.forward(x),
