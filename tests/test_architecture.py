@@ -206,13 +206,23 @@ def _offences(check, modules, exempt):
 
 
 def _named(tree, names, classes):
-    """The families that code names, by the keys of `FAMILIES` in quotes or by their classes; docstrings aside."""
+    """The families that code names, by keys of `FAMILIES` in quotes, classes or modules; docstrings aside."""
     docs = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
     for node in ast.walk(tree):
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docs:
-            yield from names & {node.value, *re.findall(r"[`'\"]([\w-]+)[`'\"]", node.value)}
+            yield from names & {node.value.removesuffix("-"), *re.findall(r"[`'\"]([\w-]+)[`'\"]", node.value)}
+            yield from classes & {node.value}
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            yield from _imported(node, names)
         for attribute in ("id", "attr", "name"):
             yield from classes & {getattr(node, attribute, None)}
+
+
+def _imported(node, names):
+    """The families whose module is imported: one of their names with "_" for "-"."""
+    paths = [f"{getattr(node, 'module', None) or ''}.{alias.name}".strip(".") for alias in node.names]
+    inside = [path.removeprefix("flowzoo.families.") for path in paths if path.startswith("flowzoo.families.")]
+    yield from names & {path.split(".")[0].replace("_", "-") for path in inside}
 
 
 def test_nothing_outside_its_file_names_a_family():
@@ -223,7 +233,8 @@ def test_nothing_outside_its_file_names_a_family():
     assert len(names) >= 12
     for module, path in MODULES.items():
         others = {name: kind for name, kind in names.items() if homes[kind] != module}
-        found = set(_named(ast.parse(path.read_text()), {*others}, {*others.values()}))
+        files = {homes[kind].removeprefix("families.").replace("_", "-") for kind in others.values()}
+        found = set(_named(ast.parse(path.read_text()), {*others, *files}, {*others.values()}))
         assert module == "families" or not found, f"{module} names {sorted(found)}"
 
 
@@ -237,6 +248,17 @@ def test_a_family_named_elsewhere_would_be_found():
     )
     code += "from flowzoo.families.nice import NICE\n"
     assert set(_named(ast.parse(code), {"glow", "maf"}, {"Glow", "NICE"})) == {"glow", "maf", "Glow", "NICE"}
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        *("from flowzoo.families import nsf_ar", "from flowzoo.families.nsf_ar import Options as o"),
+        *("import flowzoo.families.nsf_ar", "name.startswith('nsf-ar-')", "type(x).__name__ == 'NSF'"),
+    ],
+)
+def test_a_family_named_in_another_way_would_be_found(code):
+    assert list(_named(ast.parse(code), {"nsf-ar"}, {"NSF"}))
 
 
 @pytest.mark.parametrize("package", ["record", "hub"])

@@ -101,7 +101,7 @@ def read(file: IO[bytes], path: str, wanted: Wanted) -> Iterator[Record]:
     try:
         for count, content in enumerate(reader(file, path, wanted), 1):
             yield {"id": f"{path}:{count - 1}", **content}
-    except Exception as error:  # the rest of a damaged file: nothing is lost without a word
+    except Exception as error:  # the rest of a damaged file: nothing is lost silently
         yield {"id": f"{path}:{count}...", "reason": f"the file can't be read from here on: {error}"}
 
 

@@ -21,7 +21,7 @@ class Chain(Transform):
         log_dets are summed in float64.
 
     Raises:
-      TypeError: an entry is no `Transform`, or they are of different dtypes otherwise.
+      TypeError: an entry is not a `Transform`, or they are of different dtypes otherwise.
       ValueError: the list is empty or two neighbours do not fit.
     """
 

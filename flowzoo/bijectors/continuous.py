@@ -89,7 +89,7 @@ class Continuous(Transform):
         return tf.stack(places)
 
     def _moved(self, y, condition, context, start, end):
-        """The end of the way, and log_det."""
+        """The end of the path, and log_det."""
         directions, columns = self._directions(context, tf.shape(y)[0])
         penalized = context.training and (self.kinetic or self.jacobian)
         size, shape = self.size, [-1, *self.event_shape]

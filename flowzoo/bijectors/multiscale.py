@@ -22,7 +22,7 @@ class Multiscale(Transform):
       levels: transforms on images; each takes the kept half of what the one before gives.
 
     Raises:
-      TypeError: an entry is no `Transform`, or they are of different dtypes.
+      TypeError: an entry is not a `Transform`, or they are of different dtypes.
       ValueError: the list is empty or two neighbours do not fit.
 
     Reference: Dinh et al. 2017, Density estimation using Real NVP, arXiv:1605.08803.

@@ -88,12 +88,12 @@ def write_trajectories(
     temperature: float = 1.0,
     seed: int = 0,
 ) -> None:
-    """Draws the ways of samples of a continuous flow of a plane, from data to latent, into a PNG, all or nothing.
+    """Draws the paths of samples of a continuous flow of a plane, from data to latent, into a PNG, all or nothing.
 
     Args:
         flow: of 2-D vectors; of an augmented one the first two dimensions are drawn.
         path: the file.
-        count: how many ways.
+        count: how many paths.
         label: the class, for a class-conditional flow; by default all classes in turn.
         temperature: of the samples.
         seed: of the samples.
@@ -106,24 +106,24 @@ def write_trajectories(
         raise ValueError("trajectories need a continuous flow of 2-D vectors, got another flow.")
     condition = _condition(flow, label, count)
     y, context = flow.sample(count, condition, temperature, seed), Context(random.row_seeds(seed, count))
-    condition, ways = flow.raw.features(condition), [y.numpy()[None]]
+    condition, paths = flow.raw.features(condition), [y.numpy()[None]]
     for part in parts:
         if isinstance(part, Continuous):
-            way = tf.function(part.path, autograph=False)(y, condition).numpy()
-            y = way[-1]
+            points = tf.function(part.path, autograph=False)(y, condition).numpy()
+            y = points[-1]
         else:
             y = part.encode(y, condition, context)[0]
-            way = y.numpy()[None]
-        ways.append(way[..., :2])
-    ways = np.concatenate(ways)
+            points = y.numpy()[None]
+        paths.append(points[..., :2])
+    paths = np.concatenate(paths)
 
     figure = _figure(4.5, 4.5)
     axes = figure.subplots()
-    axes.plot(ways[..., 0], ways[..., 1], color="0.6", linewidth=0.5)
-    for place, name, color in ((ways[0], "data", "C0"), (ways[-1], "latent", "C3")):
+    axes.plot(paths[..., 0], paths[..., 1], color="0.6", linewidth=0.5)
+    for place, name, color in ((paths[0], "data", "C0"), (paths[-1], "latent", "C3")):
         axes.plot(*place.T, ".", color=color, markersize=3, label=name)
     axes.legend(fontsize=8)
-    axes.set_title(f"{count} ways from data to latent", fontsize=10)
+    axes.set_title(f"{count} paths from data to latent", fontsize=10)
     axes.set_aspect("equal")
     write_figure(path, figure, DPI)
 

@@ -11,7 +11,7 @@ class Failed(Exception):
 
 
 def one_line(error: Exception) -> str:
-    """What an error says, in one line, without what a terminal would obey: hubs and files have their part in it."""
+    """What an error says, in one line, without control characters, as hubs and files contribute to it."""
     text = " ".join(str(error).split()) or type(error).__name__
     return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
 
@@ -67,7 +67,7 @@ def positive(text: str) -> int:
 
 
 def natural(text: str, least: int = 0) -> int:
-    """As `positive`, of which there may be none."""
+    """As `positive`, or 0."""
     value = int(text)
     if value < least:
         raise argparse.ArgumentTypeError(f"expected a whole number of at least {least}, got {text}")

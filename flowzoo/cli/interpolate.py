@@ -18,7 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     add_preset(parser)
     for name, what in (("start", "FROM"), ("end", "TO")):
-        parser.add_argument(name, metavar=what, help="a file or folder as of `flowzoo score`; as many examples in both")
+        parser.add_argument(name, metavar=what, help="a file or folder as for `flowzoo score`; the same number in both")
     add_columns(parser)
     parser.add_argument("--steps", type=positive, default=8, metavar="N", help="points on a line, with its ends (8)")
     add_condition(parser)
@@ -40,7 +40,7 @@ def run(args: argparse.Namespace) -> int:
     check_drawn(args.out, flow)
     (start, _), (end, _) = reading.read_each([[args.start], [args.end]], reading.data(flow), args.columns)
     if len(start) != len(end):
-        raise ValueError(f"FROM and TO must hold as many examples, got {len(start)} and {len(end)}.")
+        raise ValueError(f"FROM and TO must hold the same number of examples, got {len(start)} and {len(end)}.")
     condition = condition_of(flow, args, len(start))
 
     def between(rows):

@@ -38,7 +38,7 @@ COMMANDS = (
 OK, CHECK_FAILED, BAD_INPUT, UNEXPECTED, INTERRUPTED = 0, 1, 2, 3, 130
 EXIT_CODES = """exit codes:
     0  done, and every check held
-    1  `verify`, `diagnose`, `cache verify` or `doctor` found something off; a training failed
+    1  `verify`, `diagnose`, `cache verify` or `doctor` found a problem; a training failed
     2  wrong arguments or input: unknown preset, missing or damaged file, data of another shape
     3  an error that flowzoo did not expect; --debug shows where
    69  `train`: another worker was lost; start all of them again

@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     what += "folders of `flowzoo train` and history.csv files: curves, drawn together"
     parser.add_argument("what", nargs="+", metavar="WHAT", help=what)
     parser.add_argument("--curves", action="store_true", help="the published curves of presets instead")
-    parser.add_argument("--trajectories", action="store_true", help="the ways of samples through a continuous flow")
+    parser.add_argument("--trajectories", action="store_true", help="the paths of samples through a continuous flow")
     parser.add_argument("--count", type=positive, metavar="N", help="samples to draw (64 images, 5,000 vectors)")
     add_label(parser)
     parser.add_argument("--temperature", type=float, default=1.0, metavar="T", help="scale of the latent noise (1.0)")
@@ -58,7 +58,7 @@ def _flow(args: argparse.Namespace) -> int:
     how = {"label": args.label, "temperature": args.temperature, "seed": args.seed}
     if args.trajectories:
         write_trajectories(flow, out, count=args.count or 200, **how)
-        print(f"ways of samples of {preset.name} at T = {args.temperature:g}, seed {args.seed}: {out}")
+        print(f"paths of samples of {preset.name} at T = {args.temperature:g}, seed {args.seed}: {out}")
         return 0
     count = args.count or usual_count(flow)
     write_plot(flow, out, target=flowzoo.data.density(preset.dataset["name"]), count=count, **how)

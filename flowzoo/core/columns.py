@@ -48,7 +48,7 @@ def doubt(cells: Sequence[str], table: str) -> str:
     """What is to be said of a first row 0, 1, ..., n - 1, with which pandas heads columns without names; "" of others.
 
     Args:
-        cells: of the first line, which is no header.
+        cells: of the first line, which is not a header.
         table: what it is called in notes.
     """
     if len(cells) < 2 or [cell.strip() for cell in cells] != list(map(str, range(len(cells)))):
@@ -63,7 +63,7 @@ def require_each_once(names: Sequence[str], what: str) -> None:
     """Refuses names that stand twice: one of the columns would be lost, or taken for the other."""
     twice = sorted({name for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []
     if twice:
-        raise ValueError(f"{what} must have names of their own, got more than one {', '.join(map(repr, twice))}.")
+        raise ValueError(f"{what} must have distinct names, got {', '.join(map(repr, twice))} more than once.")
 
 
 class Columns:

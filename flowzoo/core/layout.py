@@ -137,7 +137,9 @@ def require_size(path: str | os.PathLike, expected: Layout) -> None:
     limit = _SPARE + _BYTES * sum(map(math.prod, expected.values()))
     size = os.path.getsize(path) if os.path.exists(path) else 0
     if size > limit:
-        raise CheckpointError(f"{path}: expected at most {limit} bytes for this flow, got {size}. Is it another's?")
+        raise CheckpointError(
+            f"{path}: expected at most {limit} bytes for this flow, got {size}. Does it belong to another flow?"
+        )
 
 
 def read_numbers(path: str | os.PathLike | io.BytesIO, layout: Layout) -> Numbers:

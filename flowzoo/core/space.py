@@ -123,7 +123,7 @@ class Condition:
                 )
         places = {space.shape[:-1] for space in self.spaces.values() if len(space.shape) > 1}
         if len(places) > 1:
-            raise ValueError(f"Conditions with places must have the same, got {sorted(places, key=str)}.")
+            raise ValueError(f"Conditions with places must share the same places, got {sorted(places, key=str)}.")
 
     @classmethod
     def of(cls, classes: int = 0, features: int = 0, dtype: str = "float32", anywhere: bool = False) -> Condition:

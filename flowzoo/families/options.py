@@ -139,7 +139,7 @@ class Options(_Last):
                 "`condition_features` and `condition`."
             )
         if self.condition is not None and (self.classes or self.condition_features):
-            raise ValueError("Give `condition`, or `classes` and `condition_features`, not both ways.")
+            raise ValueError("Give `condition`, or `classes` and `condition_features`, not both.")
         if self.base == "class-conditional" and not self.only_classes:
             raise ValueError("`base` 'class-conditional' needs `classes`, and no other condition.")
         if self.bounds is not None:

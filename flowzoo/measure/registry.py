@@ -61,7 +61,7 @@ def validation(preset: Preset, name: str) -> Measurement:
 
 
 def headline_text(preset: Preset, absent: str, unit: bool = True) -> str:
-    """The value of `headline` in a table; `absent` if it is to be measured yet."""
+    """The value of `headline` in a table; `absent` if it has not been measured yet."""
     first = headline(preset)
     if entry := first.entry(preset):
         return first.brief(entry, unit)

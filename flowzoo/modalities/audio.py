@@ -38,7 +38,7 @@ class Audio(Modality):
         return True
 
     def read(self, path: Path, space: Space) -> tuple[np.ndarray, str]:
-        """The clips of a file of audio; what is left at its end is left out."""
+        """The clips of a file of audio; a remainder at its end is dropped."""
         (length,) = space.shape
         samples = read_audio(path, space.rate)
         clips = windows(samples, length) >> (16 - space.depth)
@@ -249,6 +249,6 @@ def _soundfile() -> ModuleType:
         import soundfile
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError(
-            'Audio files need soundfile, which is not here: pip install "flowzoo[audio]".'
+            'Audio files need soundfile, which is not installed: pip install "flowzoo[audio]".'
         ) from error
     return soundfile

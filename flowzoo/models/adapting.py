@@ -71,7 +71,7 @@ def warn_of_columns(flow: Adaptable, x: tf.Tensor) -> None:
     _warn_of_outliers(flow, x)
 
 
-def prepare(flow: Adaptable, x, y, method: str = "fit") -> None:
+def prepare(flow: Adaptable, x, y, method: str) -> None:
     """What `fit` and a first `train_on_batch` do: adapt a new flow to the first rows of its data, and say so.
 
     A flow that was trained without is left as it is.

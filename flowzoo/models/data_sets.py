@@ -59,7 +59,7 @@ def with_shapes(batches: tf.data.Dataset, x_space: Space, condition: Condition) 
 
 
 def specs(batch: Any, where: str = "") -> tuple[tf.TensorSpec | None, ...]:
-    """What `tf.data` would say of batches like this one, whose parts must have as many rows as each other.
+    """What `tf.data` would say of batches like this one, whose parts must have the same number of rows.
 
     Args:
       batch: x, (x, condition) or (x, condition, weights) in arrays.
@@ -71,7 +71,7 @@ def specs(batch: Any, where: str = "") -> tuple[tf.TensorSpec | None, ...]:
     counts = [len(part) for part in tf.nest.flatten(parts) if part is not None and part.ndim]
     if len(set(counts)) > 1:
         raise ValueError(
-            f"`{where}x`, condition and weights in a batch must have as many rows as each other, got "
+            f"`{where}x`, condition and weights in a batch must have the same number of rows, got "
             f"{', '.join(map(str, counts))}."
         )
 

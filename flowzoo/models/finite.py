@@ -14,7 +14,7 @@ import tensorflow as tf
 from flowzoo.core.errors import NonFiniteError
 from flowzoo.core.warn import warn
 from flowzoo.models.accumulation import uneven
-from flowzoo.models.support import outside_columns, shown_bounds
+from flowzoo.models.support import shown_bounds
 from flowzoo.models.undone import broken
 
 MARK = "flowzoo: the loss or a gradient is not finite"
@@ -144,7 +144,7 @@ def _bad(model, batch, log_prob, loss, rate, squares):
         _wrong(x, model.x_space.values, model.x_space.lowest),
         _wrong_condition(condition, model.condition),
         _wrong_weight(weight),
-        outside_columns(model, x),
+        model.outside_columns(x),
         _wrong(log_prob, 0),
         ~tf.math.is_finite(tf.cast(loss, tf.float32))[None],
         ~tf.math.is_finite(rate)[None],
@@ -219,7 +219,7 @@ def _sentences(model, outside):
         "condition": f"the condition holds {label} in {{where}}. Remove or repair these rows.",
         "weight": "`sample_weight` is NaN, infinite or negative in {where}. Give each row a finite one >= 0.",
         "bounds": "`x` must lie inside the flow's support, got others in {where}; columns that leave their bounds, or "
-        f"reach them: {shown_bounds(model, outside)}. Remove these rows or widen the bounds.",
+        f"reach them: {shown_bounds(model, outside) if outside else ''}. Remove these rows or widen the bounds.",
         "log_prob": "log p(x) is not finite in {where}, though x is: values outside the flow's support, or too large "
         "for its dtype, or weights that have diverged. Look at these rows; standardise the data, lower the learning "
         "rate, or clip gradients (`global_clipnorm` of the optimizer).",

@@ -20,7 +20,7 @@ from flowzoo.core.checks import check_count, check_flag, check_seed
 from flowzoo.core.context import Context, check_context
 from flowzoo.core.space import ONE, Condition, Space
 from flowzoo.core.transform import Transform, check_parts
-from flowzoo.models import adapting, forked
+from flowzoo.models import adapting, forked, support
 from flowzoo.models.generative import GenerativeModel
 from flowzoo.models.intake import Intake, needs_intake
 from flowzoo.models.raw import Raw, x_space
@@ -320,11 +320,21 @@ class Flow(GenerativeModel):
         space = self.condition.spaces.get(ONE)
         return space.features if space and space.shape and not space.values else 0
 
+    def outside_columns(self, x: tf.Tensor) -> tf.Tensor:
+        """Which columns of x have a number that is not within `bounds`: (columns,) bool, or (0,) of a flow without."""
+        return support.outside_columns(self, x)
+
+    def _prepare(self, x, y, method):
+        adapting.prepare(self, x, y, method)
+
+    def _review(self, x, history):
+        adapting.review(self, x, history)
+
     def _condition_space(self, condition, classes, condition_features):
         classes = check_count(classes, "classes", 0)
         features = check_count(condition_features, "condition_features", 0)
         if condition is not None and (classes or features):
-            raise ValueError("Give `condition`, or `classes` and `condition_features`, not both ways.")
+            raise ValueError("Give `condition`, or `classes` and `condition_features`, not both.")
         if condition is not None:
             return condition if isinstance(condition, Condition) else Condition(condition)
         layers = self.transform._flatten_layers() if features and not classes else ()

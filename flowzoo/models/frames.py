@@ -18,7 +18,7 @@ def is_frame(value: Any) -> bool:
 
 
 def column_names(value: Any) -> list[str] | None:
-    """The names of a frame's columns, or of a series, as texts; None for all else, and where pandas counted them."""
+    """The names of a frame's columns, or of a series, as texts; None for anything else, or if pandas numbered them."""
     if not is_frame(value):
         return None
     names = _texts([value.name] if value.ndim == 1 else value.columns)

@@ -17,7 +17,6 @@ from flowzoo.core.space import Condition, Space
 from flowzoo.core.warn import warn
 from flowzoo.models import finite
 from flowzoo.models.accumulation import in_parts
-from flowzoo.models.adapting import prepare, review
 from flowzoo.models.feeding import in_full
 from flowzoo.models.fused_update import fuse
 from flowzoo.models.intake import Intake, by_name, is_rows
@@ -59,6 +58,16 @@ class GenerativeModel(keras.Model):
     def sample(self, n: int, condition=None, temperature=1.0, seed=None, batch_size: int = 64) -> tf.Tensor:
         """Draws n samples: (n, *x_space.shape)."""
         raise NotImplementedError(f"{type(self).__name__} must implement `sample`.")
+
+    def outside_columns(self, x: tf.Tensor) -> tf.Tensor:
+        """Which columns of x have a number that the model can't take: (columns,) bool, or (0,) of a model without."""
+        return tf.zeros([0], tf.bool)
+
+    def _prepare(self, x, y, method):
+        """What `method` does with checked data before its first step."""
+
+    def _review(self, x, history):
+        """What `fit` says of its data after its last step."""
 
     def compile(self, optimizer="adam", loss=None, weighted_metrics=None, jit_compile: bool = False, **kwargs) -> None:
         """As Keras' own, with the objective per dimension as default loss; XLA is the option `xla`, not jit_compile.
@@ -128,13 +137,13 @@ class GenerativeModel(keras.Model):
         self._require_trainable()
         given = self.intake.to_fit(by_name(keras.Model.fit, x, y, *args, **kwargs))
         self._begin()
-        prepare(self, given["x"], given["y"])
+        self._prepare(given["x"], given["y"], "fit")
         self._build_optimizer()
         backing_up, scale = self._backing_up(given.get("callbacks")), finite.watching_scale(self)
         with self.intake.explained(), self._explained_step(), backing_up, scale:
-            history = super().fit(**in_full(super().fit, self.data_dtype, **given))
+            history = super().fit(**in_full(super().fit, self.x_space.dtype, **given))
         finite.require_weights(self)
-        review(self, given["x"], history)
+        self._review(given["x"], history)
         return history
 
     def train_on_batch(self, x, y=None, sample_weight=None, class_weight=None, *args, **kwargs):
@@ -147,7 +156,7 @@ class GenerativeModel(keras.Model):
         self.intake.learn_columns(x, y)
         self._begin()
         if first:
-            prepare(self, checked["x"], checked["y"], "train_on_batch")
+            self._prepare(checked["x"], checked["y"], "train_on_batch")
         self._build_optimizer()
         with self._explained_step():
             return super().train_on_batch(*checked.values(), class_weight, *args, **kwargs)
@@ -163,7 +172,7 @@ class GenerativeModel(keras.Model):
             given |= self.intake.rows(x, y, given.get("sample_weight"))
         self._begin()
         with self.intake.explained(), self._explained_evaluation():
-            return super().evaluate(**in_full(super().evaluate, self.data_dtype, **given))
+            return super().evaluate(**in_full(super().evaluate, self.x_space.dtype, **given))
 
     def test_on_batch(self, x, y=None, sample_weight=None, *args, **kwargs):
         """One batch of `evaluate`, with its errors."""
@@ -186,7 +195,7 @@ class GenerativeModel(keras.Model):
             )
         given["x"] = self.intake.rows(x, None, None, finite=False, squares=False)["x"]
         with self.intake.explained():
-            log_prob = super().predict(**in_full(super().predict, self.data_dtype, **given))
+            log_prob = super().predict(**in_full(super().predict, self.x_space.dtype, **given))
         rows = np.flatnonzero(np.isnan(log_prob))
         if rows.size:
             shown = ", ".join(map(str, rows[:10])) + (", ..." if rows.size > 10 else "")
@@ -214,7 +223,7 @@ class GenerativeModel(keras.Model):
 
         batch = (x, condition, weight)
         log_prob, loss, gradients = in_parts(gradients, batch, self.accumulate, weights, self.compute_dtype)
-        with tf.control_dependencies([self._require_finite(batch, log_prob, loss, gradients)]):
+        with tf.control_dependencies([self.require_finite(batch, log_prob, loss, gradients)]):
             self._track(loss, x)
             undoing(self, lambda: self.optimizer.apply_gradients(zip(gradients, weights, strict=True)))
             return self.compute_metrics(x, log_prob, log_prob, sample_weight=weight)
@@ -353,7 +362,8 @@ class GenerativeModel(keras.Model):
     def _explained_evaluation(self):
         return finite.explained(self, lambda: "The evaluation was stopped")
 
-    def _require_finite(self, batch, log_prob, loss, gradients):
+    def require_finite(self, batch, log_prob, loss, gradients) -> tf.Tensor:
+        """Stops a step unless all of it is finite: a scalar bool, on which the update must depend; see `finite.require`."""
         scaled = isinstance(self.optimizer, keras.optimizers.LossScaleOptimizer)  # it leaves such updates out itself
         watched = {} if scaled else {"gradients": gradients, "rate": self.optimizer.learning_rate}
         return finite.require(self, batch, log_prob, loss, **watched)

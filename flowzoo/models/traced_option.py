@@ -1,4 +1,4 @@
-"""Switches of a flow that Keras' functions see only when they are traced."""
+"""Options of a flow that Keras' functions see only when they are traced."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Weight files and flows: what each holds, whether they fit, and saving them alike every time.
 
-Keras loads a deeper checkpoint into a shallower flow without a word, so the layout of the file is compared with that
+Keras loads a deeper checkpoint into a shallower flow silently, so the layout of the file is compared with that
 of the flow first. The layout comes from attribute names, class names and list order, never from Keras' counters.
 """
 
@@ -93,7 +93,7 @@ def require_finite_numbers(flow: keras.Model, path: str | os.PathLike) -> None:
         CheckpointError: the file is missing or damaged, or holds such numbers; it names the variables.
     """
     with _weight_file(path) as inner:
-        file_layout(inner)  # which says what is no such file
+        file_layout(inner)  # which says what is not such a file
         with h5py.File(inner, "r") as file:
             require_finite(file, _kinds(_variables(flow)), str(inner))
 

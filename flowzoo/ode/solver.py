@@ -116,7 +116,7 @@ def integrate(
     Args:
       derivative: without extras.
       y: (batch, n), the state at 0.
-      length: of the way.
+      length: of the integration interval.
       solver: how.
       controlled: how many of the first entries of y the error is measured of; all if not given.
       keep: return the steps.

@@ -97,7 +97,7 @@ class Client:
         return self.predict("sample", seed=seeds, temperature=temperatures, **_inputs(condition))["x"]
 
     def predict(self, signature: str, **inputs: Any) -> dict[str, np.ndarray]:
-        """The outputs of a signature for named inputs, all with as many rows; None is left out."""
+        """The outputs of a signature for named inputs, all with the same number of rows; None is left out."""
         import numpy as np
 
         from flowzoo.core.errors import nearest
@@ -112,7 +112,7 @@ class Client:
         arrays = {name: fitting(value, name, specs[name]) for name, value in inputs.items()}
         rows = {name: len(array) for name, array in arrays.items()}
         if len(set(rows.values())) > 1:
-            raise ValueError(f"all inputs must have as many rows, got {rows}.")
+            raise ValueError(f"all inputs must have the same number of rows, got {rows}.")
         parts = [{name: np.zeros([0, *spec.shape[1:]], spec.dtype) for name, spec in outputs.items()}]
         for start in range(0, max(rows.values()), self._batch_size):
             part = {name: array[start : start + self._batch_size] for name, array in arrays.items()}

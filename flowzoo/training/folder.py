@@ -99,8 +99,8 @@ def read(path: Path, *keys: str) -> dict[str, Any]:
         return files.read_json(path, *keys)
     except ValueError as error:
         raise state.StateError(
-            f"{error} Copy it again if this folder is a copy; else remove it, and training on with the same command "
-            "writes it anew."
+            f"{error} Copy it again if this folder is a copy; else remove it: resuming with the same command "
+            "writes it again."
         ) from error
 
 

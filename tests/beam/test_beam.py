@@ -153,7 +153,7 @@ def test_rows_that_cannot_be_read_are_bad():
     for content, reason in (
         (b"NA,1\n2,3\n", "line 1: cell 1: expected a number, or names and no numbers in the line, got 'NA'. "),
         (b"1.5x,1\n2,3\n", "line 1: cell 1: expected a number, or names and no numbers in the line, got '1.5x'. "),
-        (b"a,a\n1,2\n", "columns must have names of their own, got more than one 'a'."),
+        (b"a,a\n1,2\n", "columns must have distinct names, got 'a' more than once."),
         (b"\xff\xfe1\0", "line 1: expected text in UTF-8, got something else"),
         (b'"a,b\n1,2\n', "line 1: unexpected end of data"),
     ):
@@ -170,7 +170,7 @@ def test_rows_that_cannot_be_read_are_bad():
     parquet.write_table(pyarrow.table({"a": [decimal.Decimal("1.50")]}), table)
     assert next(read_rows(table.getvalue(), "points.parquet"))["x"] == [1.5]
     for names, values, reason in (
-        (["a", "a"], [[1], [2]], "columns must have names of their own, got more than one 'a'"),
+        (["a", "a"], [[1], [2]], "columns must have distinct names, got 'a' more than once"),
         (["a", "b"], [[True], [1]], "expected a number in 'a', got True"),
         (["a", "b"], [[None], [1]], "expected a number in 'a', got None"),
     ):

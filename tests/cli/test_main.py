@@ -137,7 +137,7 @@ def test_images_in_and_out(published, images, capsys):
     with Image.open("between.png") as image:
         assert image.size == (3 * 28 * 2, 2 * 28 * 2)
     assert main(["interpolate", str(published), "from", "c.png"]) == BAD_INPUT
-    assert "FROM and TO must hold as many examples, got 2 and 1" in capsys.readouterr().err
+    assert "FROM and TO must hold the same number of examples, got 2 and 1" in capsys.readouterr().err
 
 
 def test_encode_and_decode_tell_which_rows_are_not_finite(capsys):

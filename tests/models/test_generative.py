@@ -2,6 +2,7 @@
 
 import copy
 import json
+import math
 import pickle
 import warnings
 import zipfile
@@ -10,9 +11,14 @@ import h5py
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
+from scipy import stats
 
 from flowzoo import bijectors, flows
-from flowzoo.core.errors import CheckpointError
+from flowzoo.core.errors import CheckpointError, NonFiniteError
+from flowzoo.core.space import Condition, Space
+from flowzoo.models.generative import GenerativeModel
+from flowzoo.models.intake import Intake
 from flowzoo.models.layers import frozen_layers
 from tests import cases
 
@@ -229,3 +235,45 @@ def test_what_would_write_without_care_is_refused(tmp_path):
     (tmp_path / "m.keras").touch()
     with pytest.raises(FileExistsError, match="overwrite=True"):
         model.save(tmp_path / "m.keras", overwrite=False)
+
+
+class Mean(GenerativeModel):
+    """A Gaussian of unit variance: a model that is no flow, of what the contract asks for and no more."""
+
+    kind, offers = "exact", frozenset({"sample"})
+
+    def __init__(self):
+        super().__init__()
+        self.x_space, self.condition, self.dims = Space((3,)), Condition(), 3
+        self.intake = Intake(self.x_space, self.condition, self.compute_dtype, self._policies)
+        self.mean = self.add_weight(shape=(3,), name="mean")
+        self.built = True
+
+    def call(self, x, condition=None, training=None):
+        return -self.objective(x)
+
+    def objective(self, x, condition=None, context=None):
+        return 0.5 * (tf.reduce_sum((x - self.mean) ** 2, axis=-1) + self.dims * math.log(2 * math.pi))
+
+    def sample(self, n, condition=None, temperature=1.0, seed=None, batch_size=64):
+        return self.mean + temperature * tf.random.stateless_normal([n, self.dims], [0, seed or 0])
+
+
+def test_a_model_need_not_be_a_flow(tmp_path):
+    x = np.random.default_rng(0).normal([1.0, 2.0, 3.0], size=(256, 3)).astype("float32")
+    model = Mean()
+    model.compile(keras.optimizers.Adam(0.1))
+    model.fit(x, epochs=20, verbose=0)
+    np.testing.assert_allclose(model.mean, x.mean(axis=0), atol=0.05)
+    log_prob = model.predict(x, verbose=0)
+    np.testing.assert_allclose(log_prob, stats.norm(model.mean, 1).logpdf(x).sum(axis=1), rtol=1e-5)
+    loss = model.evaluate(x, verbose=0, return_dict=True)["loss"]
+    np.testing.assert_allclose(loss, -log_prob.mean() / model.dims, rtol=1e-5)
+    model.save_weights(tmp_path / "mean.weights.h5")
+    again = Mean()
+    again.load_weights(tmp_path / "mean.weights.h5")
+    np.testing.assert_array_equal(again.mean, model.mean)
+    x[5, 1] = np.nan
+    with pytest.raises(NonFiniteError, match=r"Step 161 was stopped [^:]*: `x` holds NaN .* rows 5 "):
+        model.fit(tf.data.Dataset.from_tensor_slices(x).batch(32), verbose=0)
+    np.testing.assert_array_equal(again.mean, model.mean)

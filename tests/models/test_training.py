@@ -198,7 +198,7 @@ def test_create_names_near_misses():
         (lambda: _affine(growth=float("inf")), "`growth` must be a finite number > 0, got inf"),
         (lambda: flows.Glow((6, 6, 1)), r"sides divisible by 2\^levels .* got \(6, 6, 1\), bits 8, levels 3"),
         (lambda: flows.Glow((4, 4, 1), levels=1, coupling="spline"), r"must be 'additive' or 'affine', got 'spline'"),
-        (lambda: flows.MAF((2,), classes=2, condition={"shape": [3]}), "not both ways"),
+        (lambda: flows.MAF((2,), classes=2, condition={"shape": [3]}), "not both"),
         (
             lambda: flows.Flow(bijectors.Reverse((2,)), StandardNormal((3,))),
             r"`base` must have event_shape \(2,\), got \(3,\)",

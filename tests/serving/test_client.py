@@ -58,7 +58,7 @@ def test_a_condition_goes_along(way, addresses):
         np.testing.assert_allclose(served.log_prob(x, condition), flow.log_prob(x, condition), rtol=1e-4, atol=1e-4)
         with pytest.raises(ValueError, match="`log_prob` takes condition, x, got x"):
             served.log_prob(x)
-        with pytest.raises(ValueError, match="as many rows"):
+        with pytest.raises(ValueError, match="the same number of rows"):
             served.log_prob(x, condition[:2])
 
 

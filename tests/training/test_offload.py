@@ -97,7 +97,7 @@ def test_minutes_make_the_recipe_before_the_first_step(begun, run):
 
 
 def test_too_few_minutes_change_nothing(begun, run):
-    with pytest.raises(ValueError, match="`minutes` must be enough for 4 steps, got as many as 0 take here"):
+    with pytest.raises(ValueError, match="`minutes` must allow at least 4 steps; 0 fit here"):
         jobs.run(run, begun / "program", minutes=1e-4)
     assert steps_of(run) == 12 and state.load(run / "state")[1]["step"] == 0
 

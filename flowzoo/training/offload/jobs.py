@@ -68,7 +68,10 @@ def run(
     workdir, program = Path(workdir), Path(program)
     preset, manifest = workfolder.record(workdir), _manifest(program)
     if _but_steps(preset) != _but_steps(manifest["preset"]):
-        raise ValueError(f"{program} must be exported from the training in {workdir}, got another's. Export it again.")
+        raise ValueError(
+            f"{program} must be exported from the training in {workdir}, but it was exported from another. Export it "
+            "again."
+        )
     with workfolder.alone(workdir):
         files.remove_leftovers(workdir)
         training = _Offloaded(workdir, program, manifest, preset)
@@ -156,7 +159,7 @@ class _Offloaded:
         steps = steps_per_call * int(PACE_KEPT * (deadline - times[-1]) / pace)
         least = max(steps_per_call, self.recipe.warmup_steps + 1)
         if steps < least:
-            raise ValueError(f"`minutes` must be enough for {least} steps, got as many as {max(steps, 0)} take here.")
+            raise ValueError(f"`minutes` must allow at least {least} steps; {max(steps, 0)} fit here.")
         logging.info("%d steps instead of %d.", steps, self.recipe.steps)
         self.recipe = dataclasses.replace(self.recipe, steps=steps)
         self.preset["training"][-1] = self.recipe.to_dict()

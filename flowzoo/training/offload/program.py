@@ -130,7 +130,7 @@ def _masked_step(flow: Flow, batch: tuple) -> tuple[tf.Tensor, dict[str, tf.Tens
     def note(_):
         return lambda batch, log_prob, loss, gradients: found.append(finite.check(loss, gradients)) or found[-1]
 
-    with wrapped([(flow, "_require_finite", note)]):
+    with wrapped([(flow, "require_finite", note)]):
         logs = flow.train_step(batch)
     for variable, value in zip(variables, before, strict=True):
         variable.assign(tf.where(found[0], variable, value))
