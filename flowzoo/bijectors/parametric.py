@@ -22,7 +22,7 @@ class Parametric(Bijector):
       event_shape: (features,).
       conditioner: Keras layer (nothing, condition) -> `parameter_count(features)` numbers, in the order of `initial`,
         where nothing is (batch, 0); it starts at zero. None for the same parameters in all rows.
-      seed: of the initial weights.
+      seed: seed of the initial weights.
 
     Raises:
       ValueError: the events are not vectors, or the conditioner was built for another shape.

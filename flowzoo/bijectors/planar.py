@@ -21,7 +21,7 @@ class Planar(Parametric):
     Args:
       event_shape: (features,).
       conditioner: Keras layer (nothing, condition) -> 2 * features + 1 numbers, added to w, u, b; see `Parametric`.
-      seed: of the initial weights.
+      seed: seed of the initial weights.
 
     Reference: Rezende & Mohamed 2015, Variational inference with normalizing flows, arXiv:1505.05770.
     """

@@ -21,7 +21,7 @@ class Radial(Parametric):
       event_shape: (features,).
       conditioner: Keras layer (nothing, condition) -> features + 2 numbers, added to the centre and what alpha and
         beta / alpha are made of; see `Parametric`.
-      seed: of the initial weights.
+      seed: seed of the initial weights.
 
     Reference: Rezende & Mohamed 2015, Variational inference with normalizing flows, arXiv:1505.05770.
     """

@@ -32,7 +32,7 @@ class MADE(Conditioner):
       order: the features from degree 1 to D, a permutation of 0 ... D - 1; the natural order if not given.
       residual: the hidden layers after the first are pairs with a skip connection around each pair.
       activation: a Keras activation.
-      seed: of the initial weights.
+      seed: seed of the initial weights.
       dtype: float32 or float64.
 
     Raises:

@@ -18,7 +18,7 @@ class MLP(Conditioner):
       hidden: widths of the hidden layers.
       condition_features: size of the condition vector; 0 for none.
       activation: a Keras activation.
-      seed: of the initial weights.
+      seed: seed of the initial weights.
       dtype: Keras dtype policy.
     """
 

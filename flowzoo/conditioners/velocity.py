@@ -41,7 +41,7 @@ class Velocity(Conditioner):
       condition_features: size of the condition, as of a `Conditioner`.
       activation: a key of `ACTIVATIONS`; all are smooth, as solvers need it.
       gain: of the initial kernels, in units of Glorot's; 4 makes up for what gates and swish take from a signal.
-      seed: of the initial weights.
+      seed: seed of the initial weights.
       dtype: float32 or float64: in a narrower type rounding would look like an error to a solver that adapts its steps.
 
     Raises:

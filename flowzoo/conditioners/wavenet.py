@@ -33,7 +33,7 @@ class RowWaveNet(Conditioner):
         columns; 0 for none.
       typical: mean and standard deviation of each number of a condition, by which it is standardized; () for 0 and 1.
       cycle: layers after which dilations begin again at 1.
-      seed: of the initial weights.
+      seed: seed of the initial weights.
       dtype: float32 or float64: in a narrower type, row by row does not give what one pass gives.
 
     Raises:

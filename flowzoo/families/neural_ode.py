@@ -43,7 +43,7 @@ class Solved:
     method: str = option("dopri5", OneOf(tuple(sorted(TABLEAUS))), "see `flowzoo.ode.Solver`.")
     rtol: float = option(1e-6, Number(), "relative tolerance of a step.", aka="tol tolerance")
     atol: float = option(1e-6, Number(), "absolute tolerance of a step.")
-    steps: int = option(16, Count(1, WIDTH), "of the methods with fixed steps.")
+    steps: int = option(16, Count(1, WIDTH), "number of steps of the fixed-step methods.")
     max_steps: int = option(128, Count(1, WIDTH), "tries, accepted or not, before a row fails.")
     gradient: str = option(
         "solver", OneOf(tuple(sorted(GRADIENTS))), 'by "solver" or "adjoint", see `flowzoo.ode.Solver`.'
@@ -55,9 +55,11 @@ class Estimated:
     """The options of an estimated trace and of RNODE's penalties, which follow those of the solver."""
 
     probes: int = option(1, Count(0, LAYERS), "directions per row in training; 0 for the exact trace.")
-    noise: str = option("rademacher", OneOf(NOISES), "of what the directions are drawn, one of `NOISES`.")
+    noise: str = option("rademacher", OneOf(NOISES), "distribution of the directions, one of `NOISES`.")
     exact_up_to: int = option(64, Count(0, None), "dimensions up to which the trace is exact outside training.")
-    evaluation_probes: int = option(16, Count(2, LAYERS), "directions per row outside training, of more dimensions.")
+    evaluation_probes: int = option(
+        16, Count(2, LAYERS), "directions per row outside training, above `exact_up_to` dimensions."
+    )
     kinetic: float = option(0.0, Number(zero=True), "weight of the penalty on velocities; the paper has 0.01.")
     jacobian: float = option(0.0, Number(zero=True), "weight of the penalty on Jacobians; the paper has 0.01.")
 

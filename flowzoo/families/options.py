@@ -48,7 +48,7 @@ def shape(default: Sequence[int] = (2,), doc: str = "(features,).", grows: str =
 class _Last:
     """What all families take, after their own options and those of `Options`."""
 
-    seed: int = option(0, Count(0, SEEDS - 1), "of the initial weights.", aka="random_state random_seed rng")
+    seed: int = option(0, Count(0, SEEDS - 1), "seed of the initial weights.", aka="random_state random_seed rng")
     dtype: str = option("float32", OneOf(("float32", "float64")), "float32, or float64 for continuous vectors.")
     standardize: bool = option(
         False, Flag(), "shift and scale each column first, by numbers that `adapt` sets; continuous vectors only."

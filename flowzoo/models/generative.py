@@ -363,7 +363,7 @@ class GenerativeModel(keras.Model):
         return finite.explained(self, lambda: "The evaluation was stopped")
 
     def require_finite(self, batch, log_prob, loss, gradients) -> tf.Tensor:
-        """Stops a step unless all of it is finite: a scalar bool, on which the update must depend; see `finite.require`."""
+        """Stops a step unless all is finite: a scalar bool on which the update must depend; see `finite.require`."""
         scaled = isinstance(self.optimizer, keras.optimizers.LossScaleOptimizer)  # it leaves such updates out itself
         watched = {} if scaled else {"gradients": gradients, "rate": self.optimizer.learning_rate}
         return finite.require(self, batch, log_prob, loss, **watched)
