@@ -10,7 +10,7 @@ import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from flowzoo.beam import BAD, Encode, Range, ReadRecords, Sample, Score, WriteRecords
-from flowzoo.beam.files import shards_among
+from flowzoo.beam.files import resolved, shards_among
 from flowzoo.core.space import ONE
 
 
@@ -34,8 +34,8 @@ def main(arguments: list[str] | None = None) -> None:
     conditions = {name or ONE: columns.split(",") for name, columns in named}
     if len(conditions) < len(named):
         parser.error(f"--condition must be given once for each condition, got {', '.join(args.condition)}")
-    if args.out == args.bad:
-        parser.error(f"--bad must be another file than that of the results, got {args.bad!r} for both")
+    if resolved(args.out) == resolved(args.bad):
+        parser.error(f"--bad must be another file than that of the results, got {args.out!r} and {args.bad!r}")
     if args.what != "sample":
         for out in (args.out, args.bad):
             replaced = shards_among(args.source, out)

@@ -120,10 +120,10 @@ class WriteRecords(beam.PTransform):
 
 def shards_among(pattern: str, path: str) -> list[str]:
     """The files of a pattern that `WriteRecords(path, ...)` may replace: its shards, however the folder is spelt."""
-    prefix, dot, suffix = _resolved(path).rpartition(".")
+    prefix, dot, suffix = resolved(path).rpartition(".")
     shard = re.compile(re.escape(prefix) + r"-\d+-of-\d+" + re.escape(dot + suffix))
     found = FileSystems.match([_local(pattern)])[0].metadata_list
-    return [file.path for file in found if shard.fullmatch(_resolved(file.path))]
+    return [file.path for file in found if shard.fullmatch(resolved(file.path))]
 
 
 def _local(pattern):
@@ -131,8 +131,8 @@ def _local(pattern):
     return pattern if FileSystems.get_scheme(pattern) else os.path.abspath(pattern)
 
 
-def _resolved(path):
-    """A path that two spellings of one place share; links of folders are followed, that of the file itself too."""
+def resolved(path: str) -> str:
+    """A path that all spellings of one place share; links are followed."""
     return path if FileSystems.get_scheme(path) else os.path.realpath(path)
 
 

@@ -49,6 +49,7 @@ def require(
     """
     squares, rate = _squares(gradients), tf.square(tf.cast(rate, tf.float32))
     finite = _all_finite(loss, squares) & tf.math.is_finite(rate) & ~tf.reduce_any(_wrong_weight(batch[2]))
+    finite &= tf.math.is_finite(rate * tf.reduce_sum(squares))  # as a step of plain descent is
     counts = tf.zeros([len(CAUSES)])  # of each cause, in all replicas
     if tf.distribute.get_strategy().num_replicas_in_sync > 1:  # all stop, lest one waits for another's gradient
         bad = [tf.cast(~finite, tf.float32)[None], *_bad(model, batch, log_prob, loss, rate, squares)]
@@ -128,9 +129,9 @@ def _broken(model):
 
 
 def _squares(gradients):
-    """Half the squared norm of each gradient: infinite, too, where an optimizer's own squares would be."""
+    """The squared norm of each gradient: infinite, too, where an optimizer's own squares would be."""
     values = [g.values if isinstance(g, tf.IndexedSlices) else g for g in gradients if g is not None]
-    return tf.stack([tf.zeros([]), *(tf.cast(tf.nn.l2_loss(g), tf.float32) for g in values)])[1:]
+    return 2.0 * tf.stack([tf.zeros([]), *(tf.cast(tf.nn.l2_loss(g), tf.float32) for g in values)])[1:]
 
 
 def _all_finite(loss, squares):

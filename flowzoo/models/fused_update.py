@@ -28,10 +28,17 @@ def fuse(optimizer: keras.optimizers.Optimizer) -> None:
     among them, are left as they are.
     """
     optimizer = getattr(optimizer, "inner_optimizer", optimizer)  # of a `LossScaleOptimizer`
-    if getattr(type(optimizer), "update_step", None) in SLOTS and not getattr(optimizer, "amsgrad", False):
+    fusible = getattr(type(optimizer), "update_step", None) in SLOTS and not getattr(optimizer, "amsgrad", False)
+    if fusible and not changed(optimizer):
         optimizer.update_step = functools.partial(_update, optimizer)
         optimizer._backend_update_step = functools.partial(_update_all, optimizer)
         optimizer._apply_weight_decay = functools.partial(_decay_all, optimizer)
+
+
+def changed(optimizer: keras.optimizers.Optimizer) -> bool:
+    """Whether somebody gave this optimizer another `update_step` than its class has."""
+    own = vars(optimizer).get("update_step")
+    return own is not None and getattr(own, "func", None) is not _update
 
 
 def _update_all(optimizer, gradients, variables, learning_rate):

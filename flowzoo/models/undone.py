@@ -8,6 +8,8 @@ from collections.abc import Callable
 import keras
 import tensorflow as tf
 
+from flowzoo.models.fused_update import changed
+
 MARK = "flowzoo: the update is not finite"
 # whose updates of finite gradients, whose squares are finite too, are finite within `LIMITS`; what inherits may do more
 SOUND = {
@@ -36,10 +38,10 @@ def undoing(model: keras.Model, apply: Callable[[], None]) -> None:
     if _sound(model.optimizer):
         apply()
         return
-    changed = [variable.value for variable in _changed(model)]
-    before = [tf.identity(variable) for variable in changed]
+    variables = [variable.value for variable in _variables(model)]
+    before = [tf.identity(variable) for variable in variables]
     apply()
-    pairs = list(zip(changed, before, strict=True))
+    pairs = list(zip(variables, before, strict=True))
     finite = tf.stack([_finite(variable) | ~_finite(old) for variable, old in pairs])
     sound = tf.reduce_all(finite)
 
@@ -50,7 +52,7 @@ def undoing(model: keras.Model, apply: Callable[[], None]) -> None:
     strategy = tf.distribute.get_strategy()
     tf.__internal__.distribute.interim.maybe_merge_call(put_back, strategy, pairs, sound)
     bad = tf.cast(tf.where(~finite)[:, 0], tf.int32)
-    with tf.control_dependencies([variable.read_value() for variable in changed]):  # which are back by then
+    with tf.control_dependencies([variable.read_value() for variable in variables]):  # which are back by then
         tf.raw_ops.Assert(condition=sound, data=[MARK, bad], summarize=3)
 
 
@@ -59,18 +61,18 @@ def broken(model: keras.Model, message: str) -> list[str] | None:
     found = re.search(re.escape(MARK) + r"\] \[([^\]]*)\]", message)
     if found is None:
         return None
-    changed = _changed(model)
-    return [changed[int(place)].path for place in found[1].replace("...", "").split()]
+    variables = _variables(model)
+    return [variables[int(place)].path for place in found[1].replace("...", "").split()]
 
 
-def _changed(model):
+def _variables(model):
     return [*model.trainable_weights, *model.optimizer.variables]
 
 
 def _sound(optimizer):
     values = {name: getattr(optimizer, name, None) for name in LIMITS}
     within = [value is None or LIMITS[name][0] <= value < LIMITS[name][1] for name, value in values.items()]
-    return type(optimizer) in SOUND and all(within)
+    return type(optimizer) in SOUND and not changed(optimizer) and all(within)
 
 
 def _finite(value):

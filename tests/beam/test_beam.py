@@ -309,7 +309,8 @@ def test_a_pattern_of_the_working_folder(tmp_path, monkeypatch):
 def test_results_and_bad_records_are_kept_apart(model, tmp_path, capsys):
     shard = tmp_path / "points-00000-of-00001.csv"
     shard.write_text("1,2\n")
-    for out, bad in (("points.csv", "bad.jsonl"), ("scores.csv", "points.csv"), ("scores.csv", "scores.csv")):
+    same = f"../{tmp_path.name}/scores.csv"
+    for out, bad in (("points.csv", "bad.jsonl"), ("scores.csv", "points.csv"), ("scores.csv", same)):
         with pytest.raises(SystemExit):
             main(["score", str(model), f"{tmp_path}/points-*.csv", f"{tmp_path}/{out}", f"--bad={tmp_path}/{bad}"])
         error = capsys.readouterr().err

@@ -226,6 +226,12 @@ class Signs(keras.optimizers.Adam):
         super().apply([gradient / tf.abs(gradient) for gradient in grads], trainable_variables)
 
 
+def changed_sgd():
+    optimizer = optimizers.SGD()
+    optimizer.update_step = lambda gradient, variable, rate: variable.assign(variable * np.nan)
+    return optimizer
+
+
 optimizers = keras.optimizers
 BREAKING = {  # what makes NaN or infinity of finite gradients, most of 0, as masked kernels have
     "0 / 0": optimizers.Adafactor,
@@ -235,6 +241,7 @@ BREAKING = {  # what makes NaN or infinity of finite gradients, most of 0, as ma
     "accumulator": lambda: optimizers.Adagrad(initial_accumulator_value=-1.0),
     "average": lambda: optimizers.SGD(use_ema=True, ema_momentum=np.nan),
     "inherits": Signs,
+    "changed": lambda: changed_sgd(),
     "scaled": lambda: optimizers.LossScaleOptimizer(optimizers.RMSprop(epsilon=0.0), initial_scale=1.0),
     "scale": lambda: optimizers.LossScaleOptimizer(optimizers.Adam(), initial_scale=0.0),
 }
@@ -247,6 +254,22 @@ def test_an_update_of_finite_gradients_that_is_not_finite_is_undone(kind):
     with pytest.raises(NonFiniteError, match=r"Step 1 .* own update would make \S+.* NaN or"):
         flow.train_on_batch(x)
     assert all(np.isfinite(value).all() for value in flow.get_weights()) and np.isfinite(flow.score(x)).all()
+
+
+@pytest.mark.parametrize(
+    "optimizer", [optimizers.Adam(1e-3, global_clipnorm=1.0), optimizers.SGD(1.8e19, momentum=0.9, nesterov=True)]
+)
+def test_gradients_at_the_edge_of_float32_are_stopped(optimizer):
+    flow, x = made(VECTORS, None), numbers()
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_mean(-flow.log_prob(x))
+    weights = [weight.value for weight in flow.trainable_weights]
+    norm = tf.linalg.global_norm([g for g in tape.gradient(loss, weights) if g is not None])
+    scale = 2.2e19 / float(norm)  # half the square of the norm is within float32, the square is not
+    flow.compile(type(optimizer).from_config(optimizer.get_config()), loss=lambda _, log_prob: -log_prob * scale)
+    with pytest.raises(NonFiniteError, match="Step 1 was stopped before it changed anything: the gradient of"):
+        flow.train_on_batch(x)
+    assert all(np.isfinite(value).all() for value in flow.get_weights())
 
 
 def test_evaluate_raises_and_predict_keeps_the_rows():
