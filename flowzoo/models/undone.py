@@ -30,7 +30,8 @@ def undoing(model: keras.Model, apply: Callable[[], None]) -> None:
     """Calls `apply`; if it makes a weight or a slot NaN or infinite, all is as before and `MARK` stops the step.
 
     Keeping what was before costs time and memory, so it is done for other optimizers than `SOUND` only, such as Keras'
-    Adafactor, which divides 0 by 0 for masked kernels, and users' own, and for hyperparameters outside `LIMITS`.
+    Adafactor, which divides 0 by 0 for masked kernels, and users' own unless they state `keeps_finite = True`; and for
+    hyperparameters outside `LIMITS`.
 
     Raises:
       tf.errors.InvalidArgumentError: in the graph; `finite.explained` puts it into words.
@@ -72,7 +73,8 @@ def _variables(model):
 def _sound(optimizer):
     values = {name: getattr(optimizer, name, None) for name in LIMITS}
     within = [value is None or LIMITS[name][0] <= value < LIMITS[name][1] for name, value in values.items()]
-    return type(optimizer) in SOUND and not changed(optimizer) and all(within)
+    trusted = type(optimizer) in SOUND or getattr(optimizer, "keeps_finite", False)
+    return trusted and not changed(optimizer) and all(within)
 
 
 def _finite(value):

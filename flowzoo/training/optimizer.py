@@ -38,6 +38,8 @@ def _averaging(kind: type[keras.optimizers.Optimizer]) -> type[keras.optimizers.
     """A class of optimizers whose moving average starts with a small momentum: Keras' keeps the first weights long."""
 
     class Averaging(kind):
+        keeps_finite = True  # as Keras' own: see `models.undone`
+
         def _update_model_variables_moving_average(self, trainable_variables):
             step = tf.cast(self.iterations, tf.float32)
             momentum = tf.minimum(self.ema_momentum, step / (10.0 + step))
