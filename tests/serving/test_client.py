@@ -254,7 +254,7 @@ def test_a_server_that_is_silent_is_not(way):
 @contextlib.contextmanager
 def answering(text):
     """The address of a server that answers everything by this text, and what it was asked."""
-    asked = []
+    asked, text = [], text.replace("\r\n", "\r\nConnection: close\r\n", 1)  # else it might be asked as it closes
 
     def answer():
         with contextlib.suppress(OSError):  # until the socket is closed
