@@ -81,7 +81,7 @@ def _require_true(name: str | Path, data_dir: str | None, progress: bool) -> Non
         raise CheckpointError(f"{report}\nThe card of {report.preset} is not verified: no hub gets it.")
     if report.data != OFFICIAL:
         raise CheckpointError(
-            f"{report.preset} was measured on {report.data}; which is too little to verify its card for a hub."
+            f"{report.preset} was measured on {report.data}, which is too little to verify its card for a hub."
         )
 
 

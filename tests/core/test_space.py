@@ -50,7 +50,7 @@ def test_names_of_inputs_and_other_places_are_refused():
     for name in ("x", "seed", "Mel", "", 3):
         with pytest.raises(ValueError, match="must have a name"):
             Condition({name: Space((2,))})
-    with pytest.raises(ValueError, match="Conditions with places must have the same"):
+    with pytest.raises(ValueError, match="Conditions with places must share the same places"):
         Condition({"a": Space((4, 2)), "b": Space((5, 2))})
     with pytest.raises(TypeError, match="must be a Space or a dict of them, got int"):
         Condition(3)

@@ -318,7 +318,7 @@ def test_a_card_that_lies_is_not_published(tmp_path, monkeypatch):
     with pytest.raises(CheckpointError, match=r"(?s)OFF  bits_per_dim .*The card of tiny is not verified"):
         hubs.write_tree([path], tmp_path / "hub")
     report = dataclasses.replace(whole, data="256 test images")
-    with pytest.raises(CheckpointError, match=r"tiny was measured on 256 test images; .* too little for a hub"):
+    with pytest.raises(CheckpointError, match=r"tiny was measured on 256 test images, which is too little"):
         hubs.write_tree([path], tmp_path / "hub")
     asked.clear()
     with pytest.raises(PresetError, match="unknown preset 'glow-mnits'"):
