@@ -2,6 +2,7 @@
 
 from flowzoo.cards.architecture import architecture
 from flowzoo.cards.card import (
+    RECIPE_ONLY,
     data_text,
     paper_text,
     restriction_text,
@@ -27,6 +28,7 @@ def markdown_page(preset: Preset) -> str:
         preset=preset,
         dataset=dataset,
         figures=FIGURES,
+        recipe_only=RECIPE_ONLY,
         data=data_text(preset),
         paper=paper_text(preset),
         restriction=restriction_text(preset),

@@ -53,7 +53,7 @@ class LinearPrediction(Measurement):
 
     def values(self, subject: Subject) -> np.ndarray:
         """Of each clip, (n,)."""
-        import numpy as np  # here and below, as `flowzoo list` does without
+        import numpy as np
 
         x = subject.scored(subject.split)[0]
         noise = np.random.default_rng(subject.seed).uniform(size=x.shape)

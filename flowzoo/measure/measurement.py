@@ -65,7 +65,7 @@ class Measurement:
 
     def applies(self, subject: Subject) -> bool:
         """Whether it can be measured: by default on test examples, of a model that offers what it `needs`."""
-        return subject.test is not None and {self.needs} - {""} <= subject.flow.offers
+        return subject.test is not None and (not self.needs or self.needs in subject.flow.offers)
 
     def measure(self, subject: Subject) -> Measured:
         """Measures it."""

@@ -41,7 +41,7 @@ class Images(Modality):
 
     draw = write
 
-    def picture(self, examples: np.ndarray, space: Space, columns: int | None = None) -> Image.Image:
+    def grid(self, examples: np.ndarray, space: Space, columns: int | None = None) -> Image.Image:
         return grid(examples, columns, space.values or 256)
 
     def synthetic(self, count: int, space: Space) -> np.ndarray:

@@ -23,7 +23,7 @@ class Modality:
         written: suffix of a file that holds several examples; "" for none.
         shown: how many samples an image of them has; 0 if they make no image.
         card: what samples.png of a card shows; "" for what the number of dimensions suggests.
-        blends: whether `picture` draws samples and interpolations between them.
+        blends: whether `grid` draws samples and interpolations between them.
         typical: mean and standard deviation that networks may expect of its numbers, where the data are not asked.
         signal: whether an example is a signal in time, whose likelihood papers state per sample.
     """
@@ -64,7 +64,7 @@ class Modality:
         """Draws examples into one PNG, as `write`."""
         raise NotImplementedError
 
-    def picture(self, examples: np.ndarray, space: Space, columns: int | None = None) -> Image.Image:
+    def grid(self, examples: np.ndarray, space: Space, columns: int | None = None) -> Image.Image:
         """Examples side by side, of a kind that `blends`; `columns` as of `write`."""
         raise NotImplementedError
 

@@ -41,14 +41,14 @@ def drawn(flow: Flow, seed: int) -> dict[str, Image.Image]:
         return {}
     count = ROWS * columns(flow)
     samples = flow.sample(count, labels(flow, count), seed=seed).numpy()
-    pictures = {"samples": (samples, columns(flow)), "interpolations": (interpolated(flow, seed), STEPS)}
-    return {name: kind.picture(images, flow.x_space, width) for name, (images, width) in pictures.items()}
+    drawings = {"samples": (samples, columns(flow)), "interpolations": (interpolated(flow, seed), STEPS)}
+    return {name: kind.grid(images, flow.x_space, width) for name, (images, width) in drawings.items()}
 
 
 def write_drawn(flow: Flow, seed: int, folder: Path, name: str) -> dict[str, Image.Image]:
     """Draws images and writes each to `folder/<what>/<name>`, all or nothing; returns them by what they are."""
-    pictures = drawn(flow, seed)
-    for what, picture in pictures.items():
+    images = drawn(flow, seed)
+    for what, image in images.items():
         with files.atomic(folder / what / name) as file:
-            picture.save(file, "PNG")
-    return pictures
+            image.save(file, "PNG")
+    return images
