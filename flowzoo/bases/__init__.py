@@ -3,7 +3,7 @@
 from flowzoo.bases.base import Base
 from flowzoo.bases.bernoulli import ConditionalBernoulli
 from flowzoo.bases.conditional import ClassConditional, ConditionalNormal
-from flowzoo.bases.distribution import FromDistribution
+from flowzoo.bases.from_distribution import FromDistribution
 from flowzoo.bases.logistic import Logistic
 from flowzoo.bases.mixture import GaussianMixture
 from flowzoo.bases.normal import DiagonalNormal, StandardNormal

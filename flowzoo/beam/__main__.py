@@ -10,7 +10,7 @@ import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from flowzoo.beam import BAD, Encode, Range, ReadRecords, Sample, Score, WriteRecords
-from flowzoo.beam.files import resolved, shards_among
+from flowzoo.beam.record_files import resolved, shards_among
 from flowzoo.core.space import ONE
 
 

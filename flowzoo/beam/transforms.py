@@ -10,7 +10,7 @@ import apache_beam as beam
 import numpy as np
 from apache_beam.utils import shared
 
-from flowzoo.beam.rows import Record
+from flowzoo.beam.records import Record
 from flowzoo.core.checks import check_count, check_number
 
 BAD = {"id": "text", "reason": "text"}  # the columns of bad records, for `WriteRecords`
@@ -97,7 +97,7 @@ class _Rows:
 
     def row(self, record: Record, specs) -> dict[str, np.ndarray]:
         """Arrays by name of one record, or `ValueError` with the reason."""
-        from flowzoo.serving.specs import fitting
+        from flowzoo.serving.tensor_specs import fitting
 
         row = {}
         for name, spec in specs.items():
@@ -214,7 +214,7 @@ class _Model:
         import tensorflow as tf
 
         from flowzoo.serving.graph import signature_specs
-        from flowzoo.serving.specs import Spec
+        from flowzoo.serving.tensor_specs import Spec
 
         self._loaded = tf.saved_model.load(path)
         self.specs = {name: Spec.of_each(inputs) for name, (inputs, _) in signature_specs(path).items()}

@@ -8,7 +8,7 @@ from flowzoo.bijectors.continuous import Continuous
 from flowzoo.bijectors.coupling import AdditiveCoupling, AffineCoupling, Coupling
 from flowzoo.bijectors.elementwise import Logit, Scale
 from flowzoo.bijectors.linear import InvertibleLinear, Permutation, Reverse, Whitening
-from flowzoo.bijectors.mixture import GaussianMixtureMap
+from flowzoo.bijectors.mixture_map import GaussianMixtureMap
 from flowzoo.bijectors.multiscale import Multiscale
 from flowzoo.bijectors.orthogonal import CayleyOrthogonal, Householder
 from flowzoo.bijectors.planar import Planar

@@ -12,7 +12,7 @@ from flowzoo.bijectors import Continuous
 from flowzoo.core import random
 from flowzoo.core.context import Context
 from flowzoo.core.files import write_figure
-from flowzoo.data.conditions import synthetic
+from flowzoo.data.computed_conditions import synthetic
 from flowzoo.data.energies import SIDE, Density
 from flowzoo.modalities.registry import modality_of
 from flowzoo.models.flow import Flow

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from flowzoo.core.progress import bar
+from flowzoo.core.bars import bar
 
 
 def in_batches(function: Callable[[slice], np.ndarray], count: int, what: str, size: int = 256) -> np.ndarray:

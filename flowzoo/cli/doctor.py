@@ -106,7 +106,7 @@ def _extras() -> Iterator[tuple[bool, str]]:
 def places() -> Iterator[tuple[bool, str]]:
     """Where files of presets are looked for, in order, and whether they can be kept."""
     from flowzoo.core.files import unwritable
-    from flowzoo.hub import cache, mirrors, sources, store
+    from flowzoo.hub import cache, mirrors, store, streams
 
     files = cache.entries()
     size = sum(path.stat().st_size for path in files)
@@ -122,7 +122,7 @@ def places() -> Iterator[tuple[bool, str]]:
     yield True, f"files, 2nd: {store.folder('NAME').parent}"
     whence = "" if "FLOWZOO_HUB" in os.environ else " (named by this release; $FLOWZOO_HUB names others)"
     named = f"{mirrors.shown(' '.join(hubs))}{whence}" if hubs else "none ($FLOWZOO_HUB names them)"
-    barred = " (FLOWZOO_OFFLINE: only file:// serves)" if sources.offline() else ""
+    barred = " (FLOWZOO_OFFLINE: only file:// serves)" if streams.offline() else ""
     yield not wrong, f"files, 3rd: hubs: {wrong or named}{barred}"
 
 

@@ -15,7 +15,7 @@ from flowzoo.cli.common import note
 from flowzoo.core.columns import Columns, listed
 from flowzoo.core.files import irregular
 from flowzoo.core.space import Space
-from flowzoo.data import conditions
+from flowzoo.data import computed_conditions
 from flowzoo.modalities.registry import files_in, modality_of
 
 if TYPE_CHECKING:
@@ -61,7 +61,9 @@ def latents(flow: Flow) -> Form:
 def condition(name: str, flow: Flow) -> Form:
     """The form of one condition of `flow`; what is computed from examples is also read from files of these."""
     space = flow.condition.spaces[name]
-    return Form(space, what=f"values of {name}", usual="c", source=flow.x_space if conditions.computed(space) else None)
+    return Form(
+        space, what=f"values of {name}", usual="c", source=flow.x_space if computed_conditions.computed(space) else None
+    )
 
 
 def read(paths: Sequence[str], form: Form, columns: Sequence[str] | None = None) -> tuple[np.ndarray, np.ndarray]:
@@ -137,7 +139,7 @@ def _read(path: Path, form: Form, columns: Columns) -> np.ndarray:
     found, remark = kind.read(path, form.held)
     if remark:
         note(remark)
-    return conditions.made(found, form.space, form.source).numpy() if form.source else found
+    return computed_conditions.made(found, form.space, form.source).numpy() if form.source else found
 
 
 def _conform(path: Path, array: np.ndarray, form: Form) -> np.ndarray:

@@ -8,7 +8,7 @@ from typing import Any
 
 from flowzoo.cli.common import add_data_dir, one_line, positive
 from flowzoo.cli.writing import add_json, print_json
-from flowzoo.core.progress import bar
+from flowzoo.core.bars import bar
 
 NAME, HELP = "verify", "Measure the numbers of presets' cards again: paper, card, now; exit code 1 when one is off."
 EXAMPLES = """

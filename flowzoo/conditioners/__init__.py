@@ -1,6 +1,6 @@
 """Keras layers that give a transform its parameters."""
 
-from flowzoo.conditioners.base import Conditioner
+from flowzoo.conditioners.conditioner import Conditioner
 from flowzoo.conditioners.convnet import GlowConvNet, ImageConditioner, ResidualConvNet
 from flowzoo.conditioners.masked import MADE
 from flowzoo.conditioners.mlp import MLP

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import keras
 import tensorflow as tf
 
-from flowzoo.conditioners.base import Conditioner, seed_source
 from flowzoo.conditioners.condition import checked
+from flowzoo.conditioners.conditioner import Conditioner, seed_source
 
 
 class ImageConditioner(Conditioner):

@@ -9,8 +9,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from flowzoo.conditioners.base import Conditioner, seed_source
 from flowzoo.conditioners.condition import join
+from flowzoo.conditioners.conditioner import Conditioner, seed_source
 from flowzoo.core.limits import Counted, require
 
 State = list[tf.Tensor]  # features and condition, then each layer's units after the activation: (units + 1, batch)

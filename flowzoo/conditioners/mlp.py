@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import keras
 
-from flowzoo.conditioners.base import Conditioner, seed_source
+from flowzoo.conditioners.conditioner import Conditioner, seed_source
 
 
 class MLP(Conditioner):

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 import keras
 import tensorflow as tf
 
-from flowzoo.conditioners.base import Conditioner, nan_where_not_finite, seed_source
 from flowzoo.conditioners.condition import join
+from flowzoo.conditioners.conditioner import Conditioner, nan_where_not_finite, seed_source
 from flowzoo.core.checks import check_number
 from flowzoo.core.limits import Counted
 

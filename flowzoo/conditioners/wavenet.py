@@ -9,8 +9,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from flowzoo.conditioners.base import Conditioner, nan_where_not_finite, seed_source
 from flowzoo.conditioners.condition import checked
+from flowzoo.conditioners.conditioner import Conditioner, nan_where_not_finite, seed_source
 from flowzoo.core.checks import check_count
 from flowzoo.core.limits import Counted
 

@@ -16,7 +16,7 @@ import tensorflow as tf
 from flowzoo.data import arrays
 from flowzoo.data.binarised import anew
 from flowzoo.data.clips import Clips
-from flowzoo.data.conditions import made
+from flowzoo.data.computed_conditions import made
 from flowzoo.data.specs import LABEL, DatasetSpec, asked, depth, spec
 
 FAR = 2**62  # the epochs of streams, away from those of orders, flips and shifts

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import tensorflow as tf
 
 from flowzoo.core import validation
+from flowzoo.core.graphs import Graph
 from flowzoo.core.transform import Transform
 from flowzoo.families.family import Family
 from flowzoo.models.flow import Flow
@@ -69,4 +70,4 @@ class LatentVariableModel(Family):
             x, _ = part.decode(x, features)
         return x
 
-    _reconstruct_graph = tf.function(_reconstruct, reduce_retracing=True, autograph=False)
+    _reconstruct_graph = Graph(_reconstruct)

@@ -17,6 +17,7 @@ from flowzoo.conditioners.velocity import ACTIVATIONS
 from flowzoo.core import validation
 from flowzoo.core.checks import check_count
 from flowzoo.core.context import Context, check_context
+from flowzoo.core.graphs import Graph
 from flowzoo.core.transform import Transform
 from flowzoo.families.family import Family
 from flowzoo.families.options import Options, option
@@ -140,8 +141,8 @@ class ContinuousFlow(Family):
         found, raw = super()._log_prob(function, x, condition, seed, samples), self.raw
         return self._solved(found, lambda: raw.log_prob(x, condition, raw.as_seed(seed), samples))
 
-    _counts_graph = tf.function(_counts, reduce_retracing=True, autograph=False)
-    _error_graph = tf.function(_error, reduce_retracing=True, autograph=False)
+    _counts_graph = Graph(_counts)
+    _error_graph = Graph(_error)
 
     def _solved(self, results, again: Callable[[], Any]):
         """`results`; if one is not finite, an eager pass, which raises where a solver failed."""

@@ -9,11 +9,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from flowzoo.core.bars import bar
 from flowzoo.core.errors import HubError, PresetError
 from flowzoo.core.files import damage
-from flowzoo.core.progress import bar
 from flowzoo.hub import index, transport
-from flowzoo.hub.sources import Unreachable
+from flowzoo.hub.streams import Unreachable
 
 NO_HUB = "No hub is set: name one by flowzoo.set_hub(...) or $FLOWZOO_HUB."
 STAMPED = Path(__file__).parent / "hubs.txt"  # the default hubs of a build: only tools/release.py writes it

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from flowzoo.core.errors import HubError
 from flowzoo.core.retries import repeated
-from flowzoo.hub.sources import Broken, Read, Result, Unreachable, opened
+from flowzoo.hub.streams import Broken, Read, Result, Unreachable, opened
 
 ATTEMPTS = 5
 PAUSE, LONGEST = 0.5, 60  # seconds, as `repeated` takes them

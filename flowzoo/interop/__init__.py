@@ -1,6 +1,6 @@
 """TensorFlow Probability in and out."""
 
 from flowzoo.interop.bijector import FromTFP, as_tfp
-from flowzoo.interop.distribution import FlowDistribution
+from flowzoo.interop.flow_distribution import FlowDistribution
 
 __all__ = ["FlowDistribution", "FromTFP", "as_tfp"]

@@ -14,8 +14,8 @@ import tensorflow as tf
 
 from flowzoo.bijectors import Invert
 from flowzoo.core import random
+from flowzoo.core.bars import bar
 from flowzoo.core.files import write_figure
-from flowzoo.core.progress import bar
 from flowzoo.core.transform import Transform
 from flowzoo.models.flow import Flow
 from flowzoo.models.layers import layers, wrapped

@@ -46,7 +46,7 @@ class DigitsRead(Measurement):
 
     def applies(self, subject: Subject) -> bool:
         from flowzoo import data  # here and below, as `flowzoo list` does without NumPy and Keras
-        from flowzoo.data.conditions import computed
+        from flowzoo.data.computed_conditions import computed
         from flowzoo.measure.judge import DATA_SET
 
         if subject.preset.dataset["name"] != DATA_SET or TEST not in subject.splits:

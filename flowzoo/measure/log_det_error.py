@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from flowzoo.core.progress import bar
+from flowzoo.core.bars import bar
 from flowzoo.measure.check import Check
 from flowzoo.measure.examples import inputs
 from flowzoo.measure.measured import NOTED, Measured

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from flowzoo.core.progress import bar
+from flowzoo.core.bars import bar
 from flowzoo.core.space import in_nats
 
 if TYPE_CHECKING:

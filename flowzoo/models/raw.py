@@ -13,6 +13,7 @@ from flowzoo.bijectors import Chain, Identity
 from flowzoo.core import random
 from flowzoo.core.checks import check_seed
 from flowzoo.core.context import Context
+from flowzoo.core.graphs import Graph
 from flowzoo.core.space import Condition, Space
 from flowzoo.core.transform import Transform
 from flowzoo.models.accumulation import rows_of
@@ -128,13 +129,13 @@ class Raw:
         scores = tf.map_fn(one, tf.range(count), fn_output_signature=self.dtype, parallel_iterations=1)
         return tf.reshape(scores, [-1])
 
-    log_prob_graph = tf.function(log_prob, reduce_retracing=True, autograph=False)
+    log_prob_graph = Graph(log_prob)
     log_prob_xla = tf.function(log_prob, jit_compile=True, autograph=False)
     objective_xla = tf.function(objective, jit_compile=True, autograph=False)
-    encode_graph = tf.function(encode, reduce_retracing=True, autograph=False)
-    decode_graph = tf.function(decode, reduce_retracing=True, autograph=False)
-    sample_graph = tf.function(sample, reduce_retracing=True, autograph=False)
-    reconstruction_error_graph = tf.function(reconstruction_error, reduce_retracing=True, autograph=False)
+    encode_graph = Graph(encode)
+    decode_graph = Graph(decode)
+    sample_graph = Graph(sample)
+    reconstruction_error_graph = Graph(reconstruction_error)
     _score_graph = tf.function(_score, autograph=False)
 
     @property

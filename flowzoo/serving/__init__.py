@@ -13,7 +13,7 @@ _HOME = {
     "TimedOut": "flowzoo.serving.errors",
     "Unavailable": "flowzoo.serving.errors",
     "export": "flowzoo.serving.saved_model",
-    "export_preset": "flowzoo.serving.preset",
+    "export_preset": "flowzoo.serving.servable",
 }
 
 __all__ = [*_HOME]

@@ -14,7 +14,7 @@ from flowzoo.serving.errors import TimedOut, Unavailable
 if TYPE_CHECKING:
     import numpy as np
 
-    from flowzoo.serving.specs import Signatures
+    from flowzoo.serving.tensor_specs import Signatures
 
     Condition = np.ndarray | Mapping[str, np.ndarray] | None
 
@@ -101,7 +101,7 @@ class Client:
         import numpy as np
 
         from flowzoo.core.errors import nearest
-        from flowzoo.serving.specs import fitting
+        from flowzoo.serving.tensor_specs import fitting
 
         if signature not in self.signatures:
             raise ValueError(f"the model has no signature {signature!r}. {nearest(signature, self.signatures)}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tensorflow as tf
 
 from flowzoo.core.space import Space
-from flowzoo.serving.checks import LARGEST, require
+from flowzoo.serving.assertions import LARGEST, require
 
 PNG, JPEG = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
 HEAD = 25  # bytes of a PNG up to its bit depth

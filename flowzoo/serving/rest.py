@@ -9,7 +9,7 @@ import numpy as np
 import requests
 
 from flowzoo.serving.errors import BadRequest, ServingError, TimedOut, Unavailable
-from flowzoo.serving.specs import Signatures, Spec
+from flowzoo.serving.tensor_specs import Signatures, Spec
 
 DTYPES = {"DT_FLOAT": "float32", "DT_DOUBLE": "float64", "DT_INT32": "int32", "DT_INT64": "int64"}
 DTYPES |= {"DT_UINT8": "uint8", "DT_STRING": "object"}

@@ -9,7 +9,7 @@ from tensorflow_serving.apis import get_model_metadata_pb2, predict_pb2, predict
 
 from flowzoo.serving.errors import BadRequest, ServingError, TimedOut, Unavailable
 from flowzoo.serving.graph import specs_of
-from flowzoo.serving.specs import Signatures, Spec
+from flowzoo.serving.tensor_specs import Signatures, Spec
 
 LARGEST = 2**30  # bytes of a message
 _KINDS = {

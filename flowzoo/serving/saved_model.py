@@ -16,8 +16,8 @@ import tensorflow as tf
 
 from flowzoo.core.space import ONE
 from flowzoo.serving.signatures import Signatures
+from flowzoo.serving.stored_weights import stored
 from flowzoo.serving.warmup import can_warm_up, write_warmup
-from flowzoo.serving.weights import stored
 
 if TYPE_CHECKING:
     from flowzoo.models.flow import Flow

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import tensorflow as tf
 
 from flowzoo.modalities.registry import modality_of
-from flowzoo.serving import checks
+from flowzoo.serving import assertions
 from flowzoo.serving.images import decode_images
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ class Signatures:
         self._seed = tf.constant(0, tf.uint32)
         self._scale = -1.0 / (flow.dims * math.log(2.0))
         # by what a row becomes, not by what comes: seeds and images are much smaller than what is made of them
-        self._most = checks.LARGEST // max(flow.dims, math.prod(flow.latent_shape), flow.condition.features)
+        self._most = assertions.LARGEST // max(flow.dims, math.prod(flow.latent_shape), flow.condition.features)
         self._specs = {
             "x": tf.TensorSpec([None, *flow.x_space.shape], flow.x_space.dtype),
             "z": tf.TensorSpec([None, *flow.z_space.shape], flow.z_space.dtype),
@@ -75,14 +75,14 @@ class Signatures:
     def _checked(self, inputs: Mapping[str, tf.Tensor], first: str, specs):
         good = {}
         for name, spec in specs.items():  # TensorFlow sorts the inputs by name
-            value = checks.check_rows(inputs[name], name, spec, self._most)
-            good[name] = value if name == first else checks.check_same_rows(value, name, good[first], first)
+            value = assertions.check_rows(inputs[name], name, spec, self._most)
+            good[name] = value if name == first else assertions.check_same_rows(value, name, good[first], first)
         for name, value in good.items():
             if value.dtype.is_floating:
-                good[name] = checks.check_finite(value, name, 0.0 if name == "temperature" else None)
+                good[name] = assertions.check_finite(value, name, 0.0 if name == "temperature" else None)
         for name, space in self._spaces.items():
             if space.values and name in good:
-                good[name] = checks.check_range(good[name], name, space.lowest, space.highest)
+                good[name] = assertions.check_range(good[name], name, space.lowest, space.highest)
         return good
 
     def _log_prob(self, x, condition=None):
@@ -96,7 +96,7 @@ class Signatures:
         return {"bits_per_dim": self._scale * self._likelihood(x, self._whole(conditions))}
 
     def _images(self, image_bytes, **conditions):
-        most = checks.LARGEST if self._check else None  # merged requests may be of several callers
+        most = assertions.LARGEST if self._check else None  # merged requests may be of several callers
         x = decode_images(image_bytes, self._flow.x_space, most)
         log_prob = self._likelihood(x, self._whole(conditions))
         return {"log_prob": log_prob, "bits_per_dim": self._scale * log_prob}

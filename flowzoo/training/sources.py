@@ -12,7 +12,7 @@ from absl import logging
 from flowzoo import data
 from flowzoo.core.errors import PresetError
 from flowzoo.core.space import Space
-from flowzoo.data.conditions import made
+from flowzoo.data.computed_conditions import made
 from flowzoo.data.requirements import require_dataset
 from flowzoo.measure.examples import arrays
 from flowzoo.modalities.registry import modality_of

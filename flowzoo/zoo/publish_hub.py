@@ -9,9 +9,9 @@ from typing import Any
 
 from filelock import FileLock
 
+from flowzoo.core.bars import bar
 from flowzoo.core.errors import CheckpointError, PresetError
 from flowzoo.core.files import damage, unwritable, write_atomic
-from flowzoo.core.progress import bar
 from flowzoo.hub import index, store
 from flowzoo.hub.presets import read_preset
 from flowzoo.measure.registry import MEASUREMENTS

@@ -22,7 +22,7 @@ from apache_beam.testing import util as testing
 from pyarrow import parquet
 
 import flowzoo
-from flowzoo.beam import BAD, Encode, Range, ReadRecords, Sample, Score, WriteRecords, rows, transforms
+from flowzoo.beam import BAD, Encode, Range, ReadRecords, Sample, Score, WriteRecords, records, transforms
 from flowzoo.beam.__main__ import main
 from flowzoo.core.space import Space
 from flowzoo.serving import export
@@ -66,7 +66,7 @@ def read(folder, name):
 
 def read_rows(content, path, columns=None, conditions=None, **known):
     """The records of one file of this content."""
-    return rows.read(io.BytesIO(content), path, rows.Wanted(columns, conditions or {}, **known))
+    return records.read(io.BytesIO(content), path, records.Wanted(columns, conditions or {}, **known))
 
 
 def run(model, points, folder, count, options):

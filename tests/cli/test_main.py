@@ -367,10 +367,10 @@ def test_export(published, capsys, monkeypatch):
     assert "--version must be new" in error and "--overwrite" in error and "=True" not in error
     Path("file").touch()
     with monkeypatch.context() as context:
-        context.setattr("flowzoo.serving.preset.load", None)  # nothing is loaded first
+        context.setattr("flowzoo.serving.servable.load", None)  # nothing is loaded first
         assert main(["export", str(published), "file"]) == BAD_INPUT
     assert "file is not a folder that you may write to" in capsys.readouterr().err
-    monkeypatch.setattr("flowzoo.serving.preset.can_warm_up", lambda: False)
+    monkeypatch.setattr("flowzoo.serving.servable.can_warm_up", lambda: False)
     options = ["--overwrite", "--weights=bfloat16", "--no-check"]
     assert main(["export", str(published), "models", *options]) == OK
     assert "without warm-up requests: run `pip install flowzoo[serving]`" in capsys.readouterr().out

@@ -11,7 +11,7 @@ import pytest
 import requests
 
 from flowzoo.core.errors import CheckpointError, HubError
-from flowzoo.hub import mirrors, sources, transport
+from flowzoo.hub import mirrors, streams, transport
 from tests.hub import trees
 
 ROOT = Path(__file__).parents[2]
@@ -100,7 +100,7 @@ def test_https_does_not_become_http():
             return response
 
     with pytest.raises(HubError, match=r"redirected to 'http://a\.example', which is not as safe"):
-        sources._get(Session(), "https://a.example", {})
+        streams._get(Session(), "https://a.example", {})
 
 
 def test_who_drops_connections_is_asked_once():
@@ -108,13 +108,13 @@ def test_who_drops_connections_is_asked_once():
         def get(self, url, **_):
             raise requests.ConnectTimeout("timed out")
 
-    with pytest.raises(sources.Unreachable, match=r"https://a\.example: timed out\."):  # so the next hub is asked
-        sources._get(Session(), "https://a.example", {})
+    with pytest.raises(streams.Unreachable, match=r"https://a\.example: timed out\."):  # so the next hub is asked
+        streams._get(Session(), "https://a.example", {})
 
 
 @pytest.mark.parametrize("fault", ["trickle", "stall"])
 def test_who_is_too_slow_is_left(hub, monkeypatch, fault):
-    monkeypatch.setattr(sources, "TIMEOUT", 0.3)
+    monkeypatch.setattr(streams, "TIMEOUT", 0.3)
     monkeypatch.setattr(transport, "WINDOW", 0.3)
     hub.faults, hub.where = [fault], trees.digest()
     assert trees.weights().read_bytes() == trees.content()
@@ -124,7 +124,7 @@ def test_who_is_too_slow_is_left(hub, monkeypatch, fault):
 
 @pytest.mark.parametrize("fault", ["slow_head", "slow_chunk", "slow_loop"])
 def test_an_answer_that_never_ends_is_given_up(hub, cache, monkeypatch, fault):
-    monkeypatch.setattr(sources, "ANSWER", 0.3)
+    monkeypatch.setattr(streams, "ANSWER", 0.3)
     monkeypatch.setattr(transport, "ATTEMPTS", 2)
     hub.faults, hub.where = [fault] * 99, trees.digest()
     with pytest.raises(HubError, match=r"no answer within 0\.3 s; gave up after 2 attempts"):

@@ -17,7 +17,7 @@ from flowzoo.core.space import Space
 from flowzoo.hub.presets import read_preset
 from flowzoo.modalities.registry import modality_of
 from flowzoo.record.preset import Preset
-from flowzoo.serving import export, preset
+from flowzoo.serving import export, servable
 from flowzoo.serving.graph import signature_specs
 from flowzoo.serving.images import decode_images
 from flowzoo.serving.warmup import WARMUP, can_warm_up
@@ -241,14 +241,14 @@ def test_a_full_disk_leaves_nothing(tmp_path, monkeypatch):
 
 def test_a_preset_goes_to_its_version_with_its_card(tmp_path, monkeypatch):
     name = "planar-rezende-u1"
-    monkeypatch.setattr(preset, "load", lambda name: cases.flow("realnvp"))  # quicker
-    path = preset.export_preset(name, tmp_path)
+    monkeypatch.setattr(servable, "load", lambda name: cases.flow("realnvp"))  # quicker
+    path = servable.export_preset(name, tmp_path)
     assert path == tmp_path / name / str(read_preset(name).revision)
     assert Preset.from_dict(json.loads((path / "assets" / "card.json").read_text())) == read_preset(name)
     assert (path / WARMUP).exists() == can_warm_up()
     with pytest.raises(FileExistsError, match="`version` must be new"):
-        preset.export_preset(name, tmp_path)
-    assert preset.export_preset(name, tmp_path, version=7) == tmp_path / name / "7"
+        servable.export_preset(name, tmp_path)
+    assert servable.export_preset(name, tmp_path, version=7) == tmp_path / name / "7"
     assert sorted(folder.name for folder in (tmp_path / name).iterdir()) == ["1", "7"]
 
 

@@ -13,7 +13,7 @@ import apache_beam as beam
 from apache_beam.io import fileio
 from apache_beam.io.filesystems import FileSystems
 
-from flowzoo.beam import rows
+from flowzoo.beam import records
 from flowzoo.core.space import ONE
 
 COLUMNS = "columns.json"  # in the assets of a SavedModel: `serving.saved_model` writes it, with TensorFlow
@@ -50,7 +50,7 @@ class ReadRecords(beam.PTransform):
         super().__init__()
         self._pattern, self._model = _local(pattern), None if model is None else str(model)
         by_name = condition if isinstance(condition, Mapping) else {ONE: condition} if condition else {}
-        self._wanted = rows.Wanted(columns, {name: tuple(names) for name, names in by_name.items()})
+        self._wanted = records.Wanted(columns, {name: tuple(names) for name, names in by_name.items()})
 
     def expand(self, pipeline: beam.Pipeline) -> beam.PCollection:
         """A collection of records."""
@@ -144,7 +144,7 @@ def _completed(paths, wanted, model):
         with FileSystems.open(place) as file:
             known = json.load(file)
     with FileSystems.open(paths[0]) as file:
-        first = (paths[0], rows.column_names(file, paths[0]))
+        first = (paths[0], records.column_names(file, paths[0]))
     conditions = known.get("conditions") or {}
     if known.get("condition_columns"):  # of the only condition, as earlier exports have it
         conditions = {ONE: known["condition_columns"]}
@@ -153,7 +153,7 @@ def _completed(paths, wanted, model):
 
 def _read(file, wanted):
     with file.open() as content:
-        yield from rows.read(content, file.metadata.path, wanted)
+        yield from records.read(content, file.metadata.path, wanted)
 
 
 def _chunk(start, count):

@@ -62,7 +62,7 @@ def _normal_scores(x, log_weight, mean, log_scale):
     u = (x[..., None, :] - mean) * tf.exp(-log_scale)
     furthest = 1e18 if x.dtype == tf.float32 else 1e150  # its square is still a number of the dtype
     u = tf.clip_by_value(u, -furthest, furthest)
-    tails = [_normal_tail(side) for side in (u, -u)]
+    tails = [normal_tail(side) for side in (u, -u)]
     log_parts = [log_weight + log_p for log_p, _ in tails]
     below, above = (tf.reduce_logsumexp(log_part, axis=-2) for log_part in log_parts)
     low = below < above
@@ -70,12 +70,7 @@ def _normal_scores(x, log_weight, mean, log_scale):
     log_tail = tf.where(low, below, above)
     z = ndtri_exp(log_tail)
     log_rate = tf.reduce_logsumexp(log_part - log_tail[..., None, :] + log_hazard - log_scale, axis=-2)
-    return tf.where(low, z, -z), log_rate - _normal_tail(z)[1]
-
-
-def log_ndtr(x: tf.Tensor) -> tf.Tensor:
-    """log Phi(x), also far out where Phi(x) is no longer a number of the dtype."""
-    return _normal_tail(x)[0]
+    return tf.where(low, z, -z), log_rate - normal_tail(z)[1]
 
 
 def ndtri_exp(log_p: tf.Tensor) -> tf.Tensor:
@@ -84,13 +79,13 @@ def ndtri_exp(log_p: tf.Tensor) -> tf.Tensor:
     z = tf.where(log_p < -5.0, -tf.sqrt(twice - tf.math.log(twice)), tf.math.ndtri(tf.exp(tf.maximum(log_p, -6.0))))
     for _ in range(3):
         z = tf.stop_gradient(z)
-        found, log_hazard = map(tf.stop_gradient, _normal_tail(z))
+        found, log_hazard = map(tf.stop_gradient, normal_tail(z))
         z = z + (log_p - found) * tf.exp(-log_hazard)
     return z
 
 
-def _normal_tail(x):
-    """log Phi(x), and the log of its derivative, which is phi(x) / Phi(x)."""
+def normal_tail(x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """log Phi(x), also far out where Phi(x) underflows, and the log of its derivative, phi(x) / Phi(x)."""
     near, tail, log_ratio = _parts(x)
     far, log_near = x < near, tf.math.log(0.5 * tf.math.erfc(-math.sqrt(0.5) * near))
     return (

@@ -1,0 +1,36 @@
+"""Methods compiled for arguments of changing shapes."""
+
+import numpy as np
+import tensorflow as tf
+
+import flowzoo
+from flowzoo.core.graphs import Graph
+
+
+class Method:
+    def __init__(self):
+        self.traced = []
+
+    def total(self, x, how):
+        self.traced.append(tuple(x.shape))
+        return tf.reduce_sum(x, axis=list(range(x.shape.rank))) + how
+
+    total_graph = Graph(total)
+
+
+def test_sizes_are_relaxed_and_ranks_are_not():
+    one, other = Method(), Method()
+    for shape in [(2,), (3,), (4,), (2, 3), (2, 4), (5, 1), (6,)]:
+        assert one.total_graph(tf.ones(shape), 1.0) == np.prod(shape) + 1
+    assert one.traced == [(2,), (None,), (2, 3), (2, None), (None, None)] and not other.traced
+
+
+def test_a_condition_may_be_a_vector_after_one_with_places():
+    """It raised: "unknown rank"."""
+    flow = flowzoo.create("glow", event_shape=(4, 4, 1), levels=1, depth=1, hidden=4, condition_features=2)
+    x = np.zeros((3, 4, 4, 1), "uint8")
+    for condition in (np.ones((3, 4, 4, 2), "float32"), np.ones((3, 2), "float32"), np.ones((2, 2), "float32")):
+        assert np.isfinite(flow.log_prob(x[: len(condition)], condition)).all()
+        assert flow.sample(len(condition), condition, seed=0).shape[0] == len(condition)
+        z, _ = flow.encode(x[: len(condition)], condition)
+        flow.decode(z, condition)
