@@ -169,6 +169,9 @@ class Condition:
 
     __hash__ = None
 
+    def __repr__(self) -> str:
+        return f"Condition({self.described()})"
+
     def _taken(self):
         return {name: (space.shape, space.values) for name, space in self.spaces.items()}
 

@@ -44,6 +44,8 @@ def test_a_condition_is_one_value_or_several_by_name():
             both.parted(value)
     with pytest.raises(ValueError, match="must be one value, got a dict"):
         one.parted({"label": 3})
+    assert repr(Condition()) == "Condition(none)"
+    assert repr(Condition.of(10)) == "Condition((batch,) integer labels 0 ... 9)"
 
 
 def test_names_of_inputs_and_other_places_are_refused():
