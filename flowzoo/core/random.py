@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import numpy as np
 import tensorflow as tf
 
 from flowzoo.core.checks import check_seed
@@ -22,10 +23,19 @@ def row_seeds(seed: int, rows: int | tf.Tensor) -> tf.Tensor:
 
 def seeds_at(seed: int, index: tf.Tensor) -> tf.Tensor:
     """The rows of `row_seeds` with these numbers, 0 ... 2^32 - 1: (rows,) integers -> (rows, 2) int32."""
+    return seeds_of(tf.constant(words(seed)), index)
+
+
+def words(seed: int) -> np.ndarray:
+    """The two halves of a seed, 0 ... 2^64 - 1, for `seeds_of`: (2,) uint32, the low one first."""
     seed = check_seed(seed, "seed", 64)
-    key = [tf.constant(word & 0xFFFFFFFF, tf.uint32) for word in (seed, seed >> 32)]
+    return np.array([seed & 0xFFFFFFFF, seed >> 32], np.uint32)
+
+
+def seeds_of(halves: tf.Tensor, index: tf.Tensor) -> tf.Tensor:
+    """`seeds_at` of a seed as a tensor, so that one graph serves all seeds: `words` of it -> (rows, 2) int32."""
     index = tf.cast(index, tf.uint32)
-    return _pack(*_threefry(*key, index, tf.zeros_like(index)))
+    return _pack(*_threefry(halves[0], halves[1], index, tf.zeros_like(index)))
 
 
 def fold_in(seeds: tf.Tensor, data: int | tf.Tensor) -> tf.Tensor:

@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from flowzoo.core import random
+from flowzoo.core.checks import check_seed
 from flowzoo.core.space import ONE, Condition, Space
 
 
@@ -184,10 +185,16 @@ def require_split(share, rows: int | None) -> None:
 
 def check_seeds(seed, rows: int) -> tf.Tensor:
     """Returns (rows, 2) int32 seeds from None, an int, or seeds; None draws from TensorFlow's global generator."""
+    found = check_seed_of_rows(seed, rows)
+    return random.row_seeds(found, rows) if isinstance(found, int) else found
+
+
+def check_seed_of_rows(seed, rows: int) -> int | tf.Tensor:
+    """As `check_seeds`, but an int, or one drawn for None, stays an int."""
     if seed is None:
         seed = int(tf.random.uniform((), maxval=2**62, dtype=tf.int64))
     if isinstance(seed, (int, np.integer)):
-        return random.row_seeds(seed, rows)
+        return check_seed(seed, "seed", 64)
     symbolic = tf.is_tensor(seed) and not hasattr(seed, "numpy")  # whose numbers only its graph knows
     require_unmasked(seed, "seed")
     values = seed if symbolic else np.asarray(seed)
@@ -206,7 +213,7 @@ def check_seeds(seed, rows: int) -> tf.Tensor:
     return tf.cast(seed if symbolic else values, tf.int32)
 
 
-def check_temperature(temperature, rows: int) -> tf.Tensor:
+def check_temperature(temperature, rows: int) -> np.ndarray:
     """Returns (rows,) float32 temperatures from a number or one number per row."""
     try:
         with np.errstate(over="ignore"):
@@ -218,7 +225,7 @@ def check_temperature(temperature, rows: int) -> tf.Tensor:
             f"`temperature` must be one finite number >= 0 or ({rows},) of them, got {temperature!r}. "
             "1.0 samples from the model, less gives more typical samples."
         )
-    return tf.broadcast_to(tf.constant(values), [rows])
+    return np.broadcast_to(values, [rows])
 
 
 def check_keras_defaults(dtype: str, policies: Iterable[str]) -> None:

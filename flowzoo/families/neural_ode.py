@@ -99,12 +99,16 @@ class ContinuousFlow(Family):
 
         return self._solved(super().decode(z, condition, seed), again)
 
-    def sample(self, n: int, condition=None, temperature=1.0, seed=None, batch_size: int = 64) -> tf.Tensor:
-        seeds = validation.check_seeds(seed, check_count(n, "n", least=0))
-        x = super().sample(n, condition, temperature, seeds, batch_size)
-        temperature = validation.check_temperature(temperature, n)
-        condition = self.intake.conditions(condition, n, shared=True)
-        return self._solved(x, lambda: self.raw.sample(seeds, temperature, condition))
+    def sample(self, n: int, condition=None, temperature=1.0, seed=None, batch_size: int | None = None) -> tf.Tensor:
+        seed = validation.check_seed_of_rows(seed, check_count(n, "n", least=0))  # one, if it is to be drawn
+        x = super().sample(n, condition, temperature, seed, batch_size)
+
+        def again():
+            how = tf.constant(validation.check_temperature(temperature, n))
+            given = self.intake.conditions(condition, n, shared=True)
+            return self.raw.sample(validation.check_seeds(seed, n), how, given)
+
+        return self._solved(x, again)
 
     def reconstruction_error(self, x, condition=None, seed: int = 0) -> tf.Tensor:
         found, raw = super().reconstruction_error(x, condition, seed), self.raw

@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from flowzoo.bases import StandardNormal
 from flowzoo.bijectors.backprop import check_mode
-from flowzoo.core import validation
+from flowzoo.core import random, validation
 from flowzoo.core.checks import check_count, check_flag, check_seed
 from flowzoo.core.context import Context, check_context
 from flowzoo.core.space import ONE, Condition, Space
@@ -28,6 +28,7 @@ from flowzoo.models.traced_option import TracedOption
 from flowzoo.objectives.registry import LIKELIHOOD
 
 LANES = 16  # numbers that a processor computes at once; those left over at the end of an array are rounded otherwise
+DRAWN = 2**18  # numbers of x that `sample` decodes at once, where that is more than 64 rows
 CALL = 2**20  # numbers of x in one call of a graph, within which Python can't be interrupted
 
 
@@ -148,7 +149,7 @@ class Flow(GenerativeModel):
             scores.append(log_prob[: len(x) - start].numpy())
         return np.concatenate(scores) if scores else np.zeros(0, self.compute_dtype)
 
-    def sample(self, n: int, condition=None, temperature=1.0, seed=None, batch_size: int = 64) -> tf.Tensor:
+    def sample(self, n: int, condition=None, temperature=1.0, seed=None, batch_size: int | None = None) -> tf.Tensor:
         """Draws n samples; row i depends on its own seed, temperature and condition only.
 
         Autoregressive flows draw many batches of one size about three times faster under XLA (benchmarks/README.md):
@@ -160,21 +161,28 @@ class Flow(GenerativeModel):
             that of all.
           temperature: a number or (n,): scale of the base (the class of the base says how), 1.0 is the model's own.
           seed: None (drawn from TensorFlow's global generator), an int, or (n, 2) int32, one stream per row.
-          batch_size: rows decoded at once.
+          batch_size: rows decoded at once; by default 64, and more where events are small.
 
         Returns:
           (n, *event_shape) in native units: uint8 for models that dequantize.
         """
         forked.refuse()  # before seeds are computed
-        n, batch_size = check_count(n, "n", least=0), check_count(batch_size, "batch_size")
-        seeds, temperature = validation.check_seeds(seed, n), validation.check_temperature(temperature, n)
+        n = check_count(n, "n", least=0)
+        most = max(64, DRAWN // self.dims) if batch_size is None else check_count(batch_size, "batch_size")
+        seed, temperature = validation.check_seed_of_rows(seed, n), validation.check_temperature(temperature, n)
         condition = self.intake.conditions(condition, n, shared=True)
-        parts = []
-        for start in range(0, max(n, 1), batch_size):
-            rows = slice(start, start + batch_size)
-            part = self.condition.rows(condition, rows)
-            parts.append(self.raw.sample_graph(seeds[rows], temperature[rows], part))
-        return tf.concat(parts, axis=0)
+        halves = tf.constant(random.words(seed)) if isinstance(seed, int) else None
+        parts, count = [], max(1, -(-n // most))
+        size = most if batch_size is not None else -(-n // count)  # of one size, for one graph
+        for start in range(0, max(n, 1), max(size, 1)):
+            rows = slice(start, min(start + size, n))
+            given = tf.constant(temperature[rows]), self.condition.rows(condition, rows)
+            if halves is None:
+                parts.append(self.raw.sample_graph(seed[rows], *given))
+            else:
+                index = tf.constant(np.arange(rows.start, rows.stop, dtype=np.uint32))
+                parts.append(self.raw.draw_graph(halves, index, *given))
+        return parts[0] if len(parts) == 1 else tf.concat(parts, axis=0)
 
     def encode(self, x, condition=None, seed: int = 0) -> tuple[tf.Tensor, tf.Tensor]:
         """Data to latent: z (batch, *latent_shape) and log_det (batch,) in nats."""

@@ -55,7 +55,7 @@ class GenerativeModel(keras.Model):
         """What `fit` minimises: (batch,)."""
         raise NotImplementedError(f"{type(self).__name__} must implement `objective`.")
 
-    def sample(self, n: int, condition=None, temperature=1.0, seed=None, batch_size: int = 64) -> tf.Tensor:
+    def sample(self, n: int, condition=None, temperature=1.0, seed=None, batch_size: int | None = None) -> tf.Tensor:
         """Draws n samples: (n, *x_space.shape)."""
         raise NotImplementedError(f"{type(self).__name__} must implement `sample`.")
 

@@ -111,6 +111,10 @@ class Raw:
         z = self.base.sample(seeds, temperature, features)
         return self.transform.decode(z, features, Context(seeds, (DECODING,), log_det=False))[0]
 
+    def draw(self, halves, index, temperature, condition) -> tf.Tensor:
+        """`sample` of the rows with these numbers, (rows,) integers, of the seed whose `random.words` are given."""
+        return self.sample(random.seeds_of(halves, index), temperature, condition)
+
     @_without_rows_too
     def reconstruction_error(self, x, condition, seed) -> tf.Tensor:
         """`Flow.reconstruction_error`."""
@@ -135,6 +139,7 @@ class Raw:
     encode_graph = Graph(encode)
     decode_graph = Graph(decode)
     sample_graph = Graph(sample)
+    draw_graph = Graph(draw)
     reconstruction_error_graph = Graph(reconstruction_error)
     _score_graph = tf.function(_score, autograph=False)
 
