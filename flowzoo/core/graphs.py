@@ -19,14 +19,14 @@ class Graph:
     """
 
     def __init__(self, method: Callable):
-        def of_ranks(instance, ranks, *arguments):
+        def of_ranks(instance, ranks, arguments):  # in one tuple: calls may leave out the last ones
             return method(instance, *arguments)
 
         self._compiled = tf.function(of_ranks, reduce_retracing=True, autograph=False)
 
     def __get__(self, instance: Any, owner: type | None = None) -> Callable:
         compiled = self._compiled.__get__(instance, owner)
-        return lambda *arguments: compiled(_ranks(arguments), *arguments)
+        return lambda *arguments: compiled(_ranks(arguments), arguments)
 
 
 def _ranks(arguments):

@@ -11,7 +11,7 @@ class Method:
     def __init__(self):
         self.traced = []
 
-    def total(self, x, how):
+    def total(self, x, how=1.0):
         self.traced.append(tuple(x.shape))
         return tf.reduce_sum(x, axis=list(range(x.shape.rank))) + how
 
@@ -23,6 +23,11 @@ def test_sizes_are_relaxed_and_ranks_are_not():
     for shape in [(2,), (3,), (4,), (2, 3), (2, 4), (5, 1), (6,)]:
         assert one.total_graph(tf.ones(shape), 1.0) == np.prod(shape) + 1
     assert one.traced == [(2,), (None,), (2, 3), (2, None), (None, None)] and not other.traced
+
+
+def test_the_last_arguments_may_be_left_out():
+    one = Method()
+    assert [one.total_graph(tf.ones(2), *how) for how in ((), (2.0,), (), (1.0,))] == [3, 4, 3, 3]
 
 
 def test_a_condition_may_be_a_vector_after_one_with_places():
