@@ -30,7 +30,7 @@ class Form:
 
     Attributes:
         space: of one example; in what type integers are stored does not matter.
-        what: they are called in messages.
+        what: what they are called in messages.
         names: of the columns that the flow was fitted on; () if it knows none.
         usual: what its columns are called by number, as in x0, x1, ...: those of flowzoo's own tables.
         source: of the examples from which conditions are computed; None for what is in the files itself.
@@ -44,7 +44,7 @@ class Form:
 
     @property
     def held(self) -> Space:
-        """What images or audio in files are."""
+        """The space of images or audio in files."""
         return self.source or self.space
 
 

@@ -171,8 +171,8 @@ def _nobody(error: BaseException | None) -> bool:
 def _within(action: Callable[[], Result]) -> Result:
     """What `action` gives, or `Broken` if that takes longer than `ANSWER`.
 
-    A socket's own time-out begins anew with each byte of a header. An abandoned action keeps running in its thread, which
-    does not keep the process from ending.
+    A socket's own time-out begins anew with each byte of a header. An abandoned action keeps running in its thread,
+    which does not keep the process from ending.
     """
     done = queue.SimpleQueue()
 

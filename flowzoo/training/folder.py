@@ -79,7 +79,7 @@ class WorkFolder:
 
 @contextlib.contextmanager
 def alone(workdir: Path) -> Iterator[None]:
-    """Refuses a folder in which another process is training; the lock goes with the process, even a killed one."""
+    """Refuses a folder in which another process is training; the lock ends with the process, even a killed one."""
     try:
         import fcntl
     except ImportError:  # no such locks on this system

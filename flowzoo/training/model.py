@@ -179,7 +179,7 @@ def start_from(flow: Flow, path: Path) -> None:
     except CheckpointError:
         with contextlib.suppress(CheckpointError):
             load_simpler(flow, path)
-            logging.info("%s is of a simpler flow: what this one has beyond it starts anew.", path)
+            logging.info("%s is of a simpler flow: the parts that it lacks start anew.", path)
             return
         raise
 
