@@ -65,7 +65,8 @@ def test_figures_are_drawn_once(tmp_path):
         assert f"]({name})" in markdown_page(preset)
     text = markdown_page(preset)
     assert (
-        "It finds `mnist`, which it never saw, likelier than its own data. Measured: 2.000 ± 0.100 bits/dim on 4" in text
+        "It finds `mnist`, which it never saw, likelier than its own data. Measured: 2.000 ± 0.100 bits/dim on 4"
+        in text
     )
 
 
