@@ -112,7 +112,7 @@ def _download(url: str, expected: Mapping[str, Any], part: Path) -> None:
         if not wrong:
             return
         part.unlink()
-        if not resumed:  # else the part that was there may have been another file's
+        if not resumed:  # a resumed part may have been of another file
             raise HubError(f"{url} {wrong}. The hub is wrong, or something between it and here.")
 
 
@@ -154,7 +154,7 @@ def _checked(url: str) -> str:
     if url.startswith("file://") and not url.startswith("file:///"):
         raise ValueError(f"a file:// hub must be an absolute path, such as file:///srv/zoo, got {_masked(url)!r}.")
     authority, *path = re.split("[/?#]", parts[2][3:], maxsplit=1)
-    # what stands before that @ may be a password, of which a library would show the part after the slash
+    # what precedes that @ may be a password, and a library would reveal its part after the slash
     if "@" in "".join(path) and ":" in authority:
         raise ValueError(
             "a hub's URL must have %2F for /, %3F for ? and %23 for # in a password, which would end there, and %40 "

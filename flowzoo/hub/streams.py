@@ -86,7 +86,7 @@ def _other(url: str, start: int) -> Iterator[tuple[int, Read]]:
     try:
         file = fsspec.open(url, "rb").open()
         file.seek(start)
-    except Exception as error:  # each filesystem has its own
+    except Exception as error:  # each filesystem raises its own errors
         kind = HubError if isinstance(error, FileNotFoundError | ImportError | ValueError) else Broken
         raise kind(f"{url}: {error or type(error).__name__}.") from error
     with file:

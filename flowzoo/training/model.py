@@ -95,7 +95,7 @@ def untrained(preset: Preset, recipe: Recipe) -> Flow:
     flow = build(preset, recipe.conditioner_dtype or None)
     if recipe.objective:
         flow.training_objective = recipe.objective
-    flow.xla, flow.adapts = recipe.jit_compile, False  # `adapt_examples` says whether
+    flow.xla, flow.adapts = recipe.jit_compile, False  # `adapt_examples` decides instead
     return flow
 
 

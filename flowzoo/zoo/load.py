@@ -83,7 +83,7 @@ def _load_published(flow: "Flow", preset: Preset, path: Path, found: Layout) -> 
             f"got {count} with {mark}. The preset and its weights belong to different versions."
         )
     try:
-        keras.Model.load_weights(flow, path)  # the flow's own would lay both out and compare them once more
+        keras.Model.load_weights(flow, path)  # the flow's own method would compare the layouts again
     except ValueError:
-        require_finite_numbers(flow, path)  # which says what Keras does not
+        require_finite_numbers(flow, path)  # names the cause, which Keras does not
         raise

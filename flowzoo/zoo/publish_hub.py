@@ -106,7 +106,7 @@ def _planned(presets: list[str | Path], folder: Path) -> tuple[index.Revisions, 
         record, its_files = _record(preset, name)
         _add(revisions, preset, record)
         files |= its_files
-    index.parse(_content(revisions), index.INDEX)  # what would not be read is not written
+    index.parse(_content(revisions), index.INDEX)  # nothing is written that could not be read
     return revisions, files
 
 

@@ -266,7 +266,7 @@ def _multiworker() -> tuple[tf.distribute.Strategy, int, bool]:
         strategy = tf.distribute.MultiWorkerMirroredStrategy()
     except RuntimeError as error:  # "Collective ops must be configured at program startup"
         raise StrategyError(f"{error}. Nothing may use TensorFlow in this process before the training.") from error
-    except tf.errors.OpError as error:  # a port in use, a peer that didn't come: neither need be so next time
+    except tf.errors.OpError as error:  # a port in use, or a missing peer: the next attempt may succeed
         reason = f"{type(error).__name__}: {error.message.splitlines()[0] if error.message else 'no reason given'}"
         raise PeerLost(
             f"Worker {index}, {addresses[index]}, could not meet the others ({reason}). Its port may be in use here; "
