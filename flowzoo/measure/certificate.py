@@ -113,7 +113,7 @@ class Certificate(Measurement):
         if not rows:
             return []
         unit = "with the data range 1" if preset.discrete else "in units of the data"
-        rates = f"no row that is not finite and {BOUNDS['exploded_rate']:.0%} exploded"
+        rates = f"no row not finite and {BOUNDS['exploded_rate']:.0%} exploded"
         bounds = f"{BOUNDS['reconstruction_error']:g}, {BOUNDS['log_det_error']:g}, {rates}"
         header = ("inputs", "reconstruction", "log_det, nats", "not finite", "exploded", "what they are")
         text = TEXT.format(unit=unit, bounds=bounds)
@@ -123,8 +123,8 @@ class Certificate(Measurement):
         entry = self.entry(preset) or {}
         found = [f"Beyond the bounds of the certificate: {text}." for text in self.broken(entry)]
         return found + [
-            f"{_words(kind).capitalize()}, its {key} is {entry[kind][key]:.1e}, more than the {bound:g} that others "
-            "keep to."
+            f"{_words(kind).capitalize()}, its {key} is {entry[kind][key]:.1e}, above {bound:g}, the bound for test "
+            "inputs and samples."
             for kind in KINDS
             for key, bound in BOUNDS.items()
             if kind not in PROMISED and entry.get(kind, {}).get(key, 0.0) > bound
