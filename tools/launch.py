@@ -14,8 +14,8 @@ from absl import app, flags, logging
 WORKERS = flags.DEFINE_integer("workers", 2, "How many processes.", lower_bound=1)
 LOGS = flags.DEFINE_string("logs", None, "Folder for worker-<i>.log.", required=True)
 RESTARTS = flags.DEFINE_integer("restarts", 3, "How often all are started again when one dies.", lower_bound=0)
-STALL_MINUTES = flags.DEFINE_float("stall_minutes", 30.0, "A worker that takes no step for so long counts as dead.")
-GRACE_SECONDS = flags.DEFINE_float("grace_seconds", 60.0, "For ending by themselves, before workers are killed.")
+STALL_MINUTES = flags.DEFINE_float("stall_minutes", 30.0, "A worker that takes no step for this long counts as dead.")
+GRACE_SECONDS = flags.DEFINE_float("grace_seconds", 60.0, "How long workers may take to end before they are killed.")
 flags.register_validator(STALL_MINUTES, lambda minutes: minutes > 0, "must be more than 0.")  # nan is not
 flags.register_validator(GRACE_SECONDS, lambda seconds: seconds >= 0, "must be at least 0.")
 

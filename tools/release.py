@@ -40,7 +40,7 @@ HOOK = "import sys; from setuptools import build_meta; getattr(build_meta, f'bui
 COMMANDS = """\
 flowzoo {version} of commit {commit}. Run these in this folder.
 
-What is here is what was made:
+To check that these are the files that were made:
     sha256sum --check --quiet SHA256SUMS
 The package index, sdist and wheel with the weights of {small} presets; they name {hubs}:
     twine upload dist/*
@@ -52,7 +52,7 @@ In the hub only, as their use is restricted: {limited}.
 
 
 class ReleaseError(Exception):
-    """No release can be made so."""
+    """The release can't be made as asked."""
 
 
 def main(argv: list[str]) -> int:
@@ -171,7 +171,7 @@ def _copy(target: Path, small: list[str], hubs: tuple[str, ...], epoch: int) -> 
 
 
 def _normalise(sdist: Path, epoch: int) -> None:
-    """Leaves out of an archive who made it, when, and in which order."""
+    """Removes from an archive who made it, when, and in which order."""
     with tarfile.open(sdist) as archive:
         held = {member.name: (member, archive.extractfile(member)) for member in archive}
         held = {name: (member, file.read() if file else b"") for name, (member, file) in held.items()}

@@ -40,7 +40,7 @@ def main(argv: list[str]) -> None:
     for epoch, (network, loss) in enumerate(training(*data["train"], _EPOCHS.value)):
         right = share(network, *data["validation"])
         print(f"epoch {epoch + 1}: loss {loss:.3f}, validation {right:.1%}, {time.process_time():.0f} s", flush=True)
-        if right >= best:  # of equals the last, whose learning rate was the lowest
+        if right >= best:  # of equal ones the last, whose learning rate was the lowest
             best, weights = right, {weight.path: weight.numpy() for weight in network.trainable_weights}
     file = io.BytesIO()
     np.savez(file, **weights)
@@ -68,7 +68,7 @@ def training(clips: Clips, labels: np.ndarray, epochs: int) -> Iterator[tuple[ke
 
 
 def groups(clips: Clips, random: np.random.Generator) -> list[np.ndarray]:
-    """Batches of recordings of as many clips, by the numbers of their first clips, in random order."""
+    """Batches of recordings with equally many clips, by the numbers of their first clips, in random order."""
     first, counts = np.unique(clips.recording, return_index=True, return_counts=True)[1:]
     found = []
     for count in np.unique(counts):
@@ -78,7 +78,7 @@ def groups(clips: Clips, random: np.random.Generator) -> list[np.ndarray]:
 
 
 def varied(clips: Clips, first: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """Recordings of as many clips, which begin anywhere in them, with some noise: (n, samples)."""
+    """Recordings with equally many clips, each shifted at random and with some noise: (n, samples)."""
     low, end = clips.low[first], clips.high[first] + clips.length
     samples = (end[0] - low[0]) // clips.length * clips.length
     start = random.integers(low, end - samples, endpoint=True)
@@ -88,7 +88,7 @@ def varied(clips: Clips, first: np.ndarray, random: np.random.Generator) -> np.n
 
 
 def share(network: keras.Model, clips: Clips, labels: np.ndarray) -> float:
-    """Of the recordings of a split, those whose digit is read."""
+    """The share of the recordings of a split whose digit is read."""
     spoken = labels[np.unique(clips.recording, return_index=True)[1]]
     x = clips.cut(np.arange(len(clips))).numpy()
     return float((judge.read(network, x, clips.recording) == spoken).mean())

@@ -15,7 +15,7 @@ stop() {
 trap stop EXIT
 
 "$python" -m tests.serving.conftest "$work"
-chmod -R a+rX "$work" # the container's root has no capability to read what is another's alone
+chmod -R a+rX "$work" # the container's root lacks the capability to read files that only their owner may read
 "${compose[@]}" up --detach
 for model in $(ls "$work/models"); do
     for _ in $(seq 60); do

@@ -1,4 +1,4 @@
-"""The figures of a preset's page that its record and history make: the training curve and those of measurements."""
+"""The figures of a preset's page, from its record and history: the training curve and those of measurements."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def digest(figure: Path) -> str:
 
 
 def write(figure: Path, source: str, draw: Callable[[Path], None]) -> None:
-    """Draws a figure in few colours, unless the one that is there shows the same."""
+    """Draws a figure in few colours, unless the existing one shows the same."""
     if digest(figure) == source:
         return
     with TemporaryDirectory() as folder:

@@ -133,7 +133,7 @@ def drawn(
 ) -> np.ndarray:
     """The samples that `write_plot` draws, with the same arguments: (count, *event_shape).
 
-    What a condition is computed from is then synthetic, as a voice that nobody has.
+    What a condition is computed from is then synthetic, such as an artificial voice.
     """
     count = count or usual_count(flow)
     condition = _condition(flow, label, count)
@@ -201,13 +201,13 @@ def _pairs(samples: np.ndarray, title: str) -> Figure:
 def _histogram(axes: Axes, x: np.ndarray, y: np.ndarray, across: tuple, up: tuple) -> None:
     counts = np.histogram2d(y, x, BINS, (up, across))[0]
     extent = (*across, *up)
-    shown = np.sqrt(counts)  # so that tails are seen
+    shown = np.sqrt(counts)  # so that tails are visible
     axes.imshow(shown, origin="lower", extent=extent, aspect="auto", interpolation="nearest", cmap="viridis")
     axes.set_ylim(up)
 
 
 def _range(x: np.ndarray) -> tuple[float, float]:
-    """From the lowest to the highest, a few far out left out; never empty."""
+    """From the lowest to the highest value, without a few outliers; never empty."""
     low, high = np.quantile(x.astype(np.float64), (TAIL, 1 - TAIL))
     margin = 0.05 * (high - low) or 0.5
     return low - margin, high + margin

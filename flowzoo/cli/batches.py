@@ -11,9 +11,9 @@ def in_batches(function: Callable[[slice], np.ndarray], count: int, what: str, s
     """Joins what `function` gives for rows 0 ... count - 1, `size` at a time.
 
     Args:
-        function: from a slice of rows to an array of as many.
+        function: from a slice of rows to an array with as many.
         count: how many rows; at least 1.
-        what: the bar says, on stderr.
+        what: what the bar says, on stderr.
         size: a multiple of 64, the step of `Flow.sample` itself.
     """
     parts = []

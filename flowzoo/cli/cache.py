@@ -18,7 +18,7 @@ TENSORFLOW = False
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    what = "list all; verify their sha256; clean away what is damaged or partial"
+    what = "list all; verify their sha256; remove (`clean`) what is damaged or partial"
     parser.add_argument("action", choices=("list", "verify", "clean"), help=what)
     parser.add_argument("--all", action="store_true", help="clean: whole files, too")
     parser.add_argument("--dry-run", action="store_true", help="clean: only list what would be removed")
@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Go through the files, and say of each what it is and how it is."""
+    """Print for each file what it is and the state it is in."""
     if (args.all or args.dry_run) and args.action != "clean":
         raise ValueError(f"--all and --dry-run go with `clean`, got `{args.action}`. Leave them out.")
     from flowzoo.core.errors import CheckpointError

@@ -7,17 +7,17 @@ import sys
 
 
 class Failed(Exception):
-    """Work that was asked for rightly and did not succeed: one line and exit code 1."""
+    """A valid request that failed: one line and exit code 1."""
 
 
 def one_line(error: Exception) -> str:
-    """What an error says, in one line, without control characters, as hubs and files contribute to it."""
+    """The message of an error in one line, without control characters, as parts of it come from hubs and files."""
     text = " ".join(str(error).split()) or type(error).__name__
     return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
 
 
 def note(text: str) -> None:
-    """Says on stderr what was assumed, so that results on stdout stay what they are."""
+    """Says on stderr what was assumed, so that stdout has results only."""
     print(f"flowzoo: note: {text}", file=sys.stderr, flush=True)
 
 

@@ -29,7 +29,7 @@ def condition_of(flow: Flow, args: argparse.Namespace, count: int) -> Any:
 
 
 def condition_and_count(flow: Flow, args: argparse.Namespace, count: int | None) -> tuple[Any, int]:
-    """The condition by --label and --condition, and of how many examples; None for a flow that takes none.
+    """The condition by --label and --condition, and for how many examples; None for a flow that takes none.
 
     Args:
         flow: it is for.

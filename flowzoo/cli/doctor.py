@@ -55,7 +55,7 @@ def _checks(names: list[str]) -> Iterator[tuple[bool, str]]:
 
 
 def _requirements() -> Iterator[tuple[bool, str]]:
-    from importlib import metadata  # here, as it takes a while
+    from importlib import metadata  # imported here: it takes a while
 
     from packaging.requirements import Requirement
 

@@ -1,4 +1,4 @@
-"""`flowzoo download NAME...`: have presets on this machine, whole, before they are needed."""
+"""`flowzoo download NAME...`: fetch presets before they are needed."""
 
 import argparse
 

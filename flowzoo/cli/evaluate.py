@@ -16,7 +16,7 @@ TENSORFLOW = True
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     add_preset(parser, nargs="?")
-    parser.add_argument("--workdir", metavar="DIR", help="instead of a preset the best weights of a training")
+    parser.add_argument("--workdir", metavar="DIR", help="the best weights of a training, instead of a preset")
     parser.add_argument("--split", default="test", help="train, validation, test or another of the data set's (test)")
     parser.add_argument("--draws", type=positive, default=1, help="noise draws of the importance-weighted bound (1)")
     add_noise_seed(parser)

@@ -67,7 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def parser() -> argparse.ArgumentParser:
     """The parser of the whole command line."""
     common = argparse.ArgumentParser(add_help=False)
-    common.add_argument("--debug", action="store_true", help="show the Python trace of an error")
+    common.add_argument("--debug", action="store_true", help="show the Python traceback of an error")
     top = argparse.ArgumentParser(
         prog="flowzoo",
         description="Trained normalizing flows for TensorFlow and Keras.",
@@ -110,7 +110,7 @@ def _run(args: argparse.Namespace) -> int:
 
 
 def _flush() -> None:
-    """Writes out what is printed while an error of it still has an exit code; at the end of a process it has none."""
+    """Flushes stdout while an error can still set the exit code; at the end of a process it no longer can."""
     try:
         if sys.stdout:
             sys.stdout.flush()

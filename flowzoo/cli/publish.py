@@ -20,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--all", action="store_true", help="--hub: every preset with weights")
     where = parser.add_mutually_exclusive_group(required=True)
     where.add_argument("--workdir", metavar="DIR", help="folder of a finished training, of one NAME; docs/training.md")
-    where.add_argument("--hub", metavar="DIR", help="root of the hub, made if need be; docs/hub.md")
+    where.add_argument("--hub", metavar="DIR", help="root of the hub, created if needed; docs/hub.md")
     what = "--hub: trust the cards, whose numbers are else measured again on the test split"
     parser.add_argument("--no-verify", action="store_true", help=what)
     what = "--workdir: publish what is unfinished, of another recipe, or worse"

@@ -1,4 +1,4 @@
-"""TensorFlow's start-up notes, kept from hiding the answer of a command."""
+"""Keeps TensorFlow's start-up notes from hiding the output of a command."""
 
 import os
 import sys
@@ -6,7 +6,7 @@ import tempfile
 
 
 def import_tensorflow() -> None:
-    """Import TensorFlow without its notes on the terminal; should it fail, they are shown.
+    """Import TensorFlow without its notes on the terminal; they are shown if it fails.
 
     They are written by native code before any log level is read, so only the file descriptor can hold them back.
     """

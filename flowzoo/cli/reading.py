@@ -30,7 +30,7 @@ class Form:
 
     Attributes:
         space: of one example; in what type integers are stored does not matter.
-        what: they are called in messages.
+        what: what they are called in messages.
         names: of the columns that the flow was fitted on; () if it knows none.
         usual: what its columns are called by number, as in x0, x1, ...: those of flowzoo's own tables.
         source: of the examples from which conditions are computed; None for what is in the files itself.
@@ -44,7 +44,7 @@ class Form:
 
     @property
     def held(self) -> Space:
-        """What images or audio in files are."""
+        """The space of images or audio in files."""
         return self.source or self.space
 
 
@@ -99,13 +99,13 @@ def read_each(
 
 
 def _group(paths: Sequence[str], form: Form, columns: Columns) -> tuple[np.ndarray, np.ndarray]:
-    if "" in paths:  # which is the folder here to `Path`
+    if "" in paths:  # `Path` takes it for the current folder
         raise ValueError("a file must have a name, got ''. Is a variable of the shell empty?")
     files = [file for path in paths for file in _files(Path(path), form)]
     arrays = [_conform(file, _read(file, form, columns), form) for file in files]
     texts = (str(file).encode(errors="backslashreplace").decode() for file in files)  # names need not be Unicode
     names = np.array(list(texts), object)  # each text once, however many rows
-    rows = np.concatenate(arrays) if len(arrays) > 1 else arrays[0]  # which need not be there twice
+    rows = np.concatenate(arrays) if len(arrays) > 1 else arrays[0]  # a single one needs no copy
     return rows, np.repeat(names, [len(array) for array in arrays])
 
 
@@ -133,7 +133,7 @@ def _read(path: Path, form: Form, columns: Columns) -> np.ndarray:
     if not kind.held(form.held):
         shape = form.space.shape
         raise ValueError(f"{path}: {form.what} of shape {shape} are read from {FLAT}, got another file.")
-    if kind.sources and suffix not in kind.reads:  # others say by their content what they are
+    if kind.sources and suffix not in kind.reads:  # the content of other kinds shows what they are
         known = f"{FLAT}, {kind.sources}"
         raise ValueError(f"{path}: {form.what} of shape {form.space.shape} are read from {known}, got another file.")
     found, remark = kind.read(path, form.held)
@@ -196,13 +196,13 @@ def _table(path: Path, form: Form, columns: Columns) -> np.ndarray:
             "Choose them by --columns=NAME,NAME,..."
         )
     if space.values:
-        broken = np.flatnonzero((rows != np.round(rows)).any(axis=1))  # NaN is among them
+        broken = np.flatnonzero((rows != np.round(rows)).any(axis=1))  # includes NaN
         if len(broken):
             raise ValueError(
                 f"{path}: {form.what} must be integers {space.lowest} to {space.highest}, got something else in "
                 f"{len(broken)} of {len(rows)} rows, first in row {broken[0]} (counted from 0)."
             )
-        rows = np.clip(rows, -(2.0**53), 2.0**53).astype(np.int64)  # what is larger is refused for its range
+        rows = np.clip(rows, -(2.0**53), 2.0**53).astype(np.int64)  # larger values are refused as out of range
     return rows.reshape(len(rows), *space.shape)
 
 

@@ -79,7 +79,7 @@ def _read_csv(path: Path, columns: Columns) -> np.ndarray:
                         continue
                 if len(cells) != width:
                     raise ValueError(f"expected {width} cells, as in the first line, got {len(cells)}. {HINT}")
-                if gap and width == 1:  # there it may be a missing value; more cells than one can't be
+                if gap and width == 1:  # it may be a missing value, which an empty line in a wider table can't
                     raise ValueError(f"expected a number in each line of one column, got an empty line {gap}.")
                 for place in range(width) if places is None else places:
                     numbers.append(_number(cells, place))

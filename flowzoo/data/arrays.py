@@ -26,7 +26,8 @@ def read(
     Args:
         name: a name of `flowzoo.data.names()`.
         split: a key of `flowzoo.data.spec(name).splits`.
-        data_dir: TFDS' folder; None means $TFDS_DATA_DIR or ~/tensorflow_datasets. Of no effect where `ready`.
+        data_dir: TFDS' folder; None means $TFDS_DATA_DIR or ~/tensorflow_datasets. No effect on data sets that are
+            `ready`.
 
     Returns:
         x (n, *event_shape), uint8 or for continuous data float32, or `Clips` of recordings, and labels (n,) int32,
@@ -57,7 +58,7 @@ def read(
         expected = (facts.sizes[split], *facts.event_shape)
         if x.shape != expected:
             raise ValueError(f"expected examples of shape {expected}, got {x.shape}")
-    except Exception as error:  # TFDS and TensorFlow raise many kinds for damaged files
+    except Exception as error:  # TFDS and TensorFlow raise errors of many kinds for damaged files
         raise MissingDataError(
             f"The data set in {folder} is damaged: {error}\nDelete the folder and run: {command}"
         ) from error
@@ -71,7 +72,7 @@ def place(name: str, data_dir: str | os.PathLike | None = None) -> Path:
 
 
 def prepared(folder: Path) -> bool:
-    """Whether a data set was written to this folder, to its end."""
+    """Whether a data set was written to this folder completely."""
     return (folder / "dataset_info.json").exists()
 
 
@@ -148,7 +149,7 @@ def _recordings(dataset, facts: DatasetSpec) -> tuple[Clips, np.ndarray | None]:
 
 
 def _conversion(name: str) -> Callable[[np.ndarray], list[np.ndarray]] | None:
-    """What makes examples of TFDS' stored files, a batch at a time; None where TFDS stores the examples themselves."""
+    """The function from TFDS' stored files to examples, by batches; None where TFDS stores the examples themselves."""
     if name != "celeb_a":
         return None
     from flowzoo.data.celeba import crop_and_resize

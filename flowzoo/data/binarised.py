@@ -26,7 +26,7 @@ def once(grey: np.ndarray, seed: list[int]) -> np.ndarray:
 
 def anew(grey: tf.Tensor, streams: tf.Tensor) -> tf.Tensor:
     """Grey pixels (batch, ...) uint8 and streams (batch, 2) int32 -> zeros and ones, uint8."""
-    import tensorflow as tf  # here, as `fixture` does without
+    import tensorflow as tf  # imported here: `fixture` does not need it
 
     from flowzoo.core import random
 

@@ -19,7 +19,7 @@ from flowzoo.data.packages import FetchError
 ARCHIVE = "images.tar"
 SIDE = 8
 FEATURES = SIDE * SIDE - 1
-RECORD = 1000  # patches in one record of TFDS: a million records would take minutes
+RECORD = 1000  # patches in one record of TFDS: with one each, a million records would take minutes
 SPLITS = {"train": ("train", 1000), "validation": ("train", 50), "test": ("test", 250)}  # whose images, records
 COUNTS = {"train": 200, "test": 100}  # images
 GREY_SHA256 = {  # of all grey pixels, image after image
@@ -29,7 +29,7 @@ GREY_SHA256 = {  # of all grey pixels, image after image
 
 
 def grey(colours: np.ndarray) -> np.ndarray:
-    """Luma of ITU-R BT.601 in whole numbers, as Pillow's "L": (height, width, 3) uint8 -> (height, width) uint8."""
+    """Luma of ITU-R BT.601 in integers, as Pillow's "L": (height, width, 3) uint8 -> (height, width) uint8."""
     weighted = colours.astype(np.uint32) @ np.array([19595, 38470, 7471], np.uint32)
     return ((weighted + 2**15) >> 16).astype(np.uint8)
 
@@ -38,10 +38,10 @@ def patches(images: list[np.ndarray], records: int, stream: int) -> Iterator[np.
     """Draws patches: (8x8 pixels + U(0, 1)) / 256, minus their mean, without the last pixel.
 
     Each patch takes 65 raw 64-bit numbers of NumPy's PCG64, seeded by [300, stream]. The upper 32 bits of the first
-    tell the patch: times the number of places, shifted right by 32, it is the index of a place, counted image after
-    image and row after row; places may come again. The upper 32 bits of the others, by 2^32, are the noise of the
-    pixels, row after row. Everything is computed in integers and rounded to float32 once, at the end, so the result is
-    the same on every machine.
+    select the patch: multiplied by the number of positions and shifted right by 32, they are the index of a position,
+    counted image after image and row after row; positions may recur. The upper 32 bits of the others, divided by 2^32,
+    are the noise of the pixels, row after row. Everything is computed in integers and rounded to float32 once, at the
+    end, so the result is the same on every machine.
 
     Args:
         images: (height, width) uint8 each, of any sizes from 8x8.
@@ -93,7 +93,7 @@ def read_images(archive: Path) -> dict[str, list[np.ndarray]]:
         if got != GREY_SHA256[split]:
             raise FetchError(
                 f"{archive}: the grey pixels of the {split} images must have sha256 {GREY_SHA256[split]}, got {got}. "
-                "The images are others, or this Pillow decodes JPEG in another way: use one with libjpeg-turbo."
+                "The images differ, or this Pillow decodes JPEG differently: use one with libjpeg-turbo."
             )
     return images
 

@@ -40,7 +40,7 @@ class Clips:
 
     def held(self) -> Clips:
         """The same in tensors, which graphs refer to instead of copying them."""
-        import tensorflow as tf  # here and below, as facts about data sets need none
+        import tensorflow as tf  # imported here and below: facts about data sets do not need it
 
         clips = copy.copy(self)
         for name in ("samples", "starts", "low", "high"):
@@ -52,8 +52,8 @@ class Clips:
 
         Args:
           index: ([batch]) integers.
-          moves: ([batch]) integers from -most to most, all equally likely: the clip then begins at a place that is as
-            likely as any other in its recording that is at most so far from its own. None for its own.
+          moves: ([batch]) integers from -most to most, all equally likely: the clip then begins, with equal
+            probability, at any place in its recording that is at most this far from its own. None for its own.
           most: see `moves`.
         """
         import tensorflow as tf

@@ -1,7 +1,7 @@
 """Two-dimensional targets with known density: p(x) = exp(-U(x)) / Z on the box [-4, 4]^2.
 
-U2, U3 and U4 have ridges that never end, so only the box makes them densities; of U1 and the moons it cuts off nothing
-to speak of, and the checkerboard fills it.
+U2, U3 and U4 have unbounded ridges, so only the box makes them densities; it cuts off a negligible part of U1 and the
+moons, and the checkerboard fills it.
 
 Reference: Rezende & Mohamed 2015, Variational inference with normalizing flows, arXiv:1505.05770, table 1.
 """
@@ -44,13 +44,13 @@ def u4(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 def checkerboard(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """The black ones of 4 x 4 squares, all alike; the square at the lower left is black."""
+    """The black squares of a 4 x 4 checkerboard, all alike; the one at the lower left is black."""
     black = (np.floor(a / 2.0) + np.floor(b / 2.0)) % 2.0 == 0.0
     return np.where(black, 0.0, np.inf)
 
 
 def moons(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Two half circles of radius 2, hooked into each other, with normal noise of 0.2: scikit-learn's, twice as large.
+    """Two interlocking half circles of radius 2 with normal noise of 0.2: scikit-learn's, twice as large.
 
     exp(-U) is their density itself, the mean over both of the integral over the angle, by Gauss-Legendre quadrature.
     """
@@ -86,7 +86,7 @@ class Density:
         """Exact samples by rejection from the box: (count, 2) float32, the same on every machine.
 
         Each point proposed takes three raw 64-bit numbers of NumPy's PCG64, of which the upper 53 bits make two
-        coordinates and what decides whether it is kept.
+        coordinates and the number that decides whether it is kept.
         """
         raw, parts, found = np.random.PCG64(seed), [], 0
         while found < count:
@@ -110,7 +110,7 @@ DENSITIES = {
 
 
 def density(name: str) -> Density | None:
-    """The true density of a data set; None where nobody knows it.
+    """The true density of a data set; None where it is unknown.
 
     Args:
         name: one of `flowzoo.data.names()`.

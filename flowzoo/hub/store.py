@@ -95,7 +95,7 @@ def split(wanted: str) -> tuple[str, int]:
     """Name and revision of `name@revision`; raises `PresetError` if it is not written so."""
     match = re.fullmatch(f"({NAME})@({REVISION})", wanted, re.ASCII)
     if not match:
-        raise PresetError(f"a preset must be `name` or `name@revision`, the latter a number from 1, got {wanted!r}.")
+        raise PresetError(f"a preset must be `name` or `name@revision`, the revision a number from 1, got {wanted!r}.")
     return match[1], int(match[3])
 
 
@@ -104,7 +104,7 @@ def revision(name: str, number: int, own: Iterable[int]) -> Path:
 
     Args:
         name, number: of `split`.
-        own: the revisions that this flowzoo brings, for the message.
+        own: the revisions that this flowzoo ships, for the message.
 
     Raises:
         PresetError: no such revision; the message has those known.
@@ -134,7 +134,7 @@ def revisions(name: str) -> list[int]:
     """The revisions of a preset in the cache and on the hubs, as far as these answer."""
     if not re.fullmatch(NAME, name, re.ASCII):
         return []
-    _, known, _ = mirrors.find(name, 0)  # which none has
+    _, known, _ = mirrors.find(name, 0)  # 0: a revision that none has
     return sorted(known | set(cache.revisions(name)[0]))
 
 

@@ -1,6 +1,6 @@
-"""A URL as a stream of bytes that begins where one wants, over https, http, file or fsspec.
+"""A URL as a stream of bytes from any offset, over https, http, file or fsspec.
 
-On requests rather than pooch, which (1.9) does not resume, lock or fsync and sets no limit to what it reads.
+It uses requests rather than pooch, which (1.9) does not resume, lock or fsync and sets no limit to what it reads.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ Result = TypeVar("Result")
 
 
 class Broken(Exception):
-    """A failure that the next attempt may not meet; `response` may say when to make it."""
+    """A failure that may be gone at the next attempt; `response` may say when to make it."""
 
     def __init__(self, why: str, response: Any = None):
         super().__init__(why)
@@ -37,7 +37,7 @@ class Broken(Exception):
 
 
 class Unreachable(HubError):
-    """A hub of which nothing comes, whatever one asks for."""
+    """A hub that does not answer at all."""
 
 
 def offline() -> bool:
@@ -51,7 +51,7 @@ def opened(url: str, start: int) -> Iterator[tuple[int, Read]]:
 
     Raises:
         HubError: nothing is there, or not what was asked for.
-        Broken: the next attempt may have more luck; reading on raises it, too.
+        Broken: the next attempt may succeed; reading on raises it, too.
     """
     scheme = urlsplit(url).scheme
     if scheme != "file" and offline():
@@ -86,7 +86,7 @@ def _other(url: str, start: int) -> Iterator[tuple[int, Read]]:
     try:
         file = fsspec.open(url, "rb").open()
         file.seek(start)
-    except Exception as error:  # each filesystem has its own
+    except Exception as error:  # each filesystem raises its own errors
         kind = HubError if isinstance(error, FileNotFoundError | ImportError | ValueError) else Broken
         raise kind(f"{url}: {error or type(error).__name__}.") from error
     with file:
@@ -118,7 +118,7 @@ def _http(url: str, start: int) -> Iterator[tuple[int, Read]]:
 
         def next_piece() -> bytes:
             nonlocal got
-            piece = _within(lambda: response.raw.read1(PIECE, decode_content=False))  # what has come, not all of it
+            piece = _within(lambda: response.raw.read1(PIECE, decode_content=False))  # what has arrived
             got += len(piece)
             if not piece and length.isdecimal() and got < int(length):
                 raise Broken(f"it ended after {got} of {length} bytes")
@@ -140,7 +140,7 @@ def _get(session, url: str, headers: dict[str, str]):
             if isinstance(error, requests.ConnectTimeout) or _nobody(error):
                 raise Unreachable(f"{url}: {error}.") from error
             raise Broken(str(error)) from error
-        except (requests.RequestException, ValueError) as error:  # such as an address that is none
+        except (requests.RequestException, ValueError) as error:  # such as a malformed address
             raise HubError(f"{url}: {error}.") from error
         if not response.is_redirect:
             return response
@@ -158,7 +158,7 @@ def _get(session, url: str, headers: dict[str, str]):
 
 
 def _nobody(error: BaseException | None) -> bool:
-    """Whether nothing listens at an address, or it has no such name; the next attempt would find the same."""
+    """Whether nothing listens at an address, or its host does not exist; another attempt would fail alike."""
     while error is not None:
         if isinstance(error, ConnectionRefusedError) or (
             isinstance(error, socket.gaierror) and error.errno == socket.EAI_NONAME
@@ -171,8 +171,8 @@ def _nobody(error: BaseException | None) -> bool:
 def _within(action: Callable[[], Result]) -> Result:
     """What `action` gives, or `Broken` if that takes longer than `ANSWER`.
 
-    A socket's own time-out begins anew with each byte of a header. What is given up keeps running in its thread, which
-    does not keep the process from ending.
+    A socket's own time-out begins anew with each byte of a header. An abandoned action keeps running in its thread,
+    which does not keep the process from ending.
     """
     done = queue.SimpleQueue()
 

@@ -15,7 +15,7 @@ LEAST = 0.01  # variance of the posterior mean over examples, as in the paper
 class ActiveUnits(Measurement):
     name, form, lower_is_better, label = "active_units", NOTED, False, "active units"
     needs = "posterior"
-    meaning = "active_units is the number of latents whose posterior mean varies over examples, by more than 0.01."
+    meaning = "active_units is the number of latents whose posterior mean has variance above 0.01 over examples."
 
     def measure(self, subject: Subject) -> Measured:
         import numpy as np

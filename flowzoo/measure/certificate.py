@@ -35,7 +35,7 @@ BOUNDS = {
     "reconstruction_error": 1e-3,  # of the data range, a quarter of one step of 8 bits; of continuous data in its units
     "log_det_error": BOUND,
     "non_finite_rate": 0.0,
-    "exploded_rate": 0.05,  # what left the data range tenfold is counted apart: at 1e6 float32 has no thousandths
+    "exploded_rate": 0.05,  # what is more than ten data ranges out is counted apart: at 1e6 float32 has no thousandths
 }
 KINDS = ("test", "sampled", "out_of_distribution")
 PROMISED = KINDS[:2]  # the kinds of input for which the bounds hold; out of distribution nothing is promised
@@ -43,7 +43,7 @@ LOOSE = 10.0  # times the card's error, of inputs out of distribution: there rou
 SHARE = 0.05  # of rows that are not finite, of such inputs, where the card has none
 
 TEXT = """Largest errors over the rows that stay finite, in float32: |decode(encode(y)) - y| {unit}; |log_det of
-encode + log_det of decode| in nats. Rows more than ten data ranges out count as exploded and have no part in the
+encode + log_det of decode| in nats. Rows more than ten data ranges out count as exploded and do not enter the
 errors. On test inputs and samples the bounds are {bounds}; out of distribution nothing is promised."""
 
 
@@ -83,7 +83,7 @@ class Certificate(Measurement):
         return f"the certificate of {lost[0]} inputs" if lost else ""
 
     def broken(self, entry: Entry) -> list[str]:
-        """What is beyond `BOUNDS`, in words.
+        """What exceeds `BOUNDS`, in words.
 
         >>> Certificate().broken({"test": {"reconstruction_error": 0.5, "log_det_error": 0.01, "non_finite_rate": 0.0}})
         ['reconstruction_error of test inputs is 0.5, more than 0.001']
@@ -113,7 +113,7 @@ class Certificate(Measurement):
         if not rows:
             return []
         unit = "with the data range 1" if preset.discrete else "in units of the data"
-        rates = f"no row that is not finite and {BOUNDS['exploded_rate']:.0%} exploded"
+        rates = f"no row not finite and {BOUNDS['exploded_rate']:.0%} exploded"
         bounds = f"{BOUNDS['reconstruction_error']:g}, {BOUNDS['log_det_error']:g}, {rates}"
         header = ("inputs", "reconstruction", "log_det, nats", "not finite", "exploded", "what they are")
         text = TEXT.format(unit=unit, bounds=bounds)
@@ -123,8 +123,8 @@ class Certificate(Measurement):
         entry = self.entry(preset) or {}
         found = [f"Beyond the bounds of the certificate: {text}." for text in self.broken(entry)]
         return found + [
-            f"{_words(kind).capitalize()}, its {key} is {entry[kind][key]:.1e}, more than the {bound:g} that others "
-            "keep to."
+            f"{_words(kind).capitalize()}, its {key} is {entry[kind][key]:.1e}, above {bound:g}, the bound for test "
+            "inputs and samples."
             for kind in KINDS
             for key, bound in BOUNDS.items()
             if kind not in PROMISED and entry.get(kind, {}).get(key, 0.0) > bound

@@ -20,7 +20,7 @@ class Check:
         name: what it is.
         expected: what it should be: the card's value, or of an error 0.
         measured: what it is now; None if it could not be measured.
-        tolerance: how far these may be apart; None where the card has nothing to compare with.
+        tolerance: how far apart these may be; None where the card has nothing to compare with.
         protocol: how it was measured.
         card: the card's value; None if it has none.
         paper: the published value that the card names; None if there is none.
@@ -45,12 +45,12 @@ class Check:
 
     @property
     def difference(self) -> float | None:
-        """Measured now less the card's; None without either."""
+        """Measured now minus the card's; None without either."""
         return None if self.measured is None or self.card is None else self.measured - self.card
 
 
 def compared(name: str, card: Entry, official: Entry, now: Measured, tolerance: float) -> list[Check]:
-    """A mean against the card's on as many examples, and, unless that is it, against the official one.
+    """A mean against the card's on as many examples and, unless they are the same, against the official one.
 
     Args:
         name: what is compared.
@@ -64,7 +64,7 @@ def compared(name: str, card: Entry, official: Entry, now: Measured, tolerance: 
     if count == card["examples"]:
         checks = [Check(name, card["value"], now.value, tolerance, f"{protocol}, same as the card's", card["value"])]
     if card is not official or not checks:
-        spread = math.sqrt(1 + official["examples"] / count)  # the card's, as few examples do not give theirs
+        spread = math.sqrt(1 + official["examples"] / count)  # the card's, as a few examples do not give their own
         tolerance = STANDARD_ERRORS * official["standard_error"] * spread
         protocol = f"{protocol}; {STANDARD_ERRORS:g} standard errors of the difference"
         value = official["value"]

@@ -57,7 +57,7 @@ class Report:
 
     @property
     def worst(self) -> LayerReport:
-        """The layer with the largest reconstruction error; one that is not finite before all others."""
+        """The layer with the largest reconstruction error; an error that is not finite counts as the largest."""
         errors = [layer.reconstruction_error for layer in self.layers]
         return self.layers[int(np.argmax(np.where(np.isfinite(errors), errors, np.inf)))]
 
@@ -79,7 +79,7 @@ class Report:
         return "\n".join([*lines, f"worst: {self.worst.name}"])
 
     def plot(self, path: str | os.PathLike) -> Path:
-        """Draws errors and stretches by layer into a .png, all or nothing; red lines: there something is not finite.
+        """Draws errors and stretches by layer into a .png, all or nothing; red lines mark what is not finite.
 
         Raises:
             ValueError: the path does not end in .png.

@@ -45,7 +45,7 @@ class DigitsRead(Measurement):
     )
 
     def applies(self, subject: Subject) -> bool:
-        from flowzoo import data  # here and below, as `flowzoo list` does without NumPy and Keras
+        from flowzoo import data  # imported here and below: `flowzoo list` needs no NumPy or Keras
         from flowzoo.data.computed_conditions import computed
         from flowzoo.measure.judge import DATA_SET
 

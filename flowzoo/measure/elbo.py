@@ -1,4 +1,4 @@
-"""The evidence lower bound by one draw of the latent, beside which more draws show how loose it is."""
+"""The evidence lower bound with one draw of the latent; bounds with more draws show how loose it is."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 class Elbo(Measurement):
     name, unit, lower_is_better, tolerance, label = "elbo", "nats", False, 0.05, "elbo, nats"
-    meaning = "elbo is the evidence lower bound by one draw of the latent, in nats per example; higher is better."
+    meaning = "elbo is the evidence lower bound with one draw of the latent, in nats per example; higher is better."
 
     needs, column, column_unit = "posterior", "negative_elbo", "nats per example"
 

@@ -1,4 +1,4 @@
-"""What a continuous flow costs: how often its velocities are computed to score an example."""
+"""What a continuous flow costs: how often its velocity is evaluated to score an example."""
 
 from flowzoo.measure.measured import Measured
 from flowzoo.measure.measurement import Measurement
@@ -7,7 +7,7 @@ from flowzoo.measure.subject import Subject
 
 class Evaluations(Measurement):
     name, tolerance, one_draw, needs = "evaluations", 0.5, True, "solve_counts"
-    meaning = "evaluations is how often a continuous flow computed its velocities to score an example."
+    meaning = "evaluations is how often a continuous flow evaluates its velocity to score an example."
 
     def measure(self, subject: Subject) -> Measured:
         import numpy as np

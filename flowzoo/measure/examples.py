@@ -28,7 +28,7 @@ def arrays(
         limit: how many; None for all.
         data_dir: as in `flowzoo.data.load`.
     """
-    import numpy as np  # here and below, as `flowzoo list` does without
+    import numpy as np  # imported here and below: `flowzoo list` needs none of it
 
     from flowzoo import data
 

@@ -72,7 +72,7 @@ def read(judge: keras.Model, clips: np.ndarray, recording: np.ndarray) -> np.nda
 
 
 def heard(waveforms: np.ndarray) -> np.ndarray:
-    """What the network is given of (n, samples), 16-bit integers: spectrograms (n, frames, bands) of any loudness."""
+    """The input of the network for (n, samples), 16-bit integers: spectrograms (n, frames, bands) of any loudness."""
     mel = audio.log_mel(waveforms, spec(DATA_SET).rate, BANDS).numpy()
     mel = np.maximum(mel, mel.max(axis=(1, 2), keepdims=True) - RANGE)
     return (mel - mel.mean(axis=(1, 2), keepdims=True)) / (mel.std(axis=(1, 2), keepdims=True) + 1e-6)

@@ -18,7 +18,7 @@ class AboveLinearPrediction(Measurement):
 
     name, unit, lower_is_better, tolerance, one_draw = "above_lpc", "nats per sample", False, 1e-3, True
     meaning = (
-        "above_lpc is log_likelihood_sample less lpc_log_likelihood, clip by clip: its standard error is that of the "
+        "above_lpc is log_likelihood_sample minus lpc_log_likelihood, clip by clip: its standard error is that of the "
         "paired difference."
     )
 

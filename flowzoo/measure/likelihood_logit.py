@@ -11,7 +11,7 @@ class LogitLikelihood(UnitLikelihood):
     """With the flow's own alpha; u is that of `UnitLikelihood`."""
 
     name = "log_likelihood_logit"
-    meaning = "log_likelihood_logit is the same of the logit of that, as MAF states it."
+    meaning = "log_likelihood_logit is the same for the logit of that value, as MAF states it."
     published = frozenset({name})
 
     def values(self, subject: Subject):

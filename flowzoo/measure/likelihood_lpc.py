@@ -1,4 +1,4 @@
-"""What linear prediction gives to audio: a Gaussian fitted on each frame, the yardstick of models of waveforms.
+"""The likelihood of audio under linear prediction: a Gaussian fitted to each frame, the baseline for waveform models.
 
 References: Atal & Hanauer 1971, Speech analysis and synthesis by linear prediction of the speech wave; Burg 1975,
 Maximum entropy spectral analysis.
@@ -36,12 +36,12 @@ class LinearPrediction(Measurement):
 
     name, unit, lower_is_better, tolerance, form = "lpc_log_likelihood", "nats per sample", False, 1e-3, FORM
     meaning = (
-        f"lpc_log_likelihood, of audio, is what a Gaussian of linear prediction of order {ORDER} gives, fitted on each "
-        f"test frame of {FRAME} samples itself: log_likelihood_sample should be higher."
+        f"lpc_log_likelihood, of audio, is the likelihood under linear prediction of order {ORDER}: a Gaussian fitted "
+        f"to each test frame of {FRAME} samples itself; log_likelihood_sample should be higher."
     )
 
     def applies(self, subject: Subject) -> bool:
-        from flowzoo.modalities.registry import modality_of  # here and below, as `flowzoo list` does without NumPy
+        from flowzoo.modalities.registry import modality_of  # imported here and below: `flowzoo list` needs no NumPy
 
         space = subject.flow.x_space
         return modality_of(space).signal and subject.test is not None and space.shape[0] >= FRAME

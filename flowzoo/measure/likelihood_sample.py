@@ -23,7 +23,7 @@ class SampleLikelihood(Measurement):
     )
 
     def applies(self, subject: Subject) -> bool:
-        from flowzoo.modalities.registry import modality_of  # here, as `flowzoo list` does without NumPy
+        from flowzoo.modalities.registry import modality_of  # imported here: `flowzoo list` needs no NumPy
 
         return modality_of(subject.flow.x_space).signal and subject.test is not None
 

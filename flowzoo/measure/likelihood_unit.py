@@ -19,7 +19,7 @@ class UnitLikelihood(Measurement):
         published = {entry["metric"] for entry in subject.preset.published}
         return subject.test is not None and subject.flow.x_space.depth > 0 and bool(published & self.published)
 
-    published = frozenset({name, "log_likelihood_logit"})  # by any of which it is measured, for comparison
+    published = frozenset({name, "log_likelihood_logit"})  # if either is published, this is measured for comparison
 
     def measure(self, subject: Subject) -> Measured:
         return Measured.mean(self.values(subject), **subject.protocol(subject.split))

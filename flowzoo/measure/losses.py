@@ -28,7 +28,7 @@ def losses(
 
     The arguments are those of `Flow.score`, and whether to show a progress bar (on stderr, if it is a terminal).
     """
-    import numpy as np  # here, as `flowzoo list` does without
+    import numpy as np  # imported here: `flowzoo list` does not need it
 
     parts, size = [], 4 * batch_size if progress else max(len(x), 1)
     with bar(len(x), "scoring", shown=progress) as done:

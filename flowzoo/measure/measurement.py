@@ -33,7 +33,7 @@ class Section:
 
 @dataclass(frozen=True)
 class Figure:
-    """A figure of a preset's page, made of the record alone: the end of its file's name, its text, what draws it."""
+    """A figure of a preset's page, made from the record alone: the end of its file's name, its text, what draws it."""
 
     suffix: str
     text: str

@@ -56,14 +56,14 @@ class OtherDataSet(Measurement):
         entry = self.entry(preset)
         if not entry or _fooled(entry):
             return []
-        fine = f"It scores `{entry['dataset']}` lower than its own data, as one would wish; that is not a rule."
+        fine = f"It finds `{entry['dataset']}` less likely than its own data, as one would wish; not every flow does."
         return [Section("Another data set", f"{fine} {self._said(preset)}")]
 
     def failures(self, preset: Preset) -> list[str]:
         entry = self.entry(preset)
         if not entry or not _fooled(entry):
             return []
-        return [f"It scores `{entry['dataset']}`, which it never saw, higher than its own data. {self._said(preset)}"]
+        return [f"It finds `{entry['dataset']}`, which it never saw, likelier than its own data. {self._said(preset)}"]
 
     def figure(self, preset: Preset) -> Figure | None:
         entry, own = self.entry(preset), preset.dataset["name"]

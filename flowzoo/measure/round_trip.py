@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 COUNT = 64  # rows of each kind of input
 FAR = 5.0  # times the test examples, of continuous data
-EXPLODED = 10.0  # data ranges, of integers: so far from its data no flow is asked to invert
+EXPLODED = 10.0  # data ranges, of integers: no flow is asked to invert so far from its data
 
 
 def round_trips(flow: Flow, test: Examples | None) -> dict[str, dict[str, Any]]:
@@ -36,7 +36,7 @@ def round_trips(flow: Flow, test: Examples | None) -> dict[str, dict[str, Any]]:
         For each kind of input: what it is, how many, the largest |decode(encode(y)) - y|, the largest
         |log_det of encode + log_det of decode| in nats, both of the rows that stay finite, and the share of the others.
         Integers that became numbers beyond `EXPLODED` data ranges are left out; their share is stated if there are any.
-        Nothing at all of a flow that does not invert, or in which only noise is left to look at.
+        Empty for a flow that does not invert, or that is left with nothing but noise.
     """
     if not flow.raw.inverts:
         return {}

@@ -25,14 +25,14 @@ class Subject:
     Attributes:
         preset: for the data set and what is published.
         flow: the flow.
-        splits: by name the examples that are here; what there is one of is measured on the first.
+        splits: the examples that are here, by name; numbers that a card has once are measured on the first.
         draws: of the noise, per example.
         seed: of the noise.
         limit: score this many examples only; None for all.
         weights: which weights these are, "ema" or "raw".
         exhaustive: measure what takes minutes, too.
         progress: show bars, on stderr, if it is a terminal.
-        data_dir: TFDS' folder, of which the splits are; TFDS' default if not given.
+        data_dir: TFDS' folder, from which the splits come; TFDS' default if not given.
     """
 
     preset: Preset

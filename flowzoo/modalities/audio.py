@@ -89,7 +89,7 @@ def read_audio(path: Path, rate: int) -> np.ndarray:
 
 
 def decode_audio(content: bytes, rate: int, name: str) -> np.ndarray:
-    """As `read_audio`, of the content of a file; `name` is what messages call it."""
+    """As `read_audio`, for the content of a file; `name` is what messages call it."""
     soundfile = _soundfile()
     try:
         with soundfile.SoundFile(io.BytesIO(content)) as file:
@@ -134,7 +134,7 @@ def hop(rate: int) -> int:
 
 
 def mel_space(samples: int, rate: int, bands: int) -> Space:
-    """What `log_mel` gives of waveforms of this many samples.
+    """The Space of what `log_mel` gives for waveforms of this many samples.
 
     >>> mel_space(1024, 8000, 40).shape
     (16, 40)
@@ -152,7 +152,7 @@ def log_mel(x: np.ndarray | tf.Tensor, rate: int, bands: int) -> tf.Tensor:
     Args:
         x: (..., samples) int16, at least a window.
         rate: samples per second.
-        bands: of mel.
+        bands: mel bands.
 
     Returns:
         (..., samples // hop, bands) float32, computed in float64.
@@ -160,7 +160,7 @@ def log_mel(x: np.ndarray | tf.Tensor, rate: int, bands: int) -> tf.Tensor:
     Raises:
         ValueError: x is shorter than half a window.
     """
-    import tensorflow as tf  # here, as files are read and written without
+    import tensorflow as tf  # imported here: files are read and written without it
 
     step = hop(rate)
     window, samples = WINDOW_HOPS * step, x.shape[-1]
@@ -226,7 +226,7 @@ def _mels(hertz: float) -> float:
 
 
 def _wrong(file, rate: int) -> str:
-    """What the header says against a file; "" if nothing."""
+    """What is wrong with a file, by its header; "" if nothing."""
     if file.format not in ("WAV", "WAVEX", "FLAC"):
         return f"expected a WAV or FLAC file, got {file.format}. Convert it."
     if file.subtype != "PCM_16":
@@ -239,7 +239,7 @@ def _wrong(file, rate: int) -> str:
 
 
 def _cut(content: bytes) -> bool:
-    """Whether a WAV file ends before its header says, which libsndfile passes over."""
+    """Whether a WAV file ends before its header says, which libsndfile ignores."""
     riff, size = content[:4], int.from_bytes(content[4:8], "little")
     return riff == b"RIFF" and size < 2**32 - 1 and len(content) < size + 8  # a pipe's writer knows no size: 2^32 - 1
 

@@ -45,10 +45,10 @@ class Images(Modality):
         return grid(examples, columns, space.values or 256)
 
     def synthetic(self, count: int, space: Space) -> np.ndarray:
-        """Smooth noise: of a sixteenth of the size, blown up."""
+        """Smooth noise: drawn at a sixteenth of the size and enlarged."""
         if not space.values:
             return super().synthetic(count, space)
-        import tensorflow as tf  # here, as files are read and written without
+        import tensorflow as tf  # imported here: files are read and written without it
 
         height, width, channels = space.shape
         coarse = np.random.default_rng(0).uniform(0, 255, (count, -(-height // COARSE), -(-width // COARSE), channels))

@@ -1,4 +1,4 @@
-"""Image files as native pixels: the header is looked at before a pixel is decoded, and nothing is lost silently."""
+"""Image files as native pixels: the header is checked before a pixel is decoded, and nothing is lost silently."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ BITS_PER_SAMPLE, ORIENTATION = 258, 274  # tags of TIFF
 def read_image(path: Path, shape: tuple[int, int, int], bits: int) -> np.ndarray:
     """The pixels of one image.
 
-    It is turned as its EXIF orientation says. Palettes become colours, gray becomes equal RGB, and RGB becomes gray by
-    the weights of ITU-R 601, if the shape has another number of channels. Of 8 bits the lowest are dropped if `bits` is
-    less; gray of 16 bits is taken for `bits` 9 to 16 in the same way. Colour profiles are not applied.
+    It is rotated by its EXIF orientation. Palettes become colours, gray becomes equal RGB, and RGB becomes gray by the
+    weights of ITU-R 601, if the shape has another number of channels. If `bits` is below 8 the lowest bits are dropped;
+    gray of 16 bits is accepted for `bits` 9 to 16 in the same way. Colour profiles are not applied.
 
     Args:
         path: a PNG, JPEG, BMP, GIF, TIFF, WebP, PPM or PGM file.
@@ -42,7 +42,7 @@ def read_image(path: Path, shape: tuple[int, int, int], bits: int) -> np.ndarray
 
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of what is read all the same
+            warnings.simplefilter("ignore")  # about defects that it can read past
             with Image.open(path, formats=FORMATS) as image:
                 wrong = _wrong(image, shape, bits)
                 if not wrong:
@@ -51,7 +51,7 @@ def read_image(path: Path, shape: tuple[int, int, int], bits: int) -> np.ndarray
                     wrong = _wrong_size(turned.size, [shape[:2]], shape)
     except UnidentifiedImageError as error:
         raise ValueError(f"{path}: expected {KNOWN}, got something else.") from error
-    except Exception as error:  # each format has its own, and one for sizes that would fill the memory
+    except Exception as error:  # each format raises its own, and images that would fill the memory another
         if isinstance(error, OSError) and error.filename:
             raise
         raise ValueError(f"{path}: expected a readable image, got: {error}.") from error
@@ -61,13 +61,13 @@ def read_image(path: Path, shape: tuple[int, int, int], bits: int) -> np.ndarray
 
 
 def _wrong(image: Image.Image, shape: tuple[int, int, int], bits: int) -> str:
-    """What the header says against an image; "" if nothing."""
-    if wrong := _wrong_size(image.size, [shape[:2], shape[1::-1]], shape):  # turned, perhaps: EXIF may come last
+    """What is wrong with an image, by its header; "" if nothing."""
+    if wrong := _wrong_size(image.size, [shape[:2], shape[1::-1]], shape):  # perhaps rotated: EXIF may come last
         return wrong
     if getattr(image, "is_animated", False):
         return f"expected one image, got {image.n_frames} frames or pages. Save each as a file."
     if image.format == "TIFF" and image.tag_v2.get(ORIENTATION, 1) > 4:  # Pillow mixes their pixels up
-        return "expected an upright TIFF, got one to be turned by 90 degrees. Save it turned."
+        return "expected an upright TIFF, got one to be rotated by 90 degrees. Save it rotated."
     if image.mode.endswith(("A", "a")) or "transparency" in image.info:
         return "expected an image without transparency, got one with. Save it without."
     depth = _depth(image)
@@ -82,7 +82,7 @@ def _wrong(image: Image.Image, shape: tuple[int, int, int], bits: int) -> str:
 
 def _wrong_size(size: tuple[int, int], sizes: list[tuple[int, int]], shape: tuple[int, int, int]) -> str:
     width, height = size
-    wanted = f"examples must have shape {shape}, got an image {height} pixels high and {width} wide. Resize or cut it."
+    wanted = f"examples must have shape {shape}, got an image {height} pixels high and {width} wide. Resize or crop it."
     return "" if (height, width) in sizes else wanted
 
 

@@ -1,4 +1,4 @@
-"""What differs between kinds of data: the files that hold them, and what is seen of samples."""
+"""What differs between kinds of data: the files that hold them, and how samples are shown."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ if TYPE_CHECKING:
 
 
 class Modality:
-    """A kind of data. A subclass says what it has; as it stands, vectors, which no file and no image shows.
+    """A kind of data. A subclass overrides what it has; the class itself stands for vectors, without files or images.
 
     Attributes:
         what: what examples are called in messages.
         reads: suffixes of the files that hold examples, which are looked for in folders.
-        sources: what they are read from beside arrays and tables, if the suffix decides; "" if the content does.
+        sources: what they are read from besides arrays and tables, if the suffix decides; "" if the content does.
         written: suffix of a file that holds several examples; "" for none.
         shown: how many samples an image of them has; 0 if they make no image.
         card: what samples.png of a card shows; "" for what the number of dimensions suggests.
         blends: whether `grid` draws samples and interpolations between them.
-        typical: mean and standard deviation that networks may expect of its numbers, where the data are not asked.
+        typical: mean and standard deviation that networks may assume for its numbers without looking at data.
         signal: whether an example is a signal in time, whose likelihood papers state per sample.
     """
 
@@ -48,7 +48,7 @@ class Modality:
         return False
 
     def read(self, path: Path, space: Space) -> tuple[np.ndarray, str]:
-        """The examples in a file, (n, *space.shape), and what is to be said of it, "" for nothing.
+        """The examples in a file, (n, *space.shape), and a note about it, "" for none.
 
         Raises:
             ValueError: it holds something else; the message has its path.
@@ -69,7 +69,7 @@ class Modality:
         raise NotImplementedError
 
     def synthetic(self, count: int, space: Space) -> np.ndarray:
-        """Examples that are nobody's data, (count, *space.shape), the same at every call."""
+        """Synthetic examples, (count, *space.shape), the same at every call."""
         noise = np.random.default_rng(0)
         if not space.values:
             return noise.standard_normal((count, *space.shape), space.dtype)

@@ -16,7 +16,7 @@ SUFFIXES = tuple(suffix for kind in MODALITIES.values() for suffix in kind.reads
 
 
 def modality_of(space: Space) -> Modality:
-    """The kind of data that a space is of."""
+    """The kind of data that a space holds."""
     return MODALITIES.get(space.modality, VECTORS)
 
 

@@ -19,7 +19,8 @@ class Preset:
 
     With `recipe_only` there are no weights and none are to come: a recipe, such as a paper's, too large to train here.
     The fields after it are None until `tools/publish.py` fills them; `source` is the file, for messages. What is
-    measured (`metrics`, `certificate`, `other_data_set`) is stored as facts: what they mean, `flowzoo.measure` knows.
+    measured (`metrics`, `certificate`, `other_data_set`) is stored as plain facts; `flowzoo.measure` knows what they
+    mean.
     """
 
     name: str

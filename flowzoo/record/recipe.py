@@ -45,7 +45,7 @@ def check_limits(**limits: float | None) -> None:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """How a flow is trained in one stage; everything a re-run needs beside the model, the data and the machine.
+    """How a flow is trained in one stage; everything a re-run needs besides the model, the data and the machine.
 
     Args:
         seed: of data order, flips, shifts and noise. (The initial weights have their own seed in the model's config.)
@@ -70,7 +70,7 @@ class Recipe:
         adapt_examples: training examples for the data-dependent initialisation; 0 for none.
         jit_compile: compile log_prob with XLA.
         objective: what is minimised, a name of `flowzoo.objectives.registry`; "" for the model's own.
-        finish_split: what the last `finish_steps` draw from instead of "train", "" for nothing else.
+        finish_split: what the last `finish_steps` draw from instead of "train"; "" for "train" to the end.
         finish_steps: how many of `steps`; 0 with `finish_split` "".
         start: of the first stage: the preset to start from, such as "glow-mnist@1"; "" for new weights. A later stage
             starts from the best weights of the one before.

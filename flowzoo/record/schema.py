@@ -62,14 +62,14 @@ REQUIRED = {
 }
 OPTIONAL = {  # absent or null
     "recipe_only": Flag,  # true: a recipe, such as a paper's, for which no weights are published
-    "known_failures": list[Line],  # for people; those that are measured the card finds itself
-    "parameters": CountFrom0,  # this and all that follows `tools/publish.py` fills
+    "known_failures": list[Line],  # written by hand; the card adds those that are measured
+    "parameters": CountFrom0,  # `tools/publish.py` fills in this and all below
     "fingerprint": Sha256,
     "files": keys(
         **{"model.weights.h5": File, "history.csv": File},
         **dict.fromkeys(("samples.png", "interpolations.png", "samples.wav"), NotRequired[File]),
     ),
-    "metrics": dict[Name, dict],  # of what was measured the record knows no names: `flowzoo.measure` does
+    "metrics": dict[Name, dict],  # by names that only `flowzoo.measure` knows
     "certificate": dict,
     "other_data_set": dict,
     "provenance": PROVENANCE,

@@ -1,4 +1,4 @@
-"""Types of what JSON holds, which msgspec checks, and words for the first part that is not of its type."""
+"""The types of JSON values, checked by msgspec, and the message for the first value that is not of its type."""
 
 import re
 import reprlib
@@ -11,8 +11,8 @@ from msgspec import Meta
 from flowzoo.core.errors import PresetError, nearest
 
 NAME = r"[A-Za-z0-9]([A-Za-z0-9._-]{0,98}[A-Za-z0-9])?"
-CONTROL = "\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069"  # a terminal may obey these
-HUGE = 1e300  # no number of a preset comes near; what is beyond fails where it is computed with
+CONTROL = "\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069"  # a terminal may act on these
+HUGE = 1e300  # far above any number of a preset; larger ones would fail in computations
 LARGEST = 2**63 - 1  # integer that msgspec can bound
 _SHORT = reprlib.Repr()  # what messages quote
 _SHORT.maxstring = _SHORT.maxother = 80
@@ -71,7 +71,7 @@ def check(value: Any, kind: Any, source: str, path: str = "") -> None:
 def check_facts(value: Any, source: str, path: str) -> None:
     """Raise `PresetError`, as `check`, unless `value` is a line, a finite number, or an object or a list of such.
 
-    No union of types says it: msgspec 0.22 crashes on one of strings and objects that have bounds.
+    This is not a union of types, as msgspec 0.22 crashes on unions of bounded strings and objects.
     """
     if isinstance(value, Mapping):
         for key, part in value.items():
@@ -87,7 +87,7 @@ def check_facts(value: Any, source: str, path: str) -> None:
 def fault(value: Any, kind: Any, path: str = "") -> str:
     """What is wrong with the first part of `value` that is not of its type; "" if every part is.
 
-    msgspec states neither what came nor which key of a dictionary has it, so the words are made here.
+    msgspec states neither the value it got nor which key of a dictionary has it, so the message is made here.
     """
     try:
         msgspec.convert(value, kind)

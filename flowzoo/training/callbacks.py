@@ -130,7 +130,7 @@ class Validate(keras.callbacks.Callback):
     """Every `validate_every` steps and at the last: measures raw and averaged weights, keeps the best, writes history.
 
     Args:
-        progress: is carried on.
+        progress: updated in place.
         recipe: the recipe.
         twin: an uncompiled flow like the one in training; weights are tried in it.
         validated: what is measured, and picks the best weights.

@@ -17,7 +17,7 @@ from flowzoo.training import state
 if TYPE_CHECKING:
     from flowzoo.record.preset import Preset
 
-PARTS = ("family", "config", "dataset", "training")  # of a preset, which a training is of
+PARTS = ("family", "config", "dataset", "training")  # the parts of a preset that identify a training
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,7 +45,7 @@ class WorkFolder:
         if not path.exists():
             return
         asked, start, here = self.preset.to_dict(), _start(self.init_from), record(self.path)
-        try:  # keys that are new since then, as they were
+        try:  # fills in keys that were added since then
             here["training"] = [recipe.to_dict() for recipe in recipes(here["training"])]
         except (TypeError, ValueError, AttributeError) as error:
             raise state.StateError(f"{path}: {error} Was it edited? Pass another --workdir.") from error
@@ -79,7 +79,7 @@ class WorkFolder:
 
 @contextlib.contextmanager
 def alone(workdir: Path) -> Iterator[None]:
-    """Refuses a folder in which another process is training; the lock goes with the process, even a killed one."""
+    """Refuses a folder in which another process is training; the lock ends with the process, even a killed one."""
     try:
         import fcntl
     except ImportError:  # no such locks on this system

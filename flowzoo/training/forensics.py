@@ -1,4 +1,4 @@
-"""Forensics: where a training step first left the finite numbers, and what it was given.
+"""Forensics: where a training step first gave what is not finite, and for which batch.
 
 The step stops in the graph before the optimizer changes anything, so the weights are still those that failed. A second,
 eager pass over the same batch with the same noise then watches every transform, some rows at a time: the noise is a
@@ -67,7 +67,7 @@ def examine(flow: Flow, x: Any, condition: Any, step: int) -> Finding:
     """The step once more, watched.
 
     Args:
-        flow: compiled, with the weights before the step; no good for training afterwards.
+        flow: compiled, with the weights before the step; of no use for training afterwards.
         x: the batch, as `fit` took it.
         condition: its condition, or None.
         step: which optimizer step, from 1: the noise is a function of it.
@@ -112,7 +112,7 @@ def report(flow: Flow, x: Any, condition: Any, step: int, seed: int, workdir: Pa
     files.write_atomic(path, content.getvalue())
     try:
         found = examine(flow, x, condition, step)
-    except (tf.errors.OpError, MemoryError) as error:  # the batch is there, the reason has to be found by hand
+    except (tf.errors.OpError, MemoryError) as error:  # the batch is saved; the reason has to be found by hand
         return "The loss or a gradient is not finite", f"the second pass failed ({error}). Batch: {path}"
     facts = {"step": step, "seed": seed, "batch": path.name} | dataclasses.asdict(found)
     facts["loss"] = str(found.loss)  # JSON has no NaN

@@ -39,7 +39,7 @@ def command(argv: list[str]) -> str:
 
 def peak_memory() -> dict[str, int]:
     """Most memory this process has held so far, in bytes: `memory`, and with a GPU `gpu_memory` of the fullest."""
-    import tensorflow as tf  # here, as `offload` does without
+    import tensorflow as tf  # imported here: `offload` does not need it
 
     gpus = [f"GPU:{i}" for i in range(len(tf.config.list_logical_devices("GPU")))]
     on_gpus = [tf.config.experimental.get_memory_info(gpu)["peak"] for gpu in gpus]

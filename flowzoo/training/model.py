@@ -95,7 +95,7 @@ def untrained(preset: Preset, recipe: Recipe) -> Flow:
     flow = build(preset, recipe.conditioner_dtype or None)
     if recipe.objective:
         flow.training_objective = recipe.objective
-    flow.xla, flow.adapts = recipe.jit_compile, False  # `adapt_examples` says whether
+    flow.xla, flow.adapts = recipe.jit_compile, False  # `adapt_examples` decides instead
     return flow
 
 
@@ -179,7 +179,7 @@ def start_from(flow: Flow, path: Path) -> None:
     except CheckpointError:
         with contextlib.suppress(CheckpointError):
             load_simpler(flow, path)
-            logging.info("%s is of a simpler flow: what this one has beyond it starts anew.", path)
+            logging.info("%s is of a simpler flow: the parts that it lacks start anew.", path)
             return
         raise
 

@@ -35,7 +35,7 @@ def optimizer(recipe: Recipe) -> keras.optimizers.Optimizer:
 
 
 def _averaging(kind: type[keras.optimizers.Optimizer]) -> type[keras.optimizers.Optimizer]:
-    """A class of optimizers whose moving average starts with a small momentum: Keras' keeps the first weights long."""
+    """A class of optimizers whose moving average starts with little momentum: Keras' is slow to forget the start."""
 
     class Averaging(kind):
         keeps_finite = True  # as Keras' own: see `models.undone`

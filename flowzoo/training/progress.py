@@ -1,4 +1,4 @@
-"""Progress: what a training has come to, beside its weights; kept in the state and shown in the work folder."""
+"""Progress: how far a training has come, apart from its weights; kept in the state, shown in the work folder."""
 
 from __future__ import annotations
 

@@ -55,7 +55,7 @@ def run(
 
     The folder then holds preset.json, state/, history.csv, tensorboard/, samples/, interpolations/, best.weights.h5,
     best.json and result.json. Data order and noise are pure functions of (seed, step), so a resumed training ends as an
-    undisturbed one does (with `deterministic`, to the last bit). A training in stages does the last one there and the
+    uninterrupted one does (with `deterministic`, to the last bit). A training in stages does the last one there and the
     earlier ones in its folders stage-1, stage-2, ..., each a work folder of its own.
 
     Args:
@@ -72,9 +72,9 @@ def run(
         backprop: "store", "remat" or "reversible": less memory for more time, see docs/memory.md; the gradients are
             equal to rounding, so another mode may continue the training.
         accumulate: micro-batches that make one batch, for less memory; must divide `batch_size`.
-        strategy: "one", "mirrored", "multiworker" or "tpu", see docs/distributed.md; None for what `devices` or `tpu`
-            is for, else "one". The recipe's batch is what all replicas do together; numbers and states are those of
-            one device but for rounding.
+        strategy: "one", "mirrored", "multiworker" or "tpu", see docs/distributed.md; None for the one that `devices` or
+            `tpu` implies, else "one". The recipe's batch is what all replicas do together; numbers and states are those
+            of one device except for rounding.
         devices, tpu: as in `flowzoo.training.distributed.strategy.connect`.
 
     Returns:
@@ -142,7 +142,7 @@ def planned(preset: Preset, workdir: Path, init_from: str | os.PathLike | None, 
 
 
 def _simpler(preset: Preset, recipe: Recipe, number: int) -> Preset:
-    """The preset of an earlier stage, as if it were trained for itself."""
+    """The preset of an earlier stage, as if it were trained on its own."""
     own = dataclasses.replace(recipe, config={}).to_dict()
     preset = dataclasses.replace(preset, config=preset.config | recipe.config, training=[own])
     try:

@@ -17,7 +17,7 @@ from flowzoo.training.progress import Progress
 class Stop(keras.callbacks.Callback):
     """Ends the training after the current step: when finished, at `last_step` or a time, at SIGTERM or SIGINT.
 
-    A second signal acts as always. Also says when a state is due: every `save_minutes` and at the end.
+    A second signal acts as usual. Also says when a state is due: every `save_minutes` and at the end.
 
     Args:
         progress: says when the recipe is through.

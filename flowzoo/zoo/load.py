@@ -23,12 +23,12 @@ def load(name: str | Path, weights: bool = True, *, conditioner_dtype: str | Non
     """Build the flow of a preset and, unless `weights=False`, give it the trained weights.
 
     Size and sha256 of the file are checked before it is opened; parameter count, shapes and fingerprint before it is
-    loaded. The weights are installed with flowzoo; only those that are not here are downloaded, from the hubs of
-    `flowzoo.set_hub`, of which there are none until they are named.
+    loaded. The weights are installed with flowzoo; only missing ones are downloaded, from the hubs that
+    `flowzoo.set_hub` names.
 
     Args:
-        name: one of `flowzoo.list_presets()`; such a name with a revision, as "glow-mnist@1", which never changes; or
-            the path of a preset's `.json` (its files in a folder of the same name beside it).
+        name: one of `flowzoo.list_presets()`; a name with a revision, such as "glow-mnist@1", which never changes;
+            or the path of a preset's `.json` (its files in a folder of the same name beside it).
         weights: False gives a new flow with the preset's config.
         conditioner_dtype: "float32" or "mixed_bfloat16"; the same weights serve both. None takes the config's.
 
@@ -36,7 +36,7 @@ def load(name: str | Path, weights: bool = True, *, conditioner_dtype: str | Non
         The flow, not compiled.
 
     Raises:
-        PresetError: no such preset, or not written as one.
+        PresetError: no such preset, or its file is not written as one.
         CheckpointError: the weights are missing, damaged, or another model's.
         HubError: (a CheckpointError) they are not here, and no hub gave them.
         RuntimeError: in a process that was forked from one with a flow.
@@ -59,7 +59,7 @@ def load(name: str | Path, weights: bool = True, *, conditioner_dtype: str | Non
 
 
 def _require_no_larger(preset: Preset, options: Options, found: Layout, path: Path) -> None:
-    """Refuses a flow with more or wider layers than the file, before it is built: it could fill hours and memory."""
+    """Refuses a flow with more or wider layers than the file before it is built, which could fill hours and memory."""
     longest = max((size for shape in found.values() for size in shape), default=0)
     limits = {
         "layers": (len(found), "variables are too few"),
@@ -83,7 +83,7 @@ def _load_published(flow: "Flow", preset: Preset, path: Path, found: Layout) -> 
             f"got {count} with {mark}. The preset and its weights belong to different versions."
         )
     try:
-        keras.Model.load_weights(flow, path)  # the flow's own would lay both out and compare them once more
+        keras.Model.load_weights(flow, path)  # the flow's own method would compare the layouts again
     except ValueError:
-        require_finite_numbers(flow, path)  # which says what Keras does not
+        require_finite_numbers(flow, path)  # names the cause, which Keras does not
         raise

@@ -53,7 +53,7 @@ def publish(
         name: what `flowzoo.load` takes; the preset's file is written anew.
         workdir: folder of a finished `flowzoo.training.run`.
         force: publish an unfinished run, one of another recipe, one that measured worse than what is published, or one
-            that is beyond the bounds of a measurement, as one that does not invert.
+            that is beyond the bounds of a measurement, such as one that does not invert.
         draws: noise draws per example of a likelihood that is a lower bound; more give a tighter bound, the
             importance-weighted one (Burda et al. 2016), at that many times the cost.
         examples: measure on this many test examples only, for a trial; needs `force`, as the card gets these numbers.
@@ -136,7 +136,7 @@ def measured(subject: Subject) -> dict[str, Any]:
 
 
 def write_files(flow: Flow, folder: Path, *, dataset: dict[str, Any], history: bytes) -> None:
-    """Write weights, history, and what is seen and heard of samples.
+    """Write weights, history, and samples as images and sound.
 
     Of images: samples (8 rows at T = 1, then one at each of `COOLER`; a column for each class) and interpolations
     between samples at T = 0.7. Of anything else what `write_plot` draws, of audio also as a file of sound.

@@ -28,16 +28,16 @@ def write_tree(
     data_dir: str | None = None,
     progress: bool = False,
 ) -> index.Revisions:
-    """Adds presets to the hub in `folder`, which is made if need be.
+    """Adds presets to the hub in `folder`, which is created if needed.
 
     The index is written last and at once, so that a reader finds either the former hub or the new one, whatever happens
-    meanwhile. Revisions that are there stay.
+    meanwhile. Existing revisions stay.
 
     Args:
         presets: what `read_preset` takes.
         folder: the root of the hub; put it under a web server, or copy it to a bucket.
         verified: measure every number of the cards again first, on the official test split. Without this they are
-            trusted; that each preset loads is seen to in any case.
+            trusted; whether each preset loads is always checked.
         data_dir: as in `verify`.
         progress: show bars, on stderr, if it is a terminal.
 
@@ -48,13 +48,13 @@ def write_tree(
         CheckpointError: a preset has no measured numbers, or lacks one that every hub wants, such as the invertibility
             certificate; a number is beyond its bounds, is off or can't be measured here; its files are missing, damaged
             or another flow's. Nothing is written.
-        PresetError: there is no such preset, its parts don't fit, a revision is there with other contents, what lies
+        PresetError: there is no such preset, its parts don't fit, a revision exists with other contents, what lies
             in `folder` is not a hub, or nothing can be written there. Nothing is written.
     """
     presets, folder = list(presets), Path(folder)
     if wrong := unwritable(folder):
         raise PresetError(f"the hub {folder} {wrong}.")
-    _planned(presets, folder)  # what takes no time is looked at first, of all
+    _planned(presets, folder)  # quick checks come first, for all presets
     with bar(len(presets), "verifying" if verified else "loading", shown=progress and len(presets) > 1) as done:
         for name in presets:
             if verified:
@@ -106,7 +106,7 @@ def _planned(presets: list[str | Path], folder: Path) -> tuple[index.Revisions, 
         record, its_files = _record(preset, name)
         _add(revisions, preset, record)
         files |= its_files
-    index.parse(_content(revisions), index.INDEX)  # what would not be read is not written
+    index.parse(_content(revisions), index.INDEX)  # nothing is written that could not be read
     return revisions, files
 
 

@@ -79,7 +79,7 @@ def verify(
     difference, by the card's spread. Where the data set is not prepared, the test images shipped with flowzoo stand in,
     and the report says so; where none may be shipped, the headline is not measured, the report is not ok, and it says
     what to run. The invertibility certificate must keep to its bounds on test examples and samples, whatever the card
-    says; out of distribution it must not exceed the card's tenfold.
+    says; out of distribution it must not exceed ten times the card's errors.
 
     Args:
         name: what `flowzoo.load` takes.
@@ -93,7 +93,7 @@ def verify(
         The report; `report.ok` is False when a number is off.
 
     Raises:
-        PresetError, CheckpointError: as `flowzoo.load`; the data set is unknown, or the card has not what is measured.
+        PresetError, CheckpointError: as `flowzoo.load`; the data set is unknown, or the card lacks what is measured.
     """
     preset = read_preset(name)
     if preset.metrics is None:

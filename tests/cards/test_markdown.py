@@ -65,7 +65,8 @@ def test_figures_are_drawn_once(tmp_path):
         assert f"]({name})" in markdown_page(preset)
     text = markdown_page(preset)
     assert (
-        "It scores `mnist`, which it never saw, higher than its own data. Measured: 2.000 ± 0.100 bits/dim on 4" in text
+        "It finds `mnist`, which it never saw, likelier than its own data. Measured: 2.000 ± 0.100 bits/dim on 4"
+        in text
     )
 
 
@@ -93,7 +94,7 @@ def test_a_card_has_the_certificate_and_what_fails():
     record["certificate"]["out_of_distribution"] |= {"reconstruction_error": 0.5, "non_finite_rate": 0.25}
     record["known_failures"] = ["Zeros are drawn as sixes."]
     text = markdown_page(Preset.from_dict(record))
-    assert "- Out of distribution, its reconstruction_error is 5.0e-01, more than the 0.001 that" in text
+    assert "- Out of distribution, its reconstruction_error is 5.0e-01, above 0.001, the bound" in text
     assert "its non_finite_rate is 2.5e-01" in text and "- Zeros are drawn as sixes.\n" in text
 
 

@@ -1,7 +1,7 @@
 """`launch`: the workers of a distributed training as processes of this machine, restarted together when one dies.
 
 A worker that lost its peers can't continue, and one started alone waits for the others. So whenever a worker dies or
-stands still, all are killed and started again; the training resumes from its last state. Needs no TensorFlow.
+stalls, all are killed and started again; the training resumes from its last state. Needs no TensorFlow.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def launch(
         workers: how many.
         logs: folder for worker-<i>.log, to which each start is appended.
         restarts: how often all are started again, at most.
-        stall_minutes: a worker that takes no step for so long, from its start on, counts as dead. It must be longer
+        stall_minutes: a worker that takes no step for this long, from its start on, counts as dead. It must be longer
             than a validation and the first step, which compiles.
         grace_seconds: how long workers may take to end by themselves before they are killed.
 
@@ -99,7 +99,7 @@ class _Group:
             raise
 
     def wait(self, signals: _Signals, stall_seconds: float, grace_seconds: float) -> int:
-        """Until all have ended, or what is left of them is to be killed: the code of the worst that ended first.
+        """Waits until all have ended, or the others must be killed; gives the worst code of those that ended first.
 
         A lost peer is a consequence of another worker's end, even when that one takes a little longer to be gone.
         """
@@ -160,7 +160,7 @@ class _Signals:
 
 
 def _worst(codes: list[int]) -> int:
-    """What the group ended of: a death before a failure before a lost peer, which is only what followed."""
+    """What ended the group: a death before a failure before a lost peer, which is only a consequence."""
     return min(codes, key=lambda code: (code == INTERRUPTED, code == PEER_LOST, code in FAILURES))
 
 

@@ -1,4 +1,4 @@
-"""Where a training runs: one device, several devices, several processes or a TPU, behind one face.
+"""Where a training runs: one device, several devices, several processes or a TPU, behind one interface.
 
 One process alone, the chief, owns the work folder, the clock and the validation. What it decides reaches the others by
 `Replicas.any` and `Replicas.from_chief`, which all processes call at the same places.
@@ -51,15 +51,15 @@ def connect(name: str | None = None, *, devices: int | None = None, tpu: str | N
 
     Args:
         name: "one" (TensorFlow's default device), "mirrored" (the devices of this machine), "multiworker" (processes
-            that the environment variable TF_CONFIG lists; waits until all are there) or "tpu". None for what `tpu`
-            or `devices` is for, else "one".
+            that the environment variable TF_CONFIG lists; waits until all are there) or "tpu". None for the one that
+            `tpu` or `devices` implies, else "one".
         devices: for "mirrored", how many; None for all GPUs. Without a GPU this many logical devices on the CPU, which
             is slower than one and serves to rehearse.
         tpu: for "tpu", its name or address; "local" on a TPU VM.
 
     Raises:
         StrategyError: the devices or processes aren't there.
-        PeerLost: the processes could not meet; a new start of all may cure it.
+        PeerLost: the processes could not meet; starting all again may help.
     """
     if name is None:
         name = "tpu" if tpu is not None else "mirrored" if devices is not None else "one"
@@ -114,7 +114,7 @@ class Replicas:
 
     @contextlib.contextmanager
     def together(self) -> Iterator[None]:
-        """Raises `PeerLost` for what TensorFlow says when another process is gone."""
+        """Raises `PeerLost` for the errors that TensorFlow raises when another process is gone."""
         try:
             yield
         except LOST as error:
@@ -203,8 +203,8 @@ class Replicas:
 def summed_first(optimizer: type[keras.optimizers.Optimizer]) -> type[keras.optimizers.Optimizer]:
     """An optimizer class that adds up the replicas' gradients before it does anything else with them.
 
-    Keras 3.15 clips each replica's gradient and adds up then, so that `global_clipnorm` would depend on the number of
-    replicas.
+    Keras 3.15 clips each replica's gradient and only then adds up, so that `global_clipnorm` would depend on the number
+    of replicas.
     """
 
     class SummedFirst(optimizer):
@@ -266,7 +266,7 @@ def _multiworker() -> tuple[tf.distribute.Strategy, int, bool]:
         strategy = tf.distribute.MultiWorkerMirroredStrategy()
     except RuntimeError as error:  # "Collective ops must be configured at program startup"
         raise StrategyError(f"{error}. Nothing may use TensorFlow in this process before the training.") from error
-    except tf.errors.OpError as error:  # a port in use, a peer that didn't come: neither need be so next time
+    except tf.errors.OpError as error:  # a port in use, or a missing peer: the next attempt may succeed
         reason = f"{type(error).__name__}: {error.message.splitlines()[0] if error.message else 'no reason given'}"
         raise PeerLost(
             f"Worker {index}, {addresses[index]}, could not meet the others ({reason}). Its port may be in use here; "

@@ -1,4 +1,4 @@
-"""Continues a training on a device that JAX reaches, by the program of `flowzoo.training.offload.program`.
+"""Continues a training on a device that JAX reaches, with the program of `flowzoo.training.offload.program`.
 
 Nothing here imports TensorFlow.
 """
@@ -27,7 +27,7 @@ from flowzoo.training.progress import Progress, write_history
 
 FORMAT = 3
 MANIFEST, EXAMPLES = "program.json", "examples.npz"
-PACE_CALLS = 5  # on trial, from which the pace is known
+PACE_CALLS = 5  # trial calls, which show the pace
 PACE_KEPT = 0.9  # devices slow down as they warm up
 
 
@@ -49,8 +49,8 @@ def run(
         program: the folder that `program.export` wrote.
         last_step: go no further than this; None for the recipe's end. Steps that do not fill a whole call are left out.
         minutes: pause after this many; the compilation is not counted. Before the first step, also change the
-            recipe's `steps`, in preset.json too, to nine tenths of what this device would do by then, by a few
-            calls on trial.
+            recipe's `steps`, in preset.json too, to nine tenths of what this device would do by then, judging by a few
+            trial calls.
         save_minutes: minutes between states.
 
     Returns:
@@ -146,7 +146,7 @@ class _Offloaded:
         self.save()
 
     def fit_in(self, deadline: float) -> None:
-        """Changes the recipe's steps to what fits until then, as calls on trial say, before there is a step."""
+        """Changes the recipe's steps, before the first, to what fits until the deadline, judging by trial calls."""
         import jax
 
         kept = self.arrays
@@ -242,7 +242,7 @@ class _Program:
 
 
 def _remove_copies(module: Any) -> None:
-    """Removes the copies with which TensorFlow's results end: StableHLO, which GPUs are given, has no such thing."""
+    """Removes the copies in which TensorFlow's results end: StableHLO, which GPUs are given, has no such operation."""
     from jax._src.lib.mlir import ir
 
     copies = []
