@@ -26,7 +26,9 @@ class FlowMatchingOptions(Solved, Estimated, Options):
     hidden: int = recurring.hidden(128)
     blocks: int = recurring.blocks(4)
     activation: str = activation("swish")
-    gain: float = option(4.0, Number(), "of the initial kernels, relative to Glorot's; 4 makes up for gates and swish.")
+    gain: float = option(
+        4.0, Number(), "scale of the initial kernels, relative to Glorot's; 4 makes up for gates and swish."
+    )
 
     def build(self) -> list[Transform]:
         return continuous_parts(self, (self.features(),), self.seed)

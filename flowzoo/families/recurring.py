@@ -84,4 +84,4 @@ def noise_depth() -> Any:
 
 
 def noise_hidden() -> Any:
-    return option(32, Count(1, WIDTH), "channels of the hidden layers of the networks of that flow.", only="images")
+    return option(32, Count(1, WIDTH), "hidden channels of the networks of that flow.", only="images")
