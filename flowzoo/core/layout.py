@@ -128,7 +128,7 @@ def _refuse(wrong: Mapping[str, str], source: str) -> None:
     if what:
         bad = [name for name, found in wrong.items() if found == what]
         more = f" and {len(bad) - _SHOWN} more" if len(bad) > _SHOWN else ""
-        fix = "Did its training diverge? Take weights from before that." if "NaN" in what else "Take the file as saved."
+        fix = "Did its training diverge? Load earlier weights." if "NaN" in what else "Use the file as it was saved."
         raise CheckpointError(f"{source}: expected {what} in {', '.join(bad[:_SHOWN])}{more}. {fix}")
 
 

@@ -65,7 +65,7 @@ WRONG = {  # x, condition, weights, and the error
     "no-rows": (X[:0], Y[:0], None, r"`x` must have at least one row, got shape \(0, 2\)"),
     "masked": (_masked(X, 3), Y, None, r"`x` must have no masked entries, got 2\..* x\.filled\(0\)"),
     "masked-label": (X, _masked(Y, 3), None, "`condition` must have no masked entries, got 1"),
-    "masked-weight": (X, Y, _masked(np.ones(32), 3), "`sample_weight` must have all its entries, got 1 that are"),
+    "masked-weight": (X, Y, _masked(np.ones(32), 3), "`sample_weight` must have no masked entries, got 1"),
 }
 
 
@@ -330,7 +330,7 @@ def test_python_data_sets_need_no_condition(batch, eagerly):
     [
         (_masked(X, 3), "`x` must have no masked entries, got 2"),
         ({"a": X}, "`x` of the data set must be .*, got a dict"),
-        ((X, None, _masked(np.ones(32, "float32"), 3)), "`sample_weight` must have all its entries"),
+        ((X, None, _masked(np.ones(32, "float32"), 3)), "`sample_weight` must have no masked entries"),
     ],
 )
 def test_batches_of_python_data_sets_are_whole_arrays(batch, message, eagerly):
