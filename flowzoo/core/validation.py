@@ -146,8 +146,8 @@ def check_weights(weights, rows: int, what: str = "sample_weight") -> np.ndarray
     bad = np.flatnonzero(~(np.isfinite(values) & (values >= 0)))
     if len(bad):
         raise ValueError(
-            f"`{what}` must be finite and >= 0, got {values[bad[0]]} in row {bad[0]}, the first of {len(bad)} such "
-            f"rows of {rows}."
+            f"`{what}` must be finite and >= 0, got {values[bad[0]]} in row {bad[0]} (wrong in "
+            f"{len(bad)} of {rows} rows)."
         )
     return values
 
