@@ -1,7 +1,7 @@
-"""Makes the families known to Keras as soon as Keras is there, so that `keras.models.load_model` finds them.
+"""Makes the families known to Keras as soon as Keras is imported, so that `keras.models.load_model` finds them.
 
 Keras never imports the module that a `.keras` file names; `flowzoo.families` registers its classes when it is imported.
-That takes TensorFlow, so `import flowzoo` alone does not do it, but the import of Keras beside it, before or after.
+That needs TensorFlow, so `import flowzoo` alone does not do it, only together with that of Keras, in either order.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ FAMILIES = "flowzoo.families"
 
 
 def register_with_keras() -> None:
-    """Imports `flowzoo.families` if Keras is imported, else right after it will be."""
+    """Imports `flowzoo.families` now if Keras is imported, else as soon as it is."""
     if "keras" in sys.modules:
         importlib.import_module(FAMILIES)
     else:
@@ -25,9 +25,9 @@ def register_with_keras() -> None:
 
 
 class _AfterKeras(importlib.abc.MetaPathFinder):
-    """Finds modules as the other finders do, and imports the families once Keras is there and nothing is half imported.
+    """Finds modules as the other finders do, and imports the families once Keras is there and no import is under way.
 
-    A module of flowzoo may be the one that imports Keras first, or TensorFlow, which passes over errors while it does.
+    The first to import Keras may be a module of flowzoo, or TensorFlow, which ignores errors meanwhile.
     """
 
     def __init__(self):

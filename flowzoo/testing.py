@@ -1,4 +1,4 @@
-"""What holds for the flows of every family, as checks that anyone's family can be put to.
+"""What holds for the flows of every family, as checks that anyone's family can be put through.
 
 `check_family(MyFlow)` runs all of them; each is a function of a `Case`, for a test suite that runs them one by one.
 """
@@ -30,7 +30,7 @@ CONDITIONS = ("classes", "condition_features")
 
 
 def randomized(layer: keras.layers.Layer, scale: float = 0.3, seed: int = 0) -> keras.layers.Layer:
-    """The layer with seeded random numbers added to its trainable weights; and what `Standardize` takes from data.
+    """The layer with seeded random numbers added to its trainable weights, and in place of data in `Standardize`.
 
     A head that starts at zero would make every check vacuous.
     """
@@ -47,7 +47,7 @@ def randomized(layer: keras.layers.Layer, scale: float = 0.3, seed: int = 0) -> 
 def log_det_of_jacobian(direction: Callable, x: tf.Tensor | np.ndarray, condition: Any = None) -> np.ndarray:
     """log |det dz/dx| of each row, (batch,), by autodiff of a direction (x, condition) -> (z, log_det).
 
-    One reverse pass: each row as often as z has entries, since rows don't affect each other.
+    One reverse pass, with each row repeated for each entry of z, since rows don't affect each other.
     """
     size = int(np.prod(x.shape[1:]))
     rows = tf.repeat(tf.convert_to_tensor(x), size, axis=0)
@@ -79,7 +79,7 @@ class Case:
 
     @functools.cached_property
     def flow(self) -> Family:
-        """To be left as it is, so that all checks share what it has traced."""
+        """Not to be changed, so that all checks share what it has traced."""
         return self.new()
 
     def data(self, rows: int = ROWS, seed: int = 1) -> tuple[np.ndarray, np.ndarray | None]:
@@ -223,7 +223,7 @@ def check_condition(case: Case) -> None:
 
 
 def check_refused(case: Case) -> None:
-    """Options with a condition are refused, of a family that takes none."""
+    """A family that takes no condition refuses the options for one."""
     _refused(ValueError, "takes no condition", lambda: case.flow)
 
 
@@ -244,7 +244,7 @@ def check_refusals(case: Case) -> None:
 
 
 def check_bad_rows(case: Case) -> None:
-    """In a graph, a row that is not a number is not finite, and leaves the others as they are, to the last bit."""
+    """In a graph, a bad row gets no finite log p(x), and leaves the others as they are, to the last bit."""
     flow, (x, condition) = case.flow, case.data()
     clean, others, scores = case.unchecked(x, condition), np.arange(ROWS) != 2, []
     if condition is not None:
@@ -327,7 +327,7 @@ def check_interpolation(case: Case) -> None:
 
 
 def check_samples(case: Case) -> None:
-    """The density of a plane, summed over a square, is the share of samples in it."""
+    """The density of a flow on the plane, summed over a square, is the share of samples in it."""
     flow, condition = case.flow, case.data(1)[1]
     if flow.event_shape != (2,) or flow.x_space.values or flow.kind != "exact":
         return
@@ -385,11 +385,11 @@ CHECKS: tuple[Callable[[Case], None], ...] = (
 
 
 def check_family(family: type[Family], **options: Any) -> None:
-    """Puts a family to all checks that flowzoo's own pass: `check_family(MyFlow, depth=2)`.
+    """Puts a family through all checks that flowzoo's own pass: `check_family(MyFlow, depth=2)`.
 
-    A flow of these options is built with random weights, and two small ones more that take a class or a condition
-    vector, which a family refuses whose options say `conditional = False`. Small options make it quick: most of the
-    time goes into tracing.
+    A flow of these options is built with random weights, and two more that take a class or a condition vector; a family
+    whose options say `conditional = False` must refuse these. Small options make it quick: most of the time goes into
+    tracing.
 
     Args:
       family: a subclass of `flowzoo.families.family.Family`, registered with Keras.

@@ -21,7 +21,7 @@ class Base(Counted):
     that XLA on CPU lacks.
 
     Attributes:
-      bits: z is of integers 0 ... 2^bits - 1; 0 for real numbers.
+      bits: z holds integers 0 ... 2^bits - 1; 0 for real numbers.
 
     Args:
       event_shape: shape of one z.

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 
 class ConditionalBernoulli(GivenNetwork):
-    """x of zeros and ones, 1 with probability sigmoid(logits), where logits = network(condition).
+    """Binary x, 1 with probability sigmoid(logits), where logits = network(condition).
 
-    The temperature divides the logits: towards 0 each entry takes its likelier value. Of any other x log p(x) is NaN.
+    The temperature divides the logits: towards 0 each entry takes its likelier value. For any other x, log p(x) is NaN.
 
     Args:
       event_shape: shape of one x.

@@ -1,4 +1,4 @@
-"""Base distributions whose parameters come from the condition: normal ones here, others beside."""
+"""Base distributions whose parameters come from the condition: the normal ones, and what others share with them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class GivenCondition(Base):
-    """A base whose parameters come from the condition, once for both a draw and its density.
+    """A base whose parameters come from the condition, computed once for both a draw and its density.
 
     Subclasses implement `_parameters(condition)`, `_density(z, parameters)` and `_drawn(seeds, temperature,
     parameters)`.
@@ -92,7 +92,7 @@ class ClassConditional(_Normal):
 
     Args:
       event_shape: shape of one z.
-      classes: of the flow, which passes labels as one-hot vectors.
+      classes: their number in the flow, which passes labels as one-hot vectors.
       dtype: float32 or float64.
     """
 

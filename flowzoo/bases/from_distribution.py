@@ -17,15 +17,15 @@ if TYPE_CHECKING:
 class FromDistribution(Base):
     """z ~ a `tfd.Distribution` with constant parameters.
 
-    The temperature multiplies the distance from the mean, and so the standard deviation; from 0 where TFP knows no
-    finite mean. TFP's random numbers are others under XLA than elsewhere, and what it draws by rejection (gamma, beta,
-    Student's t) has no XLA kernel on CPU; flows draw without XLA.
+    The temperature multiplies the distance from the mean, or from 0 where TFP knows no finite mean, and so the standard
+    deviation. TFP's random numbers differ under XLA, and what it draws by rejection (gamma, beta, Student's t) has no
+    XLA kernel on CPU; flows sample without XLA.
 
     Outside the support, or at its edge, log p(z) is -inf with gradient 0, also where TFP's own formula gives a number
     or NaN. The distribution's `experimental_default_event_space_bijector` says what the support is.
 
     Args:
-      distribution: of real numbers, with batch shape (); its event shape is that of z. Many normals, say, are one
+      distribution: of real numbers, with batch shape (); its event shape is that of z. Three normals, say, are one
         distribution as `tfd.Sample(tfd.Normal(0.0, 1.0), (3,))`.
 
     Raises:

@@ -11,7 +11,7 @@ from flowzoo.bases.base import Base
 from flowzoo.core import random
 from flowzoo.core.transform import sum_event
 
-_SHIFT = 8  # from where the series below is good to 1e-11
+_SHIFT = 8  # beyond it the series below is accurate to 1e-11
 
 
 class StudentT(Base):
@@ -22,7 +22,7 @@ class StudentT(Base):
 
     Args:
       event_shape: shape of one z.
-      freedom: degrees of freedom, or where they start.
+      freedom: degrees of freedom, or their initial value.
       learned: learn them, one number per entry.
       dtype: float32 or float64.
 

@@ -1,4 +1,4 @@
-"""Exported flows over any amount of records, by Apache Beam: DirectRunner, Dataflow, Flink or Spark.
+"""Exported flows applied to any number of records, by Apache Beam: DirectRunner, Dataflow, Flink or Spark.
 
 Needs `pip install flowzoo[beam]`.
 """

@@ -1,6 +1,6 @@
 """A pipeline of one command: python -m flowzoo.beam score MODEL points.csv scores.parquet --runner=DirectRunner.
 
-What argparse does not know goes to Beam as it is: --runner, --direct_num_workers, --project, ...
+Options that argparse does not know are passed on to Beam: --runner, --direct_num_workers, --project, ...
 """
 
 import argparse

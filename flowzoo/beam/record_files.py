@@ -17,21 +17,21 @@ from flowzoo.beam import records
 from flowzoo.core.space import ONE
 
 COLUMNS = "columns.json"  # in the assets of a SavedModel: `serving.saved_model` writes it, with TensorFlow
-CHUNK = 1024  # numbers that `Range` makes in one place
+CHUNK = 1024  # numbers that one worker makes at a time for `Range`
 KINDS = {"text": "string", "integer": "int64", "number": "float32"}  # of columns, and Arrow's for them; and "numbers"
 
 
 class ReadRecords(beam.PTransform):
     """Records {"id", "x", "condition"} of `.csv`, `.parquet` and `.tfrecord` files (of tf.train.Example).
 
-    Several conditions come by their own names in place of "condition".
+    Several conditions come under their own names in place of "condition".
 
     The id is "<path>:<row>", so it stays the same when a pipeline runs again. What can't be read has a "reason" in
-    place of x, which `Score` and `Encode` hand on to their bad output. One file is read in one place. A pattern of no
-    file fails.
+    place of x, which `Score` and `Encode` pass on to their bad output. Each file is read by one worker. A pattern that
+    matches no file fails.
 
     Args:
-      pattern: of files, as "gs://bucket/points-*.csv".
+      pattern: of files, such as "gs://bucket/points-*.csv".
       columns: names of those that make x, in this order. If not given, those that the flow of `model` was fitted on, by
         name; if it knows none, all but the condition's, by number if they are called x0, x1, ..., else in the order of
         the first file by name ("x" of an Example). A file without names is taken as it stands.
@@ -75,7 +75,7 @@ class Range(beam.PTransform):
 
 
 class WriteRecords(beam.PTransform):
-    """Records as `.csv`, `.parquet`, `.tfrecord` or `.jsonl`, in shards that appear when they are whole.
+    """Records as `.csv`, `.parquet`, `.tfrecord` or `.jsonl`, in shards that appear when they are complete.
 
     TFRecord's numbers are float32: samples of time stamps keep their digits in the other formats only.
 
@@ -95,7 +95,7 @@ class WriteRecords(beam.PTransform):
         self._suffix = suffix
 
     def expand(self, records: beam.PCollection) -> Any:
-        """What the sink gives."""
+        """The result of the sink."""
         return self._how[self._suffix](records)
 
     def _csv(self, records):
@@ -127,17 +127,17 @@ def shards_among(pattern: str, path: str) -> list[str]:
 
 
 def _local(pattern):
-    """A pattern with the folder that it is in: Beam finds none of "x-*.csv" in the working one."""
+    """A pattern with its folder: Beam does not find "x-*.csv" in the working folder."""
     return pattern if FileSystems.get_scheme(pattern) else os.path.abspath(pattern)
 
 
 def resolved(path: str) -> str:
-    """A path that all spellings of one place share; links are followed."""
+    """The one path for all spellings of a place; links are followed."""
     return path if FileSystems.get_scheme(path) else os.path.realpath(path)
 
 
 def _completed(paths, wanted, model):
-    """With what the flow knows, and the names in the first of the files."""
+    """`wanted`, with what the flow knows, and the names in the first of the files."""
     known = {}
     place = None if model is None else FileSystems.join(model, "assets", COLUMNS)
     if place and FileSystems.exists(place):

@@ -80,7 +80,7 @@ def column_names(file: IO[bytes], path: str) -> list[str] | None:
         lines = io.TextIOWrapper(file, "utf-8-sig", errors="replace") if path.endswith(".csv") else ()
         cells = (next(csv.reader([line], strict=True), []) for line in lines)
         return next((header(row) for row in cells if row and not (len(row) == 1 and row[0].isspace())), None)
-    except Exception:  # whoever reads its rows says why
+    except Exception:  # reading its rows will say why
         return None
 
 
@@ -212,7 +212,7 @@ def _number(value):
         return value
     if isinstance(value, str) and number(value) is None:
         return None
-    for kind in (int, float) if isinstance(value, str) else (float,):  # int would cut a decimal to a whole number
+    for kind in (int, float) if isinstance(value, str) else (float,):  # int would truncate a decimal
         try:
             return kind(value)
         except (TypeError, ValueError):

@@ -19,8 +19,8 @@ BAD = {"id": "text", "reason": "text"}  # the columns of bad records, for `Write
 class _OverModel(beam.PTransform):
     """Records -> (results, bad records), by one signature of a SavedModel.
 
-    Batches are filled up to `batch_size` rows, so that a result depends neither on neighbours nor on how the runner
-    cuts its bundles: a restart gives the same numbers. Every record comes out once, in one of the two.
+    Batches are padded to `batch_size` rows, so that a result depends neither on neighbours nor on how the runner cuts
+    its bundles: a restart gives the same numbers. Every record comes out once, in one of the two.
 
     Args:
       model: the folder of a version, as `flowzoo export` writes it, where the workers can read it.
@@ -49,7 +49,7 @@ class _OverModel(beam.PTransform):
 class Score(_OverModel):
     """{"id", "x"} -> {"id", "log_prob", "bits_per_dim"}: nats, and -log_prob / (D ln 2).
 
-    A conditional flow takes "condition", too, or what its conditions are called.
+    A conditional flow takes "condition", too, or its conditions under their own names.
     """
 
     COLUMNS: ClassVar = {"id": "text", "log_prob": "number", "bits_per_dim": "number"}
@@ -61,7 +61,7 @@ class Score(_OverModel):
 class Encode(_OverModel):
     """{"id", "x"} -> {"id", "z", "log_det"}: the latent, flattened, and nats.
 
-    A conditional flow takes "condition", too, or what its conditions are called.
+    A conditional flow takes "condition", too, or its conditions under their own names.
     """
 
     COLUMNS: ClassVar = {"id": "text", "z": "numbers", "log_det": "number"}
@@ -74,8 +74,8 @@ class Sample(_OverModel):
     """Integers i, or {"id": i, "condition"} -> {"id": i, "x"}: row i of `Flow.sample` with the same seed, flattened.
 
     Args:
-      model, batch_size: as of the others.
-      seed: of all samples; sample i depends on it and i only, whatever else is drawn where.
+      model, batch_size: as for the others.
+      seed: of all samples; sample i depends on it and i only, whatever else is drawn and wherever.
       temperature: of all samples.
     """
 
@@ -90,7 +90,7 @@ class Sample(_OverModel):
 
 
 class _Rows:
-    """How records become rows of a signature, and its rows results."""
+    """How records become rows of a signature, and rows of its outputs become results."""
 
     def __init__(self, signature):
         self.signature = signature
@@ -152,7 +152,7 @@ class _Draws(_Rows):
 
 
 class _Loaded(beam.DoFn):
-    """Has the SavedModel, once for all threads of a worker."""
+    """Loads the SavedModel, once for all threads of a worker."""
 
     def __init__(self, model, rows):
         self._path, self._rows, self._shared = model, rows, shared.Shared()
@@ -187,7 +187,7 @@ class _Compute(_Loaded):
 
         try:
             found = self._computed(batch)
-        except tf.errors.InvalidArgumentError as error:  # because of one row, found by trying the halves
+        except tf.errors.InvalidArgumentError as error:  # because of some row, found by bisection
             if len(batch) == 1:
                 yield _bad(batch[0][0], error)
             else:

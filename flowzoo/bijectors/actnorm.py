@@ -69,6 +69,6 @@ class ActNorm(ElementwiseAffine):
         x = self._checked(x, self.event_shape, "x")
         mean, variance = tf.nn.moments(x, axes=list(range(x.shape.rank - 1)))
         self.shift.assign(-mean)
-        constant = constant_columns(np.asarray(x), least=1.0)  # there is rounding from numbers that x came from
+        constant = constant_columns(np.asarray(x), least=1.0)  # x may carry rounding errors of larger numbers
         self.log_scale.assign(-0.5 * tf.math.log(tf.where(constant, tf.ones_like(variance), variance)))
         return self.encode(x)[0]

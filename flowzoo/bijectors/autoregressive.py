@@ -18,18 +18,18 @@ class Autoregressive(Bijector):
     times.
 
     Args:
-      conditioner: a `MADE` or alike, with `scalar.outputs_per_entry` outputs for each feature.
-      scalar: `Affine`, `RationalQuadratic` or alike.
+      conditioner: a `MADE` or similar, with `scalar.outputs_per_entry` outputs for each feature.
+      scalar: `Affine`, `RationalQuadratic` or similar.
 
     Raises:
-      TypeError: the conditioner can't go feature by feature.
+      TypeError: the conditioner can't step feature by feature.
       ValueError: the conditioner gives another number of outputs.
 
     References: Papamakarios et al. 2017, Masked autoregressive flow, arXiv:1705.07057; Kingma et al. 2016, Improving
     variational inference with inverse autoregressive flow, arXiv:1606.04934.
     """
 
-    needed = ("order", "start", "step")  # of the conditioner, beside a whole pass
+    needed = ("order", "start", "step")  # of the conditioner, besides a full pass
     usual = "MADE"
 
     def __init__(
@@ -41,7 +41,7 @@ class Autoregressive(Bijector):
         name: str | None = None,
     ):
         if not all(hasattr(conditioner, name) for name in self.needed):
-            raise TypeError(f"`conditioner` must be a {self.usual} or alike, got {type(conditioner).__name__}.")
+            raise TypeError(f"`conditioner` must be a {self.usual} or similar, got {type(conditioner).__name__}.")
         super().__init__(conditioner.input_event_shape, dtype=dtype, name=name)
         *places, features = self.event_shape
         expected = (*places, scalar.outputs_per_entry * features)
@@ -75,7 +75,7 @@ class Autoregressive(Bijector):
         turns, zeros = features // UNROLLED, tf.zeros([batch], z.dtype)
         found = tf.TensorArray(z.dtype, features, element_shape=z.shape[:1]) if turns else _Found()
         carried = (tf.constant(0), zeros, zeros, found, *state)
-        if turns:  # XLA has no gradient of a loop without any
+        if turns:  # XLA has no gradient of a loop without turns
             carried = tf.while_loop(
                 lambda i, *_: i < turns * UNROLLED, several, carried, maximum_iterations=turns, parallel_iterations=1
             )

@@ -1,8 +1,8 @@
-"""Back-propagation through a chain without keeping all that its steps computed.
+"""Backpropagation through a chain without keeping everything that its steps computed.
 
-"store" keeps everything, as TensorFlow does. "remat" keeps the input of each step and computes the step again on the
-way back. "reversible" keeps only the end of the chain and finds the input of each step by inverting it, so that the
-memory hardly grows with the number of steps. A step is some transforms up to and including one with a network.
+"store" keeps everything, as TensorFlow does. "remat" keeps the input of each step and recomputes the step in the
+backward pass. "reversible" keeps only the end of the chain and recovers the input of each step by inverting it, so that
+memory hardly grows with the number of steps. A step is a sequence of transforms, the last of them with a network.
 
 References: Chen et al. 2016, Training deep nets with sublinear memory cost, arXiv:1604.06174 (remat);
 Gomez et al. 2017, The reversible residual network, arXiv:1707.04585 (reversible).
@@ -49,7 +49,7 @@ def parts(transforms: Sequence[Transform], mode: str) -> list[tuple[int, Transfo
 class Run:
     """Consecutive transforms whose `encode` has a gradient of its own: one step at a time, from the last to the first.
 
-    Networks must compute the same when asked again. It stands at the place of its first transform.
+    Networks must compute the same when called again. It stands at the place of its first transform.
 
     Args:
       transforms: of one dtype, none of which manages memory or draws noise.
@@ -126,17 +126,17 @@ def _encoded(step, context, x, *condition):
 
 
 def _decoded(step, context, z, *condition):
-    context = context.apart()  # what is noted on the way back is nobody's
+    context = context.apart()  # notes of the backward pass are dropped
     for places, transform in reversed(step):
         z, _ = transform.decode(z, *(condition or [None]), context.beside(places))
     return z
 
 
 def _after(known, value):
-    """`value`, not before all of `known`: TensorFlow would recover many inputs at once, or keep steps for later."""
+    """`value`, only after all of `known`: else TensorFlow would recover many inputs at once, or put off steps."""
     with tf.control_dependencies(known):
         value = tf.identity(value)
-    first = tf.reduce_max(tf.reshape(known[0], [-1])[:1])  # XLA minds data only, so add a zero that it can't foresee
+    first = tf.reduce_max(tf.reshape(known[0], [-1])[:1])  # XLA orders by data alone, so add a zero that it can't fold
     return value + tf.cast(tf.where(tf.math.is_nan(first), first, tf.zeros_like(first)), value.dtype)
 
 

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from flowzoo.core.transform import Bijector, sum_event
 
-MARGIN = 8.0  # decode stays so far, in its logarithm, from the largest number
+MARGIN = 8.0  # decode stays this far, in log units, from the largest number
 
 Bound = Sequence[float | None] | None  # of one column: [low, high], either of them None, or None for neither
 
@@ -23,9 +23,8 @@ class Bounds(Bijector):
         x < high:        z = -log(high - x)
 
     Logarithms, not maps like softplus, as a change of unit then only shifts z. The bounds themselves are outside: there
-    z would be infinite. A row that is outside in any column has log_det -inf; its z means nothing, and all gradients
-    are finite.
-    decode gives numbers inside, to the last bit.
+    z would be infinite. A row that is outside in any column has log_det -inf and a meaningless z; all gradients are
+    finite. decode gives numbers strictly inside.
 
     Args:
       event_shape: (features,).
@@ -53,7 +52,7 @@ class Bounds(Bijector):
         self.both = self.has_low & self.has_high
         self.start, self.end = np.where(self.has_low, self.low, kind(0)), np.where(self.has_high, self.high, kind(0))
         self.width = np.where(self.both, self.end - self.start, kind(1))
-        self.tiny = np.finfo(kind).tiny  # below it processors take numbers for 0
+        self.tiny = np.finfo(kind).tiny  # below it, processors flush numbers to 0
         self.first = np.maximum(np.nextafter(self.low, kind(math.inf)), self.low + self.tiny)
         self.last = np.minimum(np.nextafter(self.high, kind(-math.inf)), self.high - self.tiny)
         _require_room(self.bounds, self.first, self.last)

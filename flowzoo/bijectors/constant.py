@@ -8,7 +8,7 @@ STEPS = 32  # of the resolution of its numbers: a column that spans no more hold
 
 
 def constant_columns(x: np.ndarray, least: float = 0.0) -> np.ndarray:
-    """Whether each column varies by its rounding errors at most, so that dividing by its deviation would blow them up.
+    """Whether each column varies by no more than its rounding errors, which dividing by its deviation would blow up.
 
     The resolution is that of float32 where float32 holds all values of a column, in whatever dtype they come.
 

@@ -16,13 +16,13 @@ from flowzoo.core.transform import Transform
 from flowzoo.ode import Solver, solve
 
 NOISES = ("rademacher", "gaussian")
-APART = -1  # folded into the streams of probes: no place in a chain, so no noise of dequantization is a probe, too
+APART = -1  # folded into the streams of probes: no place in a chain, so that no dequantization noise equals a probe
 
 
 class Continuous(Transform):
     """z = y(T) where y(0) = x and dy/dt = velocity(t, y); log_det is the integral of the trace of d velocity / dy.
 
-    The trace is exact, the sum over all directions, or estimated by e J e with random e, drawn once per solve
+    The trace is exact, the sum over all directions, or estimated by e' J e with random e, drawn once per solve
     (Hutchinson). Each row draws from its own stream where the context has a `root`, as under a flow's `log_prob`; else
     all rows share their probes, so that the log_dets of encode and decode cancel.
 
@@ -30,10 +30,10 @@ class Continuous(Transform):
       velocity: a `Velocity`.
       solver: how the equation is solved; `Solver()` if not given.
       time: T, the time at which z is reached.
-      probes: of the trace in training; 0 for the exact trace.
+      probes: number of probes of the trace in training; 0 for the exact trace.
       noise: "rademacher" or "gaussian".
       exact_up_to: with at most this many entries of x the trace is exact outside training.
-      evaluation_probes: of the trace outside training, with more entries.
+      evaluation_probes: number of probes outside training, with more entries.
       kinetic: weight of the penalty on the integral of |velocity|^2, in training.
       jacobian: weight of the penalty on the integral of the squared Frobenius norm of d velocity / dy, in training.
       seed: of the probes.
@@ -82,7 +82,7 @@ class Continuous(Transform):
         return self._moved(z, condition, context, self.time, 0.0)
 
     def path(self, x: tf.Tensor, condition: tf.Tensor | None = None, points: int = 33) -> tf.Tensor:
-        """Where x is on its way to z, at equal times: (points, batch, *event_shape)."""
+        """Where x is on its way to z, at equally spaced times: (points, batch, *event_shape)."""
         places, times = [self._checked(x, self.event_shape, "x")], np.linspace(0.0, self.time, points).tolist()
         for start, end in itertools.pairwise(times):
             places.append(self._moved(places[-1], condition, Context(log_det=False), start, end)[0])
@@ -111,7 +111,7 @@ class Continuous(Transform):
                 change.append(penalty[:, None] * (1.0 if end > start else -1.0))
             return tf.concat(change, axis=1)
 
-        extra = max(columns, 1) + bool(penalized)  # a log_det that nobody reads stays 0
+        extra = max(columns, 1) + bool(penalized)  # a log_det that is not needed stays 0
         state = tf.pad(tf.reshape(y, [-1, size]), [[0, 0], [0, extra]])
         extras = [] if condition is None else [tf.convert_to_tensor(condition)]
         solution = solve(derivative, state, start, end, extras, solver=self.solver, controlled=size + columns)

@@ -17,10 +17,10 @@ class Coupling(Bijector):
 
     Args:
       event_shape: shape of one x.
-      split: how x falls into parts: `ChannelSplit`, `FeatureMask`, `CheckerboardSplit` or alike, of this event_shape.
+      split: how x is split: `ChannelSplit`, `FeatureMask`, `CheckerboardSplit` or similar, of this event_shape.
       conditioner: Keras layer (kept, condition) -> parameters, with `scalar.outputs_per_entry` times as many entries on
         the last axis as the free part.
-      scalar: `Affine`, `Shift`, `RationalQuadratic` or alike.
+      scalar: `Affine`, `Shift`, `RationalQuadratic` or similar.
 
     Raises:
       ValueError: the split or the conditioner is made for another shape.

@@ -12,7 +12,7 @@ from flowzoo.core.transform import Bijector, constant_log_det, sum_event
 
 
 class Scale(Bijector):
-    """z = (x + shift) * scale with fixed numbers, e.g. shift = -0.5 to centre data of [0, 1)."""
+    """z = (x + shift) * scale with fixed numbers, e.g. shift = -0.5 to centre data in [0, 1)."""
 
     def __init__(
         self,
@@ -39,7 +39,7 @@ class Scale(Bijector):
 class Logit(Bijector):
     """z = logit(alpha + (1 - 2 alpha) x) for x in [0, 1]; alpha > 0 keeps both ends finite.
 
-    x may leave [0, 1] by alpha / (1 - 2 alpha), the range of decode; beyond it is taken at the nearest end.
+    x may exceed [0, 1] by alpha / (1 - 2 alpha), the range of decode; beyond that it is clipped.
 
     Reference: Dinh et al. 2017, Density estimation using Real NVP, arXiv:1605.08803.
     """

@@ -13,7 +13,7 @@ from flowzoo.core.context import Context
 from flowzoo.core.limits import require
 from flowzoo.core.transform import Bijector, constant_log_det
 
-ROUNDING = 1e-12  # a variance of this share of the largest is that of rounding errors
+ROUNDING = 1e-12  # variances up to this share of the largest are those of rounding errors
 
 
 class InvertibleLinear(Bijector):
@@ -25,7 +25,7 @@ class InvertibleLinear(Bijector):
     Args:
       event_shape: (..., channels).
       permute: start at a permutation that moves every channel, so that channels mix only as far as that helps.
-      seed: of the start.
+      seed: of the initial matrix.
 
     References: Kingma & Dhariwal 2018, Glow, arXiv:1807.03039; with a permutation Durkan et al. 2019, Neural spline
     flows, arXiv:1906.04032.
@@ -75,7 +75,7 @@ class InvertibleLinear(Bijector):
 
     def _decode(self, z, condition):
         lower, upper, unit, log_volume = self._factors()
-        # Inverting once and multiplying is folded to a constant on export; a solve per batch converts to no runtime.
+        # One inverse, multiplied, is folded to a constant on export; no runtime can convert a solve per batch.
         inverse_lower = tf.linalg.triangular_solve(lower, unit, lower=True)
         inverse_upper = tf.linalg.triangular_solve(upper, unit, lower=False)
         inverse = tf.matmul(tf.matmul(inverse_upper, inverse_lower), self.permutation, transpose_b=True)
@@ -87,11 +87,11 @@ class InvertibleLinear(Bijector):
 
 
 class Whitening(InvertibleLinear):
-    """An `InvertibleLinear` that starts as the identity; `adapt` sets it so that z has covariance 1 over the batch.
+    """An `InvertibleLinear` that starts as the identity; `adapt` whitens: z has unit covariance over the batch.
 
-    Of all such maps it is the symmetric one (ZCA), so each z_i remains near x_i. Correlations that networks would learn
-    in thousands of steps are gone before the first. From fewer than ten rows per channel no covariance can be learned:
-    then it remains as it is. Directions in which the batch is constant keep scale 1.
+    Of all such maps it is the symmetric one (ZCA), so each z_i stays close to x_i. Correlations that networks would
+    take thousands of steps to learn are gone before the first. Fewer than ten rows per channel are too few to estimate
+    a covariance, and leave it as it is. Directions in which the batch is constant keep scale 1.
 
     Args:
       event_shape: (..., channels).

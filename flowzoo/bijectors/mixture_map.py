@@ -1,4 +1,4 @@
-"""Mixtures of Gaussians as a scalar map: the distribution function of the mixture, then the normal quantile."""
+"""Mixtures of Gaussians as a scalar map: the CDF of the mixture, then the normal quantile function."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ HALF_LOG_2PI = 0.5 * math.log(2.0 * math.pi)
 
 
 class GaussianMixtureMap:
-    """z = Phi^-1(F(x)), F the distribution function of a mixture of Gaussians; a `ScalarMap`.
+    """z = Phi^-1(F(x)), with F the CDF of a mixture of Gaussians; a `ScalarMap`.
 
     So z is standard normal where x follows the mixture. Decode finds the root of F(x) = Phi(z). Between components many
     standard deviations apart F is flat: there many x have the same z to the last digit, and decode gives one of them.
@@ -60,7 +60,7 @@ class GaussianMixtureMap:
 def _normal_scores(x, log_weight, mean, log_scale):
     """z and log dz/dx, from the smaller tail: dz/dx = (density / F) of the mixture over that of the normal at z."""
     u = (x[..., None, :] - mean) * tf.exp(-log_scale)
-    furthest = 1e18 if x.dtype == tf.float32 else 1e150  # its square is still a number of the dtype
+    furthest = 1e18 if x.dtype == tf.float32 else 1e150  # its square is still finite
     u = tf.clip_by_value(u, -furthest, furthest)
     tails = [normal_tail(side) for side in (u, -u)]
     log_parts = [log_weight + log_p for log_p, _ in tails]
@@ -95,7 +95,7 @@ def normal_tail(x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
 
 
 def _parts(x):
-    """x cut off where erfc leaves the numbers of the dtype, what is beyond, and there log(phi / Phi) by its series."""
+    """x clipped where erfc underflows, x clipped to the range beyond, and there log(phi / Phi) by its series."""
     far = -10.0 if x.dtype == tf.float32 else -30.0
     near, tail = tf.maximum(x, far), tf.minimum(x, far)
     square = 1.0 / (tail * tail)

@@ -14,7 +14,7 @@ from flowzoo.core.transform import Transform, add_log_dets
 
 
 class Multiscale(Transform):
-    """After each level but the last, the second half of the channels leaves; the flat latent holds all that left.
+    """After each level but the last, the second half of the channels is factored out; the flat latent holds all parts.
 
     decode takes the whole flat latent, so reconstruction is exact; sampling draws all of it anew.
 

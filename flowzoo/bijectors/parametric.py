@@ -14,7 +14,7 @@ LEAST_SLOPE = 0.01  # of every map bounded by `above_minus_one`, so that its inv
 
 
 class Parametric(Bijector):
-    """The common part: own weights, to each of which a conditioner may add what it makes of the condition.
+    """The common part: weights of its own, to which a conditioner may add what it computes from the condition.
 
     A subclass names its weights and their first values in `initial`.
 

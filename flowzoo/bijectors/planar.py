@@ -8,14 +8,14 @@ import tensorflow as tf
 from flowzoo.bijectors.parametric import Parametric, above_minus_one
 from flowzoo.bijectors.roots import monotone_root
 
-TINY = 1e-12  # w shrinks to nothing where training does without a layer; where w . w is smaller, w . u is far from -1
+TINY = 1e-12  # training may shrink the w of an unneeded layer to 0; where w . w is smaller, w . u is far from -1
 
 
 class Planar(Parametric):
     """z = x + v tanh(w . x + b), with v made from u such that w . v > -1.
 
-    The closed form is that of encode, so that densities of data are cheap; decode finds one root per row. The paper's
-    map of latents, cheap to sample and to score its own samples, is `Invert(Planar(...))`. It starts as the identity
+    Encode is the closed form, so that densities of data are cheap; decode finds one root per row. The paper's map of
+    latents, cheap to sample and to score its own samples, is `Invert(Planar(...))`. It starts as the identity
     (u = 0), with random w and b.
 
     Args:

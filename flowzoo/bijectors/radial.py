@@ -19,8 +19,8 @@ class Radial(Parametric):
 
     Args:
       event_shape: (features,).
-      conditioner: Keras layer (nothing, condition) -> features + 2 numbers, added to the centre and what alpha and
-        beta / alpha are made of; see `Parametric`.
+      conditioner: Keras layer (nothing, condition) -> features + 2 numbers, added to the centre and to what
+        alpha and beta / alpha are computed from; see `Parametric`.
       seed: seed of the initial weights.
 
     Reference: Rezende & Mohamed 2015, Variational inference with normalizing flows, arXiv:1505.05770.

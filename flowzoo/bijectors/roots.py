@@ -18,11 +18,11 @@ def monotone_root(
     start: tf.Tensor | None = None,
     iterations: int = 100,
 ) -> tf.Tensor:
-    """The t between `low` and `high` with f(t) = target, to the rounding of f.
+    """The t between `low` and `high` with f(t) = target, up to the rounding of f.
 
-    Newton's method, kept within a bracket that only shrinks, and bisection where Newton would leave it or its
-    steps do not become shorter. An element stops by itself, so that no other one, be it NaN, changes a bit of it. First
-    derivatives are those of the implicit function, dt = (dtarget - df) / f'(t), whatever the search did.
+    Newton's method within a bracket that only shrinks, and bisection where Newton would leave it or its steps do not
+    get shorter. Each element stops on its own, so that no other, not even a NaN, changes a bit of it. First derivatives
+    are those of the implicit function, dt = (dtarget - df) / f'(t), however the root was found.
 
     Args:
       function: (t, *parameters) -> f(t) and its slope df/dt, both of the shape of t. f increases in t; its rounding
@@ -31,10 +31,10 @@ def monotone_root(
       parameters: tensors that broadcast against t.
       start: where to begin, the middle if not given. From the side where f is concave and below its target, or convex
         and above, Newton never overshoots.
-      iterations: at most; most searches take less than ten.
+      iterations: at most; most searches take fewer than ten.
 
     Returns:
-      t: finite if everything given is.
+      t: finite if all arguments are.
     """
     start = 0.5 * low + 0.5 * high if start is None else tf.clip_by_value(start, low, high)
     searched = [tf.stop_gradient(value) for value in (target, low, high, start, *parameters)]  # else loops are taped

@@ -1,4 +1,4 @@
-"""Waveforms as rows, and a flow that goes from row to row: a whole row at a time, not a sample."""
+"""Waveforms as rows, and a flow that is autoregressive over whole rows, not over samples."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from flowzoo.core.transform import Bijector, constant_log_det, sum_event
 
 
 class RowConditioner(Protocol):
-    """What a flow by rows needs of its network beside a whole pass: one row after the other."""
+    """What a row-wise flow needs of its network besides a full pass: stepping row by row."""
 
     input_event_shape: tuple[int, ...]
     output_event_shape: tuple[int, ...]
 
     def __call__(self, x: tf.Tensor, condition: tf.Tensor | None = None) -> tf.Tensor:
-        """All parameters by one pass: (batch, height, width, channels) -> (batch, height, width, outputs)."""
+        """All parameters in one pass: (batch, height, width, channels) -> (batch, height, width, outputs)."""
 
     def start(self, batch: tf.Tensor, condition: tf.Tensor | None = None) -> tuple[Any, list[tf.Tensor]]:
         """Constants of all steps, and the state before the first."""
@@ -67,10 +67,10 @@ class AutoregressiveRows(Autoregressive):
 
     Args:
       conditioner: a `RowWaveNet` or another `RowConditioner`, with `scalar.outputs_per_entry` outputs for each number.
-      scalar: `Affine`, `RationalQuadratic` or alike.
+      scalar: `Affine`, `RationalQuadratic` or similar.
 
     Raises:
-      TypeError: the conditioner can't go row by row.
+      TypeError: the conditioner can't step row by row.
       ValueError: the conditioner gives another number of outputs.
 
     Reference: Ping et al. 2020, WaveFlow: a compact flow-based model for raw audio, arXiv:1912.01219.

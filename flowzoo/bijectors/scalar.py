@@ -1,4 +1,4 @@
-"""Scalar maps: increasing maps of single numbers, whose parameters the network of a coupling or alike gives."""
+"""Scalar maps: increasing maps of single numbers, whose parameters a network gives, as in a coupling."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def by_parameter(raw: tf.Tensor, outputs_per_entry: int) -> tf.Tensor:
 
 
 def _channels(raw, outputs_per_entry):
-    """A number if it is known: a single channel of unknown number would hide that of z."""
+    """An int where it is known: an unknown number of channels would hide that of z."""
     return (raw.shape[-1] or tf.shape(raw)[-1]) // outputs_per_entry
 
 
@@ -82,7 +82,7 @@ class Affine:
 
     Args:
       bound: s lies within (-bound, bound), so that neither direction can explode.
-      growth: s lies below this instead. A small one keeps outliers in check that deep stacks would blow up in encode.
+      growth: s lies below this instead. A small one keeps in check outliers that deep stacks would blow up in encode.
     """
 
     outputs_per_entry = 2

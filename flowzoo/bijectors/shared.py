@@ -1,7 +1,7 @@
-"""Steps of a chain that differ in the values of their weights only share one traced function.
+"""Steps of a chain that differ only in the values of their weights share one traced function.
 
 A deep flow repeats a few kinds of step. Traced, differentiated and optimised once per kind instead of once per step,
-a Glow with 96 couplings ends its first training step in about 0.6 of the time; later steps take as long as before.
+a Glow with 96 couplings finishes its first training step in 60% of the time; later steps take as long as before.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ import tensorflow as tf
 from flowzoo.core.context import Context
 from flowzoo.core.transform import Transform, encode_in_turn
 
-LAYERS = (keras.layers.Dense, keras.layers.Conv2D)  # of Keras, whose attributes say all of what they compute
+LAYERS = (keras.layers.Dense, keras.layers.Conv2D)  # of Keras, whose attributes fully determine what they compute
 VALUES = (type(None), bool, int, float, str, bytes)
-LARGE = 512  # numbers of an event whose steps TensorFlow need not copy into the whole: calls cost smaller ones a tenth
+LARGE = 512  # entries of an event from which on steps are not inlined: for smaller ones, calls cost a tenth of the time
 
 
 def parts(numbered: Sequence[tuple[int, Any]]) -> list[tuple[int, Any]]:
@@ -58,8 +58,8 @@ class Step:
 def kind(value: Any) -> tuple[Hashable, list[keras.Variable]]:
     """What an object computes, apart from the values of its weights, and these weights.
 
-    Two objects of equal kinds compute the same if one has the weights of the other. Their attributes must say so, which
-    is known of flowzoo's own classes only, so each object of another class is of its own kind.
+    Two objects of equal kinds compute the same if one has the weights of the other. Attributes are known to show this
+    for flowzoo's own classes only, so each object of another class is a kind of its own.
     """
     weights: list[keras.Variable] = []
     return _kind(value, weights), weights

@@ -8,8 +8,8 @@ import tensorflow as tf
 
 from flowzoo.bijectors.scalar import by_parameter
 
-LEAST = 0.0375  # of the interval: the least width and height of a bin
-STEEPER = math.log(4.0)  # a knot's log slope lies within this of that of the two bins beside it
+LEAST = 0.0375  # the least width and height of a bin, as a share of the interval
+STEEPER = math.log(4.0)  # the most by which a knot's log slope differs from that of the bins beside it
 
 
 class RationalQuadratic:

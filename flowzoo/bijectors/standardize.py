@@ -1,4 +1,4 @@
-"""Shift and scale of each column, taken from data: what frees a flow from the units of its data."""
+"""Shift and scale of each column, taken from data, so that a flow does not depend on the units of its data."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from flowzoo.bijectors.constant import constant_columns
 from flowzoo.core.context import Context
 from flowzoo.core.transform import Bijector, constant_log_det
 
-LEAST = 1e-300  # of scales: processors take what is below 2.2e-308 for 0, which leaves them the digits of float32
-FAR = 1e30  # deviations; beyond, float32 would make infinity of z, and NaN of its density, which is 0
+LEAST = 1e-300  # of scales: processors flush numbers below 2.2e-308 to 0, so this leaves the digits of float32
+FAR = 1e30  # deviations; beyond, z would overflow float32, and its density, which is 0, would be NaN
 
 
 class Standardize(Bijector):
@@ -20,7 +20,7 @@ class Standardize(Bijector):
 
     `adapt` sets them so that each column of z has mean 0 and variance 1 over the batch; a column that is constant
     there, or varies by rounding errors only, keeps scale 1. In float64, the default, a column of time stamps keeps its
-    digits: a `Chain` takes it in front of transforms of float32.
+    digits: a `Chain` accepts it in front of float32 transforms.
 
     Args:
       event_shape: (features,).
@@ -53,7 +53,7 @@ class Standardize(Bijector):
         tiny = np.flatnonzero(scale < LEAST).tolist()
         if tiny:
             raise ValueError(
-                f"`x` must vary by at least {LEAST:g} in each column, got less in columns {tiny}, too near to the "
+                f"`x` must vary by at least {LEAST:g} in each column, got less in columns {tiny}, too close to the "
                 "smallest number of float64 to keep its digits. Give them in another unit."
             )
         self.shift.assign(rows[0] + centred.mean(axis=0))

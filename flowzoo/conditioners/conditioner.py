@@ -63,7 +63,7 @@ class Conditioner(Counted):
 
 
 def _shapes(layer: keras.layers.Layer, width: int) -> list[tuple[int, ...]]:
-    """Of the weights that one of Keras' layers will have; flowzoo's own count them themselves."""
+    """The shapes of the weights that a Keras layer will have; flowzoo's own layers count theirs themselves."""
     if isinstance(layer, Counted):
         return []
     units = layer.filters if isinstance(layer, keras.layers.Conv2D) else layer.units

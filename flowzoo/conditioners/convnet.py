@@ -19,10 +19,10 @@ class ImageConditioner(Conditioner):
       channels: of the output, which has the same height and width.
       hidden: channels of the hidden layers.
       condition_features: size of the condition vector, or channels of the condition image; 0 for none.
-      classes: the condition is one-hot instead, and each class adds a bias to the hidden channels: as good as a channel
-        per class, which is the same everywhere, with a ninth of its weights. 0 for none.
+      classes: the condition is one-hot instead, and each class adds a bias to the hidden channels: as good as a
+        constant channel per class, with a ninth of the weights. 0 for none.
       position: learn a bias for each position and hidden channel, which tells the net where in the image it is.
-        Convolutions alone can't know; aligned data (digits, clothes, faces) gains by it.
+        Convolutions alone can't know; it helps with aligned data (digits, clothes, faces).
       dtype: Keras dtype policy.
     """
 
@@ -69,7 +69,7 @@ class ImageConditioner(Conditioner):
 
 
 class GlowConvNet(ImageConditioner):
-    """3x3 convolution, 1x1 convolution, zero-initialised 3x3 convolution, with relu between.
+    """3x3 convolution, 1x1 convolution, zero-initialised 3x3 convolution, with a ReLU between any two.
 
     Reference: Kingma & Dhariwal 2018, Glow, arXiv:1807.03039.
     """
@@ -110,7 +110,7 @@ class GlowConvNet(ImageConditioner):
 class ResidualConvNet(ImageConditioner):
     """A 3x3 convolution, residual blocks of two 3x3 convolutions, and a zero-initialised 1x1 convolution.
 
-    The paper normalises batches; here the second convolution of a block starts at zero instead, so that rows stay
+    The paper uses batch normalisation; here the second convolution of a block starts at zero instead, so that rows stay
     independent of each other.
 
     Args:

@@ -20,13 +20,13 @@ Tables = dict[str, Any]
 class MADE(Conditioner):
     """Masked dense layers: the outputs for the feature of degree i depend on those of degree < i and the condition.
 
-    Hidden units are sorted by degree, so that one feature after the other can be computed without a whole pass for
-    each: `step` pushes the newest feature through the units that were only waiting for it.
+    Hidden units are sorted by degree, so that features can be computed one by one without a full pass for each: `step`
+    pushes the newest feature through just the units that were waiting for it.
 
     Args:
       features: number of features D.
-      outputs_per_entry: outputs for each feature; the output is (batch, outputs_per_entry * D), all features' first
-        ones first, as a `ScalarMap` takes them.
+      outputs_per_entry: outputs for each feature; the output is (batch, outputs_per_entry * D), with the first
+        outputs of all features in front, as a `ScalarMap` takes them.
       hidden: widths of the hidden layers; with `residual` all must be equal.
       condition_features: size of the condition vector, which has degree 0; 0 for none.
       order: the features from degree 1 to D, a permutation of 0 ... D - 1; the natural order if not given.
@@ -59,8 +59,8 @@ class MADE(Conditioner):
         super().__init__((features,), (outputs_per_entry * features,), condition_features, dtype=dtype, name=name)
         if self.compute_dtype not in ("float32", "float64"):
             raise ValueError(
-                f"`dtype` of a MADE must be float32 or float64, got {dtype!r}: in a narrower type, feature by feature "
-                "does not give what one pass gives, and sampling would not undo encode."
+                f"`dtype` of a MADE must be float32 or float64, got {dtype!r}: in a narrower type, feature-by-feature "
+                "steps differ from one full pass, and sampling would not undo encode."
             )
         hidden = [int(width) for width in hidden]
         if not hidden or (residual and (len(set(hidden)) > 1 or len(hidden) % 2 == 0)):
@@ -120,7 +120,7 @@ class MADE(Conditioner):
             "head": tf.transpose(tf.gather(head, self.order, axis=2), [2, 1, 0]),  # (D, outputs, units + 1)
             "not finite": 0.0 * tf.reduce_sum(condition, axis=1),  # NaN where the condition is: a relu may swallow it
         }
-        ones = tf.ones([1, batch], dtype)  # what the biases, last of their tables, are multiplied with
+        ones = tf.ones([1, batch], dtype)  # what the biases, last in their tables, are multiplied by
         rows = [tf.concat([tf.zeros([1 + features, batch], dtype), tf.transpose(condition), ones], axis=0)]
         for layer in self.layers:
             rows.append(tf.concat([tf.zeros([layer.mask.shape[1], batch], dtype), ones], axis=0))
@@ -132,8 +132,8 @@ class MADE(Conditioner):
         Args:
           i: 0 ... D - 1, a scalar; steps come in this order.
           value: (batch,), the feature of degree i; anything finite for i = 0.
-          tables: of `start`.
-          state: of `start` or of the step before.
+          tables: from `start`.
+          state: from `start` or the step before.
 
         Returns:
           (outputs_per_entry * batch,), the first outputs of all rows first, and the new state.
@@ -181,10 +181,10 @@ class MaskedDense(Counted):
 
 
 def _slots(units: np.ndarray, features: int) -> np.ndarray:
-    """Where the hidden units of each degree lie among the sorted ones, as many places for each degree: (D, places).
+    """Where the hidden units of each degree lie among the sorted ones, equally many places per degree: (D, places).
 
-    They may reach into other degrees. That does no harm: units of lower degrees come out the same again, and those of
-    higher ones are read by nobody before their turn.
+    They may reach into other degrees. That does no harm: units of lower degrees come out the same again, and nothing
+    reads those of higher degrees before their turn.
     """
     degrees = np.arange(features)
     begins, ends = np.searchsorted(units, degrees), np.searchsorted(units, degrees, side="right")

@@ -1,4 +1,4 @@
-"""Networks f(t, y) for dy/dt = f(t, y), which give their derivatives in some directions along with the value."""
+"""Networks f(t, y) for dy/dt = f(t, y), which give directional derivatives along with the value."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ ACTIVATIONS: dict[str, Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]] = {  
 class Velocity(Conditioner):
     """Concat-squash layers, (W h + b) * sigmoid(u t + v) + w t, with an activation between them; the last starts at 0.
 
-    A condition is joined to y. Derivatives go forwards with the value: one product with W for all of them.
+    A condition is concatenated to y. Derivatives are propagated forward with the value: one product with W for all.
 
     Args:
       event_shape: of y, (features,) or (height, width, channels).
       hidden: widths of the hidden layers.
       condition_features: size of the condition, as of a `Conditioner`.
-      activation: a key of `ACTIVATIONS`; all are smooth, as solvers need it.
-      gain: of the initial kernels, in units of Glorot's; 4 makes up for what gates and swish take from a signal.
+      activation: a key of `ACTIVATIONS`; all are smooth, as solvers require.
+      gain: of the initial kernels, relative to Glorot's; 4 makes up for the signal lost in gates and swish.
       seed: seed of the initial weights.
       dtype: float32 or float64: in a narrower type rounding would look like an error to a solver that adapts its steps.
 
@@ -87,7 +87,7 @@ class Velocity(Conditioner):
     def along(
         self, t: tf.Tensor, y: tf.Tensor, directions: tf.Tensor, condition: tf.Tensor | None = None
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        """f and df/dy times each direction: (directions, batch, *event_shape) -> f and one of that shape."""
+        """f, and df/dy times each direction, in the shape of `directions`: (directions, batch, *event_shape)."""
         stacked = self._run(t, tf.concat([y[None], directions], axis=0), condition)
         return stacked[0], stacked[1:]
 
@@ -118,13 +118,13 @@ def _start(gain, seed):
 
 
 class ConcatSquash(Counted):
-    """One layer of a `Velocity`: dense, or where y has places a convolution over three on each of their axes.
+    """One layer of a `Velocity`: dense, or where y has places, a convolution of width 3 along each of their axes.
 
     Args:
-      units: or channels.
-      axes: of places in front of the features of y: 0 of a vector, 2 of an image.
+      units: number of units, or channels.
+      axes: number of axes before the features of y: 0 for a vector, 2 for an image.
       start: initializer of the kernel.
-      seed: of how the gates depend on time.
+      seed: of the weights by which the gates depend on time.
       dtype: Keras dtype policy.
     """
 
@@ -140,7 +140,7 @@ class ConcatSquash(Counted):
             setattr(self, name, self.add_weight(shape=(self.units,), initializer=initializer, name=name))
 
     def call(self, stacked: tf.Tensor, time: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor | None]:
-        """The value, and the directions, if there are any, without what does not depend on y."""
+        """The value, and the directions, if there are any, without the terms that do not depend on y."""
         bias, gate, gate_bias, shift = (
             tf.cast(weight, self.compute_dtype) for weight in (self.bias, self.gate, self.gate_bias, self.shift)
         )

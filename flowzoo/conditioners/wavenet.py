@@ -28,13 +28,13 @@ class RowWaveNet(Conditioner):
       event_shape: (height, width, 1).
       outputs: numbers for each place.
       hidden: channels of the layers.
-      layers: of dilated convolutions.
+      layers: number of dilated convolutions.
       condition_features: of a condition vector, or of each frame of a sequence, whose frames are spread evenly over the
         columns; 0 for none.
       typical: mean and standard deviation of each number of a condition, by which it is standardized; () for 0 and 1.
-      cycle: layers after which dilations begin again at 1.
+      cycle: layers after which dilations restart at 1.
       seed: seed of the initial weights.
-      dtype: float32 or float64: in a narrower type, row by row does not give what one pass gives.
+      dtype: float32 or float64: in a narrower type, row-by-row steps differ from one full pass.
 
     Raises:
       ValueError: another dtype or shape.
@@ -96,7 +96,7 @@ class RowWaveNet(Conditioner):
           condition: as in `call`.
 
         Returns:
-          What the condition adds to the layers, with itself, and for each layer the rows above the first, all zero.
+          What the condition adds to the layers, and the condition; for each layer the rows above the first, all zero.
         """
         _, width, _ = self.input_event_shape
         given = self._spread(tf.zeros([batch, 1, width, 1], self.compute_dtype), condition)
@@ -109,8 +109,8 @@ class RowWaveNet(Conditioner):
 
         Args:
           above: (batch, 1, width, 1), the row above it; zeros for the first.
-          given: of `start`.
-          state: of `start` or of the step before.
+          given: from `start`.
+          state: from `start` or the step before.
 
         Returns:
           (batch, 1, width, outputs), and the new state.
@@ -186,7 +186,7 @@ class GatedRows(Counted):
 def _dilated(rows: tf.Tensor, kernel: tf.Tensor, dilation: int) -> tf.Tensor:
     """A convolution with no padding of rows, and as many columns as before.
 
-    Columns of one residue become an image of their own: on CPUs TensorFlow has no gradient of dilated convolutions.
+    Columns of one residue class form an image of their own: on CPUs TensorFlow has no gradient of dilated convolutions.
     """
     padding = [[0, 0], [0, 0], [1, 1], [0, 0]]
     width, channels = rows.shape[2], rows.shape[3]
@@ -205,7 +205,7 @@ def _dilated(rows: tf.Tensor, kernel: tf.Tensor, dilation: int) -> tf.Tensor:
 
 
 def _stretched(frames: tf.Tensor, width: int) -> tf.Tensor:
-    """Frames (batch, count, features) at `width` places, (batch, width, features), linearly between their middles."""
+    """Frames (batch, count, features) at `width` places, (batch, width, features), interpolated linearly."""
     count = tf.shape(frames)[1]
     place = (tf.constant(np.arange(width) + 0.5, frames.dtype)) * tf.cast(count, frames.dtype) / width - 0.5
     place = tf.clip_by_value(place, 0.0, tf.cast(count - 1, frames.dtype))

@@ -1,1 +1,1 @@
-"""The contracts on which everything stands, and the checks, files and errors that all share."""
+"""The core contracts, and the checks, file handling and errors that all packages share."""

@@ -12,12 +12,12 @@ def bar(total: int, what: str | None = None, *, shown: bool = True, unit: str = 
     """A bar, to be used in a `with` block, whose `update(count)` adds to what is done.
 
     Args:
-        total: what is done in the end.
-        what: it says.
-        shown: False for none, whatever stderr is.
-        unit, scale: what is counted; with `scale` as "12.3M".
+        total: the count when all is done.
+        what: its label.
+        shown: False for no bar, whatever stderr is.
+        unit, scale: what is counted; with `scale`, counts read "12.3M".
     """
-    from tqdm import tqdm  # here: `import flowzoo` costs nothing
+    from tqdm import tqdm  # here, to keep `import flowzoo` cheap
 
     how = {"unit": unit, "unit_scale": scale, "leave": False}
     return tqdm(total=total, desc=what, disable=None if shown else True, **how)  # None: on terminals only

@@ -1,4 +1,4 @@
-"""Checks of single arguments: each returns the value, or raises naming the argument, what it must be and what came."""
+"""Checks of single arguments: each returns the value, or raises naming the argument, what it must be and what it is."""
 
 from __future__ import annotations
 

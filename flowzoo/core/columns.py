@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from flowzoo.core.errors import nearest
 
-# words for nothing, all that pandas knows among them, and for what a spreadsheet could not compute: no names
+# markers of missing values, including all that pandas knows, and of spreadsheet errors: not names of columns
 MISSING = {
     *("", "-", "--", ".", "?", "na", "n/a", "nan", "-nan", "nat", "nil", "null", "none", "<na>", "#n/a", "#na"),
     *("#n/a n/a", "1.#ind", "-1.#ind", "1.#qnan", "-1.#qnan"),
@@ -16,7 +16,7 @@ HINT = "Write numbers as 1234.5, with commas only between cells."
 
 
 def number(cell: str) -> float | None:
-    """The number in a cell, or None; digits are ASCII, without separators of thousands."""
+    """The number in a cell, or None; digits are ASCII, without thousands separators."""
     if "_" in cell or not cell.isascii():  # Python's own way to write numbers
         return None
     try:
@@ -28,8 +28,8 @@ def number(cell: str) -> float | None:
 def header(cells: Sequence[str]) -> list[str] | None:
     """The names in the first line of a table, or None if it is a row of numbers.
 
-    A header is a line in which no cell is a number. It has at least one cell that is neither a word for a missing
-    value nor like a number, as "1,000", "1.5x" and "(1)" are.
+    A header is a line in which no cell is a number, and at least one cell is neither a marker of a missing value nor
+    number-like, as "1,000", "1.5x" and "(1)" are.
 
     Raises:
         ValueError: some of the cells are numbers and some are not, or all are numbers that can't be read.
@@ -45,7 +45,7 @@ def header(cells: Sequence[str]) -> list[str] | None:
 
 
 def doubt(cells: Sequence[str], table: str) -> str:
-    """What is to be said of a first row 0, 1, ..., n - 1, with which pandas heads columns without names; "" of others.
+    """A note on a first row 0, 1, ..., n - 1, with which pandas heads unnamed columns; "" for any other row.
 
     Args:
         cells: of the first line, which is not a header.
@@ -60,7 +60,7 @@ def doubt(cells: Sequence[str], table: str) -> str:
 
 
 def require_each_once(names: Sequence[str], what: str) -> None:
-    """Refuses names that stand twice: one of the columns would be lost, or taken for the other."""
+    """Refuses duplicate names: one of the columns would be lost, or mistaken for the other."""
     twice = sorted({name for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []
     if twice:
         raise ValueError(f"{what} must have distinct names, got {', '.join(map(repr, twice))} more than once.")
@@ -75,8 +75,8 @@ class Columns:
         usual: the names that flowzoo itself gives them, as x0, x1, ...
 
     Attributes:
-        assumed: what is to be said of columns that were taken by their position, as no names were known; "" if none.
-        doubted: what is to be said of a first line that may be a header; "" if none.
+        assumed: the note on columns that were taken by position, as no names were known; "" if none.
+        doubted: the note on a first line that may be a header; "" if none.
     """
 
     def __init__(
@@ -130,7 +130,7 @@ class Columns:
         if self._usual and set(self._usual) <= set(names):
             return self._usual
         self._assume(f"{table}: the flow knows no names, so columns are taken as they stand: {listed(names)}")
-        self._known, self._from = list(names), table  # so that tables of another order are not mixed with it
+        self._known, self._from = list(names), table  # so that tables in another order are not mixed in
         return self._known
 
     def _assume(self, text):
@@ -138,7 +138,7 @@ class Columns:
 
 
 def listed(names: Sequence[str]) -> str:
-    """Names in a line; of many the first and the last."""
+    """Names in a line; only the first few and the last if there are many."""
     return ", ".join(names) if len(names) <= 8 else f"{', '.join(names[:3])}, ... {names[-1]}"
 
 

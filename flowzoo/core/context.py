@@ -17,17 +17,17 @@ PENALTY = "penalty"  # the note that keeps its gradient
 class Context:
     """Handed from transform to transform beside `x` and `condition`.
 
-    It is made inside a traced function and never crosses its border: as an argument of a `tf.function` it would retrace
-    it at each call. It holds Python values, integer streams and masks, but nothing that needs a gradient, which a
-    custom gradient would lose without a word; that is what `condition` is for.
+    It is made inside a traced function and never crosses its border: as an argument of a `tf.function` it would cause a
+    retrace at each call. It holds Python values, integer streams and masks, but nothing that needs a gradient, which a
+    custom gradient would silently lose; that is what `condition` is for.
 
     Attributes:
       root: (batch, 2) int32, one random stream per row, as by `flowzoo.random.row_seeds`; None if nothing is drawn.
-      path: the places, Python ints or scalar tensors, that lead from the whole to the transform that is called.
+      path: the places, Python ints or scalar tensors, that lead from the whole to the transform being called.
       training: whether gradients of the result train the weights: estimates may be rough, and penalties count.
-      log_det: whether anyone reads it; transforms to which it is costly may return zeros otherwise.
-      memory: how a chain propagates gradients back, one of `flowzoo.bijectors.backprop.MODES`.
-      mask: (batch, steps) bool, True where padded values are real ones; None if nothing is padded.
+      log_det: whether it is needed; if not, transforms for which it is costly may return zeros.
+      memory: how a chain backpropagates gradients, one of `flowzoo.bijectors.backprop.MODES`.
+      mask: (batch, steps) bool, True for real values, False for padding; None if nothing is padded.
 
     Raises:
       ValueError: `root` is of another shape.
@@ -56,7 +56,7 @@ class Context:
 
     @property
     def streams(self) -> tf.Tensor:
-        """The root folded along the path, (batch, 2) int32: each place has random numbers of its own.
+        """The root with the path folded in, (batch, 2) int32: each place has random numbers of its own.
 
         Raises:
           ValueError: there is no root.
@@ -70,7 +70,7 @@ class Context:
 
     @property
     def notes(self) -> dict[str, tf.Tensor]:
-        """By name the sum of what the transforms noted so far, (batch,) each."""
+        """The sums of what the transforms have noted so far, by name, (batch,) each."""
         return {name: values[0] if len(values) == 1 else tf.add_n(values) for name, values in self._noted.items()}
 
     def at(self, place: int | tf.Tensor) -> Context:
@@ -78,7 +78,7 @@ class Context:
         return self._changed(path=(*self.path, place))
 
     def beside(self, places: int) -> Context:
-        """The context of the part that stands `places` further on; notes go to this one."""
+        """The context of the part `places` further along; notes go to this one."""
         return self._changed(path=(*self.path[:-1], self.path[-1] + places))
 
     def apart(self) -> Context:
@@ -89,7 +89,7 @@ class Context:
         return dataclasses.replace(self)
 
     def note(self, name: str, per_row: tf.Tensor) -> None:
-        """Adds (batch,) numbers to the notes of a name. No gradient goes through them.
+        """Adds (batch,) numbers to the notes under a name. No gradient flows through them.
 
         Raises:
           ValueError: the name is that of the penalties.
@@ -99,7 +99,7 @@ class Context:
         self.join({name: tf.stop_gradient(per_row)})
 
     def penalize(self, per_row: tf.Tensor) -> None:
-        """Adds (batch,) nats to what `fit` takes from log p(x), as the note "penalty"."""
+        """Adds (batch,) nats to what `fit` subtracts from log p(x), as the note "penalty"."""
         self.join({PENALTY: per_row})
 
     def join(self, notes: Mapping[str, tf.Tensor]) -> None:

@@ -1,4 +1,4 @@
-"""A warning where a cast to float32 loses what tells the rows of a column apart."""
+"""A warning when a cast to float32 loses the digits in which the values of a column differ."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ STEPS = 1024  # of float32 at a column's size: a column that spans no more keeps
 
 
 def wide(dtype: Any) -> bool:
-    """Whether float32 may not hold the digits of numbers of this dtype of NumPy."""
+    """Whether a cast to float32 may lose digits of numbers of this NumPy dtype."""
     return dtype.kind in "iuf" and dtype.itemsize > (4 if dtype.kind == "f" else 2)
 
 
 def warn_of_lost_digits(x: Any, dtype: str, what: str, fix: str, names: Sequence[str] | None = None) -> None:
-    """Warns if a column has its values within few steps of `dtype`, to which it is cast, as time stamps have.
+    """Warns if all values of a column, such as time stamps, lie within a few steps of `dtype`, to which they are cast.
 
     Columns that are constant, or hold nothing that float32 can't, lose nothing.
 
     Args:
       x: (rows, ...) numbers.
       dtype: of the model.
-      what: x is called.
+      what: the name of x in the warning.
       fix: what the user may do.
-      names: of the columns; their numbers if not given.
+      names: of the columns; their indices if not given.
     """
     x = np.asarray(x)
     if dtype != "float32" or not wide(x.dtype) or x.ndim < 1 or x.shape[0] < 2 or not x.size:

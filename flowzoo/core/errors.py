@@ -15,7 +15,7 @@ class CheckpointError(ValueError):
 
 
 class HubError(CheckpointError):
-    """A hub that does not answer, or that gives what it must not."""
+    """A hub that does not answer, or answers with something invalid."""
 
 
 class NonFiniteError(ArithmeticError):

@@ -24,18 +24,18 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-LEFT = re.compile(r"\..{1,40}\.[a-z0-9_]{8}\.(tmp|weights\.h5)")  # the temporary files of `atomic`, now and once
+LEFT = re.compile(r"\..{1,40}\.[a-z0-9_]{8}\.(tmp|weights\.h5)")  # temporary files of `atomic`, and of earlier versions
 
 
 @contextlib.contextmanager
 def atomic(path: str | os.PathLike) -> Iterator[IO[bytes]]:
     """A binary file that appears at `path` whole when the block ends, or not at all.
 
-    Temporary file in the same folder, fsync, rename, fsync of the folder. What a killed process leaves of it
-    `remove_leftovers` removes.
+    Temporary file in the same folder, fsync, rename, fsync of the folder. `remove_leftovers` removes what a killed
+    process leaves behind.
 
     Args:
-        path: where the file shall be; its folder is made if need be.
+        path: where the file goes; its folder is created if need be.
     """
     path = Path(path)
     _require_replaceable(path)
@@ -48,7 +48,7 @@ def atomic(path: str | os.PathLike) -> Iterator[IO[bytes]]:
     except BaseException as error:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(temporary)
-        if isinstance(error, OSError) and error.errno and not error.filename:  # such as of a full disk
+        if isinstance(error, OSError) and error.errno and not error.filename:  # as when the disk is full
             error.filename = os.fspath(path)
         raise
     finally:
@@ -58,9 +58,9 @@ def atomic(path: str | os.PathLike) -> Iterator[IO[bytes]]:
 
 @contextlib.contextmanager
 def replacing(path: str | os.PathLike) -> Iterator[Path]:
-    """The path of a file that takes the place of the one at `path` when the block ends, or not at all.
+    """The path of a file that replaces the one at `path` when the block ends, or not at all.
 
-    For writers that open the file themselves and go by its name, which is the same, in a folder beside.
+    For writers that open the file themselves and rely on its name: it has the same name, in a temporary folder.
     """
     path = Path(path)
     _require_replaceable(path)
@@ -68,13 +68,13 @@ def replacing(path: str | os.PathLike) -> Iterator[Path]:
         with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name[:40]}.") as folder:
             yield Path(folder, path.name)
             move_into_place(Path(folder, path.name), path)
-    except OSError as error:  # of a file that nobody knows by its name
+    except OSError as error:  # which names a file that nobody knows
         error.filename = os.fspath(path)
         raise
 
 
 def remove_leftovers(folder: str | os.PathLike) -> None:
-    """Removes the temporary files in a folder, and in those below, that killed processes left; never a live one's."""
+    """Removes temporary files that killed processes left in a folder or below it; never those of a live process."""
     if fcntl is None:
         return
     for where, _, names in os.walk(folder):
@@ -87,13 +87,13 @@ def remove_leftovers(folder: str | os.PathLike) -> None:
 
 
 def _require_replaceable(path: Path) -> None:
-    """Refuses what a file can't or should not take the place of, such as a device."""
+    """Refuses what a file can't or should not replace, such as a device."""
     if wrong := irregular(path):
         raise FileExistsError(errno.EEXIST, f"Name another file, as what is there {wrong}", os.fspath(path))
 
 
 def _new(path: Path) -> tuple[int | None, str]:
-    """A temporary file for `path`, and what holds its lock until it is closed, or the process ends; None if nothing."""
+    """The handle that locks a temporary file until closed, or the process ends (None without locks), and its path."""
     while True:
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}.", suffix=".tmp")
         if fcntl is None:  # Windows, where an open file can't be renamed
@@ -116,7 +116,7 @@ def move_into_place(temporary: str | os.PathLike, path: str | os.PathLike) -> No
 
 
 def unwritable(path: str | os.PathLike) -> str:
-    """Why nothing can be made in a folder, there or to be made; "" if it can."""
+    """Why nothing can be written to a folder, existing or yet to be created; "" if it can."""
     path = Path(path).absolute()
     there = next(folder for folder in (path, *path.parents) if folder.exists())
     fine = there.is_dir() and os.access(there, os.W_OK)
@@ -124,13 +124,13 @@ def unwritable(path: str | os.PathLike) -> str:
 
 
 def irregular(path: str | os.PathLike) -> str:
-    """Why what lies at a path is not read or replaced as a file, as a named pipe; "" if it is one, or is missing.
+    """Why what is at a path, such as a named pipe, can't be read or replaced as a file; "" if it can, or is missing.
 
     Links are followed.
     """
     try:
         mode = os.stat(path).st_mode
-    except OSError:  # whoever opens it says why
+    except OSError:  # opening it will say why
         return ""
     kinds = {stat.S_IFDIR: "folder", stat.S_IFIFO: "named pipe", stat.S_IFSOCK: "socket"}
     return "" if stat.S_ISREG(mode) else f"is not a regular file, but a {kinds.get(stat.S_IFMT(mode), 'device')}"
@@ -147,10 +147,10 @@ def read_json(path: str | os.PathLike, *keys: str) -> dict[str, Any]:
 
     Args:
         path: the file.
-        keys: that it must have.
+        keys: the keys that it must have.
 
     Raises:
-        ValueError: it is cut, empty or no such object; the message has the path.
+        ValueError: it is truncated, empty or not such an object; the message has the path.
         OSError: it can't be read.
     """
     expected = "a JSON object" + (f" with the keys {', '.join(keys)}" if keys else "")
@@ -160,7 +160,7 @@ def read_json(path: str | os.PathLike, *keys: str) -> dict[str, Any]:
     try:
         value = json.loads(content)
     except (ValueError, RecursionError) as error:
-        found = f"one that breaks off or is damaged ({error})" if content.strip() else "an empty file"
+        found = f"a truncated or damaged one ({error})" if content.strip() else "an empty file"
         raise ValueError(f"{path}: expected {expected}, got {found}.") from error
     if not isinstance(value, dict):
         raise ValueError(f"{path}: expected {expected}, got a {type(value).__name__}.")
@@ -178,7 +178,7 @@ def write_array(path: str | os.PathLike, array: np.ndarray) -> None:
 
 
 def write_figure(path: str | os.PathLike, figure: Figure, dpi: int) -> None:
-    """Writes a figure of Matplotlib as PNG, all or nothing."""
+    """Writes a Matplotlib figure as PNG, all or nothing."""
     with atomic(path) as file:
         figure.savefig(file, format="png", dpi=dpi, metadata={"Software": None})  # without Matplotlib's version
 

@@ -9,10 +9,10 @@ import tensorflow as tf
 
 
 class Graph:
-    """A method as a graph: one for each combination of ranks, and any sizes, of its tensors.
+    """A method as a graph: one for each combination of the ranks of its tensors, whatever their sizes.
 
-    `tf.function(reduce_retracing=True)` alone would relax ranks too, once they differ, and of a tensor of unknown rank
-    little can be computed: a condition may be a vector in one call, and have values per pixel in the next.
+    `tf.function(reduce_retracing=True)` alone would relax ranks too once they differ, as when a condition is a vector
+    in one call and has values per pixel in the next; with a tensor of unknown rank, little can be computed.
 
     Args:
       method: of any class; its arguments are tensors, dicts of them, and Python values.

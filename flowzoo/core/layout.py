@@ -16,10 +16,10 @@ from flowzoo.core.files import irregular
 
 Layout = dict[str, tuple[int, ...]]
 Numbers = dict[str, np.ndarray]
-Kinds = Mapping[str, str]  # the type of each variable in the flow; of one that is not named it is float32
+Kinds = Mapping[str, str]  # the dtype of each variable of the flow; float32 for those not named
 
 _SHOWN = 8  # differences named in an error
-_BYTES, _SPARE = 32, 2**26  # the most per number (weights, three slots, all in float64), and beside the numbers
+_BYTES, _SPARE = 32, 2**26  # the most bytes per number (weight, three slots, in float64), and besides
 
 
 def require_file(path: str | os.PathLike) -> None:
@@ -36,8 +36,8 @@ def file_layout(path: str | os.PathLike | io.BytesIO) -> Layout:
     """The path and shape of each variable in a `.weights.h5` file, or one in memory; optimizer slots are left out.
 
     Raises:
-        CheckpointError: the file is missing, no HDF5 file, or damaged, a variable is not of numbers, or it is a link or
-            its numbers lie in another file.
+        CheckpointError: the file is missing, damaged or not HDF5, or a variable is not numeric, is a link, or has its
+            numbers in another file.
     """
     if not isinstance(path, io.BytesIO):
         require_file(path)
@@ -49,12 +49,12 @@ def file_layout(path: str | os.PathLike | io.BytesIO) -> Layout:
 
 
 def require_finite(file: h5py.File, kinds: Kinds, source: str) -> None:
-    """Refuses an open file in which a variable, or a slot of an optimizer, is not of finite numbers of its type.
+    """Refuses an open file in which a variable, or an optimizer slot, holds anything but finite numbers of its type.
 
     Args:
         file: as `file_layout` takes it.
         kinds: as in `require_readable`.
-        source: what the file is called in messages.
+        source: the name of the file in messages.
     """
     try:
         wrong = {name: _misfit(_numbers(file[name]), kinds.get(name)) for name in _layout(file, slots=True)}
@@ -93,7 +93,7 @@ def require_readable(path: str | os.PathLike, expected: Layout, kinds: Kinds = M
 
     Args:
         path: a `.weights.h5` file.
-        expected: of the flow that it is for.
+        expected: the layout of the flow that it is for.
         kinds: the types of its variables, which must hold the numbers: integers hold integers only.
 
     Returns:
@@ -111,7 +111,7 @@ def require_readable(path: str | os.PathLike, expected: Layout, kinds: Kinds = M
 
 
 def _misfit(value: np.ndarray, kind: str | None) -> str:
-    """What of these numbers a variable of this type can't hold; "" if it holds them."""
+    """What a variable of this type must hold, and what these numbers are instead; "" if it can hold them."""
     kind = np.dtype(kind or "float32")
     if kind.kind not in "iu":
         with np.errstate(over="ignore"):
@@ -123,12 +123,12 @@ def _misfit(value: np.ndarray, kind: str | None) -> str:
 
 
 def _refuse(wrong: Mapping[str, str], source: str) -> None:
-    """Raises if something is wrong with variables: that of the first, and all with which the same is."""
+    """Raises if anything is wrong: the first problem, with the names of all variables that have it."""
     what = next(filter(None, wrong.values()), "")
     if what:
         bad = [name for name, found in wrong.items() if found == what]
         more = f" and {len(bad) - _SHOWN} more" if len(bad) > _SHOWN else ""
-        fix = "Did its training diverge? Take weights from before that." if "NaN" in what else "Take the file as saved."
+        fix = "Did its training diverge? Load earlier weights." if "NaN" in what else "Use the file as it was saved."
         raise CheckpointError(f"{source}: expected {what} in {', '.join(bad[:_SHOWN])}{more}. {fix}")
 
 
@@ -154,13 +154,13 @@ def read_numbers(path: str | os.PathLike | io.BytesIO, layout: Layout) -> Number
 def packed(numbers: Mapping[str, np.ndarray]) -> bytes:
     """A `.weights.h5` file of these variables: the same bytes each time, without Keras' notes of layers' names.
 
-    It is made in memory, since HDF5 crashes where it meets a full disk.
+    It is built in memory, since HDF5 crashes when the disk is full.
     """
     memory = io.BytesIO()
     with h5py.File(memory, "w") as file:
         for name, value in sorted(numbers.items()):
             dataset = file.create_dataset(name, data=value)
-            if value.dtype == ml_dtypes.bfloat16:  # of which HDF5 keeps the bytes only
+            if value.dtype == ml_dtypes.bfloat16:  # HDF5 keeps only its bytes
                 dataset.attrs["dtype"] = "bfloat16"
     return memory.getvalue()
 
@@ -171,7 +171,7 @@ def _numbers(dataset: h5py.Dataset) -> np.ndarray:
 
 
 def _is_bfloat16(dataset: h5py.Dataset) -> bool:
-    """Whether these are numbers as Keras stores them that HDF5 has no type for."""
+    """Whether these are bfloat16 numbers, as Keras stores them: HDF5 has no type for them."""
     return dataset.dtype == np.dtype("V2") and dataset.attrs.get("dtype") == "bfloat16"
 
 

@@ -16,7 +16,7 @@ _made: contextvars.ContextVar[list[int] | None] = contextvars.ContextVar("weight
 
 @contextlib.contextmanager
 def counting() -> Iterator[None]:
-    """Within it, all weights that are made count as those of one flow."""
+    """While it is open, all weights that are created count as those of one flow."""
     token = _made.set([0])
     try:
         yield
@@ -25,7 +25,7 @@ def counting() -> Iterator[None]:
 
 
 def require(shape: Sequence[int]) -> int:
-    """How many weights there are with one of this shape, which is still to be made.
+    """How many weights there will be with one more of this shape, which is yet to be created.
 
     Raises:
         ValueError: more than `WEIGHTS`.

@@ -1,4 +1,4 @@
-"""Counter-based random numbers with one stream per row, equal in Python, in a graph, under XLA and exported.
+"""Counter-based random numbers with one stream per row, the same in Python, in a graph, under XLA and exported.
 
 Reference: Salmon et al. 2011, Parallel random numbers: as easy as 1, 2, 3 (Threefry-2x32, 20 rounds).
 """
@@ -69,7 +69,7 @@ def uniform(seeds: tf.Tensor, shape: Sequence[int]) -> tf.Tensor:
 
 
 def scalars(seeds: tf.Tensor) -> tf.Tensor:
-    """One uniform number in [0, 1) for each row, made of its seed itself, which nothing else may draw from: (rows,)."""
+    """One uniform number in [0, 1) for each row, from the bits of its seed, which nothing else may use: (rows,)."""
     return _unit(_unpack(seeds)[0])
 
 

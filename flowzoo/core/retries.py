@@ -1,4 +1,4 @@
-"""What may succeed at the next attempt, attempted again after growing pauses, counted by urllib3."""
+"""Retries of what may succeed at the next attempt, after growing pauses, counted by urllib3."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ def repeated(
     """What `action` returns in the end, or the last error that it raises.
 
     Args:
-        action: what to do, without harm also several times.
-        passing: its errors that the next attempt may not meet; their `response` may say by its header when to make it.
+        action: what to do; repeating it must do no harm.
+        passing: its transient errors, worth another attempt; a header of their `response` may say when to make it.
         retries: attempts after the first.
         pause: seconds: none before the second attempt, about twice this before the third, then twice as long each time.
         longest: seconds that a response may ask to wait.
-        lasting: of the `passing`, those that the next attempt would meet, too.
+        lasting: those of the `passing` that are not worth another attempt.
     """
-    from urllib3 import Retry, exceptions  # here: `import flowzoo` costs nothing
+    from urllib3 import Retry, exceptions  # here, to keep `import flowzoo` cheap
 
     pauses = Retry(retries, backoff_factor=pause, backoff_jitter=pause, retry_after_max=longest)
     while True:

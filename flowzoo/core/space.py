@@ -24,9 +24,9 @@ class Space:
     Attributes:
       shape: its axes; None for one whose length varies.
       dtype: in which a model takes it; integers may come in any type that holds them.
-      values: it holds this many different integers, from `lowest` on; 0 for finite floating-point numbers.
-      modality: "vector", "image", "audio", ..., by which it is read, drawn and written; by its axes if not given.
-      anywhere: numbers of shape (n,) that may also be given for each place of x, (height, width, n).
+      values: number of distinct integers, from `lowest` on; 0 for finite floating-point numbers.
+      modality: "vector", "image", "audio", ..., which says how to read, draw and write it; by its axes if not given.
+      anywhere: whether numbers of shape (n,) may also be given for each place of x, as (height, width, n).
       lowest: the smallest of its integers: 0 for labels and pixels, -32768 for audio of 16 bits.
       rate: samples per second of audio, which files state; 0 for anything else.
     """
@@ -66,7 +66,7 @@ class Space:
 
     @property
     def features(self) -> int:
-        """How many numbers a network is given at each place for it: a label comes one-hot."""
+        """How many numbers a network gets for it at each place: a label is one-hot."""
         return self.values or (self.shape[-1] if self.shape else 1)
 
     @property
@@ -91,7 +91,7 @@ class Space:
 
 
 def in_nats(bits: int) -> bool:
-    """Whether likelihoods of such data are stated in nats: of real numbers, and of zeros and ones, as papers do."""
+    """Whether likelihoods of such data are stated in nats, as papers do for real numbers and for binary data."""
     return bits < 2
 
 
@@ -114,8 +114,8 @@ class Condition:
                 raise TypeError(f"`condition` must be a Space or a dict of them, got {type(space).__name__}.")
             if not isinstance(name, str) or not re.fullmatch(r"[a-z][a-z0-9_]*", name) or name in RESERVED:
                 raise ValueError(
-                    f"A condition must have a name of small letters, digits and _, and none of {', '.join(RESERVED)}, "
-                    f"got {name!r}."
+                    "A condition must have a name of lowercase letters, digits and _, other than "
+                    f"{', '.join(RESERVED)}, got {name!r}."
                 )
             if space.lowest:
                 raise ValueError(
@@ -142,18 +142,18 @@ class Condition:
 
     @property
     def labels(self) -> int:
-        """Of how many classes the condition is the label, if it is one and nothing else; else 0."""
+        """The number of classes, if the condition is a label and nothing else; otherwise 0."""
         space = self.spaces.get(ONE)
         return space.values if space and not space.shape else 0
 
     def labels_in_turn(self, count: int) -> np.ndarray | None:
-        """The labels 0, 1, ... again and again, (count,) int32; None for another condition, or none."""
-        import numpy as np  # here, as `flowzoo list` does without
+        """The labels 0, 1, ..., over and over, (count,) int32; None for another condition, or none."""
+        import numpy as np  # here, as `flowzoo list` needs none
 
         return np.arange(count, dtype=np.int32) % self.labels if self.labels else None
 
     def in_turn(self, count: int) -> Any:
-        """Of `count` examples where any will do: labels as `labels_in_turn`, zeros for numbers; None for none."""
+        """Some condition for `count` examples: labels as in `labels_in_turn`, zeros for numbers; None if it is none."""
         import numpy as np
 
         def part(space):
@@ -185,7 +185,7 @@ class Condition:
         """The values by name.
 
         Raises:
-          ValueError: there are none where some are needed, some where none are, or others.
+          ValueError: they are missing, unexpected, or under other names.
         """
         if not self.named:
             if value is not None and isinstance(value, Mapping):
@@ -198,11 +198,11 @@ class Condition:
         return {name: value[name] for name in self.spaces}
 
     def called(self, name: str, what: str = ONE) -> str:
-        """What a part is called in messages, where `what` is the condition."""
+        """The name of a part in messages, where `what` is that of the condition."""
         return f'{what}["{name}"]' if self.named else what
 
     def pairs(self, value: Any, what: str = ONE) -> list[tuple[str, Any, Space]]:
-        """Each part as `called`, the part, and its space; nothing of None, or without spaces."""
+        """The name of each part in messages, the part, and its space; empty for None, or without spaces."""
         if value is None or not self.spaces:
             return []
         return [(self.called(name, what), part, self.spaces[name]) for name, part in self.parted(value, what).items()]
@@ -212,7 +212,7 @@ class Condition:
         return dict(parts) if self.named else parts.get(ONE)
 
     def map(self, function: Callable[[Any, Space], Any], value: Any) -> Any:
-        """What `function(part, its space)` makes of each part, in the form of the value; without spaces the value."""
+        """`function(part, its space)` of each part, in the form of the value; without spaces, the value itself."""
         if not self.spaces:
             return value  # None, or what is refused elsewhere
         return self.whole({name: function(part, self.spaces[name]) for name, part in self.parted(value).items()})

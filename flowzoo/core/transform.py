@@ -1,4 +1,4 @@
-"""The contract of everything that stands between data and latent."""
+"""The contract of all maps between data and latent."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ class Transform(Counted):
     Subclasses implement `_encode(x, condition)` and `_decode(z, condition)`; both return the value and `log_det`. One
     with `takes_context = True`, as all that draw noise, gets the `Context` as a third argument of both.
 
-    A class states the facts of its own maps; an instance is as weak as the weakest of its `parts`, too.
+    A class states the facts of its own maps; those of an instance are weakened to the weakest of its `parts`.
 
     Attributes:
       kind: what its log_det is: "exact", an unbiased "estimate", or a "lower_bound".
-      draws: the directions in which it draws noise, of "encode" and "decode".
+      draws: in which of the directions "encode" and "decode" it draws noise.
       invertible: whether decode gives back what encode took.
 
     Args:
@@ -44,9 +44,9 @@ class Transform(Counted):
     takes_context = False  # `_encode` and `_decode` have a third argument
     least_axes = 0  # of an event
     composite = False  # encodes by other transforms
-    manages_memory = False  # on the way back, by itself or by its parts; see `bijectors.backprop`
-    reversible = False  # decode gives x back to rounding, at about the cost of encode
-    bounded = False  # it takes a part of space only: elsewhere encode gives log_det -inf, and a z without a meaning
+    manages_memory = False  # of backpropagation, by itself or through its parts; see `bijectors.backprop`
+    reversible = False  # decode recovers x up to rounding, at about the cost of encode
+    bounded = False  # it is defined on a part of space only: elsewhere encode gives log_det -inf and a meaningless z
 
     def __init__(
         self,
@@ -119,7 +119,7 @@ class Transform(Counted):
 
     @property
     def event_dtype(self) -> str:
-        """dtype in which x is taken and given, if it is not integer data; z and log_det have `compute_dtype`."""
+        """dtype in which x is accepted and returned, unless it is integer data; z and log_det have `compute_dtype`."""
         return self.compute_dtype
 
     @property
@@ -174,7 +174,7 @@ class Bijector(Transform):
 
 
 class AutoregressiveConditioner(Protocol):
-    """What an autoregressive transform needs of its network beside a whole pass: one feature after the other.
+    """What an autoregressive transform needs of its network besides a full pass: stepping feature by feature.
 
     `order` holds the features from degree 1 to D: the parameters of each depend on those before it.
     """
@@ -184,7 +184,7 @@ class AutoregressiveConditioner(Protocol):
     order: np.ndarray
 
     def __call__(self, x: tf.Tensor, condition: tf.Tensor | None = None) -> tf.Tensor:
-        """All parameters by one pass: (batch, D) -> (batch, outputs * D)."""
+        """All parameters in one pass: (batch, D) -> (batch, outputs * D)."""
 
     def start(self, batch: tf.Tensor, condition: tf.Tensor | None = None) -> tuple[Any, list[tf.Tensor]]:
         """Constants of all steps, and the state before the first."""
@@ -201,7 +201,7 @@ def sum_event(values: tf.Tensor) -> tf.Tensor:
 def add_log_dets(log_dets: Sequence[tf.Tensor]) -> tf.Tensor:
     """The sum of the log_dets of a composition, each (batch,), in their order: -> (batch,), of the widest dtype.
 
-    By one operation: along a chain of additions TensorFlow's constant folding moves a constant, such as that of
+    In one operation: along a chain of additions TensorFlow's constant folding moves a constant, such as that of
     dequantization, one link per pass over the whole graph, which took most of the first step of a deep flow.
     """
     widest = max((log_det.dtype for log_det in log_dets), key=lambda dtype: dtype.size)
@@ -236,7 +236,7 @@ def constant_log_det(value, like: tf.Tensor) -> tf.Tensor:
 
 
 def check_parts(transform: Transform) -> None:
-    """TypeError if a transform claims a stronger kind than one that it holds, which it then did not name as a part."""
+    """TypeError if a transform claims a stronger kind than another that it holds but did not name as a part."""
     for part in transform._flatten_layers():
         if isinstance(part, Transform) and weakest_kind([transform.kind, part.kind]) != transform.kind:
             raise TypeError(

@@ -25,14 +25,14 @@ def check_data(x, space: Space, what: str = "x", **how) -> tf.Tensor:
 def check_array(
     x, space: Space, what: str = "x", *, finite: bool = True, squares: bool = False
 ) -> np.ndarray | tf.Tensor:
-    """Returns x in the dtype of its space, or raises naming what was expected and what came.
+    """Returns x in the dtype of its space, or raises naming what was expected and what was given.
 
     Args:
       x: (batch, *space.shape), an array or tensor. A tensor stays one, so that gradients reach it.
       space: of one example. Integers may be of any type; other numbers must be floating-point.
-      what: x is called in messages.
+      what: the name of x in messages.
       finite: whether rows with NaN or infinity are refused.
-      squares: whether rows are refused whose squares overflow, as those of a likelihood would.
+      squares: whether rows whose squares would overflow in a likelihood are refused.
 
     Raises:
       TypeError: wrong kind of numbers.
@@ -74,17 +74,17 @@ def check_array(
 
 
 def check_condition(value, condition: Condition, rows: int, *, shared: bool = False, what: str = ONE) -> Any:
-    """Returns a condition as tensors (one, a dict, or None), or raises naming what was expected and what came.
+    """Returns a condition as tensors (one, a dict, or None), or raises naming what was expected and what was given.
 
     Args:
       value: (rows, *shape) of the only Space, a dict of such by name, or None, as `condition` says.
       condition: of the model.
       rows: of the data.
-      shared: one value without its first axis, or with one row, is that of all rows.
-      what: it is called in messages.
+      shared: whether one value, without the first axis or with a single row, may stand for all rows.
+      what: its name in messages.
     """
     if not condition:
-        if value is not None and (isinstance(value, Mapping) or np.shape(value)[-1:] != (0,)):  # which is none, too
+        if value is not None and (isinstance(value, Mapping) or np.shape(value)[-1:] != (0,)):  # (rows, 0) is none, too
             raise ValueError(f"This flow takes no `{what}`, got one. Build it with `classes` or `condition_features`.")
         return None
     return condition.whole(
@@ -124,17 +124,17 @@ def _check_one(value, space, rows, shared, what):
 
 
 def require_unmasked(value: Any, what: str) -> None:
-    """Refuses entries that NumPy masks: what lies behind the mask would be taken."""
+    """Refuses masked entries of NumPy arrays: the values behind the mask would be used."""
     masked = np.ma.count_masked(value) if isinstance(value, np.ma.MaskedArray) else 0
     if masked:
         raise ValueError(
-            f"`{what}` must have all its entries, got {masked} that are masked. Remove these rows, or fill them, as by "
+            f"`{what}` must have no masked entries, got {masked}. Remove these rows, or fill them, as by "
             f"{what.split()[-1]}.filled(0)."
         )
 
 
 def check_weights(weights, rows: int, what: str = "sample_weight") -> np.ndarray:
-    """Returns one finite number >= 0 for each row, (rows,) float32, or raises; (rows, 1) is taken, too."""
+    """Returns one finite number >= 0 for each row, (rows,) float32, or raises; (rows, 1) is accepted, too."""
     require_unmasked(weights, what)
     values = np.asarray(weights)
     if values.shape not in ((rows,), (rows, 1)) or _kind(values.dtype) == "other":
@@ -147,14 +147,14 @@ def check_weights(weights, rows: int, what: str = "sample_weight") -> np.ndarray
     bad = np.flatnonzero(~(np.isfinite(values) & (values >= 0)))
     if len(bad):
         raise ValueError(
-            f"`{what}` must be finite and >= 0, got {values[bad[0]]} in row {bad[0]}, and something like it in "
-            f"{len(bad)} of {rows} rows."
+            f"`{what}` must be finite and >= 0, got {values[bad[0]]} in row {bad[0]} (wrong in "
+            f"{len(bad)} of {rows} rows)."
         )
     return values
 
 
 def check_class_weight(weights, classes: int) -> None:
-    """Refuses weights of classes that are not one finite number >= 0 for each class, by its label."""
+    """Refuses class weights unless they are a dict with one finite number >= 0 for each label."""
     given = weights if isinstance(weights, Mapping) else {}
     fits = all(isinstance(value, numbers.Real) and 0 <= value < math.inf for value in given.values())
     if not fits or set(given) != set(range(classes)):
@@ -168,8 +168,8 @@ def require_split(share, rows: int | None) -> None:
     """Refuses a share of rows for validation that leaves none to train on, or none to validate on.
 
     Args:
-      share: of the last rows of the data; 0 or None for no validation.
-      rows: of the data; None if it is not split.
+      share: the fraction of the rows, the last ones; 0 or None for no validation.
+      rows: how many there are; None if they are not split.
     """
     if share is None:
         return
@@ -207,7 +207,7 @@ def check_seed_of_rows(seed, rows: int) -> int | tf.Tensor:
         )
     if not symbolic and values.size and (values.min() < span.min or values.max() > span.max):
         raise ValueError(
-            f"`seed` must hold integers from {span.min} to {span.max}, as larger ones would be cut to the same seeds, "
+            f"`seed` must hold integers from {span.min} to {span.max}, as wider ones would be truncated, "
             f"got {values.min()} to {values.max()}. Draw them as int32."
         )
     return tf.cast(seed if symbolic else values, tf.int32)
@@ -223,20 +223,20 @@ def check_temperature(temperature, rows: int) -> np.ndarray:
     if values.shape not in ((), (rows,)) or not np.isfinite(values).all() or (values < 0).any():
         raise ValueError(
             f"`temperature` must be one finite number >= 0 or ({rows},) of them, got {temperature!r}. "
-            "1.0 samples from the model, less gives more typical samples."
+            "1.0 samples from the model, lower values give more typical samples."
         )
     return np.broadcast_to(values, [rows])
 
 
 def check_keras_defaults(dtype: str, policies: Iterable[str]) -> None:
-    """Refuses global settings of Keras that a flow would silently not follow, as it is given its types one by one.
+    """Refuses global settings of Keras that a flow would silently ignore, as its dtypes are given explicitly.
 
     Args:
       dtype: in which the flow computes.
       policies: names of the dtype policies of its layers, read only if need be.
 
     Raises:
-      ValueError: floatx is another type than the flow's, or the global policy one that no layer has.
+      ValueError: floatx is not the flow's dtype, or no layer has the global policy.
     """
     floatx, policy = keras.config.floatx(), keras.config.dtype_policy().name
     known = ("float32", dtype)
@@ -275,7 +275,8 @@ def _require_finite(cast, given, what, squares=False):
     if not bad.any() and squares:
         limit = np.sqrt(np.finfo(cast.dtype).max / rows.shape[1])
         bad = (np.abs(rows) > limit).any(axis=1)
-        why, fix = f"be at most {limit:.2g} in size, as squares of more overflow, got more", "Give it in another unit."
+        why = f"be at most {limit:.2g} in absolute value, got more"
+        fix = "Squares of larger numbers overflow: give it in another unit."
     elif bad.any() and np.isfinite(given).all():
         why, fix = f"be within the range of {cast.dtype.name}, got more", "Give it in another unit."
     found = np.flatnonzero(bad)

@@ -12,7 +12,7 @@ _INSIDE = tuple(f"{folder}/" for folder in (Path(__file__).parents[1], Path(kera
 
 
 def warn(message: str) -> None:
-    """`warnings.warn` at the line that called flowzoo, however deep inside it, or inside Keras, this is."""
+    """`warnings.warn`, pointing at the line that called flowzoo, however deep inside flowzoo or Keras it is raised."""
     frame, level = sys._getframe(1), 2
     while frame.f_back is not None and frame.f_code.co_filename.startswith(_INSIDE):
         frame, level = frame.f_back, level + 1

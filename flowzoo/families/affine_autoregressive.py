@@ -15,7 +15,7 @@ from flowzoo.families.vectors import autoregressive
 
 @dataclasses.dataclass(frozen=True)
 class AffineAutoregressiveOptions(Options):
-    """Affine autoregressive layers on vectors, or on images of integers in logit space."""
+    """Affine autoregressive layers on vectors, or on integer-valued images in logit space."""
 
     invert: ClassVar[bool]  # whether decode is the direction that takes one pass
     starts = ()  # units of masked networks would change places
@@ -24,7 +24,7 @@ class AffineAutoregressiveOptions(Options):
     bits: int = recurring.bits()
     depth: int = recurring.depth(5, "number of autoregressive layers.")
     hidden: int = recurring.hidden()
-    blocks: int = recurring.blocks(2, "hidden layers of each network; with `residual` blocks of two.")
+    blocks: int = recurring.blocks(2, "hidden layers of each network; with `residual`, blocks of two.")
     growth: float = recurring.growth("bound on the log-scales in the direction that takes one pass.")
     residual: bool = recurring.residual()
     random_order: bool = recurring.random_order()

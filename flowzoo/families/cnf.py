@@ -19,8 +19,8 @@ class CNFOptions(Solved, Options):
 
     probes = 0  # also in training
 
-    event_shape: Sequence[int] = shape((2,), "(features,), few: the trace costs as many derivatives.")
-    depth: int = recurring.depth(1, "how many equations are solved one after the other, each after an ActNorm.")
+    event_shape: Sequence[int] = shape((2,), "(features,); few, as the trace costs one derivative per feature.")
+    depth: int = recurring.depth(1, "number of ODEs solved one after another, each after an ActNorm.")
     hidden: int = recurring.hidden()
     blocks: int = recurring.blocks()
     activation: str = activation()
@@ -34,7 +34,7 @@ class CNFOptions(Solved, Options):
 
     def describe(self) -> str:
         return (
-            f"Continuous normalizing flow: {self.depth} neural ODEs after an ActNorm each, solved by {self.method}, "
+            f"Continuous normalizing flow: {self.depth} neural ODEs, each after an ActNorm, solved by {self.method}, "
             f"whose networks have {self.blocks} layers of {self.hidden} units; exact trace."
         )
 

@@ -1,4 +1,4 @@
-"""What all families share: a flow made from options, that saves to `.keras` too."""
+"""What all families share: a flow made from options, which can also be saved to `.keras`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from flowzoo.models.saving import require_no_hdf5
 
 FAMILIES: dict[str, type[Family]] = {}  # by name; `flowzoo.families` fills it
 KEPT = ("columns", "condition_columns", "named_columns", "frozen", "frozen_weights")  # the last two: numbers
-OBJECTIVE = "training_objective"  # part of a configuration, of a flow that was given another than its family's
+OBJECTIVE = "training_objective"  # in a configuration only if it is not that of the family
 ASSETS = "flow.json"  # where they are in a `.keras` file
 
 
@@ -39,7 +39,7 @@ class Family(Flow):
     """A flow made from flat keywords, which its `Options` declare; their docs become part of the class's.
 
     A subclass has a docstring and `Options`, a subclass of `flowzoo.families.options.Options`, and is registered with
-    Keras, by which `.keras` files find it.
+    Keras, through which `.keras` files find it.
 
     All families of continuous vectors take two options, for what stands between the data and their own layers:
 
@@ -106,7 +106,7 @@ class Family(Flow):
         return flow
 
     def simpler(self, own: Layout, layout: Layout) -> Iterator[Family]:
-        """Flows of the same options without one part, or several, of what a file of weights may lack.
+        """Flows with the same options, but without one or several of the parts that a weight file may lack.
 
         Args:
           own: the layout of this flow.
@@ -119,14 +119,14 @@ class Family(Flow):
             yield self.from_config(config | {key: value for change in changes for key, value in change.items()})
 
     def save_assets(self, dir_path: str) -> None:
-        """Of Keras: writes to a `.keras` file what is neither weight nor configuration, if there is any."""
+        """Called by Keras: writes to a `.keras` file what is neither weight nor configuration, if there is any."""
         named, frozen = self.intake.named_columns, (frozen_layers(self), frozen_weights(self))
         kept = dict(zip(KEPT, (self.columns, self.condition_columns, named, *frozen), strict=True))
         if any(kept.values()):
             Path(dir_path, ASSETS).write_text(json.dumps(kept))
 
     def load_assets(self, dir_path: str) -> None:
-        """Of Keras: takes from a `.keras` file what `save_assets` wrote."""
+        """Called by Keras: takes from a `.keras` file what `save_assets` wrote."""
         path = Path(dir_path, ASSETS)
         if path.exists():
             self._keep(json.loads(path.read_text()))

@@ -1,4 +1,4 @@
-"""FFJORD: a continuous flow of any network, by an estimate of the trace; with RNODE's penalties as options."""
+"""FFJORD: a continuous flow with any network, by estimating the trace; RNODE's penalties are options."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class FFJORDOptions(Solved, Estimated, Options):
 
     event_shape: Sequence[int] = shape(
         (2,),
-        "(features,), or of integers any shape; with `multiscale` (height, width, channels) with sides divisible by "
+        "(features,), or for integers any shape; with `multiscale`, (height, width, channels), both sides divisible by "
         "2^levels.",
     )
     bits: int = recurring.bits()
@@ -35,14 +35,12 @@ class FFJORDOptions(Solved, Estimated, Options):
         only="images",
     )
     levels: int = recurring.levels(2)
-    depth: int = recurring.depth(
-        1, "how many equations are solved one after the other (at each scale), each after an ActNorm."
-    )
+    depth: int = recurring.depth(1, "number of ODEs solved one after another (at each scale), each after an ActNorm.")
     hidden: int = recurring.hidden()
     blocks: int = recurring.blocks(3)
     activation: str = activation()
     augment: int = option(
-        0, Count(0, LAYERS), 'dimensions of noise that are added to continuous vectors; then `kind` is "lower_bound".'
+        0, Count(0, LAYERS), 'noise dimensions added to continuous vectors; `kind` is then "lower_bound".'
     )
 
     def build(self) -> list[Transform]:
@@ -51,12 +49,12 @@ class FFJORDOptions(Solved, Estimated, Options):
     def describe(self) -> str:
         if self.multiscale:
             return (
-                f"FFJORD: {self.levels} scales of {self.depth} neural ODEs after an ActNorm each, solved by "
+                f"FFJORD: {self.levels} scales of {self.depth} neural ODEs, each after an ActNorm, solved by "
                 f"{self.method}, whose networks have {self.blocks} concat-squash layers of {self.hidden} channels; "
-                "half of the channels leave between scales."
+                "half of the channels are factored out between scales."
             )
         return (
-            f"FFJORD: {self.depth} neural ODEs after an ActNorm each, solved by {self.method}, whose networks have "
+            f"FFJORD: {self.depth} neural ODEs, each after an ActNorm, solved by {self.method}, whose networks have "
             f"{self.blocks} concat-squash layers of {self.hidden} units."
         )
 
@@ -80,7 +78,7 @@ class FFJORDOptions(Solved, Estimated, Options):
         return [UniformDequantization(shape, self.bits), *logit, self._scales(shape)]
 
     def _scales(self, shape):
-        """At each of `levels` scales a squeeze and `depth` equations; half of the channels leave between scales."""
+        """At each of `levels` scales a squeeze and `depth` ODEs; half of the channels are factored out in between."""
         scales = []
         for level in range(self.levels):
             squeeze = Squeeze(shape)

@@ -26,7 +26,9 @@ class FlowMatchingOptions(Solved, Estimated, Options):
     hidden: int = recurring.hidden(128)
     blocks: int = recurring.blocks(4)
     activation: str = activation("swish")
-    gain: float = option(4.0, Number(), "of the initial kernels, in units of Glorot's; 4 makes up for gates and swish.")
+    gain: float = option(
+        4.0, Number(), "scale of the initial kernels, relative to Glorot's; 4 makes up for gates and swish."
+    )
 
     def build(self) -> list[Transform]:
         return continuous_parts(self, (self.features(),), self.seed)
@@ -44,7 +46,7 @@ class FlowMatching(ContinuousFlow):
     """Vectors along dx/dt = f(t, x), trained without solving it; `log_prob`, `encode` and `sample` solve it.
 
     `fit` minimises `objectives.flow_matching`; `flow.training_objective = "likelihood"`, set before `compile`,
-    continues by the likelihood, to which alone `probes`, `kinetic` and `jacobian` matter.
+    continues by the likelihood; only there do `probes`, `kinetic` and `jacobian` matter.
 
     Reference: Lipman et al. 2023, Flow matching for generative modeling, arXiv:2210.02747.
     """

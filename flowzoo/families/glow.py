@@ -31,9 +31,9 @@ class GlowOptions(Options, MixedPrecision):
     event_shape: Sequence[int] = shape(
         (32, 32, 3), "(height, width, channels), both sides divisible by 2^levels, or (features,), at least 2."
     )
-    bits: int = recurring.bits(8, "pixels are integers 0 ... 2^bits - 1. Vectors are continuous: 0.")
+    bits: int = recurring.bits(8, "pixels are integers 0 ... 2^bits - 1; 0 for vectors, which are continuous.")
     levels: int = recurring.levels(3)
-    depth: int = recurring.depth(32, "steps of flow per scale (K in the paper), or in all for vectors.")
+    depth: int = recurring.depth(32, "steps of flow per scale (K in the paper), or in total for vectors.")
     hidden: int = recurring.hidden(512, "width of the hidden layers of each coupling's network.")
     coupling: str = option("affine", OneOf(tuple(COUPLINGS)), '"affine" or "additive".')
     growth: float = recurring.growth()
@@ -68,8 +68,8 @@ class GlowOptions(Options, MixedPrecision):
         if self.bits:
             return (
                 f"Glow: {self.levels} scales of {self.depth} steps, each an ActNorm, an invertible 1x1 convolution and "
-                f"an {self.coupling} coupling whose network has {self.hidden} channels; half of the channels leave "
-                "after each scale, under a learned prior."
+                f"an {self.coupling} coupling whose network has {self.hidden} channels; half of the channels are "
+                "factored out after each scale, under a learned prior."
             )
         return (
             f"Glow on vectors: {self.depth} steps, each an ActNorm, an invertible linear map and an {self.coupling} "
@@ -79,10 +79,10 @@ class GlowOptions(Options, MixedPrecision):
 
 @keras.saving.register_keras_serializable(package="flowzoo")
 class Glow(Family):
-    """Glow on images of integers, with learned priors at every scale, or on continuous vectors.
+    """Glow on integer-valued images, with learned priors at every scale, or on continuous vectors.
 
-    The prior of the channels that leave at a scale, given those that stay, is the affine coupling at the end of the
-    scale; on the whole flat latent follow a learned mean and deviation per entry, and per class if there are classes.
+    The prior of the channels factored out at a scale, given those that are kept, is the affine coupling at its end; the
+    whole flat latent has a learned mean and standard deviation per entry, and per class if there are classes.
 
     Reference: Kingma & Dhariwal 2018, Glow: generative flow with invertible 1x1 convolutions, arXiv:1807.03039.
     """

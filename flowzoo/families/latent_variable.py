@@ -37,7 +37,7 @@ class LatentVariableModel(Family):
     def likelihood(self, z, condition=None) -> tfp.distributions.Distribution:
         """p(x | z): a `tfd.Distribution` of batch shape (batch,) and event shape `event_shape`.
 
-        With `standardize` or `bounds` it is of x after these.
+        With `standardize` or `bounds` it is that of x after these.
         """
         z = validation.check_data(z, self.z_space, "z")
         features, layer = self.raw.features(self.intake.conditions(condition, len(z))), self._stochastic
@@ -49,7 +49,7 @@ class LatentVariableModel(Family):
         Args:
           x: (batch, *event_shape).
           condition: as in `log_prob`.
-          seed: of z, a pure function of it and each row's content.
+          seed: of z, which is a pure function of `seed` and each row's content.
         """
         if not tf.executing_eagerly():
             return self._reconstruct(x, condition, self.raw.as_seed(seed))

@@ -24,7 +24,7 @@ class MAFMoGOptions(Options):
 
     event_shape: Sequence[int] = shape((2,), "(features,), or with `bits` any shape.")
     bits: int = recurring.bits()
-    depth: int = recurring.depth(5, "number of affine autoregressive layers before it.")
+    depth: int = recurring.depth(5, "number of affine autoregressive layers before the mixtures.")
     components: int = option(
         10,
         Count(1, WIDTH),
@@ -33,7 +33,7 @@ class MAFMoGOptions(Options):
         grows="width",
     )
     hidden: int = recurring.hidden()
-    blocks: int = recurring.blocks(2, "hidden layers of each network; with `residual` blocks of two.")
+    blocks: int = recurring.blocks(2, "hidden layers of each network; with `residual`, blocks of two.")
     growth: float = recurring.growth("bound on the log-scales in encode.")
     residual: bool = recurring.residual()
     random_order: bool = recurring.random_order()

@@ -32,7 +32,7 @@ TRACE = ("time", "probes", "noise", "exact_up_to", "evaluation_probes", "kinetic
 
 
 def activation(default: str = "tanh") -> Any:
-    """The option of a family: what stands between the layers of its networks."""
+    """The option of a family for the activation between the layers of its networks."""
     return option(default, OneOf(tuple(sorted(ACTIVATIONS))), '"tanh", "softplus" or "swish".')
 
 
@@ -45,7 +45,7 @@ class Solved:
     rtol: float = option(1e-6, Number(), "relative tolerance of a step.", aka="tol tolerance")
     atol: float = option(1e-6, Number(), "absolute tolerance of a step.")
     steps: int = option(16, Count(1, WIDTH), "number of steps of the fixed-step methods.")
-    max_steps: int = option(128, Count(1, WIDTH), "tries, accepted or not, before a row fails.")
+    max_steps: int = option(128, Count(1, WIDTH), "attempted steps, accepted or not, before a row fails.")
     gradient: str = option(
         "solver", OneOf(tuple(sorted(GRADIENTS))), 'by "solver" or "adjoint", see `flowzoo.ode.Solver`.'
     )
@@ -61,17 +61,17 @@ class Estimated:
     evaluation_probes: int = option(
         16, Count(2, LAYERS), "directions per row outside training, above `exact_up_to` dimensions."
     )
-    kinetic: float = option(0.0, Number(zero=True), "weight of the penalty on velocities; the paper has 0.01.")
-    jacobian: float = option(0.0, Number(zero=True), "weight of the penalty on Jacobians; the paper has 0.01.")
+    kinetic: float = option(0.0, Number(zero=True), "weight of the penalty on velocities; 0.01 in the paper.")
+    jacobian: float = option(0.0, Number(zero=True), "weight of the penalty on Jacobians; 0.01 in the paper.")
 
 
 class ContinuousFlow(Family):
     """A flow with `Continuous` transforms, whose options include those of `Solved`.
 
-    Under `fit` by the likelihood the logs have `evaluations`, how often a row's velocities were computed on the way to
-    the latent, on average; `loss` includes the penalties.
+    When `fit` trains by the likelihood, its logs have `evaluations`, the mean number of velocity evaluations per row on
+    the way to the latent; `loss` includes the penalties.
 
-    Methods called from Python raise `SolverError` for rows that could not be solved, but for `solve_counts`; graphs
+    Methods called from Python, except `solve_counts`, raise `SolverError` for rows that could not be solved; graphs
     give NaN, which samples of integers can't show.
     """
 
@@ -117,7 +117,7 @@ class ContinuousFlow(Family):
         )
 
     def solve_counts(self, x, condition=None, seed: int = 0) -> np.ndarray:
-        """How often the velocities of each row of x were computed on the way to the latent: (batch,)."""
+        """The number of velocity evaluations for each row of x on the way to the latent: (batch,)."""
         return self._counts_graph(*self.intake.tensors(x, condition), self.raw.as_seed(seed)).numpy()
 
     def log_prob_error(self, x, condition=None, seed: int = 0) -> tuple[tf.Tensor, tf.Tensor]:

@@ -50,7 +50,7 @@ class NICEOptions(Options, MixedPrecision):
 
 @keras.saving.register_keras_serializable(package="flowzoo")
 class NICE(Family):
-    """NICE on vectors, or on images of integers as vectors; only the scale at the end changes volume.
+    """NICE on vectors, or on integer-valued images as vectors; only the scale at the end changes volume.
 
     Reference: Dinh et al. 2015, NICE: non-linear independent components estimation, arXiv:1410.8516.
     """

@@ -27,10 +27,10 @@ class NSFAutoregressiveOptions(Options):
     bits: int = recurring.bits()
     depth: int = recurring.depth(5, "number of autoregressive layers.")
     hidden: int = recurring.hidden()
-    blocks: int = recurring.blocks(2, "hidden layers of each network; with `residual` blocks of two.")
+    blocks: int = recurring.blocks(2, "hidden layers of each network; with `residual`, blocks of two.")
     bins: int = recurring.bins()
     bound: float = recurring.bound()
-    affine: bool = recurring.affine("given the features before too")
+    affine: bool = recurring.affine("given the earlier features too")
     residual: bool = recurring.residual()
     random_order: bool = recurring.random_order()
     whiten: bool = recurring.whiten()
@@ -48,7 +48,8 @@ class NSFAutoregressiveOptions(Options):
 
 @keras.saving.register_keras_serializable(package="flowzoo")
 class NSFAutoregressive(Family):
-    """RQ-NSF (AR) on vectors, or on images of integers in logit space; densities take one pass, samples go by feature.
+    """RQ-NSF (AR) on vectors, or on integer-valued images in logit space: densities take one pass, samples one step
+    per feature.
 
     Reference: Durkan et al. 2019, Neural spline flows, arXiv:1906.04032.
     """

@@ -26,9 +26,9 @@ class NSFCouplingOptions(Options, MixedPrecision):
     event_shape: Sequence[int] = shape(
         (2,), "(features,), at least 2, or (height, width, channels), both sides divisible by 2^levels."
     )
-    bits: int = recurring.bits(0, "pixels are integers 0 ... 2^bits - 1. Vectors are continuous: 0.")
+    bits: int = recurring.bits(0, "pixels are integers 0 ... 2^bits - 1; 0 for vectors, which are continuous.")
     levels: int = recurring.levels(3)
-    depth: int = recurring.depth(5, "steps per scale, or in all for vectors.")
+    depth: int = recurring.depth(5, "steps per scale, or in total for vectors.")
     hidden: int = recurring.hidden(64, "width of the hidden layers of each coupling's network.")
     bins: int = recurring.bins()
     bound: float = recurring.bound()
@@ -72,7 +72,7 @@ class NSFCouplingOptions(Options, MixedPrecision):
 
 @keras.saving.register_keras_serializable(package="flowzoo")
 class NSFCoupling(Family):
-    """RQ-NSF (C) on continuous vectors, or on images of integers at several scales: Glow's steps with splines.
+    """RQ-NSF (C) on continuous vectors, or on integer-valued images at several scales: Glow's steps with splines.
 
     Reference: Durkan et al. 2019, Neural spline flows, arXiv:1906.04032.
     """

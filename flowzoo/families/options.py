@@ -31,8 +31,8 @@ def option(
       doc: what it is, in a line.
       aka: what other libraries, and people, call it, separated by spaces.
       only: "images" or "vectors" if the others have no use for it.
-      grows: "layers" if each one more adds weights, "width" if some weight is at least as long along an axis (of a
-        shape: as it has features); a file with fewer is refused before such a flow is built.
+      grows: "layers" if each further one adds weights, "width" if some weight is at least that long along an axis (for
+        a shape: as long as it has features); a file with fewer is refused before such a flow is built.
     """
     facts = {"check": check, "doc": doc, "aka": aka, "only": only, "grows": grows}
     return dataclasses.field(default=default, metadata=facts)
@@ -59,7 +59,7 @@ class _Last:
     condition: Mapping | None = option(
         None,
         Conditions(),
-        "instead of `classes` and `condition_features` any `core.space.Space`, or a dict of them by name; as JSON "
+        "instead of `classes` and `condition_features`, any `core.space.Space`, or a dict of them by name; as JSON "
         '{"shape": [null, 80]} or {"label": {"values": 10}, "mel": {"shape": [null, 80]}}.',
     )
 
@@ -82,11 +82,11 @@ class MixedPrecision(_Last):
 class Options(_Last):
     """The options of a family. A subclass adds its own, each made by `option`, and has `build` and `describe`.
 
-    Creating one checks it: a wrong value raises a `ValueError` that names the option, what it may be and what came.
+    Creating one checks it: a wrong value raises a `ValueError` that names the option, what it may be and what it is.
 
     Attributes:
       least_features: how many an event must have.
-      starts: in which ways a file of weights may be of a simpler flow than this one: see `families.simpler`.
+      starts: the ways in which a weight file may be of a simpler flow: see `families.simpler`.
       class_prior: whether the prior depends on the class.
       dequantizes: whether integers become real numbers by noise.
       conditional: whether it takes a condition.
@@ -218,7 +218,7 @@ def fields(kind: type[Options]) -> dict[str, dataclasses.Field]:
 
 
 def signature(kind: type[Options]) -> inspect.Signature:
-    """That of the family's constructor."""
+    """The signature of the family's constructor."""
     made = {name: (field.default, field.type) for name, field in fields(kind).items()} | {"name": (None, "str | None")}
     any_way = inspect.Parameter.POSITIONAL_OR_KEYWORD
     return inspect.Signature(
@@ -239,7 +239,7 @@ def meant(name: str, kind: type[Options], given: Mapping[str, Any]) -> str:
     Args:
       name: that was given.
       kind: of the family.
-      given: all options that were given; with `bits` 0 what is only for images is not proposed.
+      given: all options that were given; with `bits` 0, what is only for images is not suggested.
     """
     integers, known = given.get("bits", getattr(kind, "bits", 0)), fields(kind)
     own = {key: field.metadata for key, field in known.items() if integers or field.metadata.get("only") != "images"}

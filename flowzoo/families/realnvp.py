@@ -34,9 +34,9 @@ class RealNVPOptions(Options, MixedPrecision):
     event_shape: Sequence[int] = shape(
         (2,), "(features,), at least 2, or (height, width, channels) with sides divisible by 2^levels."
     )
-    bits: int = recurring.bits(0, "images: pixels are integers 0 ... 2^bits - 1. Vectors are continuous: 0.")
+    bits: int = recurring.bits(0, "pixels are integers 0 ... 2^bits - 1; 0 for vectors, which are continuous.")
     levels: int = recurring.levels(2)
-    depth: int = recurring.depth(4, "couplings of each kind per scale, or in all for vectors.")
+    depth: int = recurring.depth(4, "couplings of each kind per scale, or in total for vectors.")
     hidden: int = recurring.hidden()
     blocks: int = recurring.blocks(2, "hidden layers (vectors) or residual blocks (images) of each network.")
     growth: float = recurring.growth()
@@ -54,7 +54,7 @@ class RealNVPOptions(Options, MixedPrecision):
             return (
                 f"Real NVP: {self.levels} scales, each {self.depth} checkerboard couplings, a squeeze and {self.depth} "
                 f"channel couplings, whose residual networks have {self.blocks} blocks of {self.hidden} channels; half "
-                "of the channels leave between scales."
+                "of the channels are factored out between scales."
             )
         return (
             f"Real NVP: {self.depth} affine couplings whose masks alternate, with ActNorm; their networks have layers "
@@ -99,10 +99,11 @@ class RealNVPOptions(Options, MixedPrecision):
 
 @keras.saving.register_keras_serializable(package="flowzoo")
 class RealNVP(Family):
-    """Real NVP on continuous vectors, or on images of integers in logit space.
+    """Real NVP on continuous vectors, or on integer-valued images in logit space.
 
     Vectors: `depth` couplings whose masks alternate. Images: each scale has `depth` checkerboard couplings, a squeeze,
-    and `depth` channel couplings; half of the channels leave between scales. ActNorm stands for batch normalisation.
+    and `depth` channel couplings; half of the channels are factored out between scales. ActNorm replaces batch
+    normalisation.
 
     Reference: Dinh et al. 2017, Density estimation using Real NVP, arXiv:1605.08803.
     """

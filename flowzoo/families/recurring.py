@@ -47,12 +47,12 @@ def bins() -> Any:
 
 
 def bound() -> Any:
-    doc = "half the interval of the splines; outside they are the identity."
+    doc = "half the length of the splines' interval, outside which they are the identity."
     return option(3.0, Number(LIMIT), doc, aka="tail_bound bounds interval limit")
 
 
 def affine(given: str) -> Any:
-    return option(False, Flag(), f"before each spline a shift and a scale, {given}; for data of many scales.")
+    return option(False, Flag(), f"a shift and a scale before each spline, {given}; for data of many scales.")
 
 
 def residual() -> Any:
@@ -60,7 +60,7 @@ def residual() -> Any:
 
 
 def random_order() -> Any:
-    doc = "a random order of the features in each layer, instead of natural and reversed ones in turn."
+    doc = "a random order of the features in each layer, instead of natural and reversed order in turn."
     return option(False, Flag(), doc)
 
 
@@ -69,7 +69,7 @@ def whiten(only: str = "") -> Any:
     return option(False, Flag(), doc, only=only)
 
 
-def alpha(default: float, doc: str = "of the logit that integers pass; 0 for none.") -> Any:
+def alpha(default: float, doc: str = "of the logit that integers pass through; 0 for none.") -> Any:
     return option(default, Number(0.5, zero=True), doc, only="images")
 
 
@@ -84,4 +84,4 @@ def noise_depth() -> Any:
 
 
 def noise_hidden() -> Any:
-    return option(32, Count(1, WIDTH), "channels of the hidden layers of its networks.", only="images")
+    return option(32, Count(1, WIDTH), "hidden channels of the networks of that flow.", only="images")

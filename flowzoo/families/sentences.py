@@ -43,7 +43,7 @@ def _shared(options: Options, config: dict[str, Any]) -> list[str]:
     if config.get("augment"):
         said.append(f"{config['augment']} dimensions of noise are added.")
     if "growth" in config and config["growth"] != fields(type(options))["growth"].default:
-        said.append(f"Couplings enlarge at most by exp({config['growth']:g}).")
+        said.append(f"Couplings enlarge by at most exp({config['growth']:g}).")
     if config.get("position"):
         said.append("The networks have a learned bias per position.")
     if config["base"] not in ("normal", "class-conditional"):
@@ -52,5 +52,5 @@ def _shared(options: Options, config: dict[str, Any]) -> list[str]:
         prior = " and the prior" if options.class_prior or config["base"] == "class-conditional" else ""
         said.append(f"The class, one of {classes}, conditions the networks{prior}.")
     elif options.conditions:
-        said.append(f"The networks are conditional on {options.conditions.described()}.")
+        said.append(f"The networks are conditioned on {options.conditions.described()}.")
     return said

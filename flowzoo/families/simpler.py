@@ -1,6 +1,6 @@
-"""In which ways a file of weights may be of a simpler flow than the one that starts from it.
+"""The ways in which a weight file may be of a simpler flow than the one that starts from it.
 
-Each gives the options that such a flow may have, as far as the shapes in the file tell; `models.weights.load_simpler`
+Each gives the options that such a flow may have, as far as the shapes in the file show; `models.weights.load_simpler`
 tries them, one by one and together.
 """
 

@@ -6,7 +6,7 @@ from flowzoo.bijectors import Affine, RationalQuadratic, ScalarChain, ScalarMap
 
 
 def spline_map(bins: int, bound: float, affine: bool) -> ScalarMap:
-    """A rational-quadratic spline, with `affine` after a shift and a scale; 0 `bins` leave those alone."""
+    """A rational-quadratic spline, with `affine` after a shift and a scale; with 0 `bins`, only those."""
     if affine and not bins:
         return Affine()
     spline = RationalQuadratic(bins, bound)

@@ -53,13 +53,13 @@ def network(options: Options, split: ChannelSplit, index: int, outputs_per_entry
 
 
 def stacked(options: Options, shape: tuple[int, ...], couple: Couple, prior: Couple) -> list[Transform]:
-    """`depth` steps for vectors; for images `depth` at each scale, where half of the channels leave with a prior.
+    """`depth` steps for vectors; for images `depth` per scale, with half of the channels factored out between scales.
 
     Args:
       options: of the family, which have `levels` and `depth`.
       shape: (features,) or (height, width, channels).
       couple: makes the coupling of a step.
-      prior: makes the coupling that is the prior of the channels that leave, given those that stay.
+      prior: makes the coupling that is the prior of the channels factored out, given those that are kept.
     """
     if len(shape) == 1:
         return _steps(options, shape, 0, couple)
@@ -79,7 +79,7 @@ def stacked(options: Options, shape: tuple[int, ...], couple: Couple, prior: Cou
 
 def _steps(options, shape, index, couple):
     parts = []
-    vectors = len(shape) == 1  # features mean something, where channels of squeezed images are much alike
+    vectors = len(shape) == 1  # features mean something, whereas channels of squeezed images are much alike
     for i in range(index + 1, index + options.depth + 1):
         linear = InvertibleLinear(shape, permute=vectors, seed=options.seed + i, dtype=options.dtype)
         parts += [ActNorm(shape, dtype=options.dtype), linear]

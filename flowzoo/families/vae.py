@@ -25,7 +25,7 @@ class VAEOptions(Options, MixedPrecision):
     depth, dequantizes = 1, False
 
     event_shape: Sequence[int] = shape((2,), "of one example; any shape.")
-    bits: int = option(0, Count(0, 1), "1: x holds zeros and ones, with a Bernoulli decoder; 0: real numbers, normal.")
+    bits: int = option(0, Count(0, 1), "1: x is binary, with a Bernoulli decoder; 0: real numbers, with a normal one.")
     latent: int = option(2, Count(1, WIDTH), "size of z.", aka="latent_dim latent_size z_dim latents bottleneck")
     hidden: int = recurring.hidden(200)
     blocks: int = recurring.blocks()
@@ -46,7 +46,7 @@ class VAEOptions(Options, MixedPrecision):
         observed = "Bernoulli" if self.bits else "normal"
         return (
             f"Variational autoencoder: {self.depth} stochastic layer of {self.latent} latents, normal given x, and "
-            f"{observed} decoder; both networks have {self.blocks} layers of {self.hidden} units ({self.activation})."
+            f"a {observed} decoder; both networks have {self.blocks} layers of {self.hidden} units ({self.activation})."
         )
 
 

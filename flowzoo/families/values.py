@@ -13,7 +13,7 @@ import tensorflow as tf
 from flowzoo.core.checks import check_count, check_flag, check_number, check_shape
 from flowzoo.core.space import Condition, Space
 
-# No flow needs more, and a mistyped number shall not build for hours, or fill the memory, before anyone sees it.
+# No flow needs more, and a mistyped number must not build for hours, or fill the memory, before anyone notices.
 DIMENSIONS, LAYERS, SCALES, WIDTH, CLASSES, BITS = 2**24, 1_000, 12, 2**14, 10**6, 16
 SEEDS = 2**29  # of initial weights; the networks know 2^30, of which a flow takes one after the other
 LIMIT = 1e6  # of bounds; beyond, float32 has no digits left for what happens inside
@@ -100,7 +100,7 @@ class Policy:
         except (TypeError, ValueError):
             known = False
         if not known:
-            raise ValueError(f"`{what}` must be a dtype policy as 'float32' or 'mixed_bfloat16', got {value!r}.")
+            raise ValueError(f"`{what}` must be a dtype policy, such as 'float32' or 'mixed_bfloat16', got {value!r}.")
         return value
 
     def __str__(self) -> str:
@@ -109,7 +109,7 @@ class Policy:
 
 @dataclasses.dataclass(frozen=True)
 class Conditions:
-    """A condition as `core.space.Condition.config` gives it; a Space, or a dict of them, is made one."""
+    """A condition as `core.space.Condition.config` gives it; a Space, or a dict of them, is converted to one."""
 
     def __call__(self, value: Any, what: str) -> dict[str, Any] | None:
         try:

@@ -15,11 +15,11 @@ from flowzoo.surjections import UniformDequantization
 
 
 def way_in(options: Options) -> tuple[list[Transform], int]:
-    """The transforms that make a vector of an example, and its number of features.
+    """The transforms that turn an example into a vector, and its number of features.
 
     Args:
-      options: of the family: `event_shape`, (features,) or of integers any; their `bits`, or 0 for continuous vectors;
-        `alpha` of the logit that integers pass once they are dequantized, or 0 for none.
+      options: of the family: `event_shape`, (features,) or for integers any shape; their `bits`, or 0 for continuous
+        vectors; `alpha` of the logit that integers pass through once they are dequantized, or 0 for none.
 
     Raises:
       ValueError: the shape does not suit `bits`.
@@ -45,7 +45,7 @@ def evens_first(features: int, dtype: str) -> Permutation:
 def autoregressive(options: Options, *stacks: tuple[ScalarMap, int], invert: bool = False) -> list[Transform]:
     """`way_in`, then for each stack `depth` times an ActNorm and an autoregressive layer.
 
-    Within a stack the order of the features turns round from layer to layer; random orders are the same for every seed.
+    Within a stack the order of the features is reversed from layer to layer; random orders are the same for every seed.
 
     Args:
       options: of the family, all of which have `event_shape`, `bits`, `alpha`, `hidden`, `blocks`, `residual`,

@@ -80,7 +80,7 @@ class WaveFlow(Family):
     """Affine flows by rows of a folded waveform: densities take one pass, samples one step per row.
 
     Waveforms have a fixed number of samples, on which the weights do not depend: `of_length` gives the same flow for
-    another one.
+    another number.
 
     Reference: Ping et al. 2020, WaveFlow: a compact flow-based model for raw audio, arXiv:1912.01219.
     """
@@ -88,7 +88,7 @@ class WaveFlow(Family):
     Options = WaveFlowOptions
 
     def of_length(self, samples: int) -> WaveFlow:
-        """A flow with a copy of these weights for waveforms of another length, and sequences as long in proportion.
+        """A flow with a copy of these weights for waveforms of another length, and sequences in proportion to it.
 
         Args:
           samples: divisible by `height`; if a condition is a sequence of a stated length, a whole number of its frames.

@@ -1,4 +1,4 @@
-"""TensorFlow Probability in and out."""
+"""Conversions to and from TensorFlow Probability."""
 
 from flowzoo.interop.bijector import FromTFP, as_tfp
 from flowzoo.interop.flow_distribution import FlowDistribution

@@ -23,7 +23,7 @@ class FromTFP(Bijector):
     """z = bijector.inverse(x) for a TFP bijector without variables.
 
     A row outside the range of `forward`, or at its edge, where the inverse or its log_det is not finite, has log_det
-    -inf; its z means nothing, and its gradients are 0.
+    -inf and a meaningless z; its gradients are 0.
 
     Args:
       bijector: a `tfb.Bijector`, e.g. `tfb.Softplus()`; its parameters are constants.
@@ -96,7 +96,7 @@ def as_tfp(
       transform: an exact `Transform`.
       condition: None, (features,) for all rows, or (*batch, features); what the conditioners take, so labels one-hot.
       name: of the bijector.
-      places: axes of places in front of the features of a condition: 1 of a sequence, 2 of an image.
+      places: number of axes before the features of a condition: 1 for a sequence, 2 for an image.
 
     Raises:
       TypeError: it is not a transform.

@@ -66,6 +66,6 @@ def rows_of(batch: Any, i: tf.Tensor, size: int | tf.Tensor) -> Any:
 
 
 def uneven(message: str) -> str | None:
-    """What `in_parts` said within TensorFlow's `message`, if it stopped a step."""
+    """The message of `in_parts` within TensorFlow's `message`, if it was what stopped a step."""
     found = re.search(re.escape(UNEVEN).replace(r"\{\}", r"\d+"), message)
     return found and found[0]

@@ -26,7 +26,7 @@ ROWS, NUMBERS = (32, 1024), 2**18  # what `fit` adapts to: the rows that hold th
 
 
 def adaptable(flow: Adaptable) -> list[Transform]:
-    """The transforms that `adapt` sets by data."""
+    """The transforms that `adapt` sets from data."""
     layers = (layer for layer in flow.transform._flatten_layers() if isinstance(layer, Transform))
     return [layer for layer in layers if not layer.composite and type(layer).adapt is not Transform.adapt]
 
@@ -39,7 +39,7 @@ def adapt(flow: Adaptable, x: tf.Tensor, condition: tf.Tensor | None, seed: int)
     """
     if x.shape[0] < 2:
         raise ValueError(
-            f"`x` must hold some examples to adapt to, at least 2, got {x.shape[0]}. Pass some hundred rows of data."
+            f"`x` must hold at least 2 examples to adapt to, got {x.shape[0]}. Pass a few hundred rows of data."
         )
     require_inside(flow, x, condition)
     layers = adaptable(flow)
@@ -52,7 +52,7 @@ def adapt(flow: Adaptable, x: tf.Tensor, condition: tf.Tensor | None, seed: int)
             size, limit = float(np.abs(x).max()), math.sqrt(np.finfo(flow.compute_dtype).max)
             square = f", whose square {flow.compute_dtype} can't hold" if size > limit else ""
             raise ValueError(
-                f"`adapt` must leave finite numbers, got others in {bad or 'the latents'}, of x that reaches "
+                f"`adapt` must leave finite numbers, got others in {bad or 'the latents'}, for x that reaches "
                 f"{size:.3g}{square}. Repair these rows, divide x by its scale, or build the flow with "
                 "`standardize=True`."
             )
@@ -64,7 +64,7 @@ def adapt(flow: Adaptable, x: tf.Tensor, condition: tf.Tensor | None, seed: int)
 
 
 def warn_of_columns(flow: Adaptable, x: tf.Tensor) -> None:
-    """Warns of columns that a flow can't learn in the rows that it was just adapted to."""
+    """Warns of columns that a flow can't learn, judging by the rows that it was just adapted to."""
     if not modality_of(flow.x_space).tabular(flow.x_space) or not (layers := adaptable(flow)):
         return  # images may have a border that is always black
     _warn_of_constant_columns(np.asarray(x), layers)
@@ -74,12 +74,12 @@ def warn_of_columns(flow: Adaptable, x: tf.Tensor) -> None:
 def prepare(flow: Adaptable, x, y, method: str) -> None:
     """What `fit` and a first `train_on_batch` do: adapt a new flow to the first rows of its data, and say so.
 
-    A flow that was trained without is left as it is.
+    A flow that was trained without adapting is left as it is.
 
     Args:
       flow: a `Flow`.
-      x, y: data as `fit` takes them, checked as far as they are arrays; `tf.data` and `PyDataset` are looked into.
-      method: which is called so in messages.
+      x, y: data as `fit` takes them, checked if they are arrays; of a `tf.data` or `PyDataset` the first rows are read.
+      method: its name in messages.
 
     Raises:
       ValueError: arrays have rows outside the support, or the first rows can't be adapted to.
@@ -93,11 +93,11 @@ def prepare(flow: Adaptable, x, y, method: str) -> None:
 
 
 def review(flow: Adaptable, x, history: keras.callbacks.History) -> None:
-    """Warns of columns of a data set that are far from the rows adapted to, where the loss says so.
+    """Warns of columns of a data set that are far from the rows adapted to, if the loss suggests any.
 
     Args:
-      flow: that was trained.
-      x: a data set that it was trained on, read again where the loss is huge, and not else.
+      flow: the one that was trained.
+      x: the data set that it was trained on, read again only if the loss is huge.
       history: of that training.
     """
     losses = history.history.get("loss") or [0.0]
@@ -125,8 +125,8 @@ def _adapt_first(flow, x, y, method):
     found = None if across_workers(flow.distribute_strategy) else _first_rows(x, y, count)
     if found is None or len(found[0]) < 2:
         warn(
-            f"This flow was never adapted, so its first steps may be wild, and `{method}` can't adapt it here: it "
-            "takes arrays, tf.data and PyDatasets of at least 2 rows, in one process. Call `flow.adapt(x)` with some "
+            f"This flow was never adapted, so its first steps may be erratic, and `{method}` can't adapt it here: it "
+            "takes arrays, tf.data and PyDatasets of at least 2 rows, in one process. Call `flow.adapt(x)` with a few "
             "hundred examples first; for several workers do so in one process, save the weights and load them in each.",
         )
         return
@@ -144,7 +144,7 @@ def _adapt_first(flow, x, y, method):
 
 
 def _new(flow):
-    """Whether there is something to adapt, and nothing was trained yet: all that `adapt` sets starts at 0."""
+    """Whether there is something to adapt, and nothing has been trained yet: all that `adapt` sets starts at 0."""
     layers, optimizer = adaptable(flow), getattr(flow, "optimizer", None)
     if not layers or (optimizer is not None and int(tf.convert_to_tensor(optimizer.iterations))):
         return False
@@ -165,7 +165,7 @@ def _numbers(weight):
 
 
 def _first_rows(x, y, count):
-    """(rows, condition or None) as arrays, or None where they can't be read without losing them."""
+    """(rows, condition or None) as arrays, or None where they can't be read without being consumed."""
     if is_array(x):
         chosen = np.linspace(0, len(x) - 1, min(count, len(x))).astype(int)  # `fit` shuffles arrays
         return np.asarray(x)[chosen], each(lambda part: np.asarray(part)[chosen], y)
@@ -200,7 +200,7 @@ def _warn_of_constant_columns(x, layers):
 
 
 def _warn_of_outliers(flow, x):
-    """Of columns that one value stretches until all others lie within few steps of float32, and get one density."""
+    """Warns of columns with a value so large that all others lie within a few float32 steps, and get one density."""
     front = next((part for part in flow.raw.parts[:1] if isinstance(part, Bounds)), None)
     rows = np.asarray(x if front is None else front.encode(x)[0]).astype(np.float64)
     for column, values in enumerate(rows.T):
@@ -227,7 +227,7 @@ def _front(flow):
 
 
 def _warn_of_far_columns(flow, ends):
-    """Of columns that hardly vary in the rows adapted to, and do in others, the losses are huge."""
+    """Warns of columns that hardly vary in the rows adapted to, but do in others: their losses are huge."""
     front = _front(flow)
     if front is None:
         return

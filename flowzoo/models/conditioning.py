@@ -1,4 +1,4 @@
-"""A condition as networks get it: labels one-hot, several values side by side."""
+"""A condition as networks get it: labels one-hot, several values concatenated."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def joined(value: Any, condition: Condition, dtype: str) -> tf.Tensor | None:
     """The features that networks are given: (batch, features), or (batch, *places, features) if a value has places.
 
     Args:
-      value: a tensor, a dict of them, or None, as `condition` says; of a vector without features, None.
+      value: a tensor, a dict of them, or None, as `condition` says; a vector without features counts as None.
       condition: of the model.
       dtype: in which the networks' model computes.
 
@@ -41,7 +41,7 @@ def _features(value, space, dtype, what):
             f"`{what}` must be {space.described()}, got dtype {value.dtype.name} and shape {value.shape}. Cast them, "
             "and drop an axis of size 1."
         )
-    wide = value.dtype in (tf.int64, tf.uint32, tf.uint64)  # int32 would make small labels of large ones
+    wide = value.dtype in (tf.int64, tf.uint32, tf.uint64)  # int32 would turn large labels into small ones
     labels = tf.cast(value, tf.int64 if wide else tf.int32)[..., None]
     known = (labels >= 0) & (labels < space.values)  # a row of zeros would pass for a class
     one_hot = tf.one_hot(tf.cast(labels[..., 0], tf.int32), space.values, dtype=dtype)

@@ -1,4 +1,4 @@
-"""Data sets are looked at by the shapes and types of their elements, before a graph is traced with them."""
+"""Checks of data sets by the shapes and types of their elements, before a graph is traced with them."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from flowzoo.core.space import ONE, Condition, Space
 
 
 def check_data_set(elements: Any, x_space: Space, condition: Condition, where: str = "") -> None:
-    """Refuses a data set by what it says of its elements; what it leaves open passes.
+    """Refuses a data set whose element specs do not fit; what they leave open passes.
 
     Args:
       elements: the specs of its batches of x, (x, condition) or (x, condition, weights).
       x_space, condition: what the model takes.
-      where: stands before the names in messages.
+      where: a prefix of the names in messages.
 
     Raises:
       TypeError: wrong kind of numbers.
@@ -29,7 +29,7 @@ def check_data_set(elements: Any, x_space: Space, condition: Condition, where: s
     what = f"{where}{ONE}"
     _require(x, f"{where}x", x_space, "integers" if x_space.values else "floating-point numbers")
     if not condition:
-        if y is not None and (isinstance(y, Mapping) or y.shape[-1:] != [0]):  # which is none, too
+        if y is not None and (isinstance(y, Mapping) or y.shape[-1:] != [0]):  # (rows, 0) is none, too
             raise ValueError(f"This flow takes no `{what}`, got one. Build it with `classes` or `condition_features`.")
     elif y is None:
         raise ValueError(f"`{what}` must be in the data set, got x alone. Give elements (x, condition).")
@@ -43,7 +43,7 @@ def check_data_set(elements: Any, x_space: Space, condition: Condition, where: s
 
 
 def with_shapes(batches: tf.data.Dataset, x_space: Space, condition: Condition) -> tf.data.Dataset:
-    """The data set with its shapes stated where it leaves them open, as `from_generator` does; others stop it."""
+    """The data set with shapes stated where it leaves them open, as `from_generator` does; other shapes stop it."""
     specs = tf.nest.flatten(keras.utils.unpack_x_y_sample_weight(batches.element_spec))
     shapes = [spec.shape for spec in specs if isinstance(spec, tf.TensorSpec)]
     if all(shape.rank is not None and None not in shape[1:] for shape in shapes):
@@ -63,7 +63,7 @@ def specs(batch: Any, where: str = "") -> tuple[tf.TensorSpec | None, ...]:
 
     Args:
       batch: x, (x, condition) or (x, condition, weights) in arrays.
-      where: stands before the names in messages.
+      where: a prefix of the names in messages.
     """
     parts = tf.nest.map_structure(
         lambda part: None if part is None else np.asarray(part), keras.utils.unpack_x_y_sample_weight(batch)
@@ -82,12 +82,12 @@ def specs(batch: Any, where: str = "") -> tuple[tf.TensorSpec | None, ...]:
 
 
 def require_alike(batch: Sequence, first: Sequence, condition: Condition, where: str = "") -> None:
-    """Refuses a batch of other types than the first, to which Keras would cast it, or with weights where that had none.
+    """Refuses a batch whose types differ from the first's, to which Keras would cast it, or weights in only one.
 
     Args:
       batch, first: their specs.
       condition: what the model takes.
-      where: stands before the names in messages.
+      where: a prefix of the names in messages.
 
     Raises:
       TypeError: another type.
@@ -151,7 +151,7 @@ def _require_weights(spec, what):
 
 
 def _require_rows(spec, x, what):
-    """Refuses a part whose rows are known and are not those of x: one of them would be that of all."""
+    """Refuses a part whose number of rows is known and is not that of x: one row would be taken for all."""
     rows, of_x = (shape[0] if shape.rank else None for shape in (spec.shape, x.shape))
     if rows is not None and rows != of_x:
         raise ValueError(
@@ -161,7 +161,7 @@ def _require_rows(spec, x, what):
 
 
 def _kind(spec):
-    """What a spec that is not a tensor's is of, in a word or two."""
+    """What a spec other than a tensor's describes, in a word or two."""
     if spec is None or isinstance(spec, tf.NoneTensorSpec):
         return "None"
     return "a dict" if isinstance(spec, Mapping) else f"a {getattr(spec, 'value_type', type(spec)).__name__}"

@@ -48,7 +48,7 @@ def is_array(x: Any) -> bool:
 
 
 def each(function: Callable, value: Any) -> Any:
-    """What a function makes of a value, or of each in a dict of them; None of None."""
+    """`function` of a value, or of each value in a dict; None stays None."""
     return tf.nest.map_structure(lambda part: None if part is None else function(part), value)
 
 

@@ -1,4 +1,4 @@
-"""A step whose loss or gradient is not finite: stopped in the graph before it changes anything, and named in words."""
+"""A step whose loss or gradient is not finite: stopped in the graph before it changes anything, and explained."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from flowzoo.models.undone import broken
 
 MARK = "flowzoo: the loss or a gradient is not finite"
 OVERFLOW = (
-    "the optimizer's own update overflowed. Load weights from before, as `ModelCheckpoint` writes, and lower the "
+    "the optimizer's own update overflowed. Load earlier weights, as `ModelCheckpoint` writes them, and lower the "
     "learning rate."
 )
 ROWS = 5  # of each cause that the error names
@@ -45,13 +45,13 @@ def require(
       A scalar bool, True.
 
     Raises:
-      tf.errors.InvalidArgumentError: in the graph; `explained` puts it into words.
+      tf.errors.InvalidArgumentError: in the graph; `explained` turns it into an error that users understand.
     """
     squares, rate = _squares(gradients), tf.square(tf.cast(rate, tf.float32))
     finite = _all_finite(loss, squares) & tf.math.is_finite(rate) & ~tf.reduce_any(_wrong_weight(batch[2]))
-    finite &= tf.math.is_finite(rate * tf.reduce_sum(squares))  # as a step of plain descent is
+    finite &= tf.math.is_finite(rate * tf.reduce_sum(squares))  # as a step of plain gradient descent is
     counts = tf.zeros([len(CAUSES)])  # of each cause, in all replicas
-    if tf.distribute.get_strategy().num_replicas_in_sync > 1:  # all stop, lest one waits for another's gradient
+    if tf.distribute.get_strategy().num_replicas_in_sync > 1:  # all stop, lest one wait for another's gradient
         bad = [tf.cast(~finite, tf.float32)[None], *_bad(model, batch, log_prob, loss, rate, squares)]
         here = tf.stack([tf.reduce_sum(tf.cast(mask, tf.float32)) for mask in bad])
         wrong, counts = tf.split(tf.distribute.get_replica_context().all_reduce("sum", here), [1, len(CAUSES)])
@@ -68,12 +68,12 @@ def require(
 
 
 def check(loss: tf.Tensor, gradients: Sequence) -> tf.Tensor:
-    """Whether a loss and its gradients are finite, as a scalar bool: what `require` stops by, without the stop."""
+    """Whether a loss and its gradients are finite, as a scalar bool: the test of `require`, without the stop."""
     return _all_finite(loss, _squares(gradients))
 
 
 def require_weights(model: keras.Model) -> None:
-    """Refuses weights that an update, which nothing else looks at, made NaN or infinite.
+    """Refuses weights that an optimizer's update, which nothing else checks, made NaN or infinite.
 
     Raises:
       NonFiniteError: names them.
@@ -84,21 +84,21 @@ def require_weights(model: keras.Model) -> None:
 
 @contextlib.contextmanager
 def watching_scale(model: keras.Model) -> Iterator[None]:
-    """Warns if a `LossScaleOptimizer` left out all steps made within: it says nothing itself."""
+    """Warns if a `LossScaleOptimizer` skipped all steps made within: it does not warn itself."""
     optimizer = model.optimizer
     scaled = isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
     before = int(tf.convert_to_tensor(optimizer.iterations)) if scaled else -1
     yield
     if scaled and int(tf.convert_to_tensor(optimizer.iterations)) == before:
         warn(
-            "`LossScaleOptimizer` left out all steps of this `fit`, as a gradient was not finite at any of its scales. "
+            "`LossScaleOptimizer` skipped all steps of this `fit`, as a gradient was not finite at any of its scales. "
             "If the next call does so, too, look at the data and the loss by fitting with its `inner_optimizer`."
         )
 
 
 @contextlib.contextmanager
 def explained(model: keras.Model, what: Callable[[], str]) -> Iterator[None]:
-    """Raises `NonFiniteError` for what `require` stopped within, `ValueError` for rows that can't be parted.
+    """Raises `NonFiniteError` for what `require` stopped within, `ValueError` for rows that can't be divided equally.
 
     Args:
       model: the flow.
@@ -154,12 +154,12 @@ def _bad(model, batch, log_prob, loss, rate, squares):
 
 
 def _wrong(values, count, lowest=0):
-    """Which rows hold others than `count` integers from `lowest` on, or with a count of 0 what is not finite."""
+    """Which rows hold anything but the `count` integers from `lowest` on, or with a count of 0, a non-finite number."""
     if values is None:
         return tf.zeros([0], tf.bool)
-    values = tf.convert_to_tensor(values)  # eagerly, Keras hands arrays on
+    values = tf.convert_to_tensor(values)  # eagerly, Keras passes arrays on
     if count:
-        whole = tf.cast(values, tf.int64)  # of uint64 from 2^63 on it is negative
+        whole = tf.cast(values, tf.int64)  # uint64 becomes negative from 2^63 on
         wrong = (whole < lowest) | (whole >= lowest + count)
     else:
         wrong = ~tf.math.is_finite(values) if values.dtype.is_floating else tf.zeros_like(values, tf.bool)
@@ -172,7 +172,7 @@ def _wrong_condition(value, condition):
 
 
 def _wrong_weight(weight):
-    """Which rows have a weight that is not finite and at least 0; a negative one would make them less likely."""
+    """Which rows have a weight that is not finite and at least 0; a negative one would make its row less likely."""
     if weight is None:
         return tf.zeros([0], tf.bool)
     return _wrong(tf.where(weight < tf.zeros([], weight.dtype), math.nan, tf.cast(weight, tf.float32)), 0)
@@ -203,12 +203,12 @@ def _cause(model, message):
 
 
 def _listed(found):
-    """What TensorFlow prints of a vector, such as "0 1 2...", in parts."""
+    """The parts of a vector as TensorFlow prints it, such as "0 1 2..."."""
     return found[1].replace("...", " ...").split() if found else []
 
 
 def _sentences(model, outside):
-    """In the order in which one explains the next."""
+    """A sentence per cause, in the order in which one explains the next."""
     space, rate = model.x_space, tf.convert_to_tensor(getattr(model.optimizer, "learning_rate", 0.0))
     data = f"integers outside {space.lowest} ... {space.highest}" if space.values else "NaN or infinity"
     shift = " For a model of fewer bits than the data have, shift them: x >> bits." if space.values else ""

@@ -27,7 +27,7 @@ from flowzoo.models.raw import Raw, x_space
 from flowzoo.models.traced_option import TracedOption
 from flowzoo.objectives.registry import LIKELIHOOD
 
-LANES = 16  # numbers that a processor computes at once; those left over at the end of an array are rounded otherwise
+LANES = 16  # numbers that a processor computes at once; those left over at the end of an array round differently
 DRAWN = 2**18  # numbers of x that `sample` decodes at once, where that is more than 64 rows
 CALL = 2**20  # numbers of x in one call of a graph, within which Python can't be interrupted
 
@@ -46,8 +46,8 @@ class Flow(GenerativeModel):
       classes: the condition is an integer label 0 ... classes - 1, handed to the conditioners one-hot; 0 for none.
       condition_features: the condition is a vector of this many numbers; 0 for none. With `classes`, too, the condition
         is a dict of both, `{"label": ..., "features": ...}`.
-      condition: instead of these two any `Space`, or a dict of them by name, as {"label": Space.integers((), 10),
-        "mel": Space((None, 80))}; conditioners get `condition.features` numbers, side by side.
+      condition: instead of these two, any `Space`, or a dict of them by name, as {"label": Space.integers((), 10),
+        "mel": Space((None, 80))}; conditioners get `condition.features` numbers, concatenated.
       name: Keras name.
     """
 
@@ -70,7 +70,7 @@ class Flow(GenerativeModel):
         if not isinstance(transform, Transform):
             raise TypeError(f"`transform` must be a flowzoo Transform, got {type(transform).__name__}.")
         check_parts(transform)
-        # else Keras would cast x, of which float32 may not hold the digits
+        # else Keras would cast x to float32, which may not hold its digits
         autocast = transform.event_dtype == transform.compute_dtype
         super().__init__(dtype=transform.compute_dtype, autocast=autocast, name=name)
         forked.watch()
@@ -94,13 +94,13 @@ class Flow(GenerativeModel):
         validation.check_keras_defaults(self.compute_dtype, self._policies())
 
     def log_prob(self, x, condition=None, seed: int = 0, samples: int = 1) -> tf.Tensor:
-        """log p(x) in nats, or what `kind` says of it.
+        """log p(x) in nats, or the estimate or lower bound of it that `kind` says.
 
         Args:
           x: (batch, *event_shape).
           condition: (batch,) int labels or (batch, condition_features), as the flow was built.
-          seed: of the noise of dequantization and the probes of an estimate, a pure function of `seed` and each row's
-            content; no effect if exact.
+          seed: of dequantization noise and the probes of an estimate, which are a pure function of `seed` and each
+            row's content; no effect if exact.
           samples: noise draws per row; more than 1 gives the importance-weighted bound
             log mean_k exp(.) of Burda et al. 2016, arXiv:1509.00519.
 
@@ -120,16 +120,16 @@ class Flow(GenerativeModel):
         return -self.log_prob(x, condition, seed, samples) / (self.dims * math.log(2.0))
 
     def score(self, x, condition=None, seed: int = 0, samples: int = 1, batch_size: int = LANES) -> np.ndarray:
-        """log p(x) in nats of any amount of data, in blocks of rows of one size, one after the other.
+        """log p(x) in nats of any amount of data, in blocks of equally many rows, one after another.
 
         The result of a row does not depend on its neighbours, to the last bit.
 
         Args:
           x: (n, *event_shape) array, or a batched `tf.data.Dataset` of x, (x, condition) or (x, condition, weights),
-            which `score` does not weigh.
+            whose weights `score` ignores.
           condition, seed, samples: as in `log_prob`.
-          batch_size: rows of a block, to which fewer are filled up; rounded up to a multiple of 16. The last bit of a
-            result may depend on it. Wide networks take half the time for many rows with 128 of them.
+          batch_size: rows of a block, to which fewer are padded; rounded up to a multiple of 16. The last bit of a
+            result may depend on it. With 128, wide networks take half the time for many rows.
 
         Returns:
           (n,) NumPy array.
@@ -157,8 +157,8 @@ class Flow(GenerativeModel):
 
         Args:
           n: how many.
-          condition: (n,) labels or (n, condition_features), as the flow was built; one label, or one row of numbers, is
-            that of all.
+          condition: (n,) labels or (n, condition_features), as the flow was built; one label, or one row of numbers,
+            serves for all.
           temperature: a number or (n,): scale of the base (the class of the base says how), 1.0 is the model's own.
           seed: None (drawn from TensorFlow's global generator), an int, or (n, 2) int32, one stream per row.
           batch_size: rows decoded at once; by default 64, and more where events are small.
@@ -211,14 +211,14 @@ class Flow(GenerativeModel):
         return self.raw.reconstruction_error_graph(*self.intake.tensors(x, condition), self.raw.as_seed(seed))
 
     def adapt(self, x, condition=None, seed: int = 0, force: bool = False) -> None:
-        """Data-dependent initialisation (standardisation, whitening, ActNorm) from some hundred rows, once.
+        """Data-dependent initialisation (standardisation, whitening, ActNorm) from a few hundred rows, once.
 
         `adapted` is saved with the weights. Columns that are constant in the batch keep scale 1, with a warning that
         names them. A flow that was never adapted is adapted by its first `fit`, unless `adapts` is False.
 
         Raises:
           ValueError: the flow is adapted already, as a loaded one is (`force=True` does it again); there are fewer than
-            two rows, or one outside the support; or a weight would not be finite. Then the flow remains as it was.
+            two rows, or one outside the support; or a weight would not be finite. The flow then stays as it was.
         """
         if int(tf.convert_to_tensor(self.adapted)) and not force:
             raise ValueError("This flow is adapted already (or was loaded). Pass force=True to initialise it again.")
@@ -229,13 +229,13 @@ class Flow(GenerativeModel):
         adapting.warn_of_columns(self, x)
 
     def __call__(self, x, condition=None, *args, **kwargs) -> tf.Tensor:
-        """As Keras' own; frames, and what NumPy masks, are taken as `log_prob` takes them."""
+        """As Keras' own; frames and masked arrays are treated as in `log_prob`."""
         if needs_intake(x) or needs_intake(condition):
             x, condition = self.intake.tensors(x, condition)
         return super().__call__(x, condition, *args, **kwargs)
 
     def call(self, x, condition=None, training: bool | None = None) -> tf.Tensor:
-        """log p(x); with `training` less the penalties of the transforms, and with noise that is new at each step."""
+        """log p(x); with `training`, minus the penalties of the transforms, and with fresh noise at each step."""
         return -self._by(LIKELIHOOD, x, condition, Context(training=bool(training)))
 
     def objective(self, x, condition=None, context: Context | None = None) -> tf.Tensor:
@@ -309,7 +309,7 @@ class Flow(GenerativeModel):
 
     @property
     def condition_columns(self) -> list[str] | None:
-        """As `columns`, of the condition."""
+        """As `columns`, for the condition."""
         return self.intake.condition_columns
 
     @property
@@ -319,17 +319,17 @@ class Flow(GenerativeModel):
 
     @property
     def classes(self) -> int:
-        """Of how many classes the condition is a label; 0 for another condition, or none."""
+        """The number of classes, if the condition is a label; 0 for another condition, or none."""
         return self.condition.labels
 
     @property
     def condition_features(self) -> int:
-        """Of how many numbers the condition is a vector; 0 for another condition, or none."""
+        """The size of the condition, if it is a vector; 0 for another condition, or none."""
         space = self.condition.spaces.get(ONE)
         return space.features if space and space.shape and not space.values else 0
 
     def outside_columns(self, x: tf.Tensor) -> tf.Tensor:
-        """Which columns of x have a number that is not within `bounds`: (columns,) bool, or (0,) of a flow without."""
+        """Which columns of x have a number outside their `bounds`: (columns,) bool, or (0,) for a flow without."""
         return support.outside_columns(self, x)
 
     def _prepare(self, x, y, method):
@@ -350,7 +350,7 @@ class Flow(GenerativeModel):
         return Condition.of(classes, features, self.compute_dtype, anywhere=anywhere)
 
     def _require_networks_for_places(self):
-        """Refuses a condition with places, as an image or a sequence, of which some network takes a vector only."""
+        """Refuses a condition with places, such as an image or a sequence, if some network takes vectors only."""
         axes = max((len(space.shape) for space in self.condition.spaces.values()), default=0)
         for layer in self._flatten_layers() if axes > 1 else ():
             known = getattr(layer, "condition_axes", ())

@@ -8,7 +8,7 @@ _forked = False
 
 @functools.cache
 def watch() -> None:
-    """From now on the processes that are forked from this one are known; it has a flow, so TensorFlow's threads run."""
+    """Marks the processes that are forked from this one from now on: it has a flow, so TensorFlow's threads run."""
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(after_in_child=_note)
 

@@ -18,7 +18,7 @@ def is_frame(value: Any) -> bool:
 
 
 def column_names(value: Any) -> list[str] | None:
-    """The names of a frame's columns, or of a series, as texts; None for anything else, or if pandas numbered them."""
+    """The names of a frame's columns, or of a series, as strings; None for anything else, or if pandas numbers them."""
     if not is_frame(value):
         return None
     names = _texts([value.name] if value.ndim == 1 else value.columns)
@@ -31,7 +31,7 @@ def require_aligned(values: Mapping[str, Any]) -> None:
     statsmodels does the same. What is not a frame is paired by position.
 
     Args:
-      values: by what they are called in messages; several by name as a dict of them.
+      values: by their names in messages; several conditions as a dict by name.
 
     Raises:
       ValueError: the index of one is not that of the first.
@@ -41,9 +41,9 @@ def require_aligned(values: Mapping[str, Any]) -> None:
     single |= {f'{name}["{key}"]': part for name, value in named.items() for key, part in value.items()}
     (first, one), *others = [(name, value) for name, value in single.items() if is_frame(value)] or [("", None)]
     for name, other in others:
-        if len(one) != len(other) or one.index.equals(other.index):  # what has another length is refused for that
+        if len(one) != len(other) or one.index.equals(other.index):  # another length is refused elsewhere
             continue
-        labels = one.index.append(other.index).tolist()  # of one dtype; as texts, which NA and NaN are equal in
+        labels = one.index.append(other.index).tolist()  # of one dtype; compared as text, where NaN equals NaN
         pairs = enumerate(zip(labels[: len(one)], labels[len(one) :], strict=True))
         differ = ((i, pair) for i, pair in pairs if repr(pair[0]) != repr(pair[1]))
         row, (expected, got) = next(differ, (0, ("", "another kind")))
@@ -58,13 +58,13 @@ def to_array(value: Any, what: str, columns: Sequence[str] | None = None, finite
 
     Args:
       value: a DataFrame or Series.
-      what: it is called in messages.
-      columns: names in the order that is wanted; None takes the frame's own. A frame without names is taken as it is.
-      finite: whether values that are missing or not finite are refused; if not, the former are NaN.
+      what: its name in messages.
+      columns: names in the desired order; None takes the frame's own. A frame without names is taken as it is.
+      finite: whether values that are missing or not finite are refused; if not, missing ones become NaN.
 
     Raises:
-      TypeError: a column holds something else than numbers.
-      ValueError: the names are not those of `columns`, one comes twice, or a value is missing or not finite.
+      TypeError: a column holds something other than numbers.
+      ValueError: the names are not those of `columns`, one appears twice, or a value is missing or not finite.
     """
     if value.ndim == 1:
         names, parts = _texts([value.name]), [value]
@@ -100,12 +100,12 @@ def _arranged(frame, what, columns):
 
 
 def _texts(names):
-    """Names as texts, as a CSV has them; of those that are missing the empty one."""
+    """Names as strings, as in a CSV; missing ones become empty."""
     return ["" if name is None else str(name) for name in names]
 
 
 def _named(names):
-    """Whether names mean anything: pandas counts columns that have none."""
+    """Whether names mean anything: pandas numbers columns that have none."""
     return names not in ([""], _texts(range(len(names))))
 
 

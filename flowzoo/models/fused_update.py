@@ -36,13 +36,13 @@ def fuse(optimizer: keras.optimizers.Optimizer) -> None:
 
 
 def changed(optimizer: keras.optimizers.Optimizer) -> bool:
-    """Whether somebody gave this optimizer another `update_step` than its class has."""
+    """Whether somebody gave this optimizer an `update_step` other than its class's."""
     own = vars(optimizer).get("update_step")
     return own is not None and getattr(own, "func", None) is not _update
 
 
 def _update_all(optimizer, gradients, variables, learning_rate):
-    """What all variables share takes the place of the learning rate, under a strategy in Keras' own loop."""
+    """Passes what all variables share in place of the learning rate; under a strategy, through Keras' own loop."""
     dtype = max((variable.dtype for variable in variables), key=lambda name: tf.as_dtype(name).size)
     step = tf.cast(optimizer.iterations + 1, dtype)
     shared = {"lr": tf.cast(learning_rate, dtype), "epsilon": tf.constant(optimizer.epsilon, dtype)}
@@ -57,7 +57,7 @@ def _update_all(optimizer, gradients, variables, learning_rate):
 
 
 def _update(optimizer, gradient, variable, shared):
-    """Stands for the `update_step` of Keras."""
+    """Takes the place of Keras' `update_step`."""
     if isinstance(gradient, tf.IndexedSlices):
         type(optimizer).update_step(optimizer, gradient, variable, shared["lr"])
         return
@@ -72,7 +72,7 @@ def _update(optimizer, gradient, variable, shared):
 
 
 def _decay_all(optimizer, variables):
-    """Keras' weight decay, but for a learning rate that is computed once."""
+    """Keras' weight decay, with the learning rate computed only once."""
     if optimizer.weight_decay is None:
         return
     share = tf.cast(optimizer.learning_rate, tf.float32) * optimizer.weight_decay

@@ -34,9 +34,9 @@ class GenerativeModel(keras.Model):
 
     A subclass has `objective`, `sample` and `call(x, condition)`, log p(x), (batch,), and says what it `offers`.
 
-    All methods take arrays, tensors and pandas' frames and series, or data sets, whose elements are x, (x, condition)
+    All methods take arrays, tensors and pandas frames and series, or data sets, whose elements are x, (x, condition)
     or (x, condition, sample weight). Weight files hold weights only. Copies by pickle and `copy.deepcopy` keep all
-    traced options, a configuration none but `training_objective`.
+    traced options, a configuration only `training_objective`.
     """
 
     x_space: Space  # of one example
@@ -118,7 +118,7 @@ class GenerativeModel(keras.Model):
         A new flow that was not adapted is adapted to its first rows, with a warning that says so; see `Flow.adapt`.
 
         Args:
-          x: arrays, tensors, pandas' frames or series; or a data set of x, (x, condition) or (x, condition, weights): a
+          x: arrays, tensors, pandas frames or series; or a data set of x, (x, condition) or (x, condition, weights): a
             `tf.data.Dataset`, a `PyDataset`, or a generator, which yields each batch once and so lasts for one epoch,
             or as many as `steps_per_epoch` divides it into.
           y: the condition, if x is not a data set.
@@ -127,12 +127,12 @@ class GenerativeModel(keras.Model):
         Raises:
           TypeError, ValueError: x, y, `sample_weight` or `validation_data` are of the wrong type, shape or range, not
             finite, or so large that their squares overflow; `validation_split` leaves no rows on one side; a frame
-            lacks a column that the flow knows, or has another index than that of x; `class_weight` has not one number
-            per class; a generator is to last for several epochs; or all weights are frozen. Of data sets shapes and
-            types are checked, not each row: of a PyDataset or generator as each batch is yielded.
+            lacks a column that the flow knows, or has an index other than that of x; `class_weight` does not have one
+            number per class; a generator is to last for several epochs; or all weights are frozen. Of data sets only
+            shapes and types are checked, not each row; those of a PyDataset or generator as each batch is yielded.
           NonFiniteError: a step met a loss, gradient or learning rate that is not finite; weights, slots and
             `iterations` are as before that step. It says which rows of the batch, or which weights, are the cause. Or
-            weights are not finite at the end, as an optimizer's own update overflowed.
+            weights are not finite at the end, because an optimizer's own update overflowed.
         """
         self._require_trainable()
         given = self.intake.to_fit(by_name(keras.Model.fit, x, y, *args, **kwargs))
@@ -184,8 +184,8 @@ class GenerativeModel(keras.Model):
     def predict(self, x, *args, **kwargs) -> np.ndarray:
         """As Keras' own: log p(x), (n,); x and condition come as one data set.
 
-        Rows with NaN give NaN, with a warning that numbers them, infinite ones NaN or -inf; all else is refused as by
-        `fit`.
+        Rows with NaN give NaN, with a warning that lists them, infinite ones NaN or -inf; all else that `fit` refuses
+        is refused.
         """
         given = by_name(keras.Model.predict, x, *args, **kwargs)
         if self.condition and (is_rows(x) or isinstance(x, tuple)):
@@ -245,8 +245,8 @@ class GenerativeModel(keras.Model):
 
         Raises:
           ValueError: the name does not end in `.keras`, or `zipped` is False.
-          FileExistsError: the file is there, and `overwrite` is False.
-          OSError: the file can't be written; one that was there is as before.
+          FileExistsError: the file exists, and `overwrite` is False.
+          OSError: the file can't be written; an existing one stays as it was.
         """
         with keras_file(filepath, overwrite, zipped) as path:
             super().save(path, overwrite=overwrite or path != filepath, zipped=zipped)
@@ -254,16 +254,16 @@ class GenerativeModel(keras.Model):
     def save_weights(self, filepath: str | os.PathLike, overwrite: bool = True, max_shard_size: float | None = None):
         """Writes the weights only, without optimizer slots, all or nothing.
 
-        Of `keras.callbacks.BackupAndRestore` it writes the optimizer too, with which a training resumes.
+        For `keras.callbacks.BackupAndRestore` it writes the optimizer too, so that training can resume.
 
         Args:
           filepath: ends in `.weights.h5`.
-          overwrite: whether a file that is there is replaced.
-          max_shard_size: None: a flow's weights are in one file.
+          overwrite: whether an existing file is replaced.
+          max_shard_size: must be None: a flow's weights are in one file.
 
         Raises:
           ValueError: the name does not end in `.weights.h5`, or `max_shard_size` is given.
-          FileExistsError: the file is there, and `overwrite` is False.
+          FileExistsError: the file exists, and `overwrite` is False.
         """
         if max_shard_size is not None:
             raise ValueError(
@@ -292,7 +292,7 @@ class GenerativeModel(keras.Model):
             super().load_weights(filepath, skip_mismatch=skip_mismatch, **kwargs)
 
     def load_own_variables(self, store: Any) -> None:
-        """Of Keras, which calls it before any layer is loaded, whoever loads; refuses numbers that are not finite."""
+        """Called by Keras before any layer is loaded, whoever loads; refuses numbers that are not finite."""
         require_finite_store(self, store)
         super().load_own_variables(store)
 
@@ -306,8 +306,8 @@ class GenerativeModel(keras.Model):
     def _maybe_symbolic_build(self, iterator=None, data_batch=None) -> None:
         """As Keras' own, unless that fails: it averages the first batch over the replicas.
 
-        Several workers it does not know (keras issue 20585), and parts that were dealt out before may differ in size.
-        There is nothing to build in a flow; but over finite data sets MirroredStrategy's graphs fail without it (run).
+        It can't handle several workers (keras issue 20585), nor parts of different sizes, as distributed data have.
+        A flow has nothing to build, but without it MirroredStrategy's graphs fail on finite data sets, when tried.
         """
         data = None if iterator is None else iterator.data_adapter.get_tf_dataset()
         if not (isinstance(data, tf.distribute.DistributedDataset) or across_workers(self.distribute_strategy)):
@@ -339,7 +339,7 @@ class GenerativeModel(keras.Model):
         if not self.trainable_weights:
             raise ValueError(
                 f"All {len(self.weights)} weights of this flow are frozen, so there is nothing to train. Set "
-                "`trainable = True` on the flow, or on a layer of it."
+                "`trainable = True` on the flow, or on one of its layers."
             )
 
     def _begin(self):
@@ -347,7 +347,7 @@ class GenerativeModel(keras.Model):
             self.compile()
 
     def _build_optimizer(self):
-        """Slots that the first step made would cost a second trace of it."""
+        """Makes the slots now: made by the first step, they would cost a second trace of it."""
         if not self.optimizer.built:  # a loss scale would begin anew
             with self.distribute_strategy.scope():
                 self.optimizer.build(self.trainable_variables)
@@ -364,7 +364,7 @@ class GenerativeModel(keras.Model):
 
     def require_finite(self, batch, log_prob, loss, gradients) -> tf.Tensor:
         """Stops a step unless all is finite: a scalar bool on which the update must depend; see `finite.require`."""
-        scaled = isinstance(self.optimizer, keras.optimizers.LossScaleOptimizer)  # it leaves such updates out itself
+        scaled = isinstance(self.optimizer, keras.optimizers.LossScaleOptimizer)  # it skips such updates itself
         watched = {} if scaled else {"gradients": gradients, "rate": self.optimizer.learning_rate}
         return finite.require(self, batch, log_prob, loss, **watched)
 
@@ -374,7 +374,7 @@ class GenerativeModel(keras.Model):
         self._loss_tracker.update_state(loss * replicas, sample_weight=tf.cast(tf.shape(x)[0], loss.dtype))
 
     def _share(self, x):
-        """The part of the loss that is this replica's: of a ragged batch some have fewer rows."""
+        """This replica's share of the loss: in a ragged batch some have fewer rows."""
         replicas = tf.distribute.get_strategy().num_replicas_in_sync
         if replicas == 1:
             return 1.0

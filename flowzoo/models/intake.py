@@ -1,6 +1,6 @@
-"""What users give a model, checked, and made arrays of, before a weight changes or a graph is traced.
+"""What users give a model, checked and made into arrays before a weight changes or a graph is traced.
 
-Of data sets only shapes and types are known then; a bad row of theirs is NaN in the graph, and in that row only.
+Of data sets only shapes and types are known then; a bad row in them gives NaN in the graph, and in that row only.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ X_DIGITS = "Build the flow with `standardize=True`, which keeps float64, or subt
 
 
 class Intake:
-    """Takes arrays, tensors and pandas' frames and series, or data sets, for a model of these spaces.
+    """Takes arrays, tensors and pandas frames and series, or data sets, for a model of these spaces.
 
     Args:
       x_space, condition: of the model.
       dtype: in which the model computes.
-      policies: gives the names of the dtype policies of all layers; looked at only when the first data come.
+      policies: gives the names of the dtype policies of all layers; read only when the first data arrive.
 
     Attributes:
       columns, condition_columns: names in the first frames that the model was adapted or fitted on, or None; later
@@ -51,7 +51,7 @@ class Intake:
         self._watches: list[Watch] = []  # of the call that begins
 
     def tensors(self, x, condition, **how) -> tuple[tf.Tensor, Any]:
-        """x and its condition as tensors, or an error that says what was expected and what came."""
+        """x and its condition as tensors, or an error that says what was expected and what was given."""
         frames.require_aligned({"x": x, "condition": condition})
         x = self._array(x, **how)
         return tf.convert_to_tensor(x), self.conditions(condition, x.shape[0])
@@ -73,7 +73,7 @@ class Intake:
         return checked
 
     def rows(self, x, y, weights, where: str = "", **how) -> dict[str, Any]:
-        """x, y and sample_weight as Keras takes them; a data set whose shapes and types fit is handed on as it is."""
+        """x, y and sample_weight as Keras takes them; a data set whose shapes and types fit is passed on as it is."""
         forked.refuse()
         validation.check_keras_defaults(self.dtype, self.policies())
         if not where:
@@ -95,7 +95,7 @@ class Intake:
         return {"x": x, "y": y, "sample_weight": weights}
 
     def batch(self, x, y, weights, **how) -> dict[str, Any]:
-        """As `rows`, of arrays only."""
+        """As `rows`, for arrays only."""
         _require_no_data_set(x)
         return self.rows(x, y, weights, **how)
 
@@ -128,7 +128,7 @@ class Intake:
 
     @contextlib.contextmanager
     def explained(self) -> Iterator[None]:
-        """Raises the error of a batch that was wrong, of which TensorFlow made another one within."""
+        """Raises the original error of a wrong batch, which TensorFlow turned into another one within."""
         watches, self._watches = self._watches, []
         try:
             yield
@@ -139,7 +139,7 @@ class Intake:
             raise error from None
 
     def require_classes(self, class_weight: Any) -> None:
-        """Refuses class weights of another number than there are classes."""
+        """Refuses class weights that do not match the classes."""
         if class_weight is not None and self.condition.labels:
             validation.check_class_weight(class_weight, self.condition.labels)
         elif class_weight is not None:
@@ -177,14 +177,14 @@ class Intake:
                 digits.warn_of_lost_digits(part, space.dtype, self.condition.called(name, what), fix, names)
 
     def _look_at_digits(self, batch, where):
-        """Of the first batch of a data set."""
+        """Warns of lost digits in the first batch of a data set."""
         x, condition, _ = keras.utils.unpack_x_y_sample_weight(batch)
         digits.warn_of_lost_digits(x, self.x_space.dtype, f"{where}x", X_DIGITS, self.columns)
         if condition is not None and self.condition:
             self._warn_of_digits(condition, f"{where}{ONE}")
 
     def _has_wide(self, elements):
-        """Whether numbers are to be cast to float32 that it may not hold."""
+        """Whether numbers may lose digits when cast to float32."""
         x, condition, _ = keras.utils.unpack_x_y_sample_weight(elements)
         pairs = [(x, self.x_space), *((spec, space) for _, spec, space in self.condition.pairs(condition))]
         known = (pair for pair in pairs if isinstance(pair[0], tf.TensorSpec) and not pair[1].values)
@@ -202,7 +202,7 @@ class Intake:
                 self._look_at_digits(batch, where)
         elif isinstance(x, keras.utils.PyDataset) and x.num_batches != 0:
             x = WatchedDataset(x, self._watch(where))
-            self._look_at_digits(x[0], where)  # what is wrong with it is said before a graph is traced
+            self._look_at_digits(x[0], where)  # so that its errors come before a graph is traced
         elif isinstance(x, types.GeneratorType):
             first, x = watched(x, self._watch(where))
             self._look_at_digits(first, where)
@@ -222,16 +222,16 @@ def is_rows(x: Any) -> bool:
 
 
 def needs_intake(value: Any) -> bool:
-    """Whether Keras would lose names, or a mask, of what it makes a tensor of."""
+    """Whether Keras, making a tensor of it, would lose names or a mask."""
     if isinstance(value, Mapping):
         return any(map(needs_intake, value.values()))
     return frames.is_frame(value) or isinstance(value, np.ma.MaskedArray)
 
 
 def by_name(method: Callable, *args, **kwargs) -> dict[str, Any]:
-    """The arguments of a method of Keras by name; refuses sizes of batches that are not whole numbers >= 1.
+    """The arguments of a Keras method by name; refuses batch sizes that are not whole numbers >= 1.
 
-    For a size of 0 Keras would take its default.
+    For a size of 0, Keras would use its default.
     """
     given = inspect.signature(method).bind(None, *args, **kwargs).arguments
     given = {name: value for name, value in given.items() if name not in ("self", "kwargs")} | given.get("kwargs", {})

@@ -1,4 +1,4 @@
-"""The layers inside a layer, by their paths, what of them is frozen, and watching what they are called with."""
+"""The layers inside a layer, by their paths, which of them are frozen, and wrappers around their methods."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def frozen_layers(model: keras.Model) -> list[int]:
 
 
 def freeze_layers(model: keras.Model, frozen: list[int]) -> None:
-    """Makes these layers of a model frozen and all others trainable; a layer comes before those within it."""
+    """Freezes these layers of a model and makes all others trainable; a layer comes before those within it."""
     for i, layer in enumerate(model._flatten_layers()):
         if layer.trainable != (i not in frozen):
             layer.trainable = i not in frozen
@@ -41,14 +41,14 @@ def frozen_weights(model: keras.Model) -> list[int]:
 
 
 def freeze_weights(model: keras.Model, frozen: list[int]) -> None:
-    """Makes these weights of a model frozen."""
+    """Freezes these weights of a model."""
     for i in frozen:
         model.weights[i].trainable = False
 
 
 @contextlib.contextmanager
 def wrapped(methods: Iterable[tuple[keras.layers.Layer, str, Callable[[Callable], Callable]]]) -> Iterator[None]:
-    """Calls of methods of layers go through others for a while: (layer, name of the method, method -> the other)."""
+    """Wraps methods of layers for a while: (layer, name of the method, method -> what is called instead)."""
     changed = []
     try:
         for layer, name, wrap in methods:

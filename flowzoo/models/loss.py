@@ -15,7 +15,7 @@ from flowzoo.core.space import Space, in_nats
 class NegativeLogLikelihood(keras.losses.Loss):
     """-log p(x) / D in nats per dimension, averaged over the batch; `y_pred` is log p(x), `y_true` is ignored.
 
-    A Loss, not a mean in the train step: only so does Keras scale it rightly under `tf.distribute`.
+    A Loss, not a mean in the train step: only then does Keras scale it correctly under `tf.distribute`.
 
     Args:
       dims: D, the number of dimensions of one x.
@@ -64,11 +64,11 @@ def likelihood_metric(space: Space, dims: int) -> keras.metrics.Metric:
 
 
 def require_no_target(given: Any, what: str, default: str) -> None:
-    """Refuses losses and metrics of Keras' own, which compare an output with a target: here both are log p(x).
+    """Refuses Keras' own losses and metrics, which compare an output with a target: here both are log p(x).
 
     Args:
       given: one, or several in lists or dicts, as `compile` takes them.
-      what: the argument is called.
+      what: the name of the argument.
       default: what to pass instead.
     """
     for part in keras.tree.flatten(given):

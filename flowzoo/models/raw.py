@@ -25,7 +25,7 @@ DECODING = -2  # the place of the transform in sampling; the base draws from the
 
 
 def _without_rows_too(function):
-    """A method of a batch that may be empty, and goes through as a row of zeros: scatter and Conv2D fail on no rows."""
+    """Lets a method take an empty batch, passed through as a row of zeros: scatter and Conv2D fail on no rows."""
 
     @functools.wraps(function)
     def wrapped(self, rows, *others):
@@ -47,10 +47,10 @@ def _without_rows_too(function):
 
 
 class Raw:
-    """What a flow computes, for those that check themselves: exports, views of TFP, measurements, programs.
+    """What a flow computes, for callers with checks of their own: exports, TFP views, measurements, programs.
 
-    In all methods `condition` holds tensors; `seed` a uint32 scalar, made by `as_seed`, of the
-    noise that `encode` and `decode` draw, and of probes. Those called `..._graph` and `..._xla` are compiled.
+    In all methods, `condition` holds tensors, and `seed` is a uint32 scalar, made by `as_seed`, for the noise that
+    `encode` and `decode` draw, and for probes. Methods named `..._graph` and `..._xla` are compiled.
 
     Args:
       transform, base, x_space, condition: of the flow.
@@ -62,12 +62,12 @@ class Raw:
 
     @_without_rows_too
     def log_prob(self, x, condition, seed, samples: int = 1, memory: str = "store") -> tf.Tensor:
-        """`Flow.log_prob`, with gradients by one of `bijectors.backprop`'s ways."""
+        """`Flow.log_prob`, with gradients by one of the modes of `bijectors.backprop`."""
         features, context = self.features(condition), self.context(x, seed, memory=memory)
         if samples == 1:
             return likelihood.log_prob(self.transform, self.base, x, features, context)
 
-        def once(draw):  # with the same probes for all draws: their errors would raise the bound, not cancel
+        def once(draw):  # with the same probes for all draws: different errors would raise the bound, not cancel
             return likelihood.log_prob(self.transform, self.base, x, features, context.apart().at(draw))
 
         draws = tf.map_fn(once, tf.range(samples, dtype=tf.int32), fn_output_signature=self.dtype)
@@ -76,10 +76,10 @@ class Raw:
     def score(self, x, condition, seed, samples: int, memory: str, *, block: int, xla: bool) -> tf.Tensor:
         """`log_prob` of blocks of `block` rows, one after the other, in one graph for any number of blocks.
 
-        A row gets the same bits wherever it stands: a product with 32 rows may round otherwise than one with 16.
+        A row gets the same bits wherever it stands: a product with 32 rows may round differently from one with 16.
         """
         given, how = (x, condition, seed), (samples, memory, block, xla)
-        # else it would make a graph for these rows alone, and another one for others
+        # else it would trace a graph for this number of rows alone, and another for each other number
         self._score_graph.get_concrete_function(*tf.nest.map_structure(_any_rows, given), *how)
         return self._score_graph(*given, *how)
 
@@ -145,7 +145,7 @@ class Raw:
 
     @property
     def parts(self) -> list[Transform]:
-        """The transforms in a row, chains within chains laid out."""
+        """The transforms in order, with nested chains flattened."""
         return _flat(self.transform)
 
     @property
@@ -159,7 +159,7 @@ class Raw:
 
     @property
     def inverts(self) -> bool:
-        """Whether decode undoes encode, and there is more than noise, so that it can be measured how exactly."""
+        """Whether decode undoes encode, and there is more than noise, so that its error can be measured."""
         return self.transform.invertible and len(self.noisy) < len(self.parts)
 
     @property
@@ -193,15 +193,15 @@ class Raw:
         return tf.constant(check_seed(seed, "seed"), tf.uint32)
 
     def context(self, x, seed, **how) -> Context:
-        """With a stream for each row, if any transform may draw noise or probes."""
+        """A context, with a stream for each row if any transform may draw noise or probes."""
         layers = (layer for layer in self.transform._flatten_layers() if isinstance(layer, Transform))
         reads = any(layer.takes_context and not layer.composite for layer in layers)
         return Context(self.streams(x, seed) if reads else None, **how)
 
     def streams(self, x, seed) -> tf.Tensor:
-        """(rows, 2) integers, of the content of each row and the seed."""
+        """(rows, 2) integers, made from the content of each row and the seed."""
         if not self.x_space.values:
-            x = tf.cast(x, self.x_space.dtype)  # in which `log_prob` takes it, so one noise
+            x = tf.cast(x, self.x_space.dtype)  # as in `log_prob`, so that the noise is the same
         return random.fold_in(random.hash_rows(x), seed)
 
 

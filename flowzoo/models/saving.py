@@ -1,4 +1,4 @@
-"""What of a model gets into files beside its weights, and under which names."""
+"""What goes into the files of a model besides its weights, and under which names."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from flowzoo.models.layers import frozen_layers, frozen_weights
 
 @contextlib.contextmanager
 def keras_file(filepath: str | os.PathLike, overwrite: bool, zipped: bool | None) -> Iterator[str | os.PathLike]:
-    """Where Keras shall write a `.keras` file, which takes its place once it is whole.
+    """The path at which Keras should write a `.keras` file, which is moved into place once it is complete.
 
     Raises:
       ValueError: the name does not end in `.keras`, or `zipped` is False.
-      FileExistsError: the file is there, and `overwrite` is False.
+      FileExistsError: the file exists, and `overwrite` is False.
     """
-    if zipped is False:  # HDF5 would write into the folder, and crash where the disk is full
+    if zipped is False:  # HDF5 would write into the folder, and crash when the disk is full
         raise ValueError("`zipped` must be True or None, got False: flows are saved to one `.keras` file.")
     hub = str(filepath).startswith("hf://")
     if not hub and not str(filepath).endswith(".keras"):
         raise ValueError(
-            f"`filepath` must end in .keras, got {os.fspath(filepath)!r}; from other formats Keras can't build a "
-            "flow again. Save to .keras, or the weights alone by `save_weights('name.weights.h5')`."
+            f"`filepath` must end in .keras, got {os.fspath(filepath)!r}; from other formats Keras can't rebuild a "
+            "flow. Save to .keras, or the weights alone by `save_weights('name.weights.h5')`."
         )
     if hub or "://" in str(filepath):
         yield filepath
@@ -39,24 +39,24 @@ def keras_file(filepath: str | os.PathLike, overwrite: bool, zipped: bool | None
 
 
 def require_no_hdf5() -> None:
-    """Refuses what Keras is about to write if that is its old HDF5 format, as `keras.saving.save_model` may.
+    """Refuses Keras' old HDF5 format, if that is what Keras is about to write, as `keras.saving.save_model` may.
 
-    Of a model Keras asks only for the configuration then, and says by a flag of its own what for.
+    Keras then asks a model only for its configuration, and a flag of Keras' own says what for.
 
     Raises:
-      ValueError: it is.
+      ValueError: it is HDF5.
     """
     if global_state.get_global_attribute("use_legacy_config"):
         raise ValueError(
-            "A flow must be saved to a name that ends in .keras, got HDF5, from which Keras can't build a flow again. "
+            "A flow must be saved to a name that ends in .keras, got HDF5, from which Keras can't rebuild a flow. "
             "Save to .keras, or the weights alone by `save_weights('name.weights.h5')`."
         )
 
 
 def require_new(path: str | os.PathLike, overwrite: bool) -> None:
-    """FileExistsError if there is a file that is not to be replaced."""
+    """FileExistsError if a file exists that must not be replaced."""
     if not overwrite and os.path.exists(path):
-        raise FileExistsError(f"{os.fspath(path)} is there already. Pass overwrite=True to replace it.")
+        raise FileExistsError(f"{os.fspath(path)} already exists. Pass overwrite=True to replace it.")
 
 
 def with_slots(model: keras.Model, config: dict[str, Any] | None) -> dict[str, Any] | None:

@@ -11,7 +11,7 @@ import tensorflow as tf
 from flowzoo.models.fused_update import changed
 
 MARK = "flowzoo: the update is not finite"
-# whose updates of finite gradients, whose squares are finite too, are finite within `LIMITS`; what inherits may do more
+# optimizers whose updates are finite, within `LIMITS`, if gradients and their squares are; subclasses may do more
 SOUND = {
     getattr(keras.optimizers, name)
     for name in ("Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "Lion", "Nadam", "RMSprop", "SGD")
@@ -27,14 +27,14 @@ LIMITS = {  # of their hyperparameters: the lowest, and what they stay below
 
 
 def undoing(model: keras.Model, apply: Callable[[], None]) -> None:
-    """Calls `apply`; if it makes a weight or a slot NaN or infinite, all is as before and `MARK` stops the step.
+    """Calls `apply`; if it makes a weight or a slot NaN or infinite, all are restored and `MARK` stops the step.
 
-    Keeping what was before costs time and memory, so it is done for other optimizers than `SOUND` only, such as Keras'
+    Keeping the old values costs time and memory, so it is done only for optimizers that are not `SOUND`, such as Keras'
     Adafactor, which divides 0 by 0 for masked kernels, and users' own unless they state `keeps_finite = True`; and for
     hyperparameters outside `LIMITS`.
 
     Raises:
-      tf.errors.InvalidArgumentError: in the graph; `finite.explained` puts it into words.
+      tf.errors.InvalidArgumentError: in the graph; `finite.explained` turns it into an error that users understand.
     """
     if _sound(model.optimizer):
         apply()
@@ -53,7 +53,7 @@ def undoing(model: keras.Model, apply: Callable[[], None]) -> None:
     strategy = tf.distribute.get_strategy()
     tf.__internal__.distribute.interim.maybe_merge_call(put_back, strategy, pairs, sound)
     bad = tf.cast(tf.where(~finite)[:, 0], tf.int32)
-    with tf.control_dependencies([variable.read_value() for variable in variables]):  # which are back by then
+    with tf.control_dependencies([variable.read_value() for variable in variables]):  # which are restored by then
         tf.raw_ops.Assert(condition=sound, data=[MARK, bad], summarize=3)
 
 

@@ -15,14 +15,14 @@ from flowzoo.models.frames import is_frame
 
 
 class Watch:
-    """Hands on the batches whose shapes and types fit a model and the first batch.
+    """Passes on the batches whose shapes and types fit a model and the first batch.
 
     Args:
       x_space, condition: of the model.
-      where: stands before the names in messages.
+      where: a prefix of the names in messages.
 
     Attributes:
-      error: the first that it raised; TensorFlow, which asks for batches, makes another one of it.
+      error: the first that it raised; TensorFlow, which asks for the batches, turns it into another.
     """
 
     def __init__(self, x_space: Space, condition: Condition, where: str = ""):

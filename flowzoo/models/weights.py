@@ -1,4 +1,4 @@
-"""Weight files and flows: what each holds, whether they fit, and saving them alike every time.
+"""Weight files and flows: what each holds, whether they fit, and saving the same bytes every time.
 
 Keras loads a deeper checkpoint into a shallower flow silently, so the layout of the file is compared with that
 of the flow first. The layout comes from attribute names, class names and list order, never from Keras' counters.
@@ -36,14 +36,14 @@ from flowzoo.models import forked
 
 
 class _Memory(io.BytesIO):
-    """A file in memory, which Keras takes for one on disk by its name: HDF5 crashes where a real one fills the disk."""
+    """A file in memory, which Keras takes for one on disk by its name: HDF5 crashes when a real one fills the disk."""
 
     def __str__(self) -> str:
         return "memory.weights.h5"
 
 
 class _Variables(saving_lib.H5IOStore):
-    """A store of Keras that keeps the variables themselves, by their paths, and reads no number: no file is made."""
+    """A Keras store that keeps the variables themselves, by their paths: no value is read, and no file is made."""
 
     def __init__(self):
         self.found: dict[str, keras.Variable] = {}
@@ -83,7 +83,7 @@ def load_weights(flow: keras.Model, path: str | os.PathLike) -> None:
 
 
 def require_finite_numbers(flow: keras.Model, path: str | os.PathLike) -> None:
-    """Refuses a file, of whatever layout, of which Keras would load numbers that are not finite into this flow.
+    """Refuses a file, of whatever layout, from which Keras would load numbers that are not finite into this flow.
 
     Args:
         flow: whose variables are to be loaded.
@@ -93,7 +93,7 @@ def require_finite_numbers(flow: keras.Model, path: str | os.PathLike) -> None:
         CheckpointError: the file is missing or damaged, or holds such numbers; it names the variables.
     """
     with _weight_file(path) as inner:
-        file_layout(inner)  # which says what is not such a file
+        file_layout(inner)  # which refuses what is no such file
         with h5py.File(inner, "r") as file:
             require_finite(file, _kinds(_variables(flow)), str(inner))
 
@@ -101,7 +101,7 @@ def require_finite_numbers(flow: keras.Model, path: str | os.PathLike) -> None:
 def require_finite_store(flow: keras.Model, store: Any) -> None:
     """As `require_finite_numbers`, for the open file from which Keras is about to load this flow.
 
-    Keras notes the error and continues with the layers, so they find nothing there.
+    Keras notes the error and continues with the layers, so these must find nothing there.
     """
     file = getattr(store, "h5_file", None)
     if file is None:
@@ -116,16 +116,16 @@ def require_finite_store(flow: keras.Model, store: Any) -> None:
 def load_simpler(flow: keras.Model, path: str | os.PathLike) -> None:
     """Start a family's flow from weights of a simpler one, so that a new one begins with the same densities.
 
-    In which ways it may be simpler its family's options say (`starts`). The networks' weights for the condition, which
-    they take after their other inputs, become zero, as do those from new hidden units to old ones, and what only the
-    new flow has stays as it is: in a new flow the identity.
+    The family's options say in which ways it may be simpler (`starts`). The networks' weights for the condition, which
+    follow those for their other inputs, become zero, as do those from new hidden units to old ones; what only the new
+    flow has stays as it is: in a new flow, the identity.
 
     Args:
         flow: the flow to load into; unchanged when the file is refused.
         path: a file by `save_weights`, flowzoo's or Keras'.
 
     Raises:
-        CheckpointError: the file is damaged, or of no such flow.
+        CheckpointError: the file is damaged, or not of such a flow.
     """
     variables = _variables(flow)
     own = _layout(variables)
@@ -147,7 +147,7 @@ def save_weights(flow: keras.Model, path: str | os.PathLike, optimizer: bool = F
 
     Args:
         flow: any flow, compiled or not.
-        path: where to, also a URL that TensorFlow knows; it ends in `.weights.h5`, by which Keras knows such files.
+        path: where to write, or a URL that TensorFlow knows; it ends in `.weights.h5`, by which Keras knows such files.
         optimizer: whether its state is written, too, as Keras writes it.
     """
     if not str(path).endswith(".weights.h5"):

@@ -1,4 +1,4 @@
-"""Flow matching: a velocity is fitted to straight lines between data and latent, without solving an equation.
+"""Flow matching: a velocity is fitted to straight lines between data and latent, without solving an ODE.
 
 Reference: Lipman et al. 2023, Flow matching for generative modeling, arXiv:2210.02747.
 """
@@ -16,7 +16,7 @@ from flowzoo.core.context import Context
 from flowzoo.core.transform import Transform, sum_event
 
 LATENT, TIME = -2, -3  # places in the context: no part of a chain has these numbers
-EARLY = 0.01  # times much smaller are all alike; edges of the data are at least so blurred, in units of their size
+EARLY = 0.01  # much smaller times are all alike; edges of the data are blurred at least so much, relative to their size
 
 
 def flow_matching(
@@ -24,21 +24,21 @@ def flow_matching(
 ) -> tf.Tensor:
     """|T f(T t, y_t) - (z - y)|^2 with y_t = (1 - t) y + t z, for a latent z and a time t in [0, 1) per row.
 
-    f is the velocity of the `Continuous` that ends the transform, T its time, and y what the transforms before it make
-    of x; these learn nothing from it. Small t are drawn more often, by `times`.
+    f is the velocity of the `Continuous` that ends the transform, T its time, and y the output of the transforms before
+    it, which learn nothing from this. Small t are drawn more often, by `times`.
 
     Args:
       transform: ends with its only `Continuous`.
-      base: of which z is drawn.
+      base: from which z is drawn.
       x: (batch, *event_shape).
       condition: as the conditioners take it, or None.
-      context: with a root, of which z and t are drawn.
+      context: with a root, from which z and t are drawn.
 
     Returns:
       (batch,), summed over the entries of y.
 
     Raises:
-      ValueError: the transform does not end so.
+      ValueError: the transform does not end with its only `Continuous`.
     """
     front, last = _divided(transform)
     y = tf.stop_gradient(Chain(front).encode(x, condition, context)[0] if front else tf.cast(x, last.compute_dtype))
@@ -61,7 +61,7 @@ def times(u: tf.Tensor) -> tf.Tensor:
 
 
 def _divided(transform):
-    """The transforms before the continuous one, and that."""
+    """The transforms before the continuous one, and that one."""
     parts = list(transform.transforms) if isinstance(transform, Chain) else [transform]
     count = sum(isinstance(layer, Continuous) for layer in transform._flatten_layers())
     if count != 1 or not isinstance(parts[-1], Continuous):

@@ -25,7 +25,7 @@ def solve(
     solver: Solver | None = None,
     controlled: int | None = None,
 ) -> Solution:
-    """Solves dy/dt = derivative(t, y, *extras) from `start` to `end`, each row by itself.
+    """Solves dy/dt = derivative(t, y, *extras) from `start` to `end`, each row independently.
 
     Gradients reach y, the extras and all variables that the derivative reads, but not tensors that it closes over.
 
@@ -35,11 +35,11 @@ def solve(
       start, end: times, in either order.
       extras: tensors whose first dimension is the batch.
       solver: how; `Solver()` if not given.
-      controlled: how many of the first entries of y the error is measured of; all if not given.
+      controlled: how many entries of y, from the first on, the error is measured over; all if not given.
 
     Returns:
-      The solution; its times and steps count from `start`. In a graph rows that failed are NaN. Where a row fails on
-      the way back of an adjoint, its gradients are NaN, and so are those of the variables.
+      The solution; its times and steps count from `start`. In a graph, failed rows are NaN. Where a row fails in the
+      backward solve of an adjoint, its gradients are NaN, and so are those of the variables.
 
     Raises:
       SolverError: called eagerly, and a row that was finite failed.
@@ -92,7 +92,7 @@ def solve(
 
 
 def _through_steps(along, steps, extras, variables, dy, solver):
-    """The exact gradient of the steps, whose sizes count as given, one step computed again at a time."""
+    """The exact gradient of the steps, with their sizes held fixed, recomputing one step at a time."""
 
     def turn(i, dy, *sums):
         t, step, y = steps.time[i], steps.step[i], steps.y[i]
@@ -107,10 +107,10 @@ def _through_steps(along, steps, extras, variables, dy, solver):
 
 
 def _adjoint(along, y, length, extras, variables, dy, solver):
-    """a = dL/dy(t) runs backwards with y, a' = -a df/dy; what it sums up on the way are the gradients of the rest."""
+    """a = dL/dy(t) is solved backwards with y, a' = -a df/dy; sums along the way are the gradients of all else."""
     size = y.shape[1]
     largest = tf.reduce_max(tf.abs(dy), axis=1, keepdims=True)
-    scale = tf.where(largest > 0.0, largest, tf.ones_like(largest))  # so that the tolerances mean the same to any loss
+    scale = tf.where(largest > 0.0, largest, tf.ones_like(largest))  # so that the tolerances mean the same for any loss
 
     def parts(t, state):
         return length - t, state[:, :size], state[:, size:]
@@ -136,7 +136,7 @@ def _adjoint(along, y, length, extras, variables, dy, solver):
 
     state = tf.concat([y, dy / scale], axis=1)
     solution, _, sums = integrate(backwards, state, length, solver, visit=visit, visited=_zeros(extras, variables))
-    lost = tf.where(solution.status == DONE, tf.zeros_like(solution.time), math.nan)  # what these rows sum up has a gap
+    lost = tf.where(solution.status == DONE, tf.zeros_like(solution.time), math.nan)  # the sums of these rows are cut
     of_rows = [lost[(..., *[None] * (extra.shape.rank - 1))] for extra in extras]
     gaps = [*of_rows, *[tf.reduce_sum(lost)] * len(variables)]
     return [

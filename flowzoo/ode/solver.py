@@ -1,7 +1,7 @@
 """Initial value problems of many rows at once, each with its own time, step size and error.
 
-All rows go through one bounded loop; a row that is finished, or failed, stands still in it. So no row changes another
-to the last bit, and a stiff one costs at most `max_steps` turns of the loop, each of them for the whole batch.
+All rows go through one bounded loop, in which a row that has finished or failed stands still. So no row changes even
+the last bit of another, and a stiff one costs at most `max_steps` iterations, each over the whole batch.
 
 References: Dormand & Prince 1980; Hairer, Norsett & Wanner 1993, Solving ordinary differential equations I, II.4.
 """
@@ -22,7 +22,7 @@ from flowzoo.ode.tableaus import TABLEAUS, Tableau
 Derivative = Callable[..., tf.Tensor]  # (t, y, *extras) -> dy/dt: (batch,), (batch, n) -> (batch, n)
 
 GOING, DONE, TOO_MANY_STEPS, STEP_TOO_SMALL, NOT_FINITE = range(5)  # status of a row
-SAFETY, SHRINK, GROW = 0.9, 0.2, 10.0  # of step sizes from one try to the next
+SAFETY, SHRINK, GROW = 0.9, 0.2, 10.0  # of step sizes from one attempt to the next
 LAST = 1e-4  # a step is the last one if less than this share of it would remain
 GRADIENTS = ("solver", "adjoint")
 
@@ -35,7 +35,7 @@ class Solver:
       method: "dopri5", which adapts its steps to the tolerances, or "rk4", "midpoint", "euler" in `steps` equal steps.
       rtol, atol: the error of a step is kept below atol + rtol |y|, as a root mean square over the entries of a row.
       steps: number of steps of the fixed-step methods.
-      max_steps: tries, accepted or not, before a row fails.
+      max_steps: attempted steps, accepted or not, before a row fails.
       gradient: "solver" differentiates the steps that were taken; it keeps the state before each of them. "adjoint"
         solves a second problem backwards and keeps nothing, at the price of errors as large as the tolerances.
 
@@ -65,18 +65,18 @@ class Solver:
 
     @property
     def turns(self) -> int:
-        """Of the loop, at most."""
+        """The most iterations of the loop."""
         return self.max_steps if self.tableau.error else self.steps
 
 
 class Solution(NamedTuple):
-    """What a solve came to, of each row.
+    """The result of a solve, for each row.
 
     Attributes:
       y: (batch, n), NaN where the row failed.
-      evaluations: (batch,) int32, of the derivative, for this row's sake.
+      evaluations: (batch,) int32, of the derivative, that the row itself needed.
       status: (batch,) int32: `DONE`, `TOO_MANY_STEPS`, `STEP_TOO_SMALL` or `NOT_FINITE`.
-      time: (batch,), how far it came.
+      time: (batch,), the time reached.
       step: (batch,), the last step size.
     """
 
@@ -88,11 +88,11 @@ class Solution(NamedTuple):
 
 
 class SolverError(ValueError):
-    """Rows whose solution was not found; the message has the time and step size that the first one reached."""
+    """Some rows could not be solved; the message has the time and step size that the first one reached."""
 
 
 class Steps(NamedTuple):
-    """The tries of a solve: their number, and of each the time, the step size (0 where it was not taken) and y."""
+    """The attempted steps of a solve: their number, and for each the time, the size (0 where not taken) and y."""
 
     count: tf.Tensor
     time: tf.Tensor
@@ -118,10 +118,10 @@ def integrate(
       y: (batch, n), the state at 0.
       length: of the integration interval.
       solver: how.
-      controlled: how many of the first entries of y the error is measured of; all if not given.
+      controlled: how many entries of y, from the first on, the error is measured over; all if not given.
       keep: return the steps.
-      visit: (visited, times, states, weights) -> visited, called after each try with the stages and, of each, a
-        weight (batch,) that makes sums over all tries the integral over t.
+      visit: (visited, times, states, weights) -> visited, called after each attempt with the stages and a weight
+        (batch,) for each, with which sums over all attempts give the integral over t.
       visited: what `visit` begins with.
 
     Returns:
@@ -223,7 +223,7 @@ def _stages(derivative, tableau, t, step, y, first, count=None):
 
 
 def _first_step(derivative, y, first, solver, controlled):
-    """Hairer's guess: a step of which Euler's method errs by about a hundredth of the tolerance."""
+    """Hairer's guess: a step on which Euler's method errs by about a hundredth of the tolerance."""
     size, order = solver.atol + solver.rtol * tf.abs(y), solver.tableau.order
     d0, d1 = _norm(y / size, controlled), _norm(first / size, controlled)
     small = (d0 < 1e-5) | (d1 < 1e-5)
@@ -237,7 +237,7 @@ def _first_step(derivative, y, first, solver, controlled):
 
 
 def _factor(error, order):
-    """By how much the next step may be longer; 1 at least after a success, `SHRINK` where the error is not a number."""
+    """The factor for the next step size: at least 1 after a success, `SHRINK` where the error is not finite."""
     usable = tf.math.is_finite(error)
     positive = tf.maximum(tf.where(usable, error, 1.0), 1e-10)
     factor = SAFETY * tf.pow(positive, -1.0 / order)

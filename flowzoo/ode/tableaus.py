@@ -13,8 +13,8 @@ class Tableau:
       nodes: c.
       matrix: the rows of a, one for each stage but the first.
       weights: b.
-      order: of the error of b.
-      error: b less the weights of an embedded method of the order before; None for fixed steps.
+      order: of the method with weights b.
+      error: b minus the weights of an embedded method of one order less; None for fixed steps.
     """
 
     nodes: tuple[float, ...]

@@ -1,4 +1,4 @@
-"""Flows as SavedModels, for TensorFlow Serving and plain TensorFlow, and a client of a server that has them.
+"""Flows as SavedModels, for TensorFlow Serving and plain TensorFlow, and a client for such servers.
 
 Each name is imported when it is first used, so that a client needs neither TensorFlow nor the families.
 """

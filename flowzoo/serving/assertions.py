@@ -1,10 +1,10 @@
-"""Checks inside a graph: a bad request ends in INVALID_ARGUMENT, which says what was expected and what came."""
+"""Checks inside a graph: a bad request ends in INVALID_ARGUMENT, which says what was expected and what was sent."""
 
 from __future__ import annotations
 
 import tensorflow as tf
 
-LARGEST = 2**24  # numbers of one request: what a server computes for one caller has an end
+LARGEST = 2**24  # numbers of one request: a limit to what a server computes for one caller
 
 
 def require(value: tf.Tensor, holds: tf.Tensor, expected: str, got: str, *numbers: tf.Tensor) -> tf.Tensor:

@@ -1,4 +1,4 @@
-"""A client of TensorFlow Serving that has an exported flow, by REST or gRPC."""
+"""A client for an exported flow on TensorFlow Serving, by REST or gRPC."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ PAUSE = 0.2  # seconds, as `repeated` takes it
 class Client:
     """The methods of a flow, computed by a server.
 
-    Any amount of rows goes in requests of `batch_size` rows. Whether a value fits the signature is looked at before
-    it is sent. All requests can be repeated without harm, so those that found no server are.
+    Any number of rows is sent in requests of `batch_size` rows. Values are checked against the signature before they
+    are sent. All requests can be repeated without harm, so those that reached no server are retried.
 
     Args:
       address: "http://host:8501" or "https://..." for REST; "grpc://host:8500" or "grpcs://..." for gRPC, which needs
@@ -40,8 +40,8 @@ class Client:
 
     Methods raise:
       ValueError: a value does not fit the signature, or (`BadRequest`) the server refused it, saying why.
-      Unavailable: no server answered, all attempts; `TimedOut` if it took too long.
-      ServingError: (of these the parent) any other failure of the server.
+      Unavailable: no server answered in any attempt; `TimedOut` if it took too long.
+      ServingError: (the parent of these) any other failure of the server.
     """
 
     def __init__(
@@ -125,7 +125,7 @@ class Client:
         return self._again(self._transport.signatures)
 
     def close(self) -> None:
-        """Ends the connections."""
+        """Closes the connections."""
         self._transport.close()
 
     def __enter__(self) -> Client:

@@ -4,15 +4,15 @@ from typing import Any
 
 
 class ServingError(RuntimeError):
-    """A server that fails, or that answers what its protocol doesn't have."""
+    """A server that fails, or whose answer does not follow the protocol."""
 
 
 class BadRequest(ServingError, ValueError):
-    """INVALID_ARGUMENT or HTTP 400: the message says what was expected and what came. NOT_FOUND and too large, too."""
+    """INVALID_ARGUMENT or HTTP 400, with what was expected and what was sent; or NOT_FOUND, or too large a request."""
 
 
 class Unavailable(ServingError):
-    """No server answers, or only to say so by `response`; asking again may help, and the client did."""
+    """No server answers, or one answers only that it can't (`response`); asking again may help, and the client did."""
 
     def __init__(self, why: str, response: Any = None):
         super().__init__(why)

@@ -23,16 +23,16 @@ WHOLE = "expected_a_whole_PNG_or_JPEG_file"  # a decoder refuses in its own word
 def decode_images(encoded: tf.Tensor, space: Space, most: int | None = None) -> tf.Tensor:
     """PNG and JPEG files to native pixels.
 
-    An image is rotated as its EXIF orientation says. One of another size is cut to its largest centred part of the
+    An image is rotated as its EXIF orientation says. One of another size is cropped to its largest centred part of the
     right proportions, then resized (bilinear, widened for antialiasing, rounded). Colours become gray by the weights of
-    ITU-R 601, as Pillow does it; the lowest bits of 8 are dropped for a model of fewer. By INVALID_ARGUMENT, before any
-    image is decoded, the graph refuses what is not a PNG or JPEG, truncated, deeper than 8 bits, transparent, CMYK,
-    animated, or of more than 2^24 pixels.
+    ITU-R 601, as in Pillow; the lowest of 8 bits are dropped for a model of fewer. With INVALID_ARGUMENT, before any
+    image is decoded, the graph refuses what is not PNG or JPEG, or is truncated, deeper than 8 bits, transparent, CMYK,
+    animated, or larger than 2^24 pixels.
 
     Args:
       encoded: (batch,) strings.
       space: of images, as `Modality.in_bytes` says.
-      most: pixels of all images together; None if there is no limit but that of each.
+      most: pixels of all images together; None for no limit beyond that of each.
 
     Returns:
       (batch, *space.shape) uint8.
@@ -51,7 +51,7 @@ def decode_images(encoded: tf.Tensor, space: Space, most: int | None = None) -> 
 
 
 def _pixels(image):
-    """How many pixels an image has by its header, once that is one of those that are taken."""
+    """How many pixels an image has by its header, once it is known to be one that is accepted."""
     size = tf.strings.length(image)
     head = tf.strings.substr(tf.strings.join([image, tf.constant(bytes(HEAD))]), 0, HEAD)
     is_png = _is_png(image)

@@ -1,4 +1,4 @@
-"""The REST predict protocol of TensorFlow Serving, as one of the ways of `Client`."""
+"""The REST predict protocol of TensorFlow Serving, as a transport of `Client`."""
 
 from __future__ import annotations
 
@@ -40,11 +40,11 @@ class Rest:
         }
 
     def close(self) -> None:
-        """Ends the connections."""
+        """Closes the connections."""
         self._session.close()
 
     def _ask(self, method, path, key, body=None):
-        # here, since requests itself would not send NaN, which the server refuses in words
+        # here, since requests itself would not send NaN, which the server refuses with the reason
         text = None if body is None else json.dumps(body)
         try:
             answer = self._session.request(method, self._url + path, data=text, timeout=self._timeout)

@@ -1,4 +1,4 @@
-"""gRPC's PredictionService of TensorFlow Serving, as one of the ways of `Client`; needs the extra `serving`."""
+"""The gRPC PredictionService of TensorFlow Serving, as a transport of `Client`; needs the extra `serving`."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Rpc:
         return {name: tf.make_ndarray(answer.outputs[name]) for name in outputs}
 
     def close(self) -> None:
-        """Ends the connection."""
+        """Closes the connection."""
         self._channel.close()
 
     def _addressed(self, request):

@@ -54,16 +54,16 @@ def export(
     conditioners also take, does not fit these signatures. Results are equal to those of the Python methods with
     `seed=0` to 1e-4 relative (absolute below 1); an integer pixel at the edge of its bin may differ by 1.
 
-    The names of the columns that the flow was fitted on, if it knows any, go along as `assets/columns.json`.
+    The names of the columns that the flow was fitted on, if it knows any, are included as `assets/columns.json`.
 
     Args:
       flow: a `Flow`; its weights are stored as they are now.
       path: the folder to write; for TensorFlow Serving it ends in a version number, "models/glow/1".
-      overwrite: replace a folder that is there and not empty.
+      overwrite: replace an existing folder that is not empty.
       weights_dtype: "bfloat16" or "float16" stores weights of half the size; computation stays float32.
       check: the graph refuses a request with a bad row (shape, range, NaN, rows) by INVALID_ARGUMENT, which fails the
-        whole batch. False lets bad rows pass, and each gives NaN in its own row: for servers that merge the requests
-        of callers who must not disturb each other.
+        whole batch. False lets bad rows pass, each giving NaN in its own row: for servers that merge the requests of
+        callers who must not disturb each other.
       name: of the model on the server; with it, warm-up requests for it are written (the extra `serving`).
       card: text to go with the model, as `assets/card.json`.
 
@@ -72,8 +72,8 @@ def export(
 
     Raises:
       FileExistsError: the folder is not empty and `overwrite` is False, or the path is a file.
-      OSError: the folder can't be written, as on a full disk; then nothing is left of it.
-      ValueError: no such `weights_dtype`, or a weight that it can't hold; `name` without the extra `serving`.
+      OSError: the folder can't be written, as on a full disk; nothing of it is left behind.
+      ValueError: an unknown `weights_dtype`, or a weight that it can't hold; `name` without the extra `serving`.
     """
     path = Path(path)
     if path.exists() and not path.is_dir():
@@ -86,7 +86,7 @@ def export(
         raise ValueError("Warm-up requests need tensorflow-serving-api. Run `pip install flowzoo[serving]`.")
     made = [parent for parent in path.parents if not parent.exists()]
     path.parent.mkdir(parents=True, exist_ok=True)
-    # Beside the target, so that renaming is atomic; no number, so that TensorFlow Serving takes it for no version.
+    # Beside the target, so that renaming is atomic; not a number, which TensorFlow Serving would take for a version.
     written = path.parent / f".{path.name}.{uuid.uuid4().hex}"
     try:
         with tempfile.TemporaryDirectory() as folder:

@@ -25,21 +25,21 @@ def export_preset(
 
     Args:
       name: what `flowzoo.load` takes.
-      folder: of models; it is what TensorFlow Serving is given, or holds what it is given.
+      folder: of models; TensorFlow Serving is pointed at it, or at a folder in it.
       version: 1 or more; the preset's revision if not given. TensorFlow Serving serves the highest.
-      overwrite, weights_dtype, check: as of `export`.
+      overwrite, weights_dtype, check: as in `export`.
 
     Returns:
       The folder of the version. It holds warm-up requests if the extra `serving` is installed.
 
     Raises:
-      FileExistsError: the version is there, and `overwrite` is False.
-      ValueError: as of `flowzoo.load` and `export`.
+      FileExistsError: the version exists, and `overwrite` is False.
+      ValueError: as in `flowzoo.load` and `export`.
     """
     preset = read_preset(name)
     path = version_folder(preset, folder, version)
     if path.is_dir() and any(path.iterdir()) and not overwrite:  # before anything is loaded
-        raise FileExistsError(f"`version` must be new, got {path}, which is there. Pass another one or overwrite=True.")
+        raise FileExistsError(f"`version` must be new, got {path}, which exists. Pass another one or overwrite=True.")
     options = {"overwrite": overwrite, "weights_dtype": weights_dtype, "check": check}
     served = preset.name if can_warm_up() else None
     return export(load(name), path, name=served, card=preset.to_json(), **options)

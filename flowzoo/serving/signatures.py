@@ -29,7 +29,7 @@ class Signatures:
         self._flow, self._check, self._weights = flow, check, weights
         self._seed = tf.constant(0, tf.uint32)
         self._scale = -1.0 / (flow.dims * math.log(2.0))
-        # by what a row becomes, not by what comes: seeds and images are much smaller than what is made of them
+        # by what is computed for a row, not by what is sent: seeds and image files are much smaller
         self._most = assertions.LARGEST // max(flow.dims, math.prod(flow.latent_shape), flow.condition.features)
         self._specs = {
             "x": tf.TensorSpec([None, *flow.x_space.shape], flow.x_space.dtype),

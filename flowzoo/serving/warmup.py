@@ -1,4 +1,4 @@
-"""Warm-up requests: TensorFlow Serving replays them before it lets a version answer."""
+"""Warm-up requests: TensorFlow Serving replays them before a version goes live."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Augmentation: more dimensions, filled with noise, in which a continuous flow can pass itself by."""
+"""Augmentation: extra dimensions, filled with noise, in which paths of a continuous flow can pass each other."""
 
 from __future__ import annotations
 

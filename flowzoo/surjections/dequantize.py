@@ -1,4 +1,4 @@
-"""Dequantization: integers become real numbers by noise within their bin."""
+"""Dequantization: integers become real numbers by adding noise within their bins."""
 
 from __future__ import annotations
 
@@ -112,8 +112,8 @@ class AudioDequantization(Transform):
 class VariationalDequantization(UniformDequantization):
     """z = (x + u) / 2^bits, u = Phi(y), where y is drawn from a flow given x: noise that fits each example.
 
-    log P(x) >= E[log p(z) - log q(u | x)] - D bits ln 2. With Phi the normal distribution function and `noise` the
-    identity, as it starts, u is uniform.
+    log P(x) >= E[log p(z) - log q(u | x)] - D bits ln 2. With Phi the standard normal CDF and `noise` the
+    identity, as at the start, u is uniform.
 
     The flow's own condition does not reach the noise: q(u | x) may be any density, so the bound holds all the same.
 

@@ -1,4 +1,4 @@
-"""Stochastic maps: both directions draw, as in a layer of a variational autoencoder."""
+"""Stochastic maps: both directions sample, as in a layer of a variational autoencoder."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ class Stochastic(Transform):
     The gap is KL(q(z | x) || p(z | x)): with the true posterior the bound is exact for every draw.
 
     Args:
-      posterior: q(z | x), such as a `ConditionalNormal`, given x as a vector, and the condition after it.
-      decoder: p(x | z), such as a `ConditionalBernoulli`, given z as a vector, and the condition after it. Where it is
-        of integers, so is x.
+      posterior: q(z | x), such as a `ConditionalNormal`, given x as a vector, with the condition appended.
+      decoder: p(x | z), such as a `ConditionalBernoulli`, given z as a vector, with the condition appended. If it is
+        over integers, x holds integers.
 
     Raises:
       TypeError: one of them has no network, or they are of different dtypes.
-      ValueError: they are given vectors of other sizes.
+      ValueError: they take vectors of other sizes.
 
     References: Kingma & Welling 2014, Auto-encoding variational Bayes, arXiv:1312.6114; as a transform Nielsen et al.
     2020, SurVAE Flows, arXiv:2007.02731.
@@ -57,7 +57,7 @@ class Stochastic(Transform):
 
     @property
     def bits(self) -> int:
-        """Bits of x, if it is of integers; else 0."""
+        """Bits of x, if it holds integers; else 0."""
         return self.decoder.bits
 
     @property
@@ -66,11 +66,11 @@ class Stochastic(Transform):
 
     @property
     def x_space(self) -> Space:
-        """The integers, if x is of integers."""
+        """The integers, if x holds any."""
         return Space.integers(self.event_shape, 2**self.bits)
 
     def given(self, values: tf.Tensor, condition: tf.Tensor | None) -> tf.Tensor:
-        """What the posterior is given of x, or the decoder of z: a vector, with the condition after it."""
+        """The input of the posterior for x, or of the decoder for z: a vector, with the condition appended."""
         rows = tf.reshape(tf.cast(values, self.compute_dtype), [tf.shape(values)[0], values.shape[1:].num_elements()])
         return join(rows, condition, self.condition_features)
 

@@ -101,7 +101,7 @@ def test_a_bad_condition_is_not_swallowed():
         (lambda: MADE(3, 1, order=[0, 1, 1]), r"`order` must be a permutation of 0 \.\.\. 2, got \[0, 1, 1\]"),
         (lambda: MADE(3, 1, dtype="mixed_bfloat16"), "must be float32 or float64, got 'mixed_bfloat16'"),
         (lambda: b.Autoregressive(MADE(3, 1), b.Affine()), r"must give \(6,\) per example, got \(3,\)"),
-        (lambda: b.Autoregressive(MLP(3, 6), b.Affine()), "`conditioner` must be a MADE or alike, got MLP"),
+        (lambda: b.Autoregressive(MLP(3, 6), b.Affine()), "`conditioner` must be a MADE or similar, got MLP"),
     ],
 )
 def test_wrong_parts_are_named(make, message):

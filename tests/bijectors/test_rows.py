@@ -77,7 +77,7 @@ def test_a_condition_for_all_is_one_for_each_frame(network, data):
 
 
 def test_errors():
-    with pytest.raises(TypeError, match="must be a RowWaveNet or alike, got MLP"):
+    with pytest.raises(TypeError, match="must be a RowWaveNet or similar, got MLP"):
         AutoregressiveRows(MLP(2, 4), Affine())
     with pytest.raises(ValueError, match=r"must give \(6, 9, 2\) per example, got \(6, 9, 3\)"):
         AutoregressiveRows(RowWaveNet(SHAPE, 3, 4, 1), Affine())

@@ -123,9 +123,9 @@ def test_a_named_pipe_is_not_replaced(write, tmp_path):
     [
         ("", "an empty file"),
         (" \n", "an empty file"),
-        ('{"a": 1, "b": ', "one that breaks off or is damaged"),
-        ("\xff", "one that breaks off or is damaged"),
-        (50_000 * "[", "one that breaks off or is damaged"),
+        ('{"a": 1, "b": ', "a truncated or damaged one"),
+        ("\xff", "a truncated or damaged one"),
+        (50_000 * "[", "a truncated or damaged one"),
         ("[1]", "a list"),
         ('{"a": 1}', "one without b"),
     ],

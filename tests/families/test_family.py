@@ -24,7 +24,7 @@ WRONG = [  # options, and the error
         for bad in ("x", 0, 1e39)  # the last is infinite in float32
     ),
     *(({"seed": bad}, f"`seed` must be a whole number >= 0, got {bad!r}") for bad in (1.5, -1, "a")),
-    ({"conditioner_dtype": "float8"}, "`conditioner_dtype` must be a dtype policy as 'float32' .*, got 'float8'"),
+    ({"conditioner_dtype": "float8"}, "`conditioner_dtype` must be a dtype policy, such as 'float32' .*, got 'float8'"),
     ({"dtype": "float16"}, "`dtype` must be 'float32' or 'float64', got 'float16'"),
     (
         {"event_shape": (4, 4, 1), "bits": 1, "dtype": "float64"},

@@ -183,9 +183,9 @@ def test_columns_far_from_the_rows_adapted_to_are_named(unit):
 def test_adapt_is_all_or_nothing():
     flow, x = flows.MAF(**SMALL), _data()
     before = flow.get_weights()
-    with pytest.raises(ValueError, match=r"must hold some examples to adapt to, at least 2, got 1. Pass some hundred"):
+    with pytest.raises(ValueError, match=r"must hold at least 2 examples to adapt to, got 1. Pass a few hundred"):
         flow.adapt(x[:1])
-    with pytest.raises(ValueError, match=r"`x` must be at most 1\.3e\+19 in size, as squares of more overflow"):
+    with pytest.raises(ValueError, match=r"`x` must be at most 1\.3e\+19 in absolute value.* overflow"):
         flow.adapt(1e20 * x)
     for weight, value in zip(flow.get_weights(), before, strict=True):
         np.testing.assert_array_equal(weight, value)
@@ -297,7 +297,7 @@ def test_fit_leaves_alone_what_was_trained_or_has_nothing_to_adapt():
         assert int(flow.adapted) == 0
     new = flows.MAF(**SMALL)
     new.compile(run_eagerly=True)
-    with pytest.warns(UserWarning, match=r"never adapted, .*Call `flow.adapt\(x\)` with some hundred examples"):
+    with pytest.warns(UserWarning, match=r"never adapted, .*Call `flow.adapt\(x\)` with a few hundred examples"):
         new.fit(((x[:32],) for _ in range(1)), verbose=0)
 
 

@@ -285,7 +285,7 @@ def test_evaluate_raises_and_predict_keeps_the_rows():
 def test_a_loss_scale_leaves_updates_out_by_itself():
     flow = made(VECTORS, None)
     flow.compile(keras.optimizers.LossScaleOptimizer(keras.optimizers.Adam(1e-3), initial_scale=2.0**127))
-    with pytest.warns(UserWarning, match="`LossScaleOptimizer` left out all steps"):
+    with pytest.warns(UserWarning, match="`LossScaleOptimizer` skipped all steps"):
         flow.fit(10 * numbers(), verbose=0)  # its first gradients overflow, by design
     assert all(np.isfinite(value).all() for value in state(flow)[: len(flow.weights)])
     scale, count = float(flow.optimizer.dynamic_scale), len(flow.optimizer.variables)
@@ -298,7 +298,7 @@ def test_a_loss_scale_that_leaves_out_all_is_told():
     flow = made(VECTORS, None)
     loss = lambda _, log_prob: tf.sqrt(tf.nn.relu(0.0 * log_prob)) - log_prob  # noqa: E731, its gradient is NaN
     flow.compile(keras.optimizers.LossScaleOptimizer(keras.optimizers.Adam(1e-3)), loss=loss)
-    with pytest.warns(UserWarning, match=r"`LossScaleOptimizer` left out all steps of this `fit`"):
+    with pytest.warns(UserWarning, match=r"`LossScaleOptimizer` skipped all steps of this `fit`"):
         flow.fit(numbers(), verbose=0)
 
 

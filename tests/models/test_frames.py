@@ -198,7 +198,7 @@ def test_a_call_takes_columns_by_name():
         named(FRAME, {"p": other[["d", "c"]], "label": Y}), named.log_prob(X, {"p": X, "label": Y})
     )
     for x, condition in ((np.ma.masked_greater(X, 1.0), X), (X, np.ma.masked_greater(X, 1.0))):
-        with pytest.raises(ValueError, match="must have all its entries, got"):
+        with pytest.raises(ValueError, match="must have no masked entries, got"):
             model(x, condition)
 
 

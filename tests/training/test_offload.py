@@ -147,7 +147,7 @@ def test_a_step_of_the_program_that_is_not_finite_changes_nothing():
 def test_what_does_not_fit_is_refused(begun, run, tmp_path):
     other = toy.preset(COLOURS).to_dict()
     (run / "preset.json").write_text(json.dumps(other)[:-1])
-    with pytest.raises(state.StateError, match=r"preset\.json: expected a JSON object .* one that breaks off"):
+    with pytest.raises(state.StateError, match=r"preset\.json: expected a JSON object .* a truncated or damaged one"):
         jobs.run(run, begun / "program")
     (run / "preset.json").write_text(json.dumps(other))
     with pytest.raises(ValueError, match="must be exported from the training in"):
@@ -159,7 +159,7 @@ def test_what_does_not_fit_is_refused(begun, run, tmp_path):
     (old / "program.json").write_text(json.dumps(manifest | {"format": 0}))
     with pytest.raises(ValueError, match="must have format 3, got 0"):
         jobs.run(run, old)
-    for text, wrong in (("{}", "one without format"), ('{"format": 3', "one that breaks off")):
+    for text, wrong in (("{}", "one without format"), ('{"format": 3', "a truncated or damaged one")):
         (old / "program.json").write_text(text)
         with pytest.raises(ValueError, match=rf"program\.json: expected .* {wrong}.*Export it again"):
             jobs.run(run, old)
