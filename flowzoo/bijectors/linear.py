@@ -20,7 +20,7 @@ class InvertibleLinear(Bijector):
     """z = x W over the last axis, W = P L (U + diag(sign * exp(log_scale))); on images the 1x1 convolution of Glow.
 
     L is unit lower triangular, U strictly upper triangular, P a fixed permutation, so the log-determinant is a sum.
-    Starts at a random rotation, or permutation.
+    Starts at a random orthogonal matrix, or permutation.
 
     Args:
       event_shape: (..., channels).

@@ -13,7 +13,8 @@ class ScalarMap(Protocol):
     """An increasing map of each entry by itself.
 
     `raw` are a network's outputs, (..., outputs_per_entry * channels) for entries (..., channels); with all of them 0
-    the map is the identity. Both directions return the value and log |slope| of that direction, (..., channels).
+    the map is the identity, but for mixtures of several components. Both directions return the value and log |slope| of
+    that direction, (..., channels).
     """
 
     outputs_per_entry: int

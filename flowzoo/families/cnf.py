@@ -10,7 +10,7 @@ import keras
 from flowzoo.core.transform import Transform
 from flowzoo.families import recurring
 from flowzoo.families.neural_ode import ContinuousFlow, Solved, activation, continuous_parts
-from flowzoo.families.options import Options, shape
+from flowzoo.families.options import Options, counted, shape
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,8 +34,8 @@ class CNFOptions(Solved, Options):
 
     def describe(self) -> str:
         return (
-            f"Continuous normalizing flow: {self.depth} neural ODEs, each after an ActNorm, solved by {self.method}, "
-            f"whose networks have {self.blocks} layers of {self.hidden} units; exact trace."
+            f"Continuous normalizing flow: {counted(self.depth, 'neural ODE')}, each after an ActNorm, solved by "
+            f"{self.method}, whose networks have {counted(self.blocks, 'layer')} of {self.hidden} units; exact trace."
         )
 
 

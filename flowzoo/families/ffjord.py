@@ -11,7 +11,7 @@ from flowzoo.bijectors import Chain, Logit, Multiscale, Squeeze
 from flowzoo.core.transform import Transform
 from flowzoo.families import recurring
 from flowzoo.families.neural_ode import ContinuousFlow, Estimated, Solved, activation, continuous_parts
-from flowzoo.families.options import Options, option, shape
+from flowzoo.families.options import Options, counted, option, shape
 from flowzoo.families.values import LAYERS, Count, Flag
 from flowzoo.families.vectors import way_in
 from flowzoo.surjections import Augment, UniformDequantization
@@ -47,15 +47,16 @@ class FFJORDOptions(Solved, Estimated, Options):
         return self._image_parts() if self.multiscale else self._vector_parts()
 
     def describe(self) -> str:
+        odes, layers = counted(self.depth, "neural ODE"), counted(self.blocks, "concat-squash layer")
         if self.multiscale:
             return (
-                f"FFJORD: {self.levels} scales of {self.depth} neural ODEs, each after an ActNorm, solved by "
-                f"{self.method}, whose networks have {self.blocks} concat-squash layers of {self.hidden} channels; "
+                f"FFJORD: {counted(self.levels, 'scale')} of {odes}, each after an ActNorm, solved by {self.method}, "
+                f"whose networks have {layers} of {self.hidden} channels; "
                 "half of the channels are factored out between scales."
             )
         return (
-            f"FFJORD: {self.depth} neural ODEs, each after an ActNorm, solved by {self.method}, whose networks have "
-            f"{self.blocks} concat-squash layers of {self.hidden} units."
+            f"FFJORD: {odes}, each after an ActNorm, solved by {self.method}, whose networks have {layers} of "
+            f"{self.hidden} units."
         )
 
     def _vector_parts(self):

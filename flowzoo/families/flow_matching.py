@@ -10,7 +10,7 @@ import keras
 from flowzoo.core.transform import Transform
 from flowzoo.families import recurring
 from flowzoo.families.neural_ode import ContinuousFlow, Estimated, Solved, activation, continuous_parts
-from flowzoo.families.options import Options, option, shape
+from flowzoo.families.options import Options, counted, option, shape
 from flowzoo.families.values import Number
 from flowzoo.models.traced_option import TracedOption
 from flowzoo.objectives.registry import check_objective
@@ -36,8 +36,8 @@ class FlowMatchingOptions(Solved, Estimated, Options):
     def describe(self) -> str:
         return (
             f"Flow matching: {self.depth} neural ODE after an ActNorm, solved by {self.method}, whose network has "
-            f"{self.blocks} concat-squash layers of {self.hidden} units; trained along straight lines between data and "
-            "latent."
+            f"{counted(self.blocks, 'concat-squash layer')} of {self.hidden} units; trained along straight lines between "
+            "data and latent."
         )
 
 

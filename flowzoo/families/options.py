@@ -233,6 +233,11 @@ def arguments(kind: type[Options]) -> str:
     return "Args:\n" + textwrap.indent("\n".join(lines), "  ")
 
 
+def counted(count: int, noun: str) -> str:
+    """A number of things in a description: "1 layer", "2 layers"."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
 def meant(name: str, kind: type[Options], given: Mapping[str, Any]) -> str:
     """The fix for an option that a family does not take: a synonym of one of its own, else the nearest of its names.
 

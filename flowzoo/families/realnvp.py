@@ -20,7 +20,7 @@ from flowzoo.conditioners import MLP, ResidualConvNet
 from flowzoo.core.transform import Transform
 from flowzoo.families import recurring, simpler, steps
 from flowzoo.families.family import Family
-from flowzoo.families.options import MixedPrecision, Options, shape
+from flowzoo.families.options import MixedPrecision, Options, counted, shape
 from flowzoo.families.vectors import evens_first
 
 
@@ -53,8 +53,8 @@ class RealNVPOptions(Options, MixedPrecision):
         if self.bits:
             return (
                 f"Real NVP: {self.levels} scales, each {self.depth} checkerboard couplings, a squeeze and {self.depth} "
-                f"channel couplings, whose residual networks have {self.blocks} blocks of {self.hidden} channels; half "
-                "of the channels are factored out between scales."
+                f"channel couplings, whose residual networks have {counted(self.blocks, 'block')} of {self.hidden} "
+                "channels; half of the channels are factored out between scales."
             )
         return (
             f"Real NVP: {self.depth} affine couplings whose masks alternate, with ActNorm; their networks have layers "

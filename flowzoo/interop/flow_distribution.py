@@ -22,7 +22,7 @@ tfd = tfp.distributions
 class FlowDistribution(tfd.Distribution):
     """p(x) of a flow, sharing its weights; for `tfd.JointDistribution*`, `tfp.mcmc` and `tfp.vi`.
 
-    `log_prob` takes one conditioner pass and any number of leading dimensions; it does not check for NaN as
+    `log_prob` takes one pass of `encode` and any number of leading dimensions; it does not check for NaN as
     `Flow.log_prob` does, since a sampler may propose anything. The events are in the flow's native units and
     `data_dtype`, as are log-densities of continuous ones: float64 with `standardize` or `bounds`.
     `trainable_variables` are the flow's.

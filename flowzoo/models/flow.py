@@ -324,7 +324,7 @@ class Flow(GenerativeModel):
 
     @property
     def condition_features(self) -> int:
-        """The size of the condition, if it is a vector; 0 for another condition, or none."""
+        """The size of the last axis of the condition, if that is one Space of numbers; 0 for others, or none."""
         space = self.condition.spaces.get(ONE)
         return space.features if space and space.shape and not space.values else 0
 

@@ -176,7 +176,7 @@ class Raw:
         return exact[0] if len(exact) == 1 else Chain(exact) if exact else Identity(self.transform.latent_shape)
 
     def dequantized(self, x, features, seed) -> tf.Tensor:
-        """x as `bijection` takes it, and its `features` as `bijection` takes them, too."""
+        """x as `bijection` takes it; `features` is what `features()` makes of the condition."""
         noisy = self.noisy
         return Chain(noisy).encode(x, features, self.context(x, seed))[0] if noisy else x
 

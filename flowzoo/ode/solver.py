@@ -33,7 +33,7 @@ class Solver:
 
     Attributes:
       method: "dopri5", which adapts its steps to the tolerances, or "rk4", "midpoint", "euler" in `steps` equal steps.
-      rtol, atol: the error of a step is kept below atol + rtol |y|, as a root mean square over the entries of a row.
+      rtol, atol: the error of a step is kept below atol + rtol max(|y|, |new y|), as a root mean square over a row.
       steps: number of steps of the fixed-step methods.
       max_steps: attempted steps, accepted or not, before a row fails.
       gradient: "solver" differentiates the steps that were taken; it keeps the state before each of them. "adjoint"

@@ -8,7 +8,7 @@ class ServingError(RuntimeError):
 
 
 class BadRequest(ServingError, ValueError):
-    """INVALID_ARGUMENT or HTTP 400, with what was expected and what was sent; or NOT_FOUND, or too large a request."""
+    """INVALID_ARGUMENT or HTTP 400, with what was expected and sent; or no such model or signature; or too large."""
 
 
 class Unavailable(ServingError):
