@@ -36,8 +36,8 @@ class FlowMatchingOptions(Solved, Estimated, Options):
     def describe(self) -> str:
         return (
             f"Flow matching: {self.depth} neural ODE after an ActNorm, solved by {self.method}, whose network has "
-            f"{counted(self.blocks, 'concat-squash layer')} of {self.hidden} units; trained along straight lines between "
-            "data and latent."
+            f"{counted(self.blocks, 'concat-squash layer')} of {self.hidden} units; trained along straight "
+            "lines between data and latent."
         )
 
 
