@@ -88,13 +88,16 @@ def _layout(file: h5py.File, slots: bool = False) -> Layout:
     return layout
 
 
-def require_readable(path: str | os.PathLike, expected: Layout, kinds: Kinds = MappingProxyType({})) -> Numbers:
+def require_readable(
+    path: str | os.PathLike, expected: Layout, kinds: Kinds = MappingProxyType({}), found: Layout | None = None
+) -> Numbers:
     """Refuses a file that no sha256 vouches for, before anything is loaded, unless it is whole and as expected.
 
     Args:
         path: a `.weights.h5` file.
         expected: the layout of the flow that it is for.
         kinds: the types of its variables, which must hold the numbers: integers hold integers only.
+        found: its `file_layout`, if that is known.
 
     Returns:
         The numbers of each variable, by its path.
@@ -104,7 +107,7 @@ def require_readable(path: str | os.PathLike, expected: Layout, kinds: Kinds = M
             finite, or beyond the range of its variable.
     """
     require_size(path, expected)
-    require_same_layout(file_layout(path), expected, str(path))
+    require_same_layout(file_layout(path) if found is None else found, expected, str(path))
     numbers = read_numbers(path, expected)
     _refuse({name: _misfit(value, kinds.get(name)) for name, value in numbers.items()}, str(path))
     return numbers

@@ -24,7 +24,13 @@ from flowzoo.models.loss import NegativeLogLikelihood, likelihood_metric, requir
 from flowzoo.models.saving import keras_file, require_new, with_slots
 from flowzoo.models.traced_option import TracedOption
 from flowzoo.models.undone import undoing
-from flowzoo.models.weights import load_weights, require_finite_numbers, require_finite_store, save_weights
+from flowzoo.models.weights import (
+    load_weights,
+    require_finite_numbers,
+    require_finite_store,
+    save_weights,
+    sets_variables,
+)
 from flowzoo.models.workers import across_workers
 from flowzoo.objectives.registry import LIKELIHOOD, check_objective
 
@@ -291,6 +297,7 @@ class GenerativeModel(keras.Model):
         if not strict or self._is_backup(filepath):  # whose optimizer's state is loaded, too
             super().load_weights(filepath, skip_mismatch=skip_mismatch, **kwargs)
 
+    @sets_variables
     def load_own_variables(self, store: Any) -> None:
         """Called by Keras before any layer is loaded, whoever loads; refuses numbers that are not finite."""
         require_finite_store(self, store)

@@ -11,7 +11,7 @@ import io
 import os
 import tempfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import h5py
@@ -59,17 +59,31 @@ class _Variables(saving_lib.H5IOStore):
         self.found[f"{self.path}/{key}"] = value
 
 
+_SETTING = {
+    keras.Layer.load_own_variables,
+    keras.layers.Dense.load_own_variables,
+    keras.layers.Conv2D.load_own_variables,
+}
+
+
+def sets_variables(load_own_variables: Callable) -> Callable:
+    """A decorator for a `load_own_variables` that sets the variables and does nothing else."""
+    _SETTING.add(load_own_variables)
+    return load_own_variables
+
+
 def flow_layout(flow: keras.Model) -> Layout:
     """The layout that `flow` has on disk, independent of other models of this process."""
     return _layout(_variables(flow))
 
 
-def load_weights(flow: keras.Model, path: str | os.PathLike) -> None:
+def load_weights(flow: keras.Model, path: str | os.PathLike, found: Layout | None = None) -> None:
     """Load a file of weights, refusing one that is not exactly this flow's.
 
     Args:
         flow: the flow to load into; unchanged when the file is refused. An optimizer's state stays as it is.
         path: a `.weights.h5` by `save_weights`, flowzoo's or Keras', or a `.keras` file.
+        found: the file's `file_layout`, if that is known.
 
     Raises:
         CheckpointError: the file is damaged, a variable is missing, extra, or of another shape, or a number is not
@@ -78,8 +92,8 @@ def load_weights(flow: keras.Model, path: str | os.PathLike) -> None:
     forked.refuse()
     variables = _variables(flow)
     with _weight_file(path) as file:
-        numbers = require_readable(file, _layout(variables), _kinds(variables))
-    _assign(flow, numbers)
+        numbers = require_readable(file, _layout(variables), _kinds(variables), found)
+    _assign(flow, variables, numbers)
 
 
 def require_finite_numbers(flow: keras.Model, path: str | os.PathLike) -> None:
@@ -139,7 +153,7 @@ def load_simpler(flow: keras.Model, path: str | os.PathLike) -> None:
         if len(shape) > 1:
             value[..., shape[-2] :, : shape[-1]] = 0.0  # from new inputs to old outputs
         value[tuple(slice(size) for size in shape)] = old
-    _assign(flow, widened)
+    _assign(flow, variables, widened)
 
 
 def save_weights(flow: keras.Model, path: str | os.PathLike, optimizer: bool = False) -> None:
@@ -202,7 +216,21 @@ def _weight_file(path: str | os.PathLike) -> Iterator[str | os.PathLike]:
             raise CheckpointError(str(error).replace(inner, str(path))) from None
 
 
-def _assign(flow: keras.Model, numbers: Numbers) -> None:
-    """Sets all variables of the flow; `numbers` are known to fit: at one that did not, Keras would stop halfway."""
+def _assign(flow: keras.Model, variables: dict[str, keras.Variable], numbers: Numbers) -> None:
+    """Sets all variables of the flow; `numbers` are known to fit: at one that did not, Keras would stop halfway.
+
+    One by one, as Keras walks through all attributes of all layers again, which takes ten times as long.
+    """
+    if all(map(_is_its_variables, flow._flatten_layers())):
+        for name, variable in variables.items():
+            variable.assign(numbers[name])
+        return
     skipped = [getattr(flow, "optimizer", None)]
     keras.saving.load_weights(flow, _Memory(packed(numbers)), objects_to_skip=skipped)
+
+
+def _is_its_variables(layer: keras.Layer) -> bool:
+    """Whether loading this layer sets its variables and does nothing else, unlike Normalization or quantized layers."""
+    if getattr(layer, "quantization_mode", None) or getattr(layer, "lora_enabled", False):
+        return False
+    return type(layer).load_own_variables in _SETTING

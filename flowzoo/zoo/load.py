@@ -3,15 +3,13 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import keras
-
 from flowzoo.core.errors import CheckpointError
-from flowzoo.core.layout import Layout, file_layout, fingerprint, require_same_layout
+from flowzoo.core.layout import Layout, file_layout, fingerprint
 from flowzoo.families.options import Options
 from flowzoo.hub import store
 from flowzoo.hub.presets import read_preset
 from flowzoo.models import forked
-from flowzoo.models.weights import flow_layout, require_finite_numbers
+from flowzoo.models.weights import load_weights
 from flowzoo.record.preset import Preset
 from flowzoo.training.model import build, options
 
@@ -75,15 +73,10 @@ def _require_no_larger(preset: Preset, options: Options, found: Layout, path: Pa
 
 
 def _load_published(flow: "Flow", preset: Preset, path: Path, found: Layout) -> None:
-    require_same_layout(found, flow_layout(flow), str(path))
+    load_weights(flow, path, found)
     count, mark = flow.count_params(), fingerprint(found)
     if (count, mark) != (preset.parameters, preset.fingerprint):
         raise CheckpointError(
             f"{preset.name}: expected {preset.parameters} parameters with fingerprint {preset.fingerprint}, "
             f"got {count} with {mark}. The preset and its weights belong to different versions."
         )
-    try:
-        keras.Model.load_weights(flow, path)  # the flow's own method would compare the layouts again
-    except ValueError:
-        require_finite_numbers(flow, path)  # names the cause, which Keras does not
-        raise
