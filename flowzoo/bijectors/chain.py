@@ -52,14 +52,15 @@ class Chain(Transform):
 
     def _encode(self, x, condition, context):
         parts = backprop.parts(self.transforms, context.memory)
-        parts = shared.parts(parts) if context.training and tf.inside_function() else parts
+        parts = shared.parts(parts) if context.shares and tf.inside_function() else parts
         z, log_det = encode_in_turn(parts, x, condition, context.at)
         return z, tf.cast(log_det, self.compute_dtype)
 
     def _decode(self, z, condition, context):
-        log_dets = []
-        for i, transform in reversed(list(enumerate(self.transforms))):
-            z, log_det = transform.decode(z, condition, context.at(i))
+        parts, log_dets = list(enumerate(self.transforms)), []
+        parts = shared.parts(parts) if context.shares and tf.inside_function() else parts
+        for i, part in reversed(parts):
+            z, log_det = part.decode(z, condition, context.at(i))
             log_dets.append(log_det)
         return z, tf.cast(add_log_dets(log_dets), self.compute_dtype)
 

@@ -27,6 +27,7 @@ class Context:
       training: whether gradients of the result train the weights: estimates may be rough, and penalties count.
       log_det: whether it is needed; if not, transforms for which it is costly may return zeros.
       memory: how a chain backpropagates gradients, one of `flowzoo.bijectors.backprop.MODES`.
+      shares: whether steps of one kind may share a traced function, which is then a part of the graph.
       mask: (batch, steps) bool, True for real values, False for padding; None if nothing is padded.
 
     Raises:
@@ -43,6 +44,7 @@ class Context:
     training: bool = False
     log_det: bool = True
     memory: str = "store"
+    shares: bool = False
     mask: tf.Tensor | None = None
     _noted: dict[str, list[tf.Tensor]] = dataclasses.field(default_factory=dict, init=False, repr=False)
 

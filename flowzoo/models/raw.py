@@ -88,7 +88,7 @@ class Raw:
         self, x, condition, seed, name: str = LIKELIHOOD, memory: str = "store", training: bool = False
     ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
         """What the objective of this name minimises, (batch,), and what the transforms noted."""
-        context = self.context(x, seed, memory=memory, training=training)
+        context = self.context(x, seed, memory=memory, training=training, shares=training)
         found = OBJECTIVES[name](self.transform, self.base, x, self.features(condition), context)
         return found, context.notes
 
@@ -105,15 +105,15 @@ class Raw:
         return self.transform.decode(z, self.features(condition), context)
 
     @_without_rows_too
-    def sample(self, seeds, temperature, condition) -> tf.Tensor:
-        """`Flow.sample` of (rows, 2) int32 seeds and (rows,) temperatures."""
+    def sample(self, seeds, temperature, condition, shares: bool = False) -> tf.Tensor:
+        """`Flow.sample` of (rows, 2) int32 seeds and (rows,) temperatures; `shares` as in `Context`."""
         features = self.features(condition)
         z = self.base.sample(seeds, temperature, features)
-        return self.transform.decode(z, features, Context(seeds, (DECODING,), log_det=False))[0]
+        return self.transform.decode(z, features, Context(seeds, (DECODING,), log_det=False, shares=shares))[0]
 
     def draw(self, halves, index, temperature, condition) -> tf.Tensor:
         """`sample` of the rows with these numbers, (rows,) integers, of the seed whose `random.words` are given."""
-        return self.sample(random.seeds_of(halves, index), temperature, condition)
+        return self.sample(random.seeds_of(halves, index), temperature, condition, True)
 
     @_without_rows_too
     def reconstruction_error(self, x, condition, seed) -> tf.Tensor:

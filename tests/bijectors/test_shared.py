@@ -1,4 +1,4 @@
-"""Steps of one kind share a traced function in training: fewer traces, the same losses and gradients."""
+"""Steps of one kind share a traced function in training and sampling: fewer traces, the same results and gradients."""
 
 import keras
 import numpy as np
@@ -49,7 +49,7 @@ def test_shared_steps_have_the_gradients_of_others(how):
     chain, numbers = steps(3, condition_features=2), np.random.default_rng(0)
     x, condition = (tf.constant(numbers.normal(size=(5, size)), tf.float32) for size in (4, 2))
     plain_graph, plain = loss_and_gradients(chain, x, condition, Context())
-    graph, found = loss_and_gradients(chain, x, condition, Context(training=True), **how)
+    graph, found = loss_and_gradients(chain, x, condition, Context(shares=True), **how)
     assert calls(plain_graph) == 0 and calls(graph) == 6  # of three steps, and back
     for actual, expected in zip(tf.nest.flatten(found), tf.nest.flatten(plain), strict=True):
         np.testing.assert_allclose(actual, expected, rtol=0, atol=1e-4 * max(1.0, np.abs(expected).max()))
@@ -59,13 +59,37 @@ def test_each_kind_is_traced_once(monkeypatch):
     traced, call = [], MLP.call
     monkeypatch.setattr(MLP, "call", lambda self, *inputs: traced.append(self) or call(self, *inputs))
     chain, x = steps(6, bound=lambda i: 2.0 + i % 2), tf.zeros([3, 4])
-    loss_and_gradients(chain, x, None, Context(training=True))
+    loss_and_gradients(chain, x, None, Context(shares=True))
     assert len(traced) == 2  # six steps of two kinds
+
+
+@pytest.mark.parametrize("log_det", [True, False])
+@pytest.mark.parametrize("jit_compile", [False, True])
+def test_shared_steps_decode_as_others(log_det, jit_compile):
+    chain, numbers = steps(3, condition_features=2), np.random.default_rng(0)
+    z, condition = (tf.constant(numbers.normal(size=(5, size)), tf.float32) for size in (4, 2))
+    decode = tf.function(
+        lambda shares: chain.decode(z, condition, Context(shares=shares, log_det=log_det)), jit_compile=jit_compile
+    )
+    (x, found), (expected, log_dets) = decode(True), decode(False)
+    assert calls(decode.get_concrete_function(True).graph) == 3
+    np.testing.assert_allclose(x, expected, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(found, log_dets if log_det else np.zeros(5), rtol=1e-5, atol=1e-5)
+
+
+def test_sampling_traces_each_kind_once_and_an_export_shares_nothing(monkeypatch):
+    traced, call = [], MLP.call
+    flow = flows.Flow(steps(6))
+    monkeypatch.setattr(MLP, "call", lambda self, *inputs: traced.append(self) or call(self, *inputs))
+    flow.sample(2, seed=0)
+    assert len(traced) == 1
+    seeds = tf.zeros([2, 2], tf.int32)
+    assert calls(tf.function(flow.raw.sample).get_concrete_function(seeds, tf.ones(2), None).graph) == 0
 
 
 def test_eagerly_nothing_is_traced():
     chain, x = steps(2), tf.ones([3, 4])
-    for found, expected in zip(chain.encode(x, None, Context(training=True)), chain.encode(x), strict=True):
+    for found, expected in zip(chain.encode(x, None, Context(shares=True)), chain.encode(x), strict=True):
         np.testing.assert_array_equal(found, expected)
 
 
