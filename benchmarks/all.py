@@ -2,7 +2,7 @@
 
 Each library is a process of its own. They are asked in turn, call by call, in several rounds, so that the machine's
 mood falls on all alike; a ratio is taken within a round. `protocol.py` says what is timed and what is demanded. Without
-`--quick` there are more rounds, and the private functions as well. The peers are an extra: pip install -e ".[bench]".
+`--quick` there are nine rounds, and the private functions as well. The peers are an extra: pip install -e ".[bench]".
 """
 
 import contextlib
@@ -16,11 +16,12 @@ from absl import app, flags
 from libraries import HERE, OURS, Libraries
 from protocol import BATCHES, FIRST_STEPS, LOAD, PEERS, PRIVATE, ROWS
 
-QUICK = flags.DEFINE_bool("quick", False, "Few rounds, and the public calls only: 15 minutes on two cores.")
-ROUNDS = flags.DEFINE_integer("rounds", None, "Rounds; 3 with --quick, else 9.", lower_bound=1)
+QUICK = flags.DEFINE_bool("quick", False, "The public calls only, in as many rounds as 15 minutes hold.")
+ROUNDS = flags.DEFINE_integer("rounds", 9, "Rounds at most.", lower_bound=1)
 TABLES = flags.DEFINE_multi_enum("table", None, ["public", "private"], "Which; public with --quick, else both.")
 MODELS = flags.DEFINE_list("models", list(PEERS), "Models; the page is written only with all of them.")
 SECONDS = flags.DEFINE_float("seconds", 0.4, "Of each call at least, in each round.")
+MINUTES = 14.5  # of a quick run
 
 
 def once(script, *given):
@@ -29,11 +30,23 @@ def once(script, *given):
         return process.result()
 
 
-def public(libraries, rounds, whole):
+def rounds(start):
+    """Their numbers, from 0; the last one ends in time, if they are equally long and the first takes twice as long."""
+    began = start
+    for number in range(ROUNDS.value):
+        yield number
+        now = time.time()
+        next_one = (now - began) / (1 if number else 2)
+        if QUICK.value and now + next_one > start + 60 * MINUTES:
+            return
+        began = now
+
+
+def public(libraries, start, whole):
     """The table of the public calls; `whole` with what takes a process for each number."""
     rows = [row for row in ROWS if row.model in MODELS.value]
     first, loads = {steps: [] for steps in FIRST_STEPS}, []
-    for number in range(rounds):
+    for number in rounds(start):
         for row in rows:
             names = [OURS, *PEERS[row.model]]
             if row.call != "first step" or not number:
@@ -54,11 +67,11 @@ def public(libraries, rounds, whole):
     return report.public(lines)
 
 
-def private(libraries, rounds):
+def private(libraries, start):
     """The table of the private functions of vector flows."""
     models = [model for model in MODELS.value if "FlowJAX" in PEERS[model]]
     size = BATCHES[models[0]]
-    for _ in range(rounds):
+    for _ in rounds(start):
         for model in models:
             for what, ways in PRIVATE.items():
                 libraries.ask(model, what, size, ["FlowJAX"])
@@ -69,13 +82,12 @@ def private(libraries, rounds):
 
 def main(argv):
     start, load = time.time(), os.getloadavg()[0]
-    rounds = ROUNDS.value or (3 if QUICK.value else 9)
     whole = MODELS.value == list(PEERS)
     for name in TABLES.value or (["public"] if QUICK.value else ["public", "private"]):
         with contextlib.ExitStack() as stack:
             libraries = Libraries(MODELS.value, SECONDS.value, stack)
-            made = public(libraries, rounds, whole) if name == "public" else private(libraries, rounds)
-        text = report.circumstances(rounds, load) + made
+            made = public(libraries, start, whole) if name == "public" else private(libraries, start)
+        text = report.circumstances(libraries.rounds, load) + made
         print(text)
         if whole:
             report.write(name, text)

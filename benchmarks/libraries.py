@@ -55,6 +55,11 @@ class Libraries:
             self.seconds.setdefault((name, model, call, size), []).append(taken)
             print(f"{model:14} {call:18} {size:6} {name:10} {taken:10.5f} s", flush=True)
 
+    @property
+    def rounds(self) -> int:
+        """How many there were, at most, of any call."""
+        return max(map(len, self.seconds.values()))
+
     def pairs(self, peer: str, model: str, call: str, size: int, theirs: str = "") -> list[tuple[float, float]]:
         """Our seconds and a peer's in each round; [] if it was left out of any. `theirs` is its name of the call."""
         ours, others = self.seconds[OURS, model, call, size], self.seconds.get((peer, model, theirs or call, size), [])
