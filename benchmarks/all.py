@@ -22,6 +22,7 @@ TABLES = flags.DEFINE_multi_enum("table", None, ["public", "private"], "Which; p
 MODELS = flags.DEFINE_list("models", list(PEERS), "Models; the page is written only with all of them.")
 SECONDS = flags.DEFINE_float("seconds", 0.4, "Of each call at least, in each round.")
 MINUTES = 14.5  # of a quick run
+SLOW = 30.0  # seconds of a row with all libraries, in the first round, above which a quick run has no other of it
 
 
 def once(script, *given):
@@ -45,12 +46,14 @@ def rounds(start):
 def public(libraries, start, whole):
     """The table of the public calls; `whole` with what takes a process for each number."""
     rows = [row for row in ROWS if row.model in MODELS.value]
+    again = [row for row in rows if row.call != "first step"]
     first, loads = {steps: [] for steps in FIRST_STEPS}, []
     for number in rounds(start):
-        for row in rows:
-            names = [OURS, *PEERS[row.model]]
-            if row.call != "first step" or not number:
-                libraries.ask(row.model, row.call, row.size, names[::-1] if number % 2 else names)
+        for row in list(again) if number else rows:
+            names, asked = [OURS, *PEERS[row.model]], time.time()
+            libraries.ask(row.model, row.call, row.size, names[::-1] if number % 2 else names)
+            if QUICK.value and row in again and time.time() - asked > SLOW:
+                again.remove(row)
         for steps, found in first.items() if whole else ():
             if steps == min(first) or not number:  # a deep one takes a minute
                 found.append(once("first_step.py", steps, "Adam")["first"])
