@@ -74,7 +74,13 @@ setup(
         "onnx": ["tf2onnx>=1.17,<1.18", "onnxruntime>=1.23,<2", "ai-edge-litert>=2.1,<3"],
         "audio": ["soundfile>=0.12.1,<0.15"],  # reads and writes WAV and FLAC
         "beam": ["apache-beam>=2.69,<3", "google-crc32c>=1.6,<2", "pyarrow>=17,<27"],  # crc32c: of TFRecords
-        "bench": ["flowjax>=19,<20", "optax>=0.2,<0.3", "torchdiffeq>=0.2.5,<0.3", "zuko>=1.6,<2"],
+        "bench": [
+            "flowjax>=19,<20",
+            "normflows>=1.7.3,<1.8",
+            "optax>=0.2,<0.3",
+            "torchdiffeq>=0.2.5,<0.3",
+            "zuko>=1.6,<2",
+        ],
         "offload": ["jax>=0.10,<0.12"],  # 0.12 may move the private names that `training/offload/jobs.py` uses
         "docs": ["jinja2>=3.1,<4", "mkdocs>=1.6,<2", "mkdocs-material>=9.7,<10"],
         "test": [

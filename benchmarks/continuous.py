@@ -7,22 +7,31 @@ random weights of the same size. The peers are an extra: pip install -e ".[bench
 """
 
 import itertools
-import json
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # works from a checkout, installed or not
 
+import apart
 import numpy as np
 from absl import app, flags
-from peers import BATCH, CHILD, rate, timed_apart
+from timing import seconds
 
+BATCH = flags.DEFINE_integer("batch", 512, "Rows per call.", lower_bound=1)
+REPEATS = flags.DEFINE_integer("repeats", 8, "Calls timed at least, after the first ones.", lower_bound=1)
+CHILD = flags.DEFINE_string("child", None, "Used by the script itself: time one, 'LIBRARY FEATURES'.")
 LIBRARIES = flags.DEFINE_list("libraries", ["flowzoo", "torchdiffeq", "zuko"], "Libraries.")
 MODELS = flags.DEFINE_list("models", ["2", "63"], "Numbers of features.")
 
 WIDTHS = {2: [64, 64, 64], 63: [256, 256]}
 TOLERANCE = 1e-5
 SIZE = 0.05  # of the random numbers added to all weights
+
+
+def rate(call):
+    """Rows per second of a call that does not return before its work is done."""
+    call(), call()
+    return BATCH.value / seconds(call, REPEATS.value, at_least=2.0)
 
 
 def weights(features):
@@ -166,7 +175,7 @@ def child():
     library, features = CHILD.value.split()
     x = np.random.default_rng(0).standard_normal((BATCH.value, int(features))).astype(np.float32)
     work = {"flowzoo": time_flowzoo, "torchdiffeq": time_torchdiffeq, "zuko": time_zuko}
-    print(json.dumps(work[library](int(features), x)))
+    apart.show(work[library](int(features), x))
 
 
 def main(argv):
@@ -175,9 +184,10 @@ def main(argv):
     print(f"{'features':10}{'library':14}{'what':26}{'rows/s or count':>16}")
     for features in MODELS.value:
         for library in LIBRARIES.value:
-            found = timed_apart(__file__, library, features)
-            if isinstance(found, str):
-                print(f"{features:10}{library:14}{found}", flush=True)
+            try:
+                found = apart.measured(f"{library} {features}")
+            except apart.Failed as problem:
+                print(f"{features:10}{library:14}{str(problem).splitlines()[-1]}", flush=True)
                 continue
             for what, value in found.items():
                 print(f"{features:10}{library:14}{what:26}{value:16,.0f}", flush=True)

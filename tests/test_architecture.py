@@ -189,7 +189,7 @@ def test_scripts_stand_above_flowzoo_and_alone():
         assert not (found := set(_tops(_tree(module))) & (outside - own)), f"{module} must not import {sorted(found)}"
 
 
-@pytest.mark.parametrize("code", ["from tools import train", "import tests.cases", "import_module('benchmarks.peers')"])
+@pytest.mark.parametrize("code", ["from tools import train", "import tests.cases", "import_module('benchmarks.apart')"])
 def test_an_import_of_a_script_would_be_found(code):
     assert set(_tops(ast.parse(code))) & {"tests", *ROOMS}
 

@@ -21,7 +21,7 @@ class NSFAutoregressiveOptions(Options):
     """The options of `NSFAutoregressive`."""
 
     starts = (simpler.without_splines,)  # in the others units of masked networks would change places
-    xla = True  # twice as fast, see benchmarks/README.md
+    xla = True  # twice as fast, see docs/benchmarks.md
 
     event_shape: Sequence[int] = shape((2,), "(features,), or with `bits` any shape.")
     bits: int = recurring.bits()

@@ -43,7 +43,7 @@ class NSFCouplingOptions(Options, MixedPrecision):
 
     @property
     def xla(self) -> bool:
-        return not self.bits  # faster for vectors, slower for convolutions; see benchmarks/README.md
+        return not self.bits  # faster for vectors, slower for convolutions; see docs/benchmarks.md
 
     def build(self) -> list[Transform]:
         shape, scalar = steps.checked(self), spline_map(self.bins, self.bound, self.affine)

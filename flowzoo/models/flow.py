@@ -152,7 +152,7 @@ class Flow(GenerativeModel):
     def sample(self, n: int, condition=None, temperature=1.0, seed=None, batch_size: int | None = None) -> tf.Tensor:
         """Draws n samples; row i depends on its own seed, temperature and condition only.
 
-        Autoregressive flows draw many batches of one size about three times faster under XLA (benchmarks/README.md):
+        Autoregressive flows draw many batches of one size about three times faster under XLA (docs/benchmarks.md):
         `tf.function(lambda seed: flow.sample(512, seed=seed, batch_size=512), jit_compile=True)`.
 
         Args:
