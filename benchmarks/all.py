@@ -14,7 +14,7 @@ import apart
 import report
 from absl import app, flags
 from libraries import HERE, OURS, Libraries
-from protocol import BATCHES, FIRST_STEPS, LOAD, PEERS, PRIVATE, ROWS
+from protocol import BATCHES, FIRST_STEPS, LOAD, PEERS, PRIVATE, ROWS, can_time
 
 QUICK = flags.DEFINE_bool("quick", False, "The public calls only, in as many rounds as 15 minutes hold.")
 ROUNDS = flags.DEFINE_integer("rounds", 9, "Rounds at most.", lower_bound=1)
@@ -46,10 +46,11 @@ def rounds(start):
 def public(libraries, start, whole):
     """The table of the public calls; `whole` with what takes a process for each number."""
     rows = [row for row in ROWS if row.model in MODELS.value]
-    again = [row for row in rows if row.call != "first step"]
+    timed = [row for row in rows if can_time(row.model)]
+    again = [row for row in timed if row.call != "first step"]
     first, loads = {steps: [] for steps in FIRST_STEPS}, []
     for number in rounds(start):
-        for row in list(again) if number else rows:
+        for row in list(again) if number else timed:
             names, asked = [OURS, *PEERS[row.model]], time.time()
             libraries.ask(row.model, row.call, row.size, names[::-1] if number % 2 else names)
             if QUICK.value and row in again and time.time() - asked > SLOW:

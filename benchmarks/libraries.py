@@ -62,5 +62,6 @@ class Libraries:
 
     def pairs(self, peer: str, model: str, call: str, size: int, theirs: str = "") -> list[tuple[float, float]]:
         """Our seconds and a peer's in each round; [] if it was left out of any. `theirs` is its name of the call."""
-        ours, others = self.seconds[OURS, model, call, size], self.seconds.get((peer, model, theirs or call, size), [])
+        named = (OURS, model, call, size), (peer, model, theirs or call, size)
+        ours, others = (self.seconds.get(each, []) for each in named)
         return list(zip(ours, others, strict=True)) if len(ours) == len(others) else []

@@ -17,6 +17,7 @@ from protocol import PEERS, PRIVATE, Row
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "benchmarks.md"
 BEGIN, END = "<!-- {} calls, written by benchmarks/all.py -->\n", "<!-- end of {} calls -->\n"
 PACKAGES = ("tensorflow", "flowjax", "jax", "zuko", "normflows", "torch")
+UNKNOWN = "not timed"
 PUBLIC = ("model", "call", "times FlowJAX", "times zuko, normflows", "target", "met", "flowzoo")
 
 
@@ -48,20 +49,22 @@ def faster(pairs: Sequence[tuple[float, float]]) -> Spread | None:
 
 def public_line(libraries: Libraries, row: Row) -> list[str]:
     """A public call as a line of the table `PUBLIC`."""
+    own = libraries.seconds.get((OURS, row.model, row.call, row.size))
     ratios = {peer: faster(libraries.pairs(peer, row.model, row.call, row.size)) for peer in PEERS[row.model]}
     known = {peer: ratio for peer, ratio in ratios.items() if ratio}
     target = met = ""
     if row.target:
         target = f"{row.target:g} x {row.beside or 'the fastest'}"
         judged = [ratio.median for peer, ratio in known.items() if row.beside in ("", peer)]
-        met = _met(min(judged) >= row.target) if judged else "?"
-    seconds = statistics.median(libraries.seconds[OURS, row.model, row.call, row.size])
-    unit = "images" if row.model.startswith("glow") else "rows"
-    own = f"{seconds:.2f} s" if row.call == "first step" else f"{row.size / seconds:,.0f} {unit}/s"
+        met = _met(min(judged) >= row.target) if judged else UNKNOWN
+    rate = ""
+    if own:
+        seconds, unit = statistics.median(own), "images" if row.model.startswith("glow") else "rows"
+        rate = f"{seconds:.2f} s" if row.call == "first step" else f"{row.size / seconds:,.0f} {unit}/s"
     what = row.call if row.call in ("first step", "fit") else f"{row.call}, {row.size:,}"
     flowjax = known.pop("FlowJAX", "")
     others = next(iter(known.values()), "")
-    return [f"`{row.model}`", what, str(flowjax), str(others), target, met, own]
+    return [f"`{row.model}`", what, str(flowjax), str(others), target, met, rate]
 
 
 def seconds_line(model: str, what: str, runs: Sequence[float], limit: float) -> list[str]:
@@ -73,7 +76,8 @@ def public(lines: Sequence[Sequence[str]]) -> str:
     """The table of public calls, and how many targets are met."""
     met = [line[PUBLIC.index("met")] for line in lines]
     judged = [word for word in met if word]
-    return f"{judged.count('yes')} of {len(judged)} targets are met.\n\n{table(PUBLIC, lines)}"
+    missing = f"; {judged.count(UNKNOWN)} not timed" if UNKNOWN in judged else ""
+    return f"{judged.count('yes')} of {len(judged)} targets are met{missing}.\n\n{table(PUBLIC, lines)}"
 
 
 def private(libraries: Libraries, models: Sequence[str], size: int) -> str:
