@@ -89,6 +89,10 @@ def pytest_xdist_make_scheduler(config, log):
             super().schedule()
             super().schedule()  # a worker waits to run its last test until it has another: one test is too few to start
 
+        def _reschedule(self, node):
+            if node in self.registered_collections:  # a new worker may still collect when another one has
+                super()._reschedule(node)
+
         def remove_node(self, node):
             if not _renewed(node):
                 return super().remove_node(node)
