@@ -32,17 +32,17 @@ def run(args: argparse.Namespace) -> int:
     from flowzoo.hub.presets import read_preset
 
     preset = read_preset(args.preset)
-    from flowzoo.serving import preset as serving
+    from flowzoo.serving import servable
     from flowzoo.serving.graph import signature_specs
     from flowzoo.serving.warmup import WARMUP
 
-    path = serving.version_folder(preset, args.directory, args.version)
+    path = servable.version_folder(preset, args.directory, args.version)
     if path.is_dir() and any(path.iterdir()) and not args.overwrite:
         raise ValueError(f"--version must be new, got {path}, which is there. Pass another one, or --overwrite.")
     if wrong := unwritable(path):
         raise ValueError(f"DIR {args.directory!r} {wrong}.")
     options = {"version": args.version, "overwrite": args.overwrite, "weights_dtype": args.weights}
-    serving.export_preset(args.preset, args.directory, check=not args.no_check, **options)
+    servable.export_preset(args.preset, args.directory, check=not args.no_check, **options)
     signatures, warm = list(signature_specs(path)), (path / WARMUP).exists()
     line = f"SavedModel of {args.preset}: {path} (signatures: {', '.join(signatures)})"
     if not warm:

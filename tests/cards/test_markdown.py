@@ -138,7 +138,7 @@ def test_a_description_says_what_the_config_leaves_to_the_family(family):
 @pytest.mark.parametrize(
     ("family", "options", "said"),
     [
-        ("ffjord", {"event_shape": [4, 4, 1], "bits": 8, "multiscale": True}, "FFJORD: 2 scales of 1 neural ODEs"),
+        ("ffjord", {"event_shape": [4, 4, 1], "bits": 8, "multiscale": True}, "FFJORD: 2 scales of 1 neural ODE,"),
         ("nsf-coupling", {"event_shape": [3], "bins": 0, "affine": True}, "5 couplings with affine maps and networks"),
         ("nsf-coupling", {"event_shape": [3], "affine": True}, "A shift and a scale come before each spline."),
         ("maf", {"event_shape": [3], "whiten": True}, "Features are whitened first."),
