@@ -264,7 +264,7 @@ def test_a_model_need_not_be_a_flow(tmp_path):
     keras.utils.set_random_seed(0)
     model = Mean()
     model.compile(keras.optimizers.Adam(0.05))
-    model.fit(x, batch_size=256, epochs=200, verbose=0)
+    model.fit(x, batch_size=256, epochs=160, verbose=0)
     np.testing.assert_allclose(model.mean, x.mean(axis=0), atol=0.05)
     log_prob = model.predict(x, verbose=0)
     np.testing.assert_allclose(log_prob, stats.norm(model.mean, 1).logpdf(x).sum(axis=1), rtol=1e-5)
