@@ -8,6 +8,7 @@ mood falls on all alike; a ratio is taken within a round. `protocol.py` says wha
 import contextlib
 import os
 import statistics
+import sys
 import time
 
 import apart
@@ -26,9 +27,13 @@ SLOW = 30.0  # seconds of a row with all libraries, in the first round, above wh
 
 
 def once(script, *given):
-    """The result of another script of this folder."""
+    """The result of another script of this folder, in a list; without one, which is printed, an empty list."""
     with apart.Process(HERE / script, f"--child={' '.join(map(str, given))}") as process:
-        return process.result()
+        try:
+            return [process.result()]
+        except apart.Failed as problem:  # the other rows are not lost
+            print(f"{script} {' '.join(map(str, given))}: {problem}", file=sys.stderr, flush=True)
+            return []
 
 
 def rounds(start):
@@ -57,15 +62,15 @@ def public(libraries, start, whole):
                 again.remove(row)
         for steps, found in first.items() if whole else ():
             if steps == min(first) or not number:  # a deep one takes a minute
-                found.append(once("first_step.py", steps, "Adam")["first"])
+                found += [result["first"] for result in once("first_step.py", steps, "Adam")]
         if whole:
-            loads.append(once("loading.py", LOAD[0], time.time()))
+            loads += once("loading.py", LOAD[0], time.time())
     lines = [report.public_line(libraries, row) for row in rows]
     for steps, found in first.items() if whole else ():
         lines.append(report.seconds_line("`glow`", f"first step, K = {steps}", found, FIRST_STEPS[steps]))
     if whole:
         parts = ("import", "load", "sample")
-        each = ", ".join(f"{part} {statistics.median(load[part] for load in loads):.1f}" for part in parts)
+        each = ", ".join(f"{part} {statistics.median(load[part] for load in loads):.1f}" for part in parts if loads)
         what = f"import, load, first sample; s: {each}"
         lines.append(report.seconds_line(f"`{LOAD[0]}`", what, [load["all"] for load in loads], LOAD[1]))
     return report.public(lines)

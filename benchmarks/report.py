@@ -69,6 +69,8 @@ def public_line(libraries: Libraries, row: Row) -> list[str]:
 
 def seconds_line(model: str, what: str, runs: Sequence[float], limit: float) -> list[str]:
     """Seconds that are to stay below a limit, as a line of the table `PUBLIC`."""
+    if not runs:
+        return [model, what, "", "", f"{limit:g} s", UNKNOWN, ""]
     return [model, what, "", "", f"{limit:g} s", _met(statistics.median(runs) <= limit), f"{Spread.of(runs)} s"]
 
 
