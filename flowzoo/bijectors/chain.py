@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from flowzoo.bijectors import backprop, shared
 from flowzoo.core.context import Context, check_context
-from flowzoo.core.transform import Bijector, Transform, add_log_dets, constant_log_det, encode_in_turn
+from flowzoo.core.transform import Bijector, Transform, constant_log_det, decode_in_turn, encode_in_turn
 
 
 class Chain(Transform):
@@ -51,24 +51,23 @@ class Chain(Transform):
         return self.transforms[0].event_dtype
 
     def _encode(self, x, condition, context):
-        parts = backprop.parts(self.transforms, context.memory)
-        parts = shared.parts(parts) if context.shares and tf.inside_function() else parts
+        parts = _shared(backprop.parts(self.transforms, context.memory), context)
         z, log_det = encode_in_turn(parts, x, condition, context.at)
         return z, tf.cast(log_det, self.compute_dtype)
 
     def _decode(self, z, condition, context):
-        parts, log_dets = list(enumerate(self.transforms)), []
-        parts = shared.parts(parts) if context.shares and tf.inside_function() else parts
-        for i, part in reversed(parts):
-            z, log_det = part.decode(z, condition, context.at(i))
-            log_dets.append(log_det)
-        return z, tf.cast(add_log_dets(log_dets), self.compute_dtype)
+        x, log_det = decode_in_turn(_shared(list(enumerate(self.transforms)), context), z, condition, context.at)
+        return x, tf.cast(log_det, self.compute_dtype)
 
     def adapt(self, x: tf.Tensor, condition: tf.Tensor | None = None, context: Context | None = None) -> tf.Tensor:
         context = check_context(context)
         for i, transform in enumerate(self.transforms):
             x = transform.adapt(x, condition, context.at(i))
         return x
+
+
+def _shared(parts, context):
+    return shared.parts(parts) if context.shares and tf.inside_function() else parts
 
 
 class Invert(Bijector):

@@ -18,7 +18,7 @@ import numpy as np
 import tensorflow as tf
 
 from flowzoo.core.context import Context
-from flowzoo.core.transform import Transform, add_log_dets, encode_in_turn
+from flowzoo.core.transform import Transform, decode_in_turn, encode_in_turn
 
 LAYERS = (keras.layers.Dense, keras.layers.Conv2D)  # of Keras, whose attributes fully determine what they compute
 VALUES = (type(None), bool, int, float, str, bytes)
@@ -139,11 +139,7 @@ class _Traced:
             return encode_in_turn(enumerate(transforms), x, condition, lambda _: None)
 
         def decode(z, condition):
-            log_dets = []
-            for transform in reversed(transforms):
-                z, log_det = transform.decode(z, condition)
-                log_dets.append(log_det)
-            return z, add_log_dets(log_dets)
+            return decode_in_turn(list(enumerate(transforms)), z, condition, lambda _: None)
 
         def of_values(function):
             def called(values, value, condition):

@@ -229,6 +229,20 @@ def encode_in_turn(
     return x, add_log_dets(log_dets)
 
 
+def decode_in_turn(
+    parts: Sequence[tuple[int, Any]],
+    z: tf.Tensor,
+    condition: tf.Tensor | None,
+    context_at: Callable[[int], Context | None],
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Undoes `encode_in_turn`: decodes by the last part first; returns x and the sum of the log_dets."""
+    log_dets = []
+    for place, part in reversed(parts):
+        z, log_det = part.decode(z, condition, context_at(place))
+        log_dets.append(log_det)
+    return z, add_log_dets(log_dets)
+
+
 def constant_log_det(value, like: tf.Tensor) -> tf.Tensor:
     """Repeats a scalar log_det for each row of `like`: -> (batch,)."""
     value = tf.cast(value, like.dtype) if tf.is_tensor(value) else tf.constant(value, like.dtype)

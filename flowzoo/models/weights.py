@@ -107,7 +107,7 @@ def require_finite_numbers(flow: keras.Model, path: str | os.PathLike) -> None:
         CheckpointError: the file is missing or damaged, or holds such numbers; it names the variables.
     """
     with _weight_file(path) as inner:
-        file_layout(inner)  # which refuses what is no such file
+        file_layout(inner)  # which refuses other kinds of file
         with h5py.File(inner, "r") as file:
             require_finite(file, _kinds(_variables(flow)), str(inner))
 

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 def load(name: str | Path, weights: bool = True, *, conditioner_dtype: str | None = None) -> "Flow":
     """Build the flow of a preset and, unless `weights=False`, give it the trained weights.
 
-    Size and sha256 of the file are checked before it is opened; parameter count, shapes and fingerprint before it is
-    loaded. The weights are installed with flowzoo; only missing ones are downloaded, from the hubs that
-    `flowzoo.set_hub` names.
+    Size and sha256 of the file are checked before it is opened, shapes before any weight is set, parameter count and
+    fingerprint before the flow is returned. The weights are installed with flowzoo; only missing ones are downloaded,
+    from the hubs that `flowzoo.set_hub` names.
 
     Args:
         name: one of `flowzoo.list_presets()`; a name with a revision, such as "glow-mnist@1", which never changes;

@@ -48,8 +48,8 @@ def write_tree(
         CheckpointError: a preset has no measured numbers, or lacks one that every hub wants, such as the invertibility
             certificate; a number is beyond its bounds, is off or can't be measured here; its files are missing, damaged
             or another flow's. Nothing is written.
-        PresetError: there is no such preset, its parts don't fit, a revision exists with other contents, what lies
-            in `folder` is not a hub, or nothing can be written there. Nothing is written.
+        PresetError: there is no such preset, its parts don't fit, the hub has other contents under the same revision,
+            `folder` holds something other than a hub, or can't be written to. Nothing is written.
     """
     presets, folder = list(presets), Path(folder)
     if wrong := unwritable(folder):

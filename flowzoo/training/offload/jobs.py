@@ -242,7 +242,7 @@ class _Program:
 
 
 def _remove_copies(module: Any) -> None:
-    """Removes the copies in which TensorFlow's results end: StableHLO, which GPUs are given, has no such operation."""
+    """Removes the copy operations with which TensorFlow's results end: StableHLO, the form for GPUs, has none."""
     from jax._src.lib.mlir import ir
 
     copies = []
