@@ -120,7 +120,7 @@ class Flow(GenerativeModel):
         return -self.log_prob(x, condition, seed, samples) / (self.dims * math.log(2.0))
 
     def score(self, x, condition=None, seed: int = 0, samples: int = 1, batch_size: int = LANES) -> np.ndarray:
-        """log p(x) in nats of any amount of data, in blocks of equally many rows, one after another.
+        """log p(x) in nats of any amount of data, in blocks of equally many rows.
 
         The result of a row does not depend on its neighbours, to the last bit.
 
