@@ -363,7 +363,7 @@ class Flow(GenerativeModel):
 
     def _log_prob(self, function, x, condition, seed, samples):
         samples = check_count(samples, "samples")
-        if not self.transform.draws:
+        if "encode" not in self.transform.draws:
             samples = 1  # and one graph for all numbers of them
         return function(x, condition, self.raw.as_seed(seed), samples, self.backprop)
 

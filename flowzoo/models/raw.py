@@ -152,9 +152,9 @@ class Raw:
 
     @property
     def noisy(self) -> list[Transform]:
-        """Those up to the last that draws noise; `Bounds` and `Standardize` may stand before it."""
+        """Those up to the last that draws noise in encode; `Bounds` and `Standardize` may stand before it."""
         parts = self.parts
-        count = max((i + 1 for i, t in enumerate(parts) if t.draws), default=0)
+        count = max((i + 1 for i, t in enumerate(parts) if "encode" in t.draws), default=0)
         if any(not t.draws and t.trainable_variables for t in parts[:count]):
             raise ValueError("Stochastic transforms must come before the exact ones for `bijection`, got them mixed.")
         return parts[:count]
@@ -163,6 +163,11 @@ class Raw:
     def inverts(self) -> bool:
         """Whether decode undoes encode, and there is more than noise, so that its error can be measured."""
         return self.transform.invertible and len(self.noisy) < len(self.parts)
+
+    @property
+    def recovers_latents(self) -> bool:
+        """Whether encode gives back what decode took, as that of surjections which draw in decode only."""
+        return self.transform.kind == "exact" and "encode" not in self.transform.draws
 
     @property
     def bijection(self) -> Transform:
