@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from flowzoo.core import random
 from flowzoo.core.context import Context
-from flowzoo.measure.certificate import OF_LATENTS
+from flowzoo.measure.certificate import DRAWN
 
 if TYPE_CHECKING:
     from flowzoo.measure.examples import Examples
@@ -35,16 +35,16 @@ def round_trips(flow: Flow, test: Examples | None) -> dict[str, dict[str, Any]]:
             and for images also the inputs out of distribution.
 
     Returns:
-        For each kind of input: what it is, how many, the largest |decode(encode(y)) - y|, or of surjections, whose
-        decode draws, |encode(decode(z)) - z|, the largest |log_det of encode + log_det of decode| in nats, both of the
-        rows that stay finite, and the share of the others. Integers that became numbers beyond `EXPLODED` data ranges
-        are left out; their share is stated if there are any.
+        For each kind of input: what it is, how many, the largest |decode(encode(y)) - y|, the largest
+        |log_det of encode + log_det of decode| in nats, both of the rows that stay finite, and the share of the others.
+        Integers that became numbers beyond `EXPLODED` data ranges are left out; their share is stated if there are any.
+        Where decode draws, as that of surjections does, y is what it draws for the z of the input, and draws again.
         Empty for a flow that inverts in neither way, or that is left with nothing but noise.
     """
     if not flow.raw.inverts and not flow.raw.recovers_latents:
         return {}
     any_condition = flow.condition.in_turn(COUNT)
-    errors, of = (_errors(flow), "") if flow.raw.inverts else (_latent_errors(flow), OF_LATENTS)
+    errors, of = (_errors(flow), "") if flow.raw.inverts else (_errors_of_drawn(flow), DRAWN)
     return {
         kind: {"inputs": of + what} | _summary(*errors(y, flow.raw.features(condition)), _exploded(flow, y))
         for kind, what, y, condition in _inputs(flow, test, any_condition)
@@ -100,16 +100,18 @@ def _errors(flow: Flow) -> Callable:
     return errors
 
 
-def _latent_errors(flow: Flow) -> Callable:
-    """As `_errors`, of the z of y and what encode makes of the y that decode draws for it."""
+def _errors_of_drawn(flow: Flow) -> Callable:
+    """As `_errors`, of what decode draws for the z of y; it draws the same, such as a sign, when it decodes again."""
     transform = flow.transform
 
     @tf.function(autograph=False)
     def errors(y, condition):
         z, _ = transform.encode(y, condition, flow.raw.context(y, flow.raw.as_seed(0)))
-        x, back = transform.decode(z, condition, Context(random.hash_rows(z)))
-        again, log_det = transform.encode(x, condition, flow.raw.context(x, flow.raw.as_seed(0)))
-        return _largest(again - z, log_det + back)
+        streams = random.hash_rows(z)
+        y, _ = transform.decode(z, condition, Context(streams))
+        z, log_det = transform.encode(y, condition, flow.raw.context(y, flow.raw.as_seed(0)))
+        again, back = transform.decode(z, condition, Context(streams))
+        return _largest(again - y, log_det + back)
 
     return errors
 
