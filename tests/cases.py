@@ -124,6 +124,20 @@ def _stochastic(dtype, conditioner_dtype):
     return surjections.Stochastic(*(bases.ConditionalNormal(*side, dtype=dtype) for side in sides))
 
 
+def _absolute_value(features=0, **options):
+    """A row of an absolute value, whose x lies in the box."""
+
+    def build(dtype, conditioner_dtype):
+        network = MLP(VECTOR[0], 1, [6], features, seed=1, dtype=conditioner_dtype)
+        return surjections.AbsoluteValue(VECTOR, network, 2, dtype=dtype, **options)
+
+    return TransformCase(build, VECTOR, "uniform", condition_features=features, bijective=False)
+
+
+def _sort(dtype, conditioner_dtype):
+    return surjections.Sort(VECTOR, MLP(5, 5, [6], 3, seed=1, dtype=conditioner_dtype), dtype=dtype)
+
+
 def _continuous(shape, features=0):
     """A row of a continuous transform, solved almost exactly, since the way is short; tests/ode has other solvers."""
 
@@ -194,6 +208,11 @@ TRANSFORMS = {
     "dequantize": _plain(surjections.UniformDequantization, shape=IMAGE, draw="integers", bijective=False),
     "dequantize-variational": TransformCase(_variational, IMAGE, "integers", bijective=False),
     "dequantize-audio": _plain(surjections.AudioDequantization, 8000, draw="audio", bijective=False),
+    "absolute-value": _absolute_value(),
+    "absolute-value-point": _absolute_value(features=3, point=True),
+    "sort": TransformCase(_sort, VECTOR, "uniform", condition_features=3, bijective=False),
+    "max-pool": _plain(surjections.MaxPool, shape=IMAGE, bijective=False),
+    "argmax": _plain(surjections.Argmax, 256, shape=(3,), draw="integers", bijective=False),
     "augment": _plain(surjections.Augment, 2, bijective=False),
     "stochastic": TransformCase(_stochastic, condition_features=3, bijective=False),
     "continuous": _continuous((3,), features=2),
@@ -254,6 +273,7 @@ FLOWS = {  # name: (family, flat configuration)
     "glow-variational": ("glow", {"event_shape": (4, 4, 1), "noise_depth": 2, "noise_hidden": 4, **_tiny}),
     "vae": ("vae", {"event_shape": (6, 6, 1), "bits": 1, "latent": 3, "hidden": 8, "blocks": 1, "seed": 5}),
     "vae-vector": ("vae", {"event_shape": (3,), "latent": 2, "hidden": 8, "blocks": 1, "seed": 5}),
+    "survae": ("survae", {"event_shape": (2,), "sort": True, "depth": 1, "hidden": 8, "bins": 4, "seed": 5}),
     "glow-vector": ("glow", {"event_shape": (2,), "bits": 0, "depth": 1, "hidden": 8, "seed": 5}),
     "nice-condition": (
         "nice",

@@ -90,7 +90,10 @@ def test_condition_changes_the_result(name):
     transform = cases.transform(name)
     x, condition, context = cases.transform_data(name)
     one, other = (transform.encode(x, given, context) for given in (condition, condition + 1.0))
-    assert (np.abs(one[0] - other[0]).reshape(6, -1).max(axis=1) > 1e-4).all()
+    changed = np.abs(one[0] - other[0]).reshape(6, -1).max(axis=1) + np.abs(
+        one[1] - other[1]
+    )  # of some only the latter
+    assert (changed > 1e-4).all()
     with pytest.raises(ValueError, match=r"`condition` must have \d features per example, got None"):
         transform.encode(x, None, context)
     with pytest.raises(ValueError, match=r"`condition` must have shape \(batch, \d\), got \(6, 7\)"):

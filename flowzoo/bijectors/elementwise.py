@@ -37,9 +37,10 @@ class Scale(Bijector):
 
 
 class Logit(Bijector):
-    """z = logit(alpha + (1 - 2 alpha) x) for x in [0, 1]; alpha > 0 keeps both ends finite.
+    """z = logit(alpha + (1 - 2 alpha) x) for x in [0, 1]; alpha > 0 keeps both ends far from infinity.
 
-    x may exceed [0, 1] by alpha / (1 - 2 alpha), the range of decode; beyond that it is clipped.
+    x may exceed [0, 1] by alpha / (1 - 2 alpha), the range of decode; beyond that, and within 1e-7 of its ends, it
+    is clipped.
 
     Reference: Dinh et al. 2017, Density estimation using Real NVP, arXiv:1605.08803.
     """
@@ -50,7 +51,7 @@ class Logit(Bijector):
         self, event_shape: Sequence[int], alpha: float = 0.05, *, dtype: str = "float32", name: str | None = None
     ):
         super().__init__(event_shape, dtype=dtype, name=name)
-        self.alpha = check_number(alpha, "alpha", below=0.5)
+        self.alpha = check_number(alpha, "alpha", below=0.5, zero=True)
 
     def _encode(self, x, condition):
         inside = tf.clip_by_value(self.alpha + (1.0 - 2.0 * self.alpha) * x, 1e-7, 1.0 - 1e-7)

@@ -22,18 +22,21 @@ class RationalQuadratic:
       bins: number of bins, 2 to 20.
       bound: half the length of the interval; data should lie within it, as after an ActNorm.
       circular: x is an angle in [-bound, bound), whose ends are one point: its slope there is learned too.
+      box: x is never outside the interval, so the slopes at its ends are learned too, instead of 1.
 
     References: Durkan et al. 2019, Neural spline flows, arXiv:1906.04032; for angles Rezende et al. 2020, Normalizing
     flows on tori and spheres, arXiv:2002.02428.
     """
 
-    def __init__(self, bins: int = 8, bound: float = 3.0, circular: bool = False):
+    def __init__(self, bins: int = 8, bound: float = 3.0, circular: bool = False, box: bool = False):
         if not 2 <= bins <= 20:
             raise ValueError(f"`bins` must be 2 to 20, got {bins}.")
         if not 0.0 < bound < math.inf:
             raise ValueError(f"`bound` must be finite and positive, got {bound}.")
-        self.bins, self.bound, self.circular = int(bins), float(bound), bool(circular)
-        self.outputs_per_entry = 3 * self.bins - (not self.circular)
+        if circular and box:
+            raise ValueError("`circular` and `box` exclude each other: the ends of a box are two points, got both.")
+        self.bins, self.bound, self.circular, self.box = int(bins), float(bound), bool(circular), bool(box)
+        self.outputs_per_entry = 3 * self.bins + (0 if circular else 1 if box else -1)
 
     def encode(self, x: tf.Tensor, raw: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         return rational_quadratic(x, *self._knots(raw), self.bound)
@@ -48,7 +51,11 @@ class RationalQuadratic:
         flatness = widths / heights
         before = tf.concat([flatness[..., -1:, :], flatness[..., :-1, :]], axis=-2)
         both = before + flatness if self.circular else (before + flatness)[..., 1:, :]
+        if self.box:
+            both = tf.concat([2.0 * flatness[..., :1, :], both, 2.0 * flatness[..., -1:, :]], axis=-2)
         slopes = 2.0 * tf.exp(STEEPER * tf.tanh(bend / STEEPER)) / both
+        if self.box:
+            return widths, heights, slopes
         if self.circular:
             return widths, heights, tf.concat([slopes, slopes[..., :1, :]], axis=-2)
         ends = tf.ones_like(slopes[..., :1, :])

@@ -1,7 +1,7 @@
 """Two-dimensional targets with known density: p(x) = exp(-U(x)) / Z on the box [-4, 4]^2.
 
-U2, U3 and U4 have unbounded ridges, so only the box makes them densities; it cuts off a negligible part of U1 and the
-moons, and the checkerboard fills it.
+U2, U3 and U4 have unbounded ridges, so only the box makes them densities; it cuts off a negligible part of U1, the
+moons and the Gaussians, and the checkerboard fills it.
 
 Reference: Rezende & Mohamed 2015, Variational inference with normalizing flows, arXiv:1505.05770, table 1.
 """
@@ -47,6 +47,13 @@ def checkerboard(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """The black squares of a 4 x 4 checkerboard, all alike; the one at the lower left is black."""
     black = (np.floor(a / 2.0) + np.floor(b / 2.0)) % 2.0 == 0.0
     return np.where(black, 0.0, np.inf)
+
+
+def eight_gaussians(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Eight normal distributions of deviation 0.5 / sqrt 2 on a circle of radius 4 / sqrt 2; exp(-U) is their mean."""
+    angles, variance = np.arange(8) * np.pi / 4.0, 0.125
+    squares = [(a - math.sqrt(8.0) * np.cos(t)) ** 2 + (b - math.sqrt(8.0) * np.sin(t)) ** 2 for t in angles]
+    return math.log(16.0 * math.pi * variance) - np.logaddexp.reduce([-0.5 * s / variance for s in squares])
 
 
 def moons(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -105,6 +112,7 @@ DENSITIES = {
     "rezende_u3": Density(u3, ceiling=2.0),
     "rezende_u4": Density(u4, ceiling=2.0),
     "checkerboard": Density(checkerboard, ceiling=1.0),
+    "eight_gaussians": Density(eight_gaussians, ceiling=0.16),
     "moons": Density(moons, ceiling=0.2),
 }
 

@@ -322,6 +322,11 @@ _SPECS = {
             source="a uniform density on the 8 black squares of a 4 x 4 checkerboard on the box [-4, 4]^2",
         ),
         _target(
+            "eight_gaussians",
+            citation="Grathwohl et al.: FFJORD. 2019. arXiv:1810.01367, figure 2.",
+            source="eight normal distributions of deviation 0.354 on a circle of radius 2.83 about 0",
+        ),
+        _target(
             "moons",
             citation="Pedregosa et al.: Scikit-learn: machine learning in Python. 2011.",
             source="two half circles of radius 2 with normal noise of 0.2 (make_moons with noise 0.1, twice as large)",

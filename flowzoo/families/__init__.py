@@ -16,6 +16,7 @@ from flowzoo.families.nsf_coupling import NSFCoupling
 from flowzoo.families.planar import PlanarFlow
 from flowzoo.families.radial import RadialFlow
 from flowzoo.families.realnvp import RealNVP
+from flowzoo.families.survae import SurVAE
 from flowzoo.families.vae import VAE
 from flowzoo.families.waveflow import WaveFlow
 from flowzoo.models.flow import Flow
@@ -34,6 +35,7 @@ FAMILIES |= {
     "planar": PlanarFlow,
     "radial": RadialFlow,
     "realnvp": RealNVP,
+    "survae": SurVAE,
     "vae": VAE,
     "waveflow": WaveFlow,
 }

@@ -44,6 +44,12 @@ def shape(default: Sequence[int] = (2,), doc: str = "(features,).", grows: str =
     return option(default, Shape(), doc, aka=aka, grows=grows)
 
 
+def prior(default: str = "normal") -> Any:
+    """The field `base`."""
+    doc, aka = "distribution of the latent, a key of `bases.NAMED`.", "prior latent distribution base_distribution"
+    return option(default, OneOf(tuple(bases.NAMED)), doc, aka=aka)
+
+
 @dataclasses.dataclass(frozen=True)
 class _Last:
     """What all families take, after their own options and those of `Options`."""
@@ -101,12 +107,7 @@ class Options(_Last):
     xla = False
 
     event_shape: Sequence[int] = shape()
-    base: str = option(
-        "normal",
-        OneOf(tuple(bases.NAMED)),
-        "distribution of the latent, a key of `bases.NAMED`.",
-        aka="prior latent distribution base_distribution",
-    )
+    base: str = prior()
     classes: int = option(
         0,
         Count(0, CLASSES),

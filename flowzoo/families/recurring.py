@@ -38,11 +38,11 @@ def growth(
     return option(2.0, Number(LIMIT), doc)
 
 
-def bins() -> Any:
-    doc = (
-        "of the rational-quadratic splines, 2 to 20; with `affine` also 0 for none, to train the affine maps first and "
-        "continue from those weights."
-    )
+AFFINE_FIRST = "; with `affine` also 0 for none, to train the affine maps first and continue from those weights"
+
+
+def bins(zero: str = AFFINE_FIRST) -> Any:
+    doc = f"of the rational-quadratic splines, 2 to 20{zero}."
     return option(8, Count(0, WIDTH), doc, aka="num_bins n_bins count_bins knots", grows="width")
 
 

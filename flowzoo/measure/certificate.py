@@ -42,7 +42,8 @@ PROMISED = KINDS[:2]  # the kinds of input for which the bounds hold; out of dis
 LOOSE = 10.0  # times the card's error, of inputs out of distribution: there roundings grow, and machines differ
 SHARE = 0.05  # of rows that are not finite, of such inputs, where the card has none
 
-TEXT = """Largest errors over the rows that stay finite, in float32: |decode(encode(y)) - y| {unit}; |log_det of
+DRAWN = "drawn for z of "  # begins what is said of inputs of surjections
+TEXT = """Largest errors over the rows that stay finite, in float32: {error}; |log_det of
 encode + log_det of decode| in nats. Rows more than ten data ranges out count as exploded and do not enter the
 errors. On test inputs and samples the bounds are {bounds}; out of distribution nothing is promised."""
 
@@ -113,10 +114,13 @@ class Certificate(Measurement):
         if not rows:
             return []
         unit = "with the data range 1" if preset.discrete else "in units of the data"
+        error = f"|decode(encode(y)) - y| {unit}"
+        if rows[0][-1].startswith(DRAWN):
+            error += ", where decode draws the same both times, such as a sign or an order"
         rates = f"no row not finite and {BOUNDS['exploded_rate']:.0%} exploded"
         bounds = f"{BOUNDS['reconstruction_error']:g}, {BOUNDS['log_det_error']:g}, {rates}"
         header = ("inputs", "reconstruction", "log_det, nats", "not finite", "exploded", "what they are")
-        text = TEXT.format(unit=unit, bounds=bounds)
+        text = TEXT.format(error=error, bounds=bounds)
         return [Section("Invertibility certificate", text, header, tuple(rows))]
 
     def failures(self, preset: Preset) -> list[str]:

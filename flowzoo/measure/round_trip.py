@@ -14,6 +14,8 @@ import numpy as np
 import tensorflow as tf
 
 from flowzoo.core import random
+from flowzoo.core.context import Context
+from flowzoo.measure.certificate import DRAWN
 
 if TYPE_CHECKING:
     from flowzoo.measure.examples import Examples
@@ -36,14 +38,15 @@ def round_trips(flow: Flow, test: Examples | None) -> dict[str, dict[str, Any]]:
         For each kind of input: what it is, how many, the largest |decode(encode(y)) - y|, the largest
         |log_det of encode + log_det of decode| in nats, both of the rows that stay finite, and the share of the others.
         Integers that became numbers beyond `EXPLODED` data ranges are left out; their share is stated if there are any.
-        Empty for a flow that does not invert, or that is left with nothing but noise.
+        Where decode draws, as that of surjections does, y is what it draws for the z of the input, and draws again.
+        Empty for a flow that inverts in neither way, or that is left with nothing but noise.
     """
-    if not flow.raw.inverts:
+    if not flow.raw.inverts and not flow.raw.recovers_latents:
         return {}
     any_condition = flow.condition.in_turn(COUNT)
-    errors = _errors(flow)
+    errors, of = (_errors(flow), "") if flow.raw.inverts else (_errors_of_drawn(flow), DRAWN)
     return {
-        kind: {"inputs": what} | _summary(*errors(y, flow.raw.features(condition)), _exploded(flow, y))
+        kind: {"inputs": of + what} | _summary(*errors(y, flow.raw.features(condition)), _exploded(flow, y))
         for kind, what, y, condition in _inputs(flow, test, any_condition)
     }
 
@@ -77,8 +80,10 @@ def _dequantized(flow: Flow, x: np.ndarray, condition: np.ndarray | None) -> tf.
 
 def _sampled(flow: Flow, condition: Any) -> tf.Tensor:
     """Samples at T = 1 before they are rounded to native integers."""
-    bijection, ready = flow.bijection, flow.raw.features(condition)
-    z = flow.base.sample(random.row_seeds(0, COUNT), tf.ones(COUNT), ready)
+    seeds, ones, ready = random.row_seeds(0, COUNT), tf.ones(COUNT), flow.raw.features(condition)
+    if not flow.raw.inverts:
+        return flow.raw.sample_graph(seeds, ones, condition)
+    bijection, z = flow.bijection, flow.base.sample(seeds, ones, ready)
     return tf.function(bijection.decode, autograph=False)(z, ready)[0]
 
 
@@ -90,12 +95,31 @@ def _errors(flow: Flow) -> Callable:
     def errors(y, condition):
         z, log_det = bijection.encode(y, condition)
         again, back = bijection.decode(z, condition)
-        differences = tf.reshape(tf.abs(again - y), [tf.shape(y)[0], -1])
-        off = tf.abs(log_det + back)
-        finite = tf.reduce_all(tf.math.is_finite(differences), axis=1) & tf.math.is_finite(off)
-        return tf.reduce_max(differences, axis=1), off, finite
+        return _largest(again - y, log_det + back)
 
     return errors
+
+
+def _errors_of_drawn(flow: Flow) -> Callable:
+    """As `_errors`, of what decode draws for the z of y; it draws the same, such as a sign, when it decodes again."""
+    transform = flow.transform
+
+    @tf.function(autograph=False)
+    def errors(y, condition):
+        z, _ = transform.encode(y, condition, flow.raw.context(y, flow.raw.as_seed(0)))
+        streams = random.hash_rows(z)
+        y, _ = transform.decode(z, condition, Context(streams))
+        z, log_det = transform.encode(y, condition, flow.raw.context(y, flow.raw.as_seed(0)))
+        again, back = transform.decode(z, condition, Context(streams))
+        return _largest(again - y, log_det + back)
+
+    return errors
+
+
+def _largest(differences: tf.Tensor, off: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    differences, off = tf.reshape(tf.abs(differences), [tf.shape(off)[0], -1]), tf.abs(off)
+    finite = tf.reduce_all(tf.math.is_finite(differences), axis=1) & tf.math.is_finite(off)
+    return tf.reduce_max(differences, axis=1), off, finite
 
 
 def _exploded(flow: Flow, y: tf.Tensor) -> np.ndarray:

@@ -120,7 +120,7 @@ class Flow(GenerativeModel):
         return -self.log_prob(x, condition, seed, samples) / (self.dims * math.log(2.0))
 
     def score(self, x, condition=None, seed: int = 0, samples: int = 1, batch_size: int = LANES) -> np.ndarray:
-        """log p(x) in nats of any amount of data, in blocks of equally many rows, one after another.
+        """log p(x) in nats of any amount of data, in blocks of equally many rows.
 
         The result of a row does not depend on its neighbours, to the last bit.
 
@@ -363,7 +363,7 @@ class Flow(GenerativeModel):
 
     def _log_prob(self, function, x, condition, seed, samples):
         samples = check_count(samples, "samples")
-        if not self.transform.draws:
+        if "encode" not in self.transform.draws:
             samples = 1  # and one graph for all numbers of them
         return function(x, condition, self.raw.as_seed(seed), samples, self.backprop)
 

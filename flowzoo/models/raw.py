@@ -21,6 +21,7 @@ from flowzoo.models.conditioning import joined
 from flowzoo.objectives import likelihood
 from flowzoo.objectives.registry import LIKELIHOOD, OBJECTIVES
 
+IN_FLIGHT = 2**16  # numbers of x in the blocks that `score` computes at once: a larger block fills all processors alone
 DECODING = -2  # the place of the transform in sampling; the base draws from the root
 
 
@@ -74,7 +75,7 @@ class Raw:
         return tf.reduce_logsumexp(draws, axis=0) - math.log(samples)
 
     def score(self, x, condition, seed, samples: int, memory: str, *, block: int, xla: bool) -> tf.Tensor:
-        """`log_prob` of blocks of `block` rows, one after the other, in one graph for any number of blocks.
+        """`log_prob` of blocks of `block` rows in one graph, for any number of blocks.
 
         A row gets the same bits wherever it stands: a product with 32 rows may round differently from one with 16.
         """
@@ -129,8 +130,9 @@ class Raw:
         def one(i):
             return compute(*rows_of((x, condition), i, block), seed, samples, memory)
 
-        count = tf.shape(x)[0] // block
-        scores = tf.map_fn(one, tf.range(count), fn_output_signature=self.dtype, parallel_iterations=1)
+        count, at_once = tf.shape(x)[0] // block, IN_FLIGHT // (block * math.prod(self.x_space.shape))
+        at_once = min(max(at_once, 1), 32)  # more only cost memory
+        scores = tf.map_fn(one, tf.range(count), fn_output_signature=self.dtype, parallel_iterations=at_once)
         return tf.reshape(scores, [-1])
 
     log_prob_graph = Graph(log_prob)
@@ -150,9 +152,9 @@ class Raw:
 
     @property
     def noisy(self) -> list[Transform]:
-        """Those up to the last that draws noise; `Bounds` and `Standardize` may stand before it."""
+        """Those up to the last that draws noise in encode; `Bounds` and `Standardize` may stand before it."""
         parts = self.parts
-        count = max((i + 1 for i, t in enumerate(parts) if t.draws), default=0)
+        count = max((i + 1 for i, t in enumerate(parts) if "encode" in t.draws), default=0)
         if any(not t.draws and t.trainable_variables for t in parts[:count]):
             raise ValueError("Stochastic transforms must come before the exact ones for `bijection`, got them mixed.")
         return parts[:count]
@@ -161,6 +163,11 @@ class Raw:
     def inverts(self) -> bool:
         """Whether decode undoes encode, and there is more than noise, so that its error can be measured."""
         return self.transform.invertible and len(self.noisy) < len(self.parts)
+
+    @property
+    def recovers_latents(self) -> bool:
+        """Whether encode gives back what decode took, as that of surjections which draw in decode only."""
+        return self.transform.kind == "exact" and "encode" not in self.transform.draws
 
     @property
     def bijection(self) -> Transform:

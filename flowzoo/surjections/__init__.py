@@ -1,7 +1,24 @@
-"""Transforms that draw noise in one direction or both."""
+"""Transforms that draw noise in encode, in decode, or both ways."""
 
+from flowzoo.surjections.absolute_value import AbsoluteValue
+from flowzoo.surjections.argmax import Argmax
 from flowzoo.surjections.augment import Augment
 from flowzoo.surjections.dequantize import AudioDequantization, UniformDequantization, VariationalDequantization
+from flowzoo.surjections.max_pool import MaxPool
+from flowzoo.surjections.sort import Sort
 from flowzoo.surjections.stochastic import Stochastic
+from flowzoo.surjections.surjection import GenerativeSurjection, InferenceSurjection
 
-__all__ = ["AudioDequantization", "Augment", "Stochastic", "UniformDequantization", "VariationalDequantization"]
+__all__ = [
+    "AbsoluteValue",
+    "Argmax",
+    "AudioDequantization",
+    "Augment",
+    "GenerativeSurjection",
+    "InferenceSurjection",
+    "MaxPool",
+    "Sort",
+    "Stochastic",
+    "UniformDequantization",
+    "VariationalDequantization",
+]

@@ -9,10 +9,11 @@ import tensorflow as tf
 
 from flowzoo.core import random
 from flowzoo.core.checks import check_count
-from flowzoo.core.transform import Transform, sum_event
+from flowzoo.core.transform import sum_event
+from flowzoo.surjections.surjection import GenerativeSurjection
 
 
-class Augment(Transform):
+class Augment(GenerativeSurjection):
     """z = (x, u) with u ~ N(0, 1), so log p(x) >= E[log p(z) - log q(u)].
 
     Args:
@@ -22,10 +23,6 @@ class Augment(Transform):
     References: Dupont et al. 2019, Augmented neural ODEs, arXiv:1904.01681; Huang et al. 2020, Augmented normalizing
     flows, arXiv:2002.07101 (as a density).
     """
-
-    kind = "lower_bound"
-    draws = frozenset({"encode"})
-    takes_context = True
 
     def __init__(self, event_shape: Sequence[int], extra: int, *, dtype: str = "float32", name: str | None = None):
         (features,), self.extra = event_shape, check_count(extra, "extra")

@@ -11,10 +11,11 @@ from flowzoo.bijectors.chain import require_exact
 from flowzoo.core import random
 from flowzoo.core.checks import check_count
 from flowzoo.core.space import Space
-from flowzoo.core.transform import Bijector, Transform, constant_log_det, sum_event
+from flowzoo.core.transform import Bijector, constant_log_det, sum_event
+from flowzoo.surjections.surjection import GenerativeSurjection
 
 
-class UniformDequantization(Transform):
+class UniformDequantization(GenerativeSurjection):
     """z = (x + u) / 2^bits with u ~ U[0, 1), so log P(x) >= E[log p(z)] - D bits ln 2.
 
     Args:
@@ -23,10 +24,6 @@ class UniformDequantization(Transform):
 
     Reference: Theis et al. 2016, A note on the evaluation of generative models, arXiv:1511.01844.
     """
-
-    kind = "lower_bound"
-    draws = frozenset({"encode"})
-    takes_context = True
 
     def __init__(self, event_shape: Sequence[int], bits: int = 8, *, dtype: str = "float32", name: str | None = None):
         super().__init__(event_shape, dtype=dtype, name=name)
@@ -61,7 +58,7 @@ class UniformDequantization(Transform):
         return inside * 2.0**-self.bits
 
 
-class AudioDequantization(Transform):
+class AudioDequantization(GenerativeSurjection):
     """z = (x + u) / 2^(bits - 1) with u ~ U[0, 1): the signed integers of a waveform fill [-1, 1).
 
     Args:
@@ -69,10 +66,6 @@ class AudioDequantization(Transform):
       rate: samples per second; it only says what the data are.
       bits: x holds integers -2^(bits - 1) ... 2^(bits - 1) - 1; 1 to 16.
     """
-
-    kind = "lower_bound"
-    draws = frozenset({"encode"})
-    takes_context = True
 
     def __init__(
         self,

@@ -9,6 +9,7 @@ from flowzoo.bijectors import RationalQuadratic
 from flowzoo.bijectors.spline import _starts, inverse_rational_quadratic, rational_quadratic
 
 BOUND = 3.0
+ENDS = [{}, {"circular": True}, {"box": True}]
 
 
 def raw(scalar, rows, scale, dtype="float32", seed=0):
@@ -41,27 +42,27 @@ def assert_monotone_and_invertible(scalar, numbers):
         np.testing.assert_array_equal(slope[~within], 0.0)
 
 
-@pytest.mark.parametrize("circular", [False, True])
+@pytest.mark.parametrize("ends", ENDS)
 @pytest.mark.parametrize("bins", [2, 8, 20])
 @pytest.mark.parametrize("scale", [1.0, 1e3])
 @pytest.mark.parametrize("seed", range(5))
-def test_is_monotone_and_invertible_for_any_parameters(bins, scale, seed, circular):
-    scalar = RationalQuadratic(bins, BOUND, circular)
+def test_is_monotone_and_invertible_for_any_parameters(bins, scale, seed, ends):
+    scalar = RationalQuadratic(bins, BOUND, **ends)
     assert_monotone_and_invertible(scalar, raw(scalar, 1, scale, seed=seed))
 
 
-@pytest.mark.parametrize("circular", [False, True])
+@pytest.mark.parametrize("ends", ENDS)
 @pytest.mark.parametrize("bins", [2, 8, 20])
 @pytest.mark.parametrize("seed", range(3))
-def test_also_where_every_parameter_is_at_an_extreme(bins, seed, circular):
-    scalar = RationalQuadratic(bins, BOUND, circular)
+def test_also_where_every_parameter_is_at_an_extreme(bins, seed, ends):
+    scalar = RationalQuadratic(bins, BOUND, **ends)
     extremes = np.random.default_rng(seed).choice([-1e3, 0.0, 1e3], (1, scalar.outputs_per_entry))
     assert_monotone_and_invertible(scalar, extremes.astype("float32"))
 
 
-@pytest.mark.parametrize("circular", [False, True])
-def test_gradients_are_finite_at_knots_and_far_outside(circular):
-    scalar = RationalQuadratic(8, BOUND, circular)
+@pytest.mark.parametrize("ends", ENDS)
+def test_gradients_are_finite_at_knots_and_far_outside(ends):
+    scalar = RationalQuadratic(8, BOUND, **ends)
     numbers = raw(scalar, 1, 1e3)
     x = tf.constant(hard_inputs(scalar, numbers))
     numbers = tf.repeat(tf.constant(numbers), len(x), axis=0)
@@ -72,8 +73,9 @@ def test_gradients_are_finite_at_knots_and_far_outside(circular):
         assert all(np.isfinite(gradient).all() for gradient in tape.gradient(loss, [x, numbers]))
 
 
-def test_zero_parameters_are_the_identity():
-    scalar = RationalQuadratic(8, BOUND)
+@pytest.mark.parametrize("ends", ENDS)
+def test_zero_parameters_are_the_identity(ends):
+    scalar = RationalQuadratic(8, BOUND, **ends)
     x = np.linspace(-4, 4, 50, dtype="float32")[:, None]
     z, log_slope = scalar.encode(x, np.zeros((50, scalar.outputs_per_entry), "float32"))
     np.testing.assert_allclose(z, x, atol=1e-6)
@@ -109,12 +111,24 @@ def test_a_circular_one_is_smooth_where_its_ends_meet():
     np.testing.assert_allclose(scalar.decode(z, np.repeat(numbers, 50, axis=0))[0], x, atol=1e-9)
 
 
+def test_slopes_at_the_ends_of_a_box_are_learned():
+    scalar = RationalQuadratic(5, BOUND, box=True)
+    numbers = raw(scalar, 1, 1.0, "float64")
+    ends = np.array([[-BOUND], [BOUND]])
+    z, log_slope = scalar.encode(ends, np.repeat(numbers, 2, axis=0))
+    np.testing.assert_allclose(z, ends, atol=1e-12)
+    inside, _ = scalar.encode(ends * (1 - 1e-9), np.repeat(numbers, 2, axis=0))
+    np.testing.assert_allclose(np.exp(log_slope), (z - inside) / (ends * 1e-9), rtol=1e-4)
+    assert np.abs(log_slope).min() > 1e-2 and abs(float(log_slope[0, 0] - log_slope[1, 0])) > 1e-2
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         ({"bins": 1}, "`bins` must be 2 to 20, got 1"),
         ({"bins": 21}, "`bins` must be 2 to 20, got 21"),
         ({"bound": 0.0}, r"`bound` must be finite and positive, got 0\.0"),
+        ({"circular": True, "box": True}, "`circular` and `box` exclude each other"),
     ],
 )
 def test_wrong_arguments_are_named(arguments, message):

@@ -39,6 +39,17 @@ def test_the_energies_are_the_papers(name, point, energy):
     assert data.density(name).energy(*np.float64(point)) == pytest.approx(energy, abs=1e-12)
 
 
+@pytest.mark.parametrize(("name", "side", "entropy"), [("checkerboard", 4, np.log(32)), ("eight_gaussians", 6, 2.832)])
+def test_entropies_are_known(name, side, entropy):
+    """Without their overlap, that of the Gaussians would be log 8 + log(2 pi e / 8), 2.838."""
+    middles = 2 * side / 800 * (np.arange(800) + 0.5) - side
+    energy = data.density(name).energy(middles[:, None], middles)
+    p = np.exp(-energy)
+    mass = p.sum() * (2 * side / 800) ** 2
+    mean = np.where(p > 0, p * np.where(p > 0, energy, 0), 0).sum() / p.sum()
+    assert mean + np.log(mass) == pytest.approx(entropy, abs=1e-3)
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_the_examples_fit_the_density(name):
     x, labels = arrays.read(name, "test")

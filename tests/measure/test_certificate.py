@@ -12,6 +12,7 @@ from flowzoo.measure.certificate import Certificate
 from flowzoo.measure.round_trip import COUNT, round_trips
 from flowzoo.models.flow import Flow
 from flowzoo.surjections import Augment
+from flowzoo.testing import randomized
 from tests.zoo import tiny
 
 broken = Certificate().broken
@@ -44,6 +45,21 @@ def test_a_wrong_inverse_and_a_wrong_log_det_are_found():
     found = round_trips(flow, (x, None))
     assert abs(found["test"]["log_det_error"] - 0.5) < 1e-4 and found["test"]["reconstruction_error"] > 0.2
     assert len(broken(found)) == 4
+
+
+def test_of_surjections_what_decode_draws_comes_back():
+    flow = flowzoo.create("survae", event_shape=(3,), folds=3, sort=True, depth=1, hidden=4, standardize=False)
+    randomized(flow)
+    x = np.random.default_rng(0).standard_normal((9, 3)).astype("float32")
+    found = round_trips(flow, (x, None))
+    assert broken(found) == [] and found["test"]["inputs"] == "drawn for z of the first 9 of the test split"
+    fold = flow.transform.transforms[2]
+    right = fold._decode
+    fold._decode = lambda z, condition, context: (
+        right(z, condition, context)[0] * 0.9,
+        right(z, condition, context)[1],
+    )
+    assert len(broken(round_trips(flow, (x, None)))) >= 2
 
 
 class Latent(Transform):
