@@ -6,22 +6,23 @@ That needs TensorFlow, so `import flowzoo` alone does not do it, only together w
 
 from __future__ import annotations
 
-import importlib
 import importlib.abc
 import importlib.machinery
 import sys
 from collections.abc import Callable, Sequence
 from types import ModuleType
 
-FAMILIES = "flowzoo.families"
-
 
 def register_with_keras() -> None:
     """Imports `flowzoo.families` now if Keras is imported, else as soon as it is."""
     if "keras" in sys.modules:
-        importlib.import_module(FAMILIES)
+        _import_families()
     else:
         sys.meta_path.insert(0, _AfterKeras())
+
+
+def _import_families() -> None:
+    import flowzoo.families  # noqa: F401
 
 
 class _AfterKeras(importlib.abc.MetaPathFinder):
@@ -54,4 +55,4 @@ class _AfterKeras(importlib.abc.MetaPathFinder):
             self.running -= 1
         if not self.running and "keras" in sys.modules and self in sys.meta_path:
             sys.meta_path.remove(self)
-            importlib.import_module(FAMILIES)
+            _import_families()
