@@ -63,7 +63,8 @@ class Certificate(Measurement):
     def measure(self, subject: Subject) -> Measured:
         from flowzoo.measure.round_trip import round_trips
 
-        return Measured(round_trips(subject.flow, subject.test))
+        found, drawn = round_trips(subject.flow, subject.test), "" if subject.flow.raw.inverts else DRAWN
+        return Measured({kind: entry | {"inputs": drawn + entry["inputs"]} for kind, entry in found.items()})
 
     def compare(self, card: Preset, now: Measured) -> list[Check]:
         """On test examples and samples against the bounds, whatever the card says; else against the card, tenfold."""

@@ -15,7 +15,6 @@ import tensorflow as tf
 
 from flowzoo.core import random
 from flowzoo.core.context import Context
-from flowzoo.measure.certificate import DRAWN
 
 if TYPE_CHECKING:
     from flowzoo.measure.examples import Examples
@@ -44,9 +43,9 @@ def round_trips(flow: Flow, test: Examples | None) -> dict[str, dict[str, Any]]:
     if not flow.raw.inverts and not flow.raw.recovers_latents:
         return {}
     any_condition = flow.condition.in_turn(COUNT)
-    errors, of = (_errors(flow), "") if flow.raw.inverts else (_errors_of_drawn(flow), DRAWN)
+    errors = _errors(flow) if flow.raw.inverts else _errors_of_drawn(flow)
     return {
-        kind: {"inputs": of + what} | _summary(*errors(y, flow.raw.features(condition)), _exploded(flow, y))
+        kind: {"inputs": what} | _summary(*errors(y, flow.raw.features(condition)), _exploded(flow, y))
         for kind, what, y, condition in _inputs(flow, test, any_condition)
     }
 
