@@ -1,5 +1,8 @@
 """Methods compiled for arguments of changing shapes."""
 
+import gc
+import weakref
+
 import numpy as np
 import tensorflow as tf
 
@@ -39,3 +42,28 @@ def test_a_condition_may_be_a_vector_after_one_with_places():
         assert flow.sample(len(condition), condition, seed=0).shape[0] == len(condition)
         z, _ = flow.encode(x[: len(condition)], condition)
         flow.decode(z, condition)
+
+
+def test_a_graph_that_is_known_gives_gradients_and_does_not_keep_its_instance():
+    one = Method()
+    for x in (tf.ones(3), 2 * tf.ones(3)):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            y = one.total_graph(x)
+        np.testing.assert_array_equal(tape.gradient(y, x), [1.0, 1.0, 1.0])
+    assert one.traced == [(3,)]
+    gone = weakref.ref(one)
+    del one
+    gc.collect()
+    assert gone() is None
+
+
+def test_functions_can_be_run_eagerly_after_a_graph():
+    one = Method()
+    one.total_graph(tf.ones(3))
+    tf.config.run_functions_eagerly(True)
+    try:
+        one.total_graph(tf.ones(3))
+    finally:
+        tf.config.run_functions_eagerly(False)
+    assert one.traced == [(3,), (3,)]
