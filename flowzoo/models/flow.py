@@ -143,10 +143,9 @@ class Flow(GenerativeModel):
         x, condition = self.intake.tensors(x, condition)
         compute = functools.partial(self.raw.score, block=block, xla=self.xla)
         for start in range(0, len(x), size):
-            rows = min(size, -(-(len(x) - start) // block) * block)
-            part = self.condition.map(lambda value, _, at=(start, rows): _rows(value, *at), condition)
-            log_prob = self._log_prob(compute, _rows(x, start, rows), part, seed, samples)
-            scores.append(log_prob[: len(x) - start].numpy())
+            rows = slice(start, start + size)
+            part = x[rows], self.condition.rows(condition, rows)
+            scores.append(self._log_prob(compute, *part, seed, samples).numpy())
         return np.concatenate(scores) if scores else np.zeros(0, self.compute_dtype)
 
     def sample(self, n: int, condition=None, temperature=1.0, seed=None, batch_size: int | None = None) -> tf.Tensor:
@@ -381,9 +380,3 @@ class Flow(GenerativeModel):
         if training and getattr(self, "optimizer", None) is not None:
             seed += tf.cast(self.optimizer.iterations + 1, tf.uint32) * tf.constant(0x9E3779B1, tf.uint32)
         return seed
-
-
-def _rows(values, start, size):
-    rows = values[start : start + size]
-    missing = size - len(rows)
-    return tf.concat([rows, tf.repeat(rows[:1], missing, axis=0)], axis=0) if missing else rows

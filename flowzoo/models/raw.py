@@ -75,14 +75,11 @@ class Raw:
         return tf.reduce_logsumexp(draws, axis=0) - math.log(samples)
 
     def score(self, x, condition, seed, samples: int, memory: str, *, block: int, xla: bool) -> tf.Tensor:
-        """`log_prob` of blocks of `block` rows in one graph, for any number of blocks.
+        """`log_prob` in blocks of `block` rows, the last one filled up, in one graph for any number of rows.
 
         A row gets the same bits wherever it stands: a product with 32 rows may round differently from one with 16.
         """
-        given, how = (x, condition, seed), (samples, memory, block, xla)
-        # else it would trace a graph for this number of rows alone, and another for each other number
-        self._score_graph.get_concrete_function(*tf.nest.map_structure(_any_rows, given), *how)
-        return self._score_graph(*given, *how)
+        return self._score_graph(x, condition, seed, samples, memory, block, xla)
 
     @_without_rows_too
     def objective(
@@ -127,13 +124,21 @@ class Raw:
     def _score(self, x, condition, seed, samples, memory, block, xla):
         compute = self.log_prob_xla if xla else self.log_prob
 
-        def one(i):
-            return compute(*rows_of((x, condition), i, block), seed, samples, memory)
+        rows = tf.shape(x)[0]
+        missing = -rows % block
 
-        count, at_once = tf.shape(x)[0] // block, IN_FLIGHT // (block * math.prod(self.x_space.shape))
+        def filled(value):
+            return None if value is None else tf.concat([value, tf.repeat(value[:1], missing, axis=0)], axis=0)
+
+        given = tf.nest.map_structure(filled, (x, condition))
+
+        def one(i):
+            return compute(*rows_of(given, i, block), seed, samples, memory)
+
+        count, at_once = (rows + missing) // block, IN_FLIGHT // (block * math.prod(self.x_space.shape))
         at_once = min(max(at_once, 1), 32)  # more only cost memory
         scores = tf.map_fn(one, tf.range(count), fn_output_signature=self.dtype, parallel_iterations=at_once)
-        return tf.reshape(scores, [-1])
+        return tf.reshape(scores, [-1])[:rows]
 
     log_prob_graph = Graph(log_prob)
     log_prob_xla = tf.function(log_prob, jit_compile=True, autograph=False)
@@ -143,7 +148,7 @@ class Raw:
     sample_graph = Graph(sample)
     draw_graph = Graph(draw)
     reconstruction_error_graph = Graph(reconstruction_error)
-    _score_graph = tf.function(_score, autograph=False)
+    _score_graph = Graph(_score, any_rows=True)
 
     @property
     def parts(self) -> list[Transform]:
@@ -210,12 +215,6 @@ class Raw:
         if not self.x_space.values:
             x = tf.cast(x, self.x_space.dtype)  # as in `log_prob`, so that the noise is the same
         return random.fold_in(random.hash_rows(x), seed)
-
-
-def _any_rows(value):
-    if value is None or not value.shape.rank:
-        return value
-    return tf.TensorSpec([None, *value.shape[1:]], value.dtype)
 
 
 def _flat(transform):
