@@ -72,7 +72,7 @@ class Space:
 
     @property
     def one_hot(self) -> bool:
-        """Whether networks get its integers as classes; those of (height, width, channels), as pixels, have an order."""
+        """Whether networks get its integers as classes; those with channels, as pixels, are numbers."""
         return self.values > 0 and len(self.shape) < 3
 
     @property

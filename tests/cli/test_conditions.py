@@ -78,7 +78,7 @@ def test_columns_of_a_table_are_chosen_by_name(files, capsys):
     np.testing.assert_array_equal(found["size"], [[1.5, 2], [3, 4.5]])
     np.testing.assert_array_equal(found["label"], [1, 0])
     assert not capsys.readouterr().err
-    with pytest.raises(ValueError, match="got 4. Choose them by --condition-columns=label=NAME,NAME"):
+    with pytest.raises(ValueError, match="got 4\\. Choose them by --condition-columns=label=NAME,NAME"):
         _parsed(both, *named)
     with pytest.raises(ValueError, match="--condition-columns must be of label, size, got it of condition"):
         _parsed(both, *named, "--condition-columns=class")
@@ -98,7 +98,7 @@ def test_images_are_a_condition_as_they_are(files):
     Image.fromarray(pixels).save(files / "sketch.png")
     found = _parsed(Flow(Space.integers((4, 4, 1), 256)), f"--condition={files / 'sketch.png'}", count=1)
     np.testing.assert_array_equal(found, pixels[None, ..., None])
-    with pytest.raises(ValueError, match="must be float32, got uint8. Save them as float32, in the units"):
+    with pytest.raises(ValueError, match=r"must be float32, got uint8. Save them as float32, in the units"):
         _parsed(Flow(Space((4, 4, 1))), f"--condition={files / 'sketch.png'}", count=1)
 
 
