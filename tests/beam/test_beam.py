@@ -297,9 +297,10 @@ def test_samples_take_the_conditions_of_a_file(tmp_path, capsys):
 def test_samples_take_one_file_only(tmp_path):
     for name in "ab":
         (tmp_path / f"{name}.csv").write_text("1\n2\n")
+    pipeline = beam.Pipeline(options=PipelineOptions(DIRECT))
+    _ = pipeline | ReadConditions(f"{tmp_path}/*.csv")
     with pytest.raises(Exception, match="conditions of samples must be in one file, whose rows number them"):
-        with beam.Pipeline(options=PipelineOptions(DIRECT)) as pipeline:
-            _ = pipeline | ReadConditions(f"{tmp_path}/*.csv")
+        pipeline.run()
 
 
 def test_a_pipeline_asks_the_model_and_the_first_file(tmp_path):
