@@ -457,7 +457,8 @@ def test_an_argument_of_ones_own_is_no_question():
 
 
 KINDS = {  # what a module outside `modalities` may ask, and why
-    "core.space": {"self.modality", "space.modality", "'modality'"},  # says which kind a value is of
+    # says which kind a value is of, and how networks get integers: with channels as numbers, else one-hot
+    "core.space": {"self.modality", "space.modality", "'modality'", "len(self.shape) < 3"},
     "data.computed_conditions": {"space.modality", "from flowzoo.modalities import audio"},  # computes spectrograms
     "data.fsdd": {"from flowzoo.modalities.audio import decode_audio"},  # reads recordings
     "data.pipeline": {"len(event_shape) == 3"},  # mirrors images, and vectors that are patches of images

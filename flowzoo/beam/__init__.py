@@ -3,7 +3,7 @@
 Needs `pip install flowzoo[beam]`.
 """
 
-from flowzoo.beam.record_files import Range, ReadRecords, WriteRecords
+from flowzoo.beam.record_files import Range, ReadConditions, ReadRecords, WriteRecords
 from flowzoo.beam.transforms import BAD, Encode, Sample, Score
 
-__all__ = ["BAD", "Encode", "Range", "ReadRecords", "Sample", "Score", "WriteRecords"]
+__all__ = ["BAD", "Encode", "Range", "ReadConditions", "ReadRecords", "Sample", "Score", "WriteRecords"]

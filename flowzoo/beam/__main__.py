@@ -9,7 +9,7 @@ import sys
 import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from flowzoo.beam import BAD, Encode, Range, ReadRecords, Sample, Score, WriteRecords
+from flowzoo.beam import BAD, Encode, Range, ReadConditions, ReadRecords, Sample, Score, WriteRecords
 from flowzoo.beam.record_files import resolved, shards_among
 from flowzoo.core.space import ONE
 
@@ -18,8 +18,9 @@ def main(arguments: list[str] | None = None) -> None:
     """Builds the pipeline, runs it, waits."""
     parser = argparse.ArgumentParser(prog="python -m flowzoo.beam", description=__doc__.partition("\n")[0])
     parser.add_argument("what", choices=("score", "encode", "sample"))
+    files = ".csv, .parquet or .tfrecord"
     parser.add_argument("model", help="the folder of a version, as `flowzoo export` writes it")
-    parser.add_argument("source", help="a pattern of .csv, .parquet or .tfrecord files; for sample, how many")
+    parser.add_argument("source", help=f"a pattern of {files} files; for sample, how many, or one file of conditions")
     parser.add_argument("out", help=".csv, .parquet, .tfrecord or .jsonl")
     parser.add_argument("--bad", default="bad.jsonl", help="where bad records go, with the reason (bad.jsonl)")
     parser.add_argument(
@@ -36,7 +37,8 @@ def main(arguments: list[str] | None = None) -> None:
         parser.error(f"--condition must be given once for each condition, got {', '.join(args.condition)}")
     if resolved(args.out) == resolved(args.bad):
         parser.error(f"--bad must be another file than that of the results, got {args.out!r} and {args.bad!r}")
-    if args.what != "sample":
+    count = int(args.source) if args.what == "sample" and args.source.isdecimal() else None
+    if count is None:
         for out in (args.out, args.bad):
             replaced = shards_among(args.source, out)
             if replaced:
@@ -44,7 +46,8 @@ def main(arguments: list[str] | None = None) -> None:
     with beam.Pipeline(options=PipelineOptions(others)) as pipeline:
         if args.what == "sample":
             work = Sample(args.model, seed=args.seed, temperature=args.temperature)
-            results, bad = pipeline | Range(int(args.source)) | work
+            ids = ReadConditions(args.source, conditions, args.model) if count is None else Range(count)
+            results, bad = pipeline | ids | work
         else:
             work = {"score": Score, "encode": Encode}[args.what](args.model)
             results, bad = pipeline | ReadRecords(args.source, args.columns, conditions, args.model) | work

@@ -49,16 +49,34 @@ class ReadRecords(beam.PTransform):
     ):
         super().__init__()
         self._pattern, self._model = _local(pattern), None if model is None else str(model)
-        by_name = condition if isinstance(condition, Mapping) else {ONE: condition} if condition else {}
-        self._wanted = records.Wanted(columns, {name: tuple(names) for name, names in by_name.items()})
+        self._wanted = records.Wanted(columns, _by_name(condition))
 
     def expand(self, pipeline: beam.Pipeline) -> beam.PCollection:
         """A collection of records."""
-        found = pipeline | fileio.MatchFiles(self._pattern, fileio.EmptyMatchTreatment.DISALLOW)
-        paths = found | beam.Map(lambda file: file.path)
-        wanted = paths | beam.combiners.Top.Smallest(1) | beam.Map(_completed, self._wanted, self._model)
-        files = found | fileio.ReadMatches()
-        return files | beam.FlatMap(_read, beam.pvalue.AsSingleton(wanted)) | beam.Reshuffle()
+        return _records(pipeline, self._pattern, self._wanted, self._model) | beam.Reshuffle()
+
+
+class ReadConditions(beam.PTransform):
+    """Records {"id", "condition"} of one `.csv`, `.parquet` or `.tfrecord` file, for `Sample`.
+
+    The id is the number of the row, from 0, so that sample i is row i of `flow.sample(n, condition, seed=seed)`.
+
+    Args:
+      path: of the file.
+      condition, model: as for `ReadRecords`; if no columns are named or known, all of them make the condition.
+    """
+
+    def __init__(
+        self, path: str, condition: Sequence[str] | Mapping[str, Sequence[str]] = (), model: str | None = None
+    ):
+        super().__init__()
+        self._path, self._model = _local(path), None if model is None else str(model)
+        self._wanted = records.Wanted(conditions=_by_name(condition), x=False)
+
+    def expand(self, pipeline: beam.Pipeline) -> beam.PCollection:
+        """A collection of records."""
+        found = _records(pipeline, self._path, self._wanted, self._model)
+        return found | beam.Map(_numbered) | beam.Reshuffle()
 
 
 class Range(beam.PTransform):
@@ -136,8 +154,32 @@ def resolved(path: str) -> str:
     return path if FileSystems.get_scheme(path) else os.path.realpath(path)
 
 
+def _by_name(condition):
+    by_name = condition if isinstance(condition, Mapping) else {ONE: condition} if condition else {}
+    return {name: tuple(names) for name, names in by_name.items()}
+
+
+def _records(pipeline, pattern, wanted, model):
+    """The records of all files that match."""
+    found = pipeline | fileio.MatchFiles(pattern, fileio.EmptyMatchTreatment.DISALLOW)
+    paths = found | beam.Map(lambda file: file.path)
+    completed = paths | beam.combiners.Top.Smallest(2) | beam.Map(_completed, wanted, model)
+    files = found | fileio.ReadMatches()
+    return files | beam.FlatMap(_read, beam.pvalue.AsSingleton(completed))
+
+
+def _numbered(record):
+    """The record with the number of its row as id; a bad one keeps the name of the file."""
+    return record if "reason" in record else {**record, "id": int(record["id"].rpartition(":")[2])}
+
+
 def _completed(paths, wanted, model):
     """`wanted`, with what the flow knows, and the names in the first of the files."""
+    if not wanted.x and len(paths) > 1:
+        raise ValueError(
+            f"conditions of samples must be in one file, whose rows number them, got {paths[0]}, {paths[1]} and so on. "
+            "Join the files, or make records of {'id': i, 'condition': ...} yourself."
+        )
     known = {}
     place = None if model is None else FileSystems.join(model, "assets", COLUMNS)
     if place and FileSystems.exists(place):

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import IO, Any
 
 from flowzoo.core.columns import Columns, doubt, header, listed, number, require_each_once
+from flowzoo.core.space import ONE
 
 Record = dict[str, Any]
 SUFFIXES = (".csv", ".parquet", ".tfrecord")
@@ -23,18 +24,20 @@ class Wanted:
       columns: of x, by name; None for those that the flow knows, else all but the conditions': by number if they are
         called x0, x1, ..., or in the order of `first`.
       conditions: by name, one column of labels or several of numbers; those left out are the ones that the flow knows.
+      x: whether x is wanted, too; without it all columns make the condition, unless some are named or known.
       known, known_conditions: the names that the flow was fitted on; empty if it knows none.
       first: the path of the first of the files, and the names of its columns, or None if it has none.
     """
 
     columns: Sequence[str] | None = None
     conditions: Mapping[str, Sequence[str]] = dataclasses.field(default_factory=dict)
+    x: bool = True
     known: Sequence[str] = ()
     known_conditions: Mapping[str, Sequence[str]] = dataclasses.field(default_factory=dict)
     first: tuple[str, Sequence[str] | None] = ("", None)
 
     def named(self, names: Sequence[str] | None, count: int, path: str) -> dict[str, list[str]]:
-        """The names of the columns in a file that make x, and of those that make each condition.
+        """The names of the columns in a file that make x, if it is wanted, and of those that make each condition.
 
         Args:
           names: of its columns; None if it has no header, which calls them x0, x1, ...
@@ -49,6 +52,9 @@ class Wanted:
         conditions = {name: self._condition(name, names, path) for name in given}
         taken = {column for columns in conditions.values() for column in columns}
         others = [name for name in names if name not in taken]
+        if not self.x:
+            require_each_once([name for name in names if name in taken] if conditions else names, "columns")
+            return conditions or {ONE: names}
         if bare and not self.columns:
             if self.known:
                 logging.warning("%s names no columns: they are taken for %s, in this order", path, listed(self.known))

@@ -12,6 +12,7 @@ from apache_beam.utils import shared
 
 from flowzoo.beam.records import Record
 from flowzoo.core.checks import check_count, check_number
+from flowzoo.core.space import of_size
 
 BAD = {"id": "text", "reason": "text"}  # the columns of bad records, for `WriteRecords`
 
@@ -102,16 +103,18 @@ class _Rows:
         row = {}
         for name, spec in specs.items():
             if name not in record:
-                raise ValueError(f"expected `{name}`, got only {', '.join(sorted(record))}")
+                fix = " (ReadRecords, ReadConditions and --condition name its columns)" * (name != "x")
+                raise ValueError(f"expected `{name}`, got only {', '.join(sorted(record))}{fix}")
             array = np.asarray(record[name])
             if array.dtype.kind not in "fiu":
                 raise ValueError(f"expected numbers in `{name}`, got {array.dtype}")
             shape = spec.shape[1:]
-            if None not in shape:  # a record of a table is flat
-                size = math.prod(shape)
-                if array.size != size:
-                    raise ValueError(f"expected {size} numbers in `{name}`, got {array.size}")
-                array = array.reshape(shape)
+            if None not in shape or array.ndim == 1:  # a record of a table is flat
+                whole = of_size(shape, array.size)
+                if whole is None:
+                    expected = f"{'a multiple of ' * (None in shape)}{math.prod(length or 1 for length in shape)}"
+                    raise ValueError(f"expected {expected} numbers in `{name}`, got {array.size}")
+                array = array.reshape(whole)
             with np.errstate(over="ignore"):  # what is too large becomes infinite
                 row[name] = fitting(array[None], name, spec)[0]
             if not np.isfinite(row[name]).all():

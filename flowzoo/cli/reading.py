@@ -14,7 +14,7 @@ from flowzoo.cli import tables
 from flowzoo.cli.common import note
 from flowzoo.core.columns import Columns, listed
 from flowzoo.core.files import irregular
-from flowzoo.core.space import Space
+from flowzoo.core.space import Space, of_size
 from flowzoo.data import computed_conditions
 from flowzoo.modalities.registry import files_in, modality_of
 
@@ -34,6 +34,7 @@ class Form:
         names: of the columns that the flow was fitted on; () if it knows none.
         usual: what its columns are called by number, as in x0, x1, ...: those of flowzoo's own tables.
         source: of the examples from which conditions are computed; None for what is in the files itself.
+        option: of the command line that chooses columns, for messages.
     """
 
     space: Space
@@ -41,6 +42,7 @@ class Form:
     names: tuple[str, ...] = ()
     usual: str = "x"
     source: Space | None = None
+    option: str = "--columns"
 
     @property
     def held(self) -> Space:
@@ -60,10 +62,9 @@ def latents(flow: Flow) -> Form:
 
 def condition(name: str, flow: Flow) -> Form:
     """The form of one condition of `flow`; what is computed from examples is also read from files of these."""
-    space = flow.condition.spaces[name]
-    return Form(
-        space, what=f"values of {name}", usual="c", source=flow.x_space if computed_conditions.computed(space) else None
-    )
+    space, option = flow.condition.spaces[name], f"--condition-columns{f'={name}' if flow.condition.named else ''}"
+    source = flow.x_space if computed_conditions.computed(space) else None
+    return Form(space, what=f"values of {name}", usual="c", source=source, option=option)
 
 
 def read(paths: Sequence[str], form: Form, columns: Sequence[str] | None = None) -> tuple[np.ndarray, np.ndarray]:
@@ -91,7 +92,7 @@ def read_each(
     groups: Sequence[Sequence[str]], form: Form, columns: Sequence[str] | None = None
 ) -> list[tuple[np.ndarray, np.ndarray]]:
     """What `read` gives for each of some groups of paths, with the columns of all tables in one order."""
-    taken = Columns(columns, form.names, [f"{form.usual}{i}" for i in range(_width(form))])
+    taken = Columns(columns, form.names, [f"{form.usual}{i}" for i in range(_width(form))], form.option)
     found = [_group(paths, form, taken) for paths in groups]
     for text in filter(None, (taken.assumed, taken.doubted)):
         note(text)
@@ -151,7 +152,10 @@ def _conform(path: Path, array: np.ndarray, form: Form) -> np.ndarray:
     if not len(array):
         raise ValueError(f"{path}: expected at least one row of {form.what}, got an array of shape {array.shape}.")
     if not np.issubdtype(array.dtype, np.integer if space.values else np.floating):
-        raise ValueError(f"{path}: {form.what} must be {space.dtype}, got {array.dtype}. Save them in native units.")
+        raise ValueError(
+            f"{path}: {form.what} must be {space.dtype}, got {array.dtype}. Save them as {space.dtype}, in the "
+            "units that the flow was trained in."
+        )
     if space.values and (array.min() < space.lowest or array.max() > space.highest):
         found = f"{array.min()} to {array.max()}"
         raise ValueError(f"{path}: {form.what} must be integers {space.lowest} to {space.highest}, got {found}.")
@@ -189,11 +193,13 @@ def _array(path: Path) -> np.ndarray:
 
 def _table(path: Path, form: Form, columns: Columns) -> np.ndarray:
     rows = tables.read_table(path, columns)
-    width, space = _width(form), form.space
-    if rows.shape[1] != width:
+    space = form.space
+    shape = of_size(space.shape, rows.shape[1])
+    if shape is None:
+        width = _width(form) or f"a multiple of {math.prod(length or 1 for length in space.shape)}"
         raise ValueError(
             f"{path}: {form.what} of shape {space.shape} take {width} columns, got {rows.shape[1]}. "
-            "Choose them by --columns=NAME,NAME,..."
+            f"Choose them by {form.option}=NAME,NAME,..."
         )
     if space.values:
         broken = np.flatnonzero((rows != np.round(rows)).any(axis=1))  # includes NaN
@@ -203,7 +209,7 @@ def _table(path: Path, form: Form, columns: Columns) -> np.ndarray:
                 f"{len(broken)} of {len(rows)} rows, first in row {broken[0]} (counted from 0)."
             )
         rows = np.clip(rows, -(2.0**53), 2.0**53).astype(np.int64)  # larger values are refused as out of range
-    return rows.reshape(len(rows), *space.shape)
+    return rows.reshape(len(rows), *shape)
 
 
 def _width(form: Form) -> int:

@@ -113,7 +113,9 @@ def _read_parquet(path: Path, columns: Columns) -> np.ndarray:
     kinds = pyarrow.types
     for field in table.schema:
         if not any(is_kind(field.type) for is_kind in (kinds.is_integer, kinds.is_floating, kinds.is_decimal)):
-            raise ValueError(f"{path}: column {field.name!r} must hold numbers, got {field.type}. Choose by --columns.")
+            raise ValueError(
+                f"{path}: column {field.name!r} must hold numbers, got {field.type}. Choose others by {columns.option}."
+            )
     parts = [column.cast(pyarrow.float64(), safe=False).to_numpy() for column in table.columns]
     return np.stack(parts, axis=1) if parts else np.zeros((table.num_rows, 0))
 

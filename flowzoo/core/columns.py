@@ -73,10 +73,12 @@ class Columns:
         chosen: their names, in this order; None for what the flow knows, or else all.
         known: the names of the columns that a flow was fitted on; () if it knows none.
         usual: the names that flowzoo itself gives them, as x0, x1, ...
+        option: by which they are chosen, for messages.
 
     Attributes:
         assumed: the note on columns that were taken by position, as no names were known; "" if none.
         doubted: the note on a first line that may be a header; "" if none.
+        option: as given.
     """
 
     def __init__(
@@ -84,11 +86,12 @@ class Columns:
         chosen: Sequence[str] | None,
         known: Sequence[str] = (),
         usual: Sequence[str] = (),
+        option: str = "--columns",
     ):
         self._chosen, self._known, self._usual = chosen, list(known), list(usual)
-        self._from, self.assumed, self.doubted = "the flow", "", ""
+        self._from, self.assumed, self.doubted, self.option = "the flow", "", "", option
         if chosen:
-            require_each_once(chosen, "--columns")
+            require_each_once(chosen, option)
 
     def places(self, names: Sequence[str] | None, table: str, first: Sequence[str] = ()) -> list[int] | None:
         """The indices of the columns to take, or None for all as they stand.
@@ -103,7 +106,7 @@ class Columns:
         """
         if names is None:
             if self._chosen:
-                raise ValueError("the first line must name the columns for --columns, got numbers.")
+                raise ValueError(f"the first line must name the columns for {self.option}, got numbers.")
             self.doubted = self.doubted or doubt(first, table)
             if self._known:
                 self._assume(f"{table} names no columns: they are taken for {listed(self._known)}, in this order")
@@ -124,12 +127,13 @@ class Columns:
             if not set(self._known) <= set(names):
                 raise ValueError(
                     f"expected the columns of {self._from}, {listed(self._known)}, got {listed(names)}. "
-                    "Rename them, or choose by --columns=NAME,NAME,..."
+                    f"Rename them, or choose by {self.option}=NAME,NAME,..."
                 )
             return self._known
         if self._usual and set(self._usual) <= set(names):
             return self._usual
-        self._assume(f"{table}: the flow knows no names, so columns are taken as they stand: {listed(names)}")
+        if len(names) > 1:  # a single one has no order
+            self._assume(f"{table}: the flow knows no names, so columns are taken as they stand: {listed(names)}")
         self._known, self._from = list(names), table  # so that tables in another order are not mixed in
         return self._known
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -66,8 +67,18 @@ class Space:
 
     @property
     def features(self) -> int:
-        """How many numbers a network gets for it at each place: a label is one-hot."""
-        return self.values or (self.shape[-1] if self.shape else 1)
+        """How many numbers a network gets for it at each place: a label is one-hot, a channel one number."""
+        return self.values if self.one_hot else self.shape[-1] if self.shape else 1
+
+    @property
+    def one_hot(self) -> bool:
+        """Whether networks get its integers as classes; those with channels, as pixels, are numbers."""
+        return self.values > 0 and len(self.shape) < 3
+
+    @property
+    def places(self) -> tuple[int | None, ...]:
+        """The axes of its places: all but that of the numbers at each, which integers as classes do not have."""
+        return self.shape if self.one_hot else self.shape[:-1]
 
     @property
     def depth(self) -> int:
@@ -88,6 +99,18 @@ class Space:
         if self.values and self.shape:
             kind = f"integers {self.lowest} ... {self.highest}"
         return f"({rows}{', ' if axes else '' if rows == '...' else ','}{axes}) {kind}"
+
+
+def of_size(shape: Sequence[int | None], size: int) -> tuple[int, ...] | None:
+    """This shape with `size` entries, where one None stands for as many as it takes; None if there is none.
+
+    >>> of_size((None, 5), 20)
+    (4, 5)
+    """
+    known, unknown = math.prod(length or 1 for length in shape), list(shape).count(None)
+    if unknown > 1 or not known or size % known or not (unknown or size == known):
+        return None
+    return tuple(size // known if length is None else length for length in shape)
 
 
 def in_nats(bits: int) -> bool:
@@ -121,7 +144,7 @@ class Condition:
                 raise ValueError(
                     f"Integers of a condition must begin at 0, got {space.lowest} as the lowest of {name}."
                 )
-        places = {space.shape[:-1] for space in self.spaces.values() if len(space.shape) > 1}
+        places = {space.places for space in self.spaces.values() if space.places}
         if len(places) > 1:
             raise ValueError(f"Conditions with places must share the same places, got {sorted(places, key=str)}.")
 

@@ -102,7 +102,7 @@ class WaveFlow(Family):
 
         def lengthened(space):
             shape = space.shape
-            if len(shape) > 1 and shape[0]:
+            if space.places and shape[0]:
                 if samples * shape[0] % own:
                     raise ValueError(f"`samples` must be a multiple of {own // shape[0]}, one frame, got {samples}.")
                 shape = (samples * shape[0] // own, *shape[1:])

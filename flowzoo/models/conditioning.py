@@ -1,4 +1,4 @@
-"""A condition as networks get it: labels one-hot, several values concatenated."""
+"""A condition as networks get it: labels one-hot, pixels between -1/2 and 1/2, several values concatenated."""
 
 from __future__ import annotations
 
@@ -42,10 +42,11 @@ def _features(value, space, dtype, what):
             "and drop an axis of size 1."
         )
     wide = value.dtype in (tf.int64, tf.uint32, tf.uint64)  # int32 would turn large labels into small ones
-    labels = tf.cast(value, tf.int64 if wide else tf.int32)[..., None]
-    known = (labels >= 0) & (labels < space.values)  # a row of zeros would pass for a class
-    one_hot = tf.one_hot(tf.cast(labels[..., 0], tf.int32), space.values, dtype=dtype)
-    return tf.where(known, one_hot, math.nan)
+    integers = tf.cast(value, tf.int64 if wide else tf.int32)
+    known = (integers >= 0) & (integers < space.values)  # a row of zeros would pass for a class
+    if not space.one_hot:
+        return tf.where(known, tf.cast(integers, dtype) / max(space.highest, 1) - 0.5, math.nan)
+    return tf.where(known[..., None], tf.one_hot(tf.cast(integers, tf.int32), space.values, dtype=dtype), math.nan)
 
 
 def _everywhere(part, places):

@@ -350,7 +350,7 @@ class Flow(GenerativeModel):
 
     def _require_networks_for_places(self):
         """Refuses a condition with places, such as an image or a sequence, if some network takes vectors only."""
-        axes = max((len(space.shape) for space in self.condition.spaces.values()), default=0)
+        axes = max((len(space.places) + 1 for space in self.condition.spaces.values()), default=0)
         for layer in self._flatten_layers() if axes > 1 else ():
             known = getattr(layer, "condition_axes", ())
             if known and axes not in known:

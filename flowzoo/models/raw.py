@@ -39,7 +39,8 @@ def _without_rows_too(function):
         def filled(value):
             if not tf.is_tensor(value) or not value.shape.rank:
                 return value
-            return tf.concat([value, tf.zeros([missing, *value.shape[1:]], value.dtype)], axis=0)
+            shape = value.shape[1:] if value.shape[1:].is_fully_defined() else tf.unstack(tf.shape(value)[1:])
+            return tf.concat([value, tf.zeros([missing, *shape], value.dtype)], axis=0)
 
         results = function(self, filled(rows), *tf.nest.map_structure(filled, others))
         return tf.nest.map_structure(lambda value: value[:count], results)

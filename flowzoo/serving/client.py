@@ -86,7 +86,10 @@ class Client:
     def sample(
         self, n: int, condition: Condition = None, temperature: float | np.ndarray = 1.0, seed: int = 0
     ) -> np.ndarray:
-        """n samples, those of `Flow.sample` with the same integer seed: (n, *event_shape)."""
+        """n samples, those of `Flow.sample` with the same integer seed: (n, *event_shape).
+
+        One row of a condition is for all samples.
+        """
         import numpy as np
 
         from flowzoo.core.random import seeds_at
@@ -94,7 +97,8 @@ class Client:
 
         seeds = seeds_at(seed, np.arange(check_count(n, "n")))
         temperatures = check_temperature(temperature, n)
-        return self.predict("sample", seed=seeds, temperature=temperatures, **_inputs(condition))["x"]
+        given = {name: part if part is None else _for_all(part, n) for name, part in _inputs(condition).items()}
+        return self.predict("sample", seed=seeds, temperature=temperatures, **given)["x"]
 
     def predict(self, signature: str, **inputs: Any) -> dict[str, np.ndarray]:
         """The outputs of a signature for named inputs, all with the same number of rows; None is left out."""
@@ -159,3 +163,11 @@ def _transport(scheme):
 def _inputs(condition: Condition) -> dict[str, Any]:
     """A condition as inputs of a signature."""
     return dict(condition) if isinstance(condition, Mapping) else {"condition": condition}
+
+
+def _for_all(part, n: int) -> np.ndarray:
+    """A condition of n samples; one row stands for all."""
+    import numpy as np
+
+    rows = np.atleast_1d(part)
+    return np.repeat(rows, n, axis=0) if len(rows) == 1 else rows

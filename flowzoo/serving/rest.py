@@ -12,7 +12,7 @@ from flowzoo.serving.errors import BadRequest, ServingError, TimedOut, Unavailab
 from flowzoo.serving.tensor_specs import Signatures, Spec
 
 DTYPES = {"DT_FLOAT": "float32", "DT_DOUBLE": "float64", "DT_INT32": "int32", "DT_INT64": "int64"}
-DTYPES |= {"DT_UINT8": "uint8", "DT_STRING": "object"}
+DTYPES |= {"DT_INT16": "int16", "DT_UINT8": "uint8", "DT_STRING": "object"}
 
 
 class Rest:

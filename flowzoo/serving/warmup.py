@@ -38,7 +38,7 @@ def write_warmup(path: Path, name: str) -> None:
 
 def _row(spec, event_shape):
     if spec.dtype != tf.string:
-        return np.zeros([1, *spec.shape[1:]], spec.dtype.as_numpy_dtype)
+        return np.zeros([1, *(size or 1 for size in spec.shape[1:])], spec.dtype.as_numpy_dtype)
     from PIL import Image
 
     image = io.BytesIO()

@@ -22,10 +22,22 @@ from apache_beam.testing import util as testing
 from pyarrow import parquet
 
 import flowzoo
-from flowzoo.beam import BAD, Encode, Range, ReadRecords, Sample, Score, WriteRecords, records, transforms
+from flowzoo.beam import (
+    BAD,
+    Encode,
+    Range,
+    ReadConditions,
+    ReadRecords,
+    Sample,
+    Score,
+    WriteRecords,
+    records,
+    transforms,
+)
 from flowzoo.beam.__main__ import main
 from flowzoo.core.space import Space
 from flowzoo.serving import export
+from flowzoo.serving.tensor_specs import Spec
 from tests import cases
 
 pytestmark = pytest.mark.beam
@@ -251,6 +263,46 @@ def test_a_pipeline_takes_several_conditions_by_name(tmp_path):
         np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
 
 
+def test_samples_take_the_conditions_of_a_file(tmp_path, capsys):
+    """By names, by what the flow knows, and of a file of nothing else; the rows number the samples."""
+    flow, (_, condition) = cases.new_flow(CONDITION), cases.flow_data(CONDITION, 5)
+    plain = export(flow, tmp_path / "plain" / "1")
+    flow.intake.condition_columns = [f"c{i}" for i in range(condition.shape[1])]
+    named = export(flow, tmp_path / "named" / "1")
+    cells = [",".join(f"{value:.9g}" for value in row) for row in condition.tolist()]
+    names = ",".join(flow.condition_columns)
+    (tmp_path / "given.csv").write_text(f"other,{names}\n" + "".join(f"7,{row}\n" for row in cells))
+    (tmp_path / "alone.csv").write_text("\n".join([*cells[:2], "one,2,3", *cells[3:]]) + "\n")
+    expected = flow.sample(5, condition, seed=3).numpy()
+    for model, file, asked in (
+        (plain, "given", [f"--condition={names}"]),
+        (named, "given", []),
+        (plain, "alone", []),
+    ):
+        out = tmp_path / f"{model.parent.name}-{file}"
+        files = f"{tmp_path}/{file}.csv", f"{out}/s.jsonl", f"--bad={out}/b.jsonl"
+        main(["sample", str(model), *files, "--seed=3", *asked, *DIRECT])
+        found, bad = ([json.loads(line) for path in out.glob(f"{name}-*") for line in path.open()] for name in "sb")
+        good = {row["id"]: row["x"] for row in found}
+        assert sorted(good) == ([0, 1, 3, 4] if file == "alone" else [0, 1, 2, 3, 4])
+        assert [row["id"] for row in bad] == ([f"{tmp_path}/alone.csv:2"] if file == "alone" else [])
+        np.testing.assert_allclose([good[i] for i in sorted(good)], expected[sorted(good)], rtol=1e-4, atol=1e-4)
+    shard = tmp_path / "g-00000-of-00001.csv"
+    shard.write_text("1,2,3\n")
+    with pytest.raises(SystemExit):
+        main(["sample", str(plain), str(shard), f"{tmp_path}/g.csv", f"--bad={tmp_path}/b.jsonl"])
+    assert "must not replace an input" in capsys.readouterr().err
+
+
+def test_samples_take_one_file_only(tmp_path):
+    for name in "ab":
+        (tmp_path / f"{name}.csv").write_text("1\n2\n")
+    pipeline = beam.Pipeline(options=PipelineOptions(DIRECT))
+    _ = pipeline | ReadConditions(f"{tmp_path}/*.csv")
+    with pytest.raises(Exception, match="conditions of samples must be in one file, whose rows number them"):
+        pipeline.run()
+
+
 def test_a_pipeline_asks_the_model_and_the_first_file(tmp_path):
     flow, (x, _) = cases.new_flow("realnvp"), cases.flow_data("realnvp", 4)
     x, expected = x.astype("float64"), flow.score(x)
@@ -369,4 +421,14 @@ def test_a_condition_goes_along(tmp_path):
     records = [{"id": i, "x": x[i].tolist(), "condition": condition[i].tolist()} for i in range(3)]
     found = [result["log_prob"] for result in compute.process([next(check.process(record)) for record in records])]
     np.testing.assert_allclose(found, flow.log_prob(x, condition), rtol=1e-4, atol=1e-4)
-    assert "expected `condition`" in next(check.process({"id": 1, "x": [0, 0]})).value["reason"]
+    reason = next(check.process({"id": 1, "x": [0, 0]})).value["reason"]
+    assert "expected `condition`, got only id, x (ReadRecords, ReadConditions and --condition name" in reason
+
+
+def test_a_flat_record_may_be_a_sequence_of_any_length():
+    rows, specs = transforms._Rows("log_prob"), {"condition": Spec("float32", (None, None, 5))}
+    for value in (list(range(20)), np.arange(20).reshape(4, 5).tolist()):
+        found = rows.row({"id": 0, "condition": value}, specs)["condition"]
+        np.testing.assert_array_equal(found, np.arange(20).reshape(4, 5))
+    with pytest.raises(ValueError, match="expected a multiple of 5 numbers in `condition`, got 21"):
+        rows.row({"id": 0, "condition": list(range(21))}, specs)

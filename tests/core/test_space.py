@@ -2,7 +2,7 @@
 
 import pytest
 
-from flowzoo.core.space import Condition, Space
+from flowzoo.core.space import Condition, Space, of_size
 
 
 def test_a_space_says_what_it_is():
@@ -46,6 +46,21 @@ def test_a_condition_is_one_value_or_several_by_name():
         one.parted({"label": 3})
     assert repr(Condition()) == "Condition(none)"
     assert repr(Condition.of(10)) == "Condition((batch,) integer labels 0 ... 9)"
+
+
+def test_integers_are_classes_unless_they_have_channels():
+    tokens, regions, pixels = Space.integers((7,), 5), Space.integers((4, 4), 5), Space.integers((4, 4, 3), 256)
+    assert [space.one_hot for space in (tokens, regions, pixels, Space((2,)))] == [True, True, False, False]
+    assert [space.features for space in (tokens, regions, pixels)] == [5, 5, 3]
+    assert [space.places for space in (tokens, regions, pixels, Space((2,)))] == [(7,), (4, 4), (4, 4), ()]
+    assert Condition({"regions": regions, "pixels": pixels, "label": Space.integers((), 3)}).features == 5 + 3 + 3
+    with pytest.raises(ValueError, match="Conditions with places must share the same places"):
+        Condition({"tokens": tokens, "pixels": pixels})
+
+
+def test_one_axis_may_take_what_is_left():
+    assert (of_size((2, 3), 6), of_size((2, 3), 12), of_size((None, 5), 20)) == ((2, 3), None, (4, 5))
+    assert of_size((None, 5), 21) is None and of_size((None, None), 4) is None and of_size((), 1) == ()
 
 
 def test_names_of_inputs_and_other_places_are_refused():

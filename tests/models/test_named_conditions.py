@@ -12,8 +12,9 @@ from flowzoo import flows
 from flowzoo.bijectors import AffineCoupling, Chain, ChannelSplit
 from flowzoo.conditioners import GlowConvNet
 from flowzoo.core.errors import NonFiniteError
-from flowzoo.core.space import Space
+from flowzoo.core.space import Condition, Space
 from flowzoo.flows import Flow
+from flowzoo.models.conditioning import joined
 from flowzoo.surjections import UniformDequantization
 from tests import cases
 
@@ -129,11 +130,37 @@ def test_families_take_several(family, options):
         ("vae", {"event_shape": (6, 6, 1), "bits": 1}, Space((6, 6, 1))),
         ("glow", {"event_shape": (4, 4, 1), "levels": 1}, Space((None, 4))),
         ("waveflow", {"event_shape": (12,), "height": 3}, Space((4, 4, 1))),
+        ("realnvp", {"event_shape": (2,)}, Space.integers((7,), 5)),
     ],
 )
 def test_networks_that_take_no_places_are_named(family, options, space):
     with pytest.raises(ValueError, match=r"must be labels or vectors here, since \w+ takes no others, got "):
         flows.create(family, hidden=4, condition=space, **options)
+
+
+def test_an_image_is_a_condition_as_files_hold_it(eagerly):
+    """Pixels reach networks between -1/2 and 1/2, one number for each channel."""
+    options = {"event_shape": (4, 4, 1), "levels": 1, "depth": 1, "hidden": 4}
+    pixels, x = X, X[..., :1]
+    flow = cases.randomized(flows.create("glow", condition=Space.integers((4, 4, 2), 256), **options))
+    numbers = flows.create("glow", condition=Space((4, 4, 2)), **options)
+    numbers.set_weights(flow.get_weights())
+    scaled = pixels.astype("float32") / 255 - 0.5
+    np.testing.assert_allclose(flow.log_prob(x, pixels), numbers.log_prob(x, scaled), rtol=1e-6)
+    assert (np.abs(flow.log_prob(x, pixels[::-1]) - flow.log_prob(x, pixels)) > 1e-4).all()
+    few = Condition(Space.integers((4, 4, 2), 8))
+    found = joined(np.stack([pixels[0] % 8, pixels[0] % 8 + 1]), few, "float32").numpy()
+    assert found[0].min() == -0.5 and found[0].max() == 0.5 and np.isnan(found[1][pixels[0] % 8 == 7]).all()
+
+
+def test_a_sequence_of_classes_is_one_hot(eagerly):
+    flow = flows.create(
+        "waveflow", event_shape=(24,), height=3, depth=1, hidden=4, blocks=1, condition=Space.integers((4,), 5)
+    )
+    cases.randomized(flow)
+    x, spoken = np.arange(72, dtype=np.int16).reshape(3, 24), np.arange(12).reshape(3, 4) % 5
+    assert (flow.log_prob(x, spoken).numpy() != flow.log_prob(x, (spoken + 1) % 5).numpy()).all()
+    assert flow.of_length(48).condition.spaces["condition"].shape == (8,)
 
 
 def test_a_family_refuses_two_ways_and_what_is_no_space():

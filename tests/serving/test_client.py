@@ -18,7 +18,7 @@ from PIL import Image
 import flowzoo
 from flowzoo.serving import BadRequest, Client, ServingError, TimedOut, Unavailable, client
 from tests import cases
-from tests.serving.conftest import CONDITION, IMAGES, VECTORS
+from tests.serving.conftest import CONDITION, IMAGES, SEVERAL, VECTORS, several
 
 pytestmark = pytest.mark.serving
 config = "tensorflow_serving.config.model_server_config_pb2"
@@ -60,6 +60,25 @@ def test_a_condition_goes_along(way, addresses):
             served.log_prob(x)
         with pytest.raises(ValueError, match="the same number of rows"):
             served.log_prob(x, condition[:2])
+        found = served.sample(3, condition[:1], seed=5)  # one row is for all samples
+        np.testing.assert_allclose(found, flow.sample(3, condition[:1], seed=5), rtol=1e-4, atol=1e-4)
+
+
+@WAYS
+def test_several_conditions_go_along_by_name(way, addresses):
+    """One of them a sequence, whose length the signature leaves open."""
+    flow, x, given = several()
+    with Client(addresses[way], SEVERAL) as served:
+        for length in (6, 3):
+            part = given | {"words": given["words"][:, :length]}
+            np.testing.assert_allclose(served.log_prob(x, part), flow.log_prob(x, part), rtol=1e-4)
+        z, _ = served.encode(x, given)
+        np.testing.assert_allclose(z, flow.encode(x, given)[0], rtol=1e-4, atol=1e-4)
+        np.testing.assert_array_equal(served.decode(z, given)[0], flow.decode(z, given)[0])
+        one = {"label": 2, "words": given["words"][:1]}
+        np.testing.assert_array_equal(served.sample(3, one, seed=5), flow.sample(3, one, seed=5))
+        with pytest.raises(ValueError, match="`log_prob` takes label, words, x, got label, x"):
+            served.log_prob(x, {"label": given["label"]})
 
 
 @WAYS
