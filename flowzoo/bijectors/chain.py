@@ -111,8 +111,9 @@ def require_exact(bijector: Transform, who: str) -> None:
     if not isinstance(bijector, Transform):
         raise TypeError(f"{who} expected a Bijector, got {type(bijector).__name__}.")
     if not bijector.bijective:
+        drawn = f", which draws in {' and '.join(sorted(bijector.draws))}" if bijector.draws else ""
         raise TypeError(
-            f"{who} expected an exact bijection, got {type(bijector).__name__} of kind {bijector.kind!r}. "
+            f"{who} expected an exact bijection, got {type(bijector).__name__} of kind {bijector.kind!r}{drawn}. "
             "Dequantization and other surjections have no inverse."
         )
 

@@ -64,10 +64,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _flush()
 
 
+def common() -> argparse.ArgumentParser:
+    """A parser of the options that all commands have."""
+    made = argparse.ArgumentParser(add_help=False)
+    made.add_argument("--debug", action="store_true", help="show the Python traceback of an error")
+    return made
+
+
 def parser() -> argparse.ArgumentParser:
     """The parser of the whole command line."""
-    common = argparse.ArgumentParser(add_help=False)
-    common.add_argument("--debug", action="store_true", help="show the Python traceback of an error")
     top = argparse.ArgumentParser(
         prog="flowzoo",
         description="Trained normalizing flows for TensorFlow and Keras.",
@@ -83,7 +88,7 @@ def parser() -> argparse.ArgumentParser:
             description=command.HELP,
             epilog=f"examples:{command.EXAMPLES}",
             formatter_class=argparse.RawDescriptionHelpFormatter,
-            parents=[common],
+            parents=[common()],
         )
         command.add_arguments(sub)
         sub.set_defaults(run=command.run, tensorflow=command.TENSORFLOW)

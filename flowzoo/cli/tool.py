@@ -24,7 +24,7 @@ def run(command: ModuleType) -> None:
         command: a module of `flowzoo.cli`, as in `flowzoo.cli.main.COMMANDS`.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    parser = argparse.ArgumentParser(add_help=False)
+    parser = argparse.ArgumentParser(add_help=False, parents=[command_line.common()])
     command.add_arguments(parser)
     actions = parser._actions
     for action in actions:

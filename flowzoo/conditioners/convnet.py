@@ -21,7 +21,7 @@ class ImageConditioner(Conditioner):
       condition_features: size of the condition vector, or channels of the condition image; 0 for none.
       classes: the condition is one-hot instead, and each class adds a bias to the hidden channels: as good as a
         constant channel per class, with a ninth of the weights. 0 for none.
-      position: learn a bias for each position and hidden channel, which tells the net where in the image it is.
+      position: learn a bias for each position and hidden channel, by which the net knows where in the image it is.
         Convolutions alone can't know; it helps with aligned data (digits, clothes, faces).
       dtype: Keras dtype policy.
     """

@@ -57,10 +57,9 @@ def check_array(
         low, high = (int(values.min()), int(values.max())) if values.size else (0, 0)
         if low < space.lowest or high > space.highest:
             stored = 16 if space.lowest else 8
-            raise ValueError(
-                f"`{what}` must hold {span}, got values from {low} to {high}. For a model of fewer bits shift "
-                f"{stored}-bit data: x >> ({stored} - bits)."
-            )
+            fix = f" For a model of fewer bits shift {stored}-bit data: x >> ({stored} - bits)."
+            fix = fix if space.values == 2**space.depth else ""  # else categories
+            raise ValueError(f"`{what}` must hold {span}, got values from {low} to {high}.{fix}")
         return _cast(x, values, space.dtype)
     if kind != "floating":
         raise TypeError(

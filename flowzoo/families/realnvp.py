@@ -52,9 +52,10 @@ class RealNVPOptions(Options, MixedPrecision):
     def describe(self) -> str:
         if self.bits:
             return (
-                f"Real NVP: {self.levels} scales, each {self.depth} checkerboard couplings, a squeeze and {self.depth} "
-                f"channel couplings, whose residual networks have {counted(self.blocks, 'block')} of {self.hidden} "
-                "channels; half of the channels are factored out between scales."
+                f"Real NVP: {counted(self.levels, 'scale')}, each {counted(self.depth, 'checkerboard coupling')}, a "
+                f"squeeze and {counted(self.depth, 'channel coupling')}, whose residual networks have "
+                f"{counted(self.blocks, 'block')} of {self.hidden} channels; half of the channels are factored out "
+                "between scales."
             )
         return (
             f"Real NVP: {self.depth} affine couplings whose masks alternate, with ActNorm; their networks have layers "

@@ -43,7 +43,7 @@ AFFINE_FIRST = "; with `affine` also 0 for none, to train the affine maps first 
 
 def bins(zero: str = AFFINE_FIRST) -> Any:
     doc = f"of the rational-quadratic splines, 2 to 20{zero}."
-    return option(8, Count(0, WIDTH), doc, aka="num_bins n_bins count_bins knots", grows="width")
+    return option(8, Count(0 if zero else 2, 20), doc, aka="num_bins n_bins count_bins knots", grows="width")
 
 
 def bound() -> Any:

@@ -1,4 +1,4 @@
-"""What families of vector flows share: the way in from data, and how layers are stacked."""
+"""What families of vector flows share: how data become a vector, and how layers are stacked."""
 
 from __future__ import annotations
 

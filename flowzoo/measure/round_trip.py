@@ -56,6 +56,8 @@ def _inputs(flow: Flow, test: Examples | None, any_condition: Any) -> Iterator[t
         x, condition = test[0][:COUNT], flow.condition.rows(test[1], slice(COUNT))
         yield "test", f"the first {len(x)} of the test split", _dequantized(flow, x, condition), condition
     yield "sampled", f"{COUNT} samples at T = 1, seed 0", _sampled(flow, any_condition), any_condition
+    if not flow.raw.inverts:
+        return  # where x is outside a support, what decode draws for its z is not
     if flow.x_space.values:
         what = f"{COUNT // 2} of uniform noise, seed 0, and {COUNT // 2} of one value each, from lowest to highest"
         yield "out_of_distribution", what, _dequantized(flow, _strange(flow), any_condition), any_condition

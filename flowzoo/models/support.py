@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from typing import Protocol
@@ -28,9 +29,9 @@ def require_inside(flow: Adaptable, x: tf.Tensor | np.ndarray, condition=None) -
     Raises:
       ValueError: it names the first such row, and the columns that leave their `bounds`.
     """
-    parts = flow.raw.parts
+    parts = list(itertools.takewhile(lambda part: not part.draws and not part.takes_integers, flow.raw.parts))
     until = max((i + 1 for i, part in enumerate(parts) if part.bounded), default=0)
-    if not until or any(part.draws or part.takes_integers for part in parts[:until]):
+    if not until:
         return
     x = tf.cast(x, flow.data_dtype)
     rows = np.flatnonzero(np.isneginf(Chain(parts[:until]).encode(x, flow.raw.features(condition))[1]))

@@ -18,7 +18,8 @@ class AbsoluteValue(InferenceSurjection):
     """Folds the box [-bound, bound]^D in two along one column: z_k = 2 |x_k| - bound.
 
     z fills the same box, so that a density on it is one of x with nothing lost; with |x_k| as the latent, all that a
-    flow puts below 0 would be. The sign is drawn given z: log_det is log 2 + log p(sign | z).
+    flow puts below 0 would be. What follows must be a density on the box, such as `Uniform(shape, -bound, bound)`: no x
+    has a z_k below -bound. The sign is drawn given z: log_det is log 2 + log p(sign | z).
 
     Args:
       event_shape: (features,).

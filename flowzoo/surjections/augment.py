@@ -10,7 +10,7 @@ import tensorflow as tf
 from flowzoo.core import random
 from flowzoo.core.checks import check_count
 from flowzoo.core.transform import sum_event
-from flowzoo.surjections.surjection import GenerativeSurjection
+from flowzoo.surjections.surjection import GenerativeSurjection, vector
 
 
 class Augment(GenerativeSurjection):
@@ -25,7 +25,7 @@ class Augment(GenerativeSurjection):
     """
 
     def __init__(self, event_shape: Sequence[int], extra: int, *, dtype: str = "float32", name: str | None = None):
-        (features,), self.extra = event_shape, check_count(extra, "extra")
+        features, self.extra = vector(event_shape, "Augment"), check_count(extra, "extra")
         super().__init__(event_shape, (features + self.extra,), dtype=dtype, name=name)
 
     def _encode(self, x, condition, context):

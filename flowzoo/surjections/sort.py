@@ -13,9 +13,13 @@ from flowzoo.core import random
 from flowzoo.core.checks import check_number
 from flowzoo.surjections.surjection import InferenceSurjection, check_network, vector
 
+ROUNDED = 1.0 + 1e-5  # times the bound, what rounding may make of it
+
 
 class Sort(InferenceSurjection):
-    """Sorts the columns of x within [-bound, bound]^D, the smallest first, and spreads the result over that box.
+    """Sorts the columns of x in [-bound, bound]^D, the smallest first, and spreads the result over that box.
+
+    Where x is outside log_det is -inf. What follows must be a density on the box: `Uniform(shape, -bound, bound)`, say.
 
     With w = (sorted x + bound) / (2 bound), z is 2 bound v - bound with v_k = (w_k / w_{k+1})^k, where w_{D+1} is 1: if
     x is uniform, so is z (Renyi 1953). So a density on the box is one of x with nothing lost; of one on sorted x alone,
@@ -36,6 +40,8 @@ class Sort(InferenceSurjection):
     1953, On the theory of order statistics.
     """
 
+    bounded = True
+
     def __init__(
         self,
         event_shape: Sequence[int],
@@ -53,12 +59,14 @@ class Sort(InferenceSurjection):
         self.powers = np.arange(1, features + 1, dtype=self.compute_dtype)
 
     def _encode(self, x, condition, context):
+        outside = tf.reduce_any(tf.abs(x) > ROUNDED * self.bound, axis=1)
         places = tf.argsort(x, axis=1, stable=True)
         w = (tf.gather(x, places, batch_dims=1) + self.bound) / (2.0 * self.bound)
         later = tf.concat([w[:, 1:], tf.ones_like(w[:, :1])], axis=1)
         v = tf.maximum(w, 0.0) / tf.maximum(later, tf.constant(1e-30, w.dtype))  # both may be 0, at the corner
         z = self.bound * (2.0 * v**self.powers - 1.0)
-        return z, self._log_det(places, self._scores(z, condition))
+        log_det = self._log_det(places, self._scores(z, condition))
+        return z, tf.where(outside, tf.constant(-math.inf, x.dtype), log_det)
 
     def _decode(self, z, condition, context):
         scores = self._scores(z, condition)

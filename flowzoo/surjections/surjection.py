@@ -35,7 +35,12 @@ class GenerativeSurjection(Transform):
 
 
 def check_network(surjection: Transform, network, outputs: int) -> None:
-    """ValueError unless a network takes a latent of this surjection, and gives so many numbers."""
+    """TypeError or ValueError unless a network takes a latent of this surjection, and gives this many numbers."""
+    if not hasattr(network, "input_event_shape") or not hasattr(network, "output_event_shape"):
+        raise TypeError(
+            f"{type(surjection).__name__}: `network` must be a conditioner, such as MLP({surjection.latent_shape[0]}, "
+            f"{outputs}), got {type(network).__name__}."
+        )
     taken, given = tuple(network.input_event_shape), tuple(network.output_event_shape)
     if taken != surjection.latent_shape or given != (outputs,):
         raise ValueError(

@@ -9,7 +9,7 @@ import tensorflow as tf
 from scipy import stats
 
 from flowzoo import surjections
-from flowzoo.bases import StandardNormal
+from flowzoo.bases import StandardNormal, Uniform
 from flowzoo.core.context import Context
 from flowzoo.core.random import row_seeds
 from flowzoo.models.flow import Flow
@@ -159,3 +159,18 @@ def test_surjections_say_what_they_take():
         surjections.MaxPool((3, 4, 1))
     with pytest.raises(ValueError, match="`values` must be"):
         surjections.Argmax((2,), 1)
+
+
+def test_on_a_uniform_base_densities_integrate_to_one_and_are_zero_outside():
+    """By the midpoint rule on a square twice as wide as the box."""
+    middles = [(np.arange(4 * cells) + 0.5) / cells - 2 for cells in (50, 60)]  # no ties, which cells would be cut by
+    grid = np.stack(np.meshgrid(*middles), axis=-1).reshape(-1, 2).astype("float32")
+    fold = surjections.AbsoluteValue((2,), Constant(2, [0.8]), 1, point=True)
+    for surjection in (fold, surjections.Sort((2,), Constant(2, [0.5, -1.0]))):
+        log_p = Flow(surjection, Uniform((2,), -1.0, 1.0)).score(grid, batch_size=4096).astype(float)
+        assert np.exp(log_p).sum() / (50 * 60) == pytest.approx(1, abs=1e-4)
+        assert np.isneginf(log_p[np.abs(grid).max(axis=1) > 1.01]).all()
+    with pytest.raises(TypeError, match=r"Sort: `network` must be a conditioner, such as MLP\(2, 2\), got str"):
+        surjections.Sort((2,), "x")
+    with pytest.raises(ValueError, match=r"Augment takes `event_shape` \(features,\), got \(4, 4, 1\)"):
+        surjections.Augment((4, 4, 1), 1)
