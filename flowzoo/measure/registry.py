@@ -6,6 +6,7 @@ from flowzoo.measure.certificate import Certificate
 from flowzoo.measure.digits_read import DigitsRead
 from flowzoo.measure.elbo import Elbo
 from flowzoo.measure.evaluations import Evaluations
+from flowzoo.measure.importance_weighted import ImportanceWeighted
 from flowzoo.measure.kl_divergence import KLDivergence
 from flowzoo.measure.likelihood import BitsPerDim, LogLikelihood
 from flowzoo.measure.likelihood_above_lpc import AboveLinearPrediction
@@ -24,6 +25,7 @@ MEASUREMENTS: tuple[Measurement, ...] = (
     LogLikelihood(),
     KLDivergence(),
     Elbo(),
+    ImportanceWeighted(),
     ActiveUnits(),
     UnitLikelihood(),
     LogitLikelihood(),
