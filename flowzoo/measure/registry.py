@@ -2,11 +2,11 @@
 
 from flowzoo.core.errors import PresetError, nearest
 from flowzoo.measure.active_units import ActiveUnits
+from flowzoo.measure.bound_of_50 import BoundOf50
 from flowzoo.measure.certificate import Certificate
 from flowzoo.measure.digits_read import DigitsRead
 from flowzoo.measure.elbo import Elbo
 from flowzoo.measure.evaluations import Evaluations
-from flowzoo.measure.importance_weighted import ImportanceWeighted
 from flowzoo.measure.kl_divergence import KLDivergence
 from flowzoo.measure.likelihood import BitsPerDim, LogLikelihood
 from flowzoo.measure.likelihood_above_lpc import AboveLinearPrediction
@@ -25,7 +25,7 @@ MEASUREMENTS: tuple[Measurement, ...] = (
     LogLikelihood(),
     KLDivergence(),
     Elbo(),
-    ImportanceWeighted(),
+    BoundOf50(),
     ActiveUnits(),
     UnitLikelihood(),
     LogitLikelihood(),

@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 DRAWS = 50
 
 
-class ImportanceWeighted(Measurement):
+class BoundOf50(Measurement):
     """What picks the best weights of a training by an importance-weighted objective, which may lower the ELBO."""
 
-    name, unit, lower_is_better = "importance_weighted", "nats", False
+    name, unit, lower_is_better = "bound_of_50", "nats", False
     column, column_unit = "negative_bound", f"nats per example, of {DRAWS} draws"
 
     def applies(self, subject: Subject) -> bool:
