@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import keras
@@ -35,6 +35,31 @@ class GivenCondition(Base):
     ) -> tuple[tf.Tensor, tf.Tensor]:
         parameters = self._parameters(condition)
         z = self._drawn(seeds, temperature, parameters)
+        return z, self._density(z, parameters)
+
+    def draws_with_log_prob(
+        self,
+        seeds: tf.Tensor,
+        count: int,
+        condition: tf.Tensor | None = None,
+        through: Callable[[tf.Tensor], tf.Tensor] | None = None,
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Several draws for each row, whose parameters are computed once, and the log-densities of what was drawn.
+
+        Args:
+          seeds: (rows * count, 2) int32, those of a row one after the other.
+          count: draws for each row.
+          condition: (rows, ...).
+          through: takes z before anything else does, to change its gradient. Gradients of the log-densities then reach
+            the parameters by way of z only (Roeder et al. 2017, Sticking the landing, arXiv:1703.09194).
+
+        Returns:
+          z: (rows * count, *event_shape), and log-densities: (rows * count,) in nats.
+        """
+        parameters = tf.nest.map_structure(lambda one: tf.repeat(one, count, axis=0), self._parameters(condition))
+        z = self._drawn(seeds, tf.ones(tf.shape(seeds)[:1]), parameters)
+        if through is not None:
+            z, parameters = through(z), tf.nest.map_structure(tf.stop_gradient, parameters)
         return z, self._density(z, parameters)
 
 

@@ -39,7 +39,7 @@ def seeds_of(halves: tf.Tensor, index: tf.Tensor) -> tf.Tensor:
 
 
 def fold_in(seeds: tf.Tensor, data: int | tf.Tensor) -> tf.Tensor:
-    """New streams from streams (rows, 2) int32 and an integer modulo 2^32, a Python int or a scalar tensor."""
+    """New streams from streams (rows, 2) int32 and an integer modulo 2^32, of all or of each row, (rows,)."""
     if isinstance(data, int):
         data = tf.constant(data & 0xFFFFFFFF, tf.uint32)
     key0, key1 = _unpack(seeds)

@@ -2,6 +2,7 @@
 
 from flowzoo.core.errors import PresetError, nearest
 from flowzoo.measure.active_units import ActiveUnits
+from flowzoo.measure.bound_of_50 import BoundOf50
 from flowzoo.measure.certificate import Certificate
 from flowzoo.measure.digits_read import DigitsRead
 from flowzoo.measure.elbo import Elbo
@@ -24,6 +25,7 @@ MEASUREMENTS: tuple[Measurement, ...] = (
     LogLikelihood(),
     KLDivergence(),
     Elbo(),
+    BoundOf50(),
     ActiveUnits(),
     UnitLikelihood(),
     LogitLikelihood(),

@@ -18,8 +18,8 @@ from flowzoo.core.space import Condition, Space
 from flowzoo.core.transform import Transform
 from flowzoo.models.accumulation import rows_of
 from flowzoo.models.conditioning import joined
-from flowzoo.objectives import likelihood
-from flowzoo.objectives.registry import LIKELIHOOD, OBJECTIVES
+from flowzoo.objectives import likelihood, registry
+from flowzoo.objectives.registry import LIKELIHOOD
 
 IN_FLIGHT = 2**16  # numbers of x in the blocks that `score` computes at once: a larger block fills all processors alone
 DECODING = -2  # the place of the transform in sampling; the base draws from the root
@@ -88,7 +88,8 @@ class Raw:
     ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
         """What the objective of this name minimises, (batch,), and what the transforms noted."""
         context = self.context(x, seed, memory=memory, training=training, shares=training)
-        found = OBJECTIVES[name](self.transform, self.base, x, self.features(condition), context)
+        minimised = registry.objective(name)
+        found = minimised(self.transform, self.base, x, self.features(condition), context)
         return found, context.notes
 
     @_without_rows_too

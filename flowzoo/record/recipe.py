@@ -69,7 +69,8 @@ class Recipe:
         patience: stop after this many validations without a better one; 0 for never.
         adapt_examples: training examples for the data-dependent initialisation; 0 for none.
         jit_compile: compile log_prob with XLA.
-        objective: what is minimised, a name of `flowzoo.objectives.registry`; "" for the model's own.
+        objective: what is minimised, as `flowzoo.objectives.registry` names it, maybe with options, such as
+            "dreg(draws=5)"; "" for the model's own.
         finish_split: what the last `finish_steps` draw from instead of "train"; "" for "train" to the end.
         finish_steps: how many of `steps`; 0 with `finish_split` "".
         start: of the first stage: the preset to start from, such as "glow-mnist@1"; "" for new weights. A later stage

@@ -102,7 +102,7 @@ def test_a_gaussian_is_learned():
 
 
 def test_wrong_objectives_are_named():
-    with pytest.raises(ValueError, match=r"must be one of \['likelihood', 'flow_matching'\], got 'flow'"):
+    with pytest.raises(ValueError, match=r"must be one of 'likelihood', 'flow_matching', .*, got 'flow'"):
         cases.new_flow("realnvp").training_objective = "flow"
 
 
