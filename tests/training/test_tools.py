@@ -45,12 +45,12 @@ def test_a_wrong_preset_is_one_line(tmp_path):
     assert "Traceback" not in wrong.stderr and not (tmp_path / "run").exists()
 
 
-def test_a_wrong_recipe_is_one_line(tmp_path):
+def test_a_wrong_recipe_is_one_line_and_where_only_with_debug(tmp_path):
     text = toy.preset(toy.IMAGES).to_json()
     (tmp_path / "mine.json").write_text(text.replace('"decay": "cosine"', '"decay": "linear"'))
-    wrong = tool("train.py", "--preset=mine.json", "--workdir=run", folder=tmp_path)
-    assert wrong.returncode == 2 and "mine.json: `training[0].decay` must be" in wrong.stderr
-    assert "Traceback" not in wrong.stderr and not (tmp_path / "run").exists()
+    wrong = tool("train.py", "--preset=mine.json", "--workdir=run", "--debug", folder=tmp_path)
+    assert wrong.returncode == 1 and "mine.json: `training[0].decay` must be" in wrong.stderr
+    assert "Traceback" in wrong.stderr and not (tmp_path / "run").exists()
 
 
 def test_a_port_in_use_is_a_matter_for_a_restart(tmp_path):
