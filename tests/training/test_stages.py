@@ -117,7 +117,7 @@ def test_the_first_stage_starts_from_a_preset(circle, whole, tmp_path, monkeypat
         (
             {},
             {"validation": "bits_per_dim"},
-            r"`training\.validation` must be .*, got 'bits_per_dim'\. Known: elbo, log_likelihood\.",
+            r"`training\.validation` must be .*, got 'bits_per_dim'\. Known: bound_of_50, elbo, log_likelihood\.",
         ),
     ],
 )
