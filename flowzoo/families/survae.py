@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Sequence
 
 import keras
@@ -38,12 +39,10 @@ class SurVAEOptions(Options, MixedPrecision):
     def build(self) -> list[Transform]:
         shape, dtype = (self.features(),), self.dtype
         hidden = [self.hidden] * self.blocks
-        networks = 0
+        seeds = itertools.count(self.seed)
 
         def network(features, outputs):
-            nonlocal networks
-            networks += 1
-            how = {"seed": self.seed + networks - 1, "dtype": self.network_dtype}
+            how = {"seed": next(seeds), "dtype": self.network_dtype}
             return MLP(features, outputs, hidden, self.condition_size, **how)
 
         parts = [Invert(Logit(shape, 0.0, dtype=dtype)), Scale(shape, 2.0, -0.5, dtype=dtype)]  # to [-1, 1]

@@ -19,7 +19,6 @@ from flowzoo.core.transform import Transform
 from flowzoo.models.accumulation import rows_of
 from flowzoo.models.conditioning import joined
 from flowzoo.objectives import likelihood, registry
-from flowzoo.objectives.registry import LIKELIHOOD
 
 IN_FLIGHT = 2**16  # numbers of x in the blocks that `score` computes at once: a larger block fills all processors alone
 DECODING = -2  # the place of the transform in sampling; the base draws from the root
@@ -84,7 +83,7 @@ class Raw:
 
     @_without_rows_too
     def objective(
-        self, x, condition, seed, name: str = LIKELIHOOD, memory: str = "store", training: bool = False
+        self, x, condition, seed, name: str = registry.LIKELIHOOD, memory: str = "store", training: bool = False
     ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
         """What the objective of this name minimises, (batch,), and what the transforms noted."""
         context = self.context(x, seed, memory=memory, training=training, shares=training)

@@ -14,7 +14,10 @@ from flowzoo.bijectors import Chain, Continuous
 from flowzoo.core import random
 from flowzoo.core.context import Context
 from flowzoo.core.transform import Transform, sum_event
+from flowzoo.objectives.divided import divided
 
+NEEDS = "Flow matching needs a transform that ends with its only `Continuous`"
+FIX = "Use `depth` 1, or train by the likelihood."
 LATENT, TIME = -2, -3  # places in the context: no part of a chain has these numbers
 EARLY = 0.01  # much smaller times are all alike; edges of the data are blurred at least so much, relative to their size
 
@@ -40,7 +43,7 @@ def flow_matching(
     Raises:
       ValueError: the transform does not end with its only `Continuous`.
     """
-    front, last = _divided(transform)
+    front, last = divided(transform, Continuous, NEEDS, FIX)
     y = tf.stop_gradient(Chain(front).encode(x, condition, context)[0] if front else tf.cast(x, last.compute_dtype))
     z = base.sample(context.at(LATENT).streams, tf.ones(tf.shape(y)[:1]), condition)
     t = times(tf.cast(random.scalars(context.at(TIME).streams), y.dtype))
@@ -58,15 +61,3 @@ def times(u: tf.Tensor) -> tf.Tensor:
     least.
     """
     return EARLY * tf.math.expm1(u * math.log1p(1.0 / EARLY))
-
-
-def _divided(transform):
-    """The transforms before the continuous one, and that one."""
-    parts = list(transform.transforms) if isinstance(transform, Chain) else [transform]
-    count = sum(isinstance(layer, Continuous) for layer in transform._flatten_layers())
-    if count != 1 or not isinstance(parts[-1], Continuous):
-        raise ValueError(
-            f"Flow matching needs a transform that ends with its only `Continuous`, got {count} of them, and "
-            f"{type(parts[-1]).__name__} last. Use `depth` 1, or train by the likelihood."
-        )
-    return parts[:-1], parts[-1]

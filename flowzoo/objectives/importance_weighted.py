@@ -14,7 +14,10 @@ from flowzoo.bijectors import Chain
 from flowzoo.core import random
 from flowzoo.core.context import Context
 from flowzoo.core.transform import Transform
+from flowzoo.objectives.divided import divided
 from flowzoo.surjections import Stochastic
+
+NEEDS = "This objective needs a transform that ends with its only `Stochastic`, as that of a VAE"
 
 
 def iwae(
@@ -91,7 +94,7 @@ def renyi(
 
 def _log_weights(transform, base, x, condition, context, draws, through=None):
     """log w: (batch, draws); `through` is that of `draws_with_log_prob`."""
-    front, layer = _divided(transform)
+    front, layer = divided(transform, Stochastic, NEEDS, "Train by the likelihood.")
     y, log_det = Chain(front).encode(x, condition, context) if front else (x, 0.0)
     rows = tf.shape(x)[0]
     streams = tf.repeat(context.at(len(front)).streams, draws, axis=0)
@@ -101,15 +104,3 @@ def _log_weights(transform, base, x, condition, context, draws, through=None):
     log_p = layer.decoder.log_prob(tf.cast(y, layer.compute_dtype), layer.given(z, condition))
     log_weights = log_p + base.log_prob(z, condition) - log_q
     return tf.reshape(log_weights, [rows, draws]) + tf.reshape(log_det, [-1, 1])
-
-
-def _divided(transform):
-    """The transforms before the stochastic layer, and that layer."""
-    parts = list(transform.transforms) if isinstance(transform, Chain) else [transform]
-    count = sum(isinstance(layer, Stochastic) for layer in transform._flatten_layers())
-    if count != 1 or not isinstance(parts[-1], Stochastic):
-        raise ValueError(
-            f"This objective needs a transform that ends with its only `Stochastic`, as that of a VAE, got {count} of "
-            f"them, and {type(parts[-1]).__name__} last. Train by the likelihood."
-        )
-    return parts[:-1], parts[-1]

@@ -37,7 +37,7 @@ def objective(text: str) -> Objective:
     """The objective of a name, maybe with options, as in "renyi(alpha=0.5, draws=20)".
 
     Raises:
-      ValueError: there is no such objective, or it takes no such options.
+      ValueError: the name is not that of an objective, or an option is unknown or out of bounds.
     """
     name, _, options = text.partition("(")
     found = OBJECTIVES.get(name)

@@ -30,7 +30,7 @@ class AbsoluteValue(InferenceSurjection):
       bound: half the side of the box; outside it z is too.
 
     Raises:
-      ValueError: there is no such column, or the network is for another shape.
+      ValueError: `column` is out of range, or the network is for another shape.
 
     Reference: Nielsen et al. 2020, SurVAE Flows, arXiv:2007.02731.
     """
@@ -49,27 +49,23 @@ class AbsoluteValue(InferenceSurjection):
         features = vector(event_shape, "AbsoluteValue")
         super().__init__(event_shape, dtype=dtype, name=name)
         check_network(self, network, 1)
-        column = check_count(column, "column", 0, features - 1)
+        self.column = check_count(column, "column", 0, features - 1)
         self.network, self.bound = network, check_number(bound, "bound")
-        self.column = np.arange(features) == column
-        self.mirrored = np.ones(features, bool) if point else self.column
+        self.folded = np.arange(features) == self.column
+        self.mirrored = np.ones(features, bool) if point else self.folded
 
     def _encode(self, x, condition, context):
-        sign = tf.where(self._chosen(x) < 0.0, -1.0, 1.0)
-        sign = tf.cast(sign, x.dtype)
+        sign = tf.cast(tf.where(x[:, self.column : self.column + 1] < 0.0, -1.0, 1.0), x.dtype)
         x = tf.where(self.mirrored, x * sign, x)
-        z = tf.where(self.column, 2.0 * x - self.bound, x)
+        z = tf.where(self.folded, 2.0 * x - self.bound, x)
         return z, self._log_det(sign, self._logit(z, condition))
 
     def _decode(self, z, condition, context):
         logit = self._logit(z, condition)
         positive = tf.cast(random.uniform(context.streams, (1,)), z.dtype) < tf.sigmoid(logit)
         sign = tf.cast(tf.where(positive, 1.0, -1.0), z.dtype)
-        x = tf.where(self.column, tf.maximum(0.5 * (z + self.bound), 0.0), z)
+        x = tf.where(self.folded, tf.maximum(0.5 * (z + self.bound), 0.0), z)
         return tf.where(self.mirrored, x * sign, x), -self._log_det(sign, logit)
-
-    def _chosen(self, x):
-        return tf.boolean_mask(x, self.column, axis=1)
 
     def _logit(self, z, condition):
         return tf.cast(self.network(z, condition), z.dtype)

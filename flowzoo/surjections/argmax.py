@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
+from flowzoo.bases.base import normal_log_density
 from flowzoo.core import random
 from flowzoo.core.checks import check_count
 from flowzoo.core.space import Space
@@ -54,7 +55,7 @@ class Argmax(GenerativeSurjection):
         top = tf.reduce_sum(tf.where(chosen, u, tf.zeros_like(u)), axis=-1, keepdims=True)
         top = tf.where(known, top, tf.constant(math.nan, u.dtype))
         z = tf.where(chosen, u, top - tf.math.softplus(top - u))
-        log_q = -0.5 * tf.square(e) - 0.5 * math.log(2.0 * math.pi) - log_scale
+        log_q = normal_log_density(u, loc, log_scale)
         log_slope = tf.where(chosen, tf.zeros_like(u), tf.math.log_sigmoid(top - u))
         return z, sum_event(log_slope - log_q)
 

@@ -48,7 +48,7 @@ def write_tree(
         CheckpointError: a preset has no measured numbers, or lacks one that every hub wants, such as the invertibility
             certificate; a number is beyond its bounds, is off or can't be measured here; its files are missing, damaged
             or another flow's. Nothing is written.
-        PresetError: there is no such preset, its parts don't fit, the hub has other contents under the same revision,
+        PresetError: a preset is unknown, its parts don't fit, the hub has other contents under the same revision,
             `folder` holds something other than a hub, or can't be written to. Nothing is written.
     """
     presets, folder = list(presets), Path(folder)
