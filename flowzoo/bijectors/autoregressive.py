@@ -5,9 +5,10 @@ from __future__ import annotations
 import tensorflow as tf
 
 from flowzoo.bijectors.scalar import ScalarMap
+from flowzoo.core.graphs import is_for_xla
 from flowzoo.core.transform import AutoregressiveConditioner, Bijector, sum_event
 
-UNROLLED = 8  # features per turn of the loop, whose bookkeeping costs as much as a feature
+UNROLLED = 8  # features per turn of the loop in a graph, where its bookkeeping costs as much as a feature
 
 
 class Autoregressive(Bijector):
@@ -31,6 +32,7 @@ class Autoregressive(Bijector):
 
     needed = ("order", "start", "step")  # of the conditioner, besides a full pass
     usual = "MADE"
+    samples_by_xla = True
 
     def __init__(
         self,
@@ -58,6 +60,7 @@ class Autoregressive(Bijector):
 
     def _decode(self, z, condition):
         features, order = self.event_shape[0], self.conditioner.order
+        unrolled = 1 if is_for_xla() else UNROLLED
         batch = tf.shape(z)[0]
         columns = tf.gather(tf.transpose(z), order)  # (D, batch) by degree
         tables, state = self.conditioner.start(batch, condition)
@@ -68,18 +71,18 @@ class Autoregressive(Bijector):
             return i + 1, value, log_det + log_slope, found.write(i, value), *state
 
         def several(*carried):
-            for _ in range(UNROLLED):
+            for _ in range(unrolled):
                 carried = one(*carried)
             return carried
 
-        turns, zeros = features // UNROLLED, tf.zeros([batch], z.dtype)
+        turns, zeros = features // unrolled, tf.zeros([batch], z.dtype)
         found = tf.TensorArray(z.dtype, features, element_shape=z.shape[:1]) if turns else _Found()
         carried = (tf.constant(0), zeros, zeros, found, *state)
         if turns:  # XLA has no gradient of a loop without turns
             carried = tf.while_loop(
-                lambda i, *_: i < turns * UNROLLED, several, carried, maximum_iterations=turns, parallel_iterations=1
+                lambda i, *_: i < turns * unrolled, several, carried, maximum_iterations=turns, parallel_iterations=1
             )
-        for _ in range(features % UNROLLED):
+        for _ in range(features % unrolled):
             carried = one(*carried)
         _, _, log_det, found, *_ = carried
         return tf.transpose(tf.gather(found.stack(), tf.argsort(order))), log_det

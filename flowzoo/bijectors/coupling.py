@@ -60,6 +60,10 @@ class Coupling(Bijector):
         self.conditioner = conditioner
         self.scalar = scalar
 
+    @property
+    def samples_by_xla(self) -> bool:
+        return getattr(self.scalar, "samples_by_xla", False)  # a user's map need not state it
+
     def _encode(self, x, condition):
         return self._mapped(self.scalar.encode, x, condition)
 

@@ -58,6 +58,7 @@ class ScalarChain:
     def __init__(self, *maps: ScalarMap):
         self.maps = maps
         self.outputs_per_entry = sum(each.outputs_per_entry for each in maps)
+        self.samples_by_xla = any(getattr(each, "samples_by_xla", False) for each in maps)
 
     def encode(self, x: tf.Tensor, raw: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         total = tf.zeros_like(x)

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from flowzoo.conditioners.condition import checked
 from flowzoo.conditioners.conditioner import Conditioner, seed_source
+from flowzoo.conditioners.convolution import convolution
 
 
 class ImageConditioner(Conditioner):
@@ -158,4 +159,4 @@ class ResidualConvNet(ImageConditioner):
 
 def _convolved(layer, h):
     """layer(h), without the two reshapes of the bias and their gradients that Keras puts into the graph."""
-    return tf.nn.bias_add(tf.nn.conv2d(h, layer.kernel, strides=1, padding="SAME"), layer.bias)
+    return convolution(h, tf.convert_to_tensor(layer.kernel), tf.convert_to_tensor(layer.bias))

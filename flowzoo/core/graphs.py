@@ -1,14 +1,49 @@
-"""Methods compiled for arguments of changing shapes."""
+"""Functions compiled: methods for arguments of changing shapes, and what XLA compiles."""
 
 from __future__ import annotations
 
+import contextvars
+import functools
+import itertools
 import weakref
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import tensorflow as tf
 
 KNOWN = 128  # combinations of sizes for which the graph is remembered; `tf.function` finds the others
+
+Rows = TypeVar("Rows")
+
+_compiling = contextvars.ContextVar("compiling", default=False)
+
+
+def by_xla(function: Callable, **how: Any) -> Callable:
+    """A function compiled by XLA; `how` is passed on to `tf.function`."""
+
+    @functools.wraps(function)
+    def traced(*arguments):
+        token = _compiling.set(True)
+        try:
+            return function(*arguments)
+        finally:
+            _compiling.reset(token)
+
+    return tf.function(traced, jit_compile=True, autograph=False, **how)
+
+
+def is_for_xla() -> bool:
+    """Whether what is being traced goes to XLA by `by_xla`: there, turns of a loop cost little, large graphs much."""
+    return _compiling.get()
+
+
+def filled_up(values: Rows, missing: tf.Tensor) -> Rows:
+    """Tensors of (rows, ...) each, or None for one, with their first row `missing` times more behind the last."""
+
+    def filled(value):
+        return None if value is None else tf.concat([value, tf.repeat(value[:1], missing, axis=0)], axis=0)
+
+    return tf.nest.map_structure(filled, values)
 
 
 class Graph:
@@ -42,11 +77,21 @@ class Graph:
         """What to call: the graph itself if it is known, and `tf.function` has nothing else to heed."""
         if not tf.executing_eagerly() or tf.config.functions_run_eagerly() or tf.distribute.has_strategy():
             return compiled
-        specs = tf.nest.map_structure(self._spec, arguments)
-        known, key = self._known.setdefault(instance, {}), tuple(tf.nest.flatten(specs))
+        known, key = self._known.setdefault(instance, {}), self._sizes(arguments)
         if key not in known and len(known) < KNOWN:
+            specs = tf.nest.map_structure(self._spec, arguments)
             known[key] = compiled.get_concrete_function(_ranks(arguments), specs)
         return known.get(key, compiled)
+
+    def _sizes(self, value):
+        """What tells arguments of different specs apart; `tf.nest` took a fifth of a small flow's single sample."""
+        if isinstance(value, tuple | list):
+            return tuple(map(self._sizes, value))
+        if isinstance(value, dict):
+            return tuple((name, self._sizes(value[name])) for name in sorted(value))
+        if not tf.is_tensor(value):
+            return value
+        return value.dtype, (None, *value.shape[1:]) if self._any_rows and value.shape.rank else (*value.shape,)
 
     def _spec(self, value):
         """What is known of an argument: of a tensor its shape, maybe without the number of rows, and dtype."""
@@ -56,5 +101,9 @@ class Graph:
         return tf.TensorSpec(shape, value.dtype)
 
 
-def _ranks(arguments):
-    return tuple(value.shape.rank for value in tf.nest.flatten(arguments) if tf.is_tensor(value))
+def _ranks(value):
+    """The ranks of all tensors in arguments, in the order of `tf.nest`."""
+    if tf.is_tensor(value):
+        return (value.shape.rank,)
+    values = [value[name] for name in sorted(value)] if isinstance(value, dict) else value
+    return tuple(itertools.chain.from_iterable(map(_ranks, values))) if isinstance(values, tuple | list) else ()

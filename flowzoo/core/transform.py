@@ -46,6 +46,7 @@ class Transform(Counted):
     composite = False  # encodes by other transforms
     manages_memory = False  # of backpropagation, by itself or through its parts; see `bijectors.backprop`
     reversible = False  # decode recovers x up to rounding, at about the cost of encode
+    samples_by_xla = False  # when samples are drawn, decode of vectors is compiled: faster, see docs/benchmarks.md
     bounded = False  # it is defined on a part of space only: elsewhere encode gives log_det -inf and a meaningless z
 
     def __init__(

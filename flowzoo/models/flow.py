@@ -28,7 +28,7 @@ from flowzoo.models.traced_option import TracedOption
 from flowzoo.objectives.registry import LIKELIHOOD
 
 LANES = 16  # numbers that a processor computes at once; those left over at the end of an array round differently
-DRAWN = 2**18  # numbers of x that `sample` decodes at once, where that is more than 64 rows
+DRAWN = 2**18  # numbers of x that `sample` decodes at once at most, where that is more than 64 rows
 CALL = 2**20  # numbers of x in one call of a graph, within which Python can't be interrupted
 
 
@@ -151,8 +151,8 @@ class Flow(GenerativeModel):
     def sample(self, n: int, condition=None, temperature=1.0, seed=None, batch_size: int | None = None) -> tf.Tensor:
         """Draws n samples; row i depends on its own seed, temperature and condition only.
 
-        Autoregressive flows draw many batches of one size about three times faster under XLA (docs/benchmarks.md):
-        `tf.function(lambda seed: flow.sample(512, seed=seed, batch_size=512), jit_compile=True)`.
+        Autoregressive steps, and couplings with splines, of vectors are compiled with XLA, once per power of two of the
+        number of rows; the first call with another one takes about a second more (docs/benchmarks.md).
 
         Args:
           n: how many.
@@ -167,7 +167,7 @@ class Flow(GenerativeModel):
         """
         forked.refuse()  # before seeds are computed
         n = check_count(n, "n", least=0)
-        most = max(64, DRAWN // self.dims) if batch_size is None else check_count(batch_size, "batch_size")
+        most = _drawn_at_once(self.dims) if batch_size is None else check_count(batch_size, "batch_size")
         seed, temperature = validation.check_seed_of_rows(seed, n), validation.check_temperature(temperature, n)
         condition = self.intake.conditions(condition, n, shared=True)
         halves = tf.constant(random.words(seed)) if isinstance(seed, int) else None
@@ -380,3 +380,8 @@ class Flow(GenerativeModel):
         if training and getattr(self, "optimizer", None) is not None:
             seed += tf.cast(self.optimizer.iterations + 1, tf.uint32) * tf.constant(0x9E3779B1, tf.uint32)
         return seed
+
+
+def _drawn_at_once(dims):
+    """Rows that `sample` decodes at once: a power of two, to which compiled steps would fill them up."""
+    return max(64, 2 ** max(DRAWN // dims, 1).bit_length() // 2)

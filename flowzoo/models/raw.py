@@ -13,7 +13,7 @@ from flowzoo.bijectors import Chain, Identity
 from flowzoo.core import random
 from flowzoo.core.checks import check_seed
 from flowzoo.core.context import Context
-from flowzoo.core.graphs import Graph
+from flowzoo.core.graphs import Graph, by_xla, filled_up
 from flowzoo.core.space import Condition, Space
 from flowzoo.core.transform import Transform
 from flowzoo.models.accumulation import rows_of
@@ -124,14 +124,9 @@ class Raw:
 
     def _score(self, x, condition, seed, samples, memory, block, xla):
         compute = self.log_prob_xla if xla else self.log_prob
-
         rows = tf.shape(x)[0]
         missing = -rows % block
-
-        def filled(value):
-            return None if value is None else tf.concat([value, tf.repeat(value[:1], missing, axis=0)], axis=0)
-
-        given = tf.nest.map_structure(filled, (x, condition))
+        given = filled_up((x, condition), missing)
 
         def one(i):
             return compute(*rows_of(given, i, block), seed, samples, memory)
@@ -142,8 +137,8 @@ class Raw:
         return tf.reshape(scores, [-1])[:rows]
 
     log_prob_graph = Graph(log_prob)
-    log_prob_xla = tf.function(log_prob, jit_compile=True, autograph=False)
-    objective_xla = tf.function(objective, jit_compile=True, autograph=False)
+    log_prob_xla = by_xla(log_prob)
+    objective_xla = by_xla(objective)
     encode_graph = Graph(encode)
     decode_graph = Graph(decode)
     sample_graph = Graph(sample)

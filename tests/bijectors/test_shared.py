@@ -9,6 +9,7 @@ from flowzoo import bijectors as b
 from flowzoo import flows
 from flowzoo.bijectors import shared
 from flowzoo.conditioners import MADE, MLP, GlowConvNet
+from flowzoo.core import random
 from flowzoo.core.context import Context
 from tests import cases
 
@@ -85,6 +86,61 @@ def test_sampling_traces_each_kind_once_and_an_export_shares_nothing(monkeypatch
     assert len(traced) == 1
     tf.function(flow.raw.sample).get_concrete_function(tf.zeros([2, 2], tf.int32), tf.ones(2), None)
     assert len(traced) == 1 + 6
+
+
+def test_compiled_steps_are_called_with_powers_of_two():
+    sizes = []
+
+    def compiled(values, rows, condition):
+        sizes.append(len(rows))
+        return rows * values[0] + condition
+
+    called = shared._in_sizes(compiled)
+    dynamic = tf.function(called, input_signature=[[tf.TensorSpec([])], *[tf.TensorSpec([None, 2])] * 2])
+    numbers = np.random.default_rng(0)
+    for count in range(1, 18):
+        rows, condition = (tf.constant(numbers.normal(size=(count, 2)), tf.float32) for _ in range(2))
+        expected = rows * 3.0 + condition
+        np.testing.assert_array_equal(called([tf.constant(3.0)], rows, condition), expected)
+        tf.config.run_functions_eagerly(True)
+        np.testing.assert_array_equal(dynamic([tf.constant(3.0)], rows, condition), expected)
+        tf.config.run_functions_eagerly(False)
+    assert set(sizes) == {1, 2, 4, 8, 16, 32}
+
+
+@pytest.mark.parametrize("name", ["maf", "nsf-coupling"])
+def test_compiled_samples_are_those_of_a_graph(name):
+    flow = cases.randomized(flows.create(name, event_shape=(5,), depth=3, hidden=6, condition_features=2))
+    plain = tf.function(flow.raw.sample)
+    for count in (1, 3, 8, 0):
+        seeds, temperature = random.row_seeds(4, count), tf.ones(count)
+        condition = np.random.default_rng(1).normal(size=(count, 2)).astype("float32")
+        expected = plain(seeds, temperature, flow.intake.conditions(condition, count))
+        np.testing.assert_allclose(flow.sample(count, condition, seed=4), expected, rtol=1e-4, atol=1e-4)
+    graph = plain.get_concrete_function(seeds, temperature, condition).graph.as_graph_def()
+    assert not any(each.attr["_XlaMustCompile"].b for each in graph.library.function)  # as such is exported
+
+
+def test_samples_of_compiled_steps_have_gradients():
+    flow = cases.randomized(flows.create("maf", event_shape=(3,), depth=2, hidden=4))
+
+    def gradients(sample):
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_sum(tf.sin(sample()))
+        return tape.gradient(loss, flow.trainable_variables)
+
+    found = gradients(lambda: flow.sample(3, seed=2))
+    expected = gradients(lambda: flow.raw.sample(random.row_seeds(2, 3), tf.ones(3), None))
+    for ours, theirs in zip(found, expected, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=1e-4)
+
+
+def test_what_another_dtype_stands_before_is_of_the_kind_of_the_others():
+    flow = flows.create("nsf-coupling", event_shape=(4,), depth=3, hidden=4)
+    assert flow.transform.transforms[0].compute_dtype == "float64"
+    (_, first), *steps = shared.parts(list(enumerate(flow.transform.transforms)))
+    assert first is flow.transform.transforms[0]
+    assert len(steps) == 3 and len({id(step.traced) for _, step in steps}) == 1
 
 
 def test_eagerly_nothing_is_traced():

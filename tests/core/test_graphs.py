@@ -1,13 +1,14 @@
-"""Methods compiled for arguments of changing shapes."""
+"""Methods compiled for arguments of changing shapes, and functions compiled by XLA."""
 
 import gc
 import weakref
 
 import numpy as np
+import pytest
 import tensorflow as tf
 
 import flowzoo
-from flowzoo.core.graphs import Graph
+from flowzoo.core.graphs import Graph, by_xla, filled_up, is_for_xla
 
 
 class Method:
@@ -67,3 +68,42 @@ def test_functions_can_be_run_eagerly_after_a_graph():
     finally:
         tf.config.run_functions_eagerly(False)
     assert one.traced == [(3,), (3,)]
+
+
+def test_a_function_knows_that_it_is_traced_for_xla():
+    known = []
+
+    def double(x):
+        known.append(is_for_xla())
+        return 2.0 * x
+
+    np.testing.assert_array_equal(by_xla(double)(tf.ones(3)), np.full(3, 2.0))
+    double(tf.ones(3))
+
+    def fails(x):
+        raise ValueError("no")
+
+    with pytest.raises(ValueError, match="no"):
+        by_xla(fails)(tf.ones(3))
+    assert known == [True, False] and not is_for_xla()
+
+
+def test_rows_are_filled_up_with_the_first():
+    x, absent, named = filled_up((tf.constant([[1, 2], [3, 4]]), None, {"a": tf.constant([5, 6])}), tf.constant(2))
+    np.testing.assert_array_equal(x, [[1, 2], [3, 4], [1, 2], [1, 2]])
+    np.testing.assert_array_equal(named["a"], [5, 6, 5, 5])
+    assert absent is None
+
+
+def test_dicts_are_told_apart_by_their_keys_and_take_any_order():
+    class Sums:
+        def total(self, parts, how=None):
+            return parts["a"] - parts["b"]
+
+        total_graph = Graph(total)
+
+    one = Sums()
+    a, b = tf.ones([2, 3]), tf.ones([3])
+    assert float(tf.reduce_sum(one.total_graph({"a": a, "b": b}))) == 0.0
+    np.testing.assert_array_equal(one.total_graph({"b": b, "a": 2.0 * a}), np.ones((2, 3)))
+    np.testing.assert_array_equal(one.total_graph({"a": b, "b": 2.0 * a}), -np.ones((2, 3)))
