@@ -32,7 +32,6 @@ class Autoregressive(Bijector):
 
     needed = ("order", "start", "step")  # of the conditioner, besides a full pass
     usual = "MADE"
-    samples_by_xla = True
 
     def __init__(
         self,
@@ -53,6 +52,10 @@ class Autoregressive(Bijector):
                 f"got {tuple(conditioner.output_event_shape)}."
             )
         self.conditioner, self.scalar = conditioner, scalar
+
+    @property
+    def samples_by_xla(self) -> bool:
+        return getattr(self.scalar, "samples_by_xla", True)  # for its loop; a user's map need not state it
 
     def _encode(self, x, condition):
         z, log_slope = self.scalar.encode(x, tf.cast(self.conditioner(x, condition), self.compute_dtype))
