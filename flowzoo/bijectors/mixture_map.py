@@ -26,7 +26,7 @@ class GaussianMixtureMap:
     Reference: Papamakarios et al. 2017, Masked autoregressive flow, arXiv:1705.07057 (MADE MoG).
     """
 
-    samples_by_xla = False  # see `Transform`; a search of roots takes seconds to compile
+    samples_by_xla = False  # a search of roots takes seconds to compile
 
     def __init__(self, components: int = 8, bound: float = 4.0):
         if components < 1:

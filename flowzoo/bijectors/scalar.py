@@ -15,6 +15,8 @@ class ScalarMap(Protocol):
     `raw` are a network's outputs, (..., outputs_per_entry * channels) for entries (..., channels); with all of them 0
     the map is the identity, but for mixtures of several components. Both directions return the value and log |slope| of
     that direction, (..., channels).
+
+    A map may state `samples_by_xla`, for the transforms that use it; see `Transform`.
     """
 
     outputs_per_entry: int

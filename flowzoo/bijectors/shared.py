@@ -36,11 +36,12 @@ def parts(numbered: Sequence[tuple[int, Any]]) -> list[tuple[int, Any]]:
     kinds = [kind([transform for _, transform in step]) for step in steps]
     times, made, found = Counter(key for key, _ in kinds), {}, []
     for step, (key, weights) in zip(steps, kinds, strict=True):
-        if _alone(step[0][1]) or (times[key] == 1 and not _compiles(step)):
+        transforms = [transform for _, transform in step]
+        if _alone(transforms[0]) or (times[key] == 1 and not _compiles(transforms)):
             found += step
             continue
         if key not in made:
-            made[key] = _Traced([transform for _, transform in step], weights, _compiles(step))
+            made[key] = _Traced(transforms, weights)
         found.append((step[0][0], Step(made[key], weights)))
     return found
 
@@ -140,74 +141,74 @@ def _alone(part):
     return not isinstance(part, Transform) or part.takes_context
 
 
-def _compiles(step):
-    """Whether sampling compiles a step: what it holds says so, and maps vectors."""
-    return any(part.samples_by_xla and len(part.event_shape) == 1 for _, part in step)
+def _compiles(transforms):
+    """Whether sampling compiles a step: one of its transforms says so, and maps vectors."""
+    return any(each.samples_by_xla and len(each.event_shape) == 1 for each in transforms)
 
 
 class _Traced:
     """The functions of one kind of step."""
 
-    def __init__(self, transforms, weights, compiles):
+    def __init__(self, transforms, weights):
         def encode(x, condition):
             return encode_in_turn(enumerate(transforms), x, condition, lambda _: None)
 
         def decode(z, condition):
             return decode_in_turn(list(enumerate(transforms)), z, condition, lambda _: None)
 
-        def of_values(function, compiled=False):
+        def of_values(function):
             def called(values, value, condition):
                 with keras.StatelessScope(state_mapping=list(zip(weights, values, strict=True))):
                     return function(value, condition)
 
-            if compiled:
-                return _in_sizes(_compiled(called))
-            return tf.function(called, autograph=False, experimental_attributes=attributes)
+            return called
+
+        def traced(function):
+            return tf.function(of_values(function), autograph=False, experimental_attributes=attributes)
+
+        def compiled(function):
+            return _in_sizes(_compiled(of_values(function), len(weights)))
 
         large = math.prod(transforms[0].event_shape) >= LARGE
         attributes = {"_noinline": True} if large else None
-        self.encode, self.decode = of_values(encode), of_values(decode)
-        self.decode_only = of_values(lambda z, condition: decode(z, condition)[0], compiles)
+        sampling = compiled if _compiles(transforms) else traced
+        self.encode, self.decode = traced(encode), traced(decode)
+        self.decode_only = sampling(lambda z, condition: decode(z, condition)[0])
 
 
-def _compiled(function):
-    """`function` of values, rows and a condition, compiled, with gradients.
+def _compiled(function, count):
+    """`function` of `count` values, rows and a condition or None, compiled, with gradients.
 
     They are compiled apart, and compute it once more: what a loop keeps for them can't leave a compiled function.
     """
 
-    def forward(rows, condition, *values):
-        return function(values, rows, condition)
+    def of_tensors(rows, *others):
+        return function(others[:count], rows, *(others[count:] or (None,)))
 
     @by_xla
-    def backward(upstream, *inputs):
-        known = [each for each in inputs if each is not None]
+    def backward(upstream, *tensors):
         with tf.GradientTape() as tape:
-            tape.watch(known)
-            found = forward(*inputs)
-        return tape.gradient(found, known, upstream, tf.UnconnectedGradients.ZERO)
+            tape.watch(tensors)
+            found = of_tensors(*tensors)
+        return tape.gradient(found, tensors, upstream, tf.UnconnectedGradients.ZERO)
 
-    forward_by_xla = by_xla(forward)
+    forward = by_xla(of_tensors)
 
-    def called(values, rows, condition):
-        def inputs(rows, *others):
-            return (rows, None, *others) if condition is None else (rows, *others)
+    @tf.custom_gradient
+    def both_ways(*tensors):
+        return forward(*tensors), lambda upstream: backward(upstream, *tensors)
 
-        @tf.custom_gradient
-        def of_tensors(*known):
-            return forward_by_xla(*inputs(*known)), lambda upstream: backward(upstream, *inputs(*known))
-
-        return of_tensors(rows, *([] if condition is None else [condition]), *values)
-
-    return called
+    return lambda values, rows, condition: both_ways(rows, *values, *([] if condition is None else [condition]))
 
 
 def _in_sizes(compiled):
     """A function of rows that is only called with as many as a power of two: XLA compiles it anew for each number."""
 
     def called(values, rows, condition):
+        if rows.shape[0] in SIZES:
+            return compiled(values, rows, condition)
         count, sizes = tf.shape(rows)[0], tf.constant(SIZES)
         missing = tf.gather(sizes, tf.searchsorted(sizes, count[None])[0]) - count
         return compiled(values, *filled_up((rows, condition), missing))[:count]
 
-    return lambda values, rows, condition: (compiled if rows.shape[0] in SIZES else called)(values, rows, condition)
+    return called

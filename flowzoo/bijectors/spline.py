@@ -28,7 +28,7 @@ class RationalQuadratic:
     flows on tori and spheres, arXiv:2002.02428.
     """
 
-    samples_by_xla = True  # see `Transform`
+    samples_by_xla = True
 
     def __init__(self, bins: int = 8, bound: float = 3.0, circular: bool = False, box: bool = False):
         if not 2 <= bins <= 20:

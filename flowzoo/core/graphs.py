@@ -18,8 +18,8 @@ Rows = TypeVar("Rows")
 _compiling = contextvars.ContextVar("compiling", default=False)
 
 
-def by_xla(function: Callable, **how: Any) -> Callable:
-    """A function compiled by XLA; `how` is passed on to `tf.function`."""
+def by_xla(function: Callable) -> Callable:
+    """A function compiled by XLA."""
 
     @functools.wraps(function)
     def traced(*arguments):
@@ -29,7 +29,7 @@ def by_xla(function: Callable, **how: Any) -> Callable:
         finally:
             _compiling.reset(token)
 
-    return tf.function(traced, jit_compile=True, autograph=False, **how)
+    return tf.function(traced, jit_compile=True, autograph=False)
 
 
 def is_for_xla() -> bool:
@@ -91,14 +91,14 @@ class Graph:
             return tuple((name, self._sizes(value[name])) for name in sorted(value))
         if not tf.is_tensor(value):
             return value
-        return value.dtype, (None, *value.shape[1:]) if self._any_rows and value.shape.rank else (*value.shape,)
+        return value.dtype, self._shape(value)
 
     def _spec(self, value):
         """What is known of an argument: of a tensor its shape, maybe without the number of rows, and dtype."""
-        if not tf.is_tensor(value):
-            return value
-        shape = [None, *value.shape[1:]] if self._any_rows and value.shape.rank else value.shape
-        return tf.TensorSpec(shape, value.dtype)
+        return tf.TensorSpec(self._shape(value), value.dtype) if tf.is_tensor(value) else value
+
+    def _shape(self, tensor):
+        return (None, *tensor.shape[1:]) if self._any_rows and tensor.shape.rank else (*tensor.shape,)
 
 
 def _ranks(value):

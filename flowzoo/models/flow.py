@@ -384,4 +384,4 @@ class Flow(GenerativeModel):
 
 def _drawn_at_once(dims):
     """Rows that `sample` decodes at once: a power of two, to which compiled steps would fill them up."""
-    return max(64, 2 ** max(DRAWN // dims, 1).bit_length() // 2)
+    return max(64, 2 ** (DRAWN // dims).bit_length() // 2)
