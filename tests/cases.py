@@ -78,15 +78,15 @@ def _plain(kind, *args, shape=VECTOR, draw="normal", bijective=True, **options):
     return TransformCase(lambda dtype, _: kind(shape, *args, dtype=dtype, **options), shape, draw, bijective=bijective)
 
 
-def _parametric(kind, features=0):
+def _parametric(kind, features=0, **form):
     """A row of a bijector with own parameters, which a network changes by the condition if there is one."""
 
     def build(dtype, conditioner_dtype):
         network = None
         if features:
-            count = kind.parameter_count(VECTOR[0])
+            count = kind.parameter_count(VECTOR[0], **form)
             network = MLP(0, count, [6], features, seed=1, dtype=conditioner_dtype)
-        return kind(VECTOR, network, seed=2, dtype=dtype)
+        return kind(VECTOR, network, seed=2, dtype=dtype, **form)
 
     return TransformCase(build, condition_features=features, takes_bfloat16=bool(features))
 
@@ -192,6 +192,8 @@ TRANSFORMS = {
     "planar-condition": _parametric(b.Planar, features=3),
     "radial": _parametric(b.Radial),
     "radial-condition": _parametric(b.Radial, features=3),
+    "sylvester": _parametric(b.Sylvester, directions=5, reflections=2),
+    "sylvester-condition": _parametric(b.Sylvester, features=3, directions=2, reflections=2),
     "permutation": _plain(b.Permutation, [2, 0, 4, 1, 3]),
     "reverse": _plain(b.Reverse),
     "squeeze": _plain(b.Squeeze, shape=IMAGE),
@@ -273,6 +275,18 @@ FLOWS = {  # name: (family, flat configuration)
     "glow-variational": ("glow", {"event_shape": (4, 4, 1), "noise_depth": 2, "noise_hidden": 4, **_tiny}),
     "vae": ("vae", {"event_shape": (6, 6, 1), "bits": 1, "latent": 3, "hidden": 8, "blocks": 1, "seed": 5}),
     "vae-vector": ("vae", {"event_shape": (3,), "latent": 2, "hidden": 8, "blocks": 1, "seed": 5}),
+    "vae-flow": (
+        "vae",
+        {
+            "event_shape": (3,),
+            "latent": 2,
+            "hidden": 8,
+            "blocks": 1,
+            "posterior": {"family": "iaf", "depth": 1, "hidden": 8},
+            "seed": 5,
+        },
+    ),
+    "sylvester": ("sylvester", {"event_shape": (3,), "depth": 2, "reflections": 0, "directions": 3, "seed": 5}),
     "survae": ("survae", {"event_shape": (2,), "sort": True, "depth": 1, "hidden": 8, "bins": 4, "seed": 5}),
     "glow-vector": ("glow", {"event_shape": (2,), "bits": 0, "depth": 1, "hidden": 8, "seed": 5}),
     "nice-condition": (

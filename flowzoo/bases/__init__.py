@@ -3,6 +3,7 @@
 from flowzoo.bases.base import Base
 from flowzoo.bases.bernoulli import ConditionalBernoulli
 from flowzoo.bases.conditional import ClassConditional, ConditionalNormal
+from flowzoo.bases.conditional_flow import ConditionalFlow
 from flowzoo.bases.from_distribution import FromDistribution
 from flowzoo.bases.logistic import Logistic
 from flowzoo.bases.mixture import GaussianMixture
@@ -16,6 +17,7 @@ __all__ = [
     "Base",
     "ClassConditional",
     "ConditionalBernoulli",
+    "ConditionalFlow",
     "ConditionalNormal",
     "DiagonalNormal",
     "FromDistribution",

@@ -33,9 +33,7 @@ class GivenCondition(Base):
     def sample_with_log_prob(
         self, seeds: tf.Tensor, temperature: tf.Tensor, condition: tf.Tensor | None = None
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        parameters = self._parameters(condition)
-        z = self._drawn(seeds, temperature, parameters)
-        return z, self._density(z, parameters)
+        return self._drawn_with_density(seeds, temperature, self._parameters(condition))
 
     def draws_with_log_prob(
         self,
@@ -57,9 +55,17 @@ class GivenCondition(Base):
           z: (rows * count, *event_shape), and log-densities: (rows * count,) in nats.
         """
         parameters = tf.nest.map_structure(lambda one: tf.repeat(one, count, axis=0), self._parameters(condition))
-        z = self._drawn(seeds, tf.ones(tf.shape(seeds)[:1]), parameters)
-        if through is not None:
-            z, parameters = through(z), tf.nest.map_structure(tf.stop_gradient, parameters)
+        one = tf.ones(tf.shape(seeds)[:1])
+        if through is None:
+            return self._drawn_with_density(seeds, one, parameters)
+        z, parameters = (
+            through(self._drawn(seeds, one, parameters)),
+            tf.nest.map_structure(tf.stop_gradient, parameters),
+        )
+        return z, self._density(z, parameters)
+
+    def _drawn_with_density(self, seeds, temperature, parameters):
+        z = self._drawn(seeds, temperature, parameters)
         return z, self._density(z, parameters)
 
 
@@ -165,6 +171,9 @@ class ConditionalNormal(GivenNetwork, _Normal):
         self.bound = float(bound)
 
     def _parameters(self, condition):
-        found = self._outputs(condition)
-        loc, raw = tf.unstack(tf.reshape(found, [-1, 2, *self.event_shape]), axis=1)
+        return self._normal(self._outputs(condition))
+
+    def _normal(self, outputs):
+        """loc and log_scale, of a network's (rows, 2 * size)."""
+        loc, raw = tf.unstack(tf.reshape(outputs, [-1, 2, *self.event_shape]), axis=1)
         return loc, self.bound * tf.tanh(raw / self.bound)

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import keras
 
-from flowzoo.bases import ConditionalBernoulli, ConditionalNormal
+from flowzoo.bases import ConditionalBernoulli, ConditionalFlow, ConditionalNormal
 from flowzoo.conditioners import MLP
 from flowzoo.core.transform import Transform
-from flowzoo.families import recurring
+from flowzoo.families import nested, recurring
 from flowzoo.families.latent_variable import LatentVariableModel
 from flowzoo.families.options import MixedPrecision, Options, option, shape
-from flowzoo.families.values import WIDTH, Count, OneOf
+from flowzoo.families.values import WIDTH, Count, NamedOr, OneOf
 from flowzoo.surjections import Stochastic
+
+NORMAL = "normal"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,23 +32,37 @@ class VAEOptions(Options, MixedPrecision):
     hidden: int = recurring.hidden(200)
     blocks: int = recurring.blocks()
     activation: str = option("tanh", OneOf(("gelu", "relu", "swish", "tanh")), "between the layers of the networks.")
+    posterior: str | Mapping = option(
+        NORMAL, NamedOr((NORMAL,)), "q(z | x): normal, or with a flow on top, which is given features of x."
+    )
 
     def build(self) -> list[Transform]:
         size, conditions = math.prod(self.event_shape), self.condition_size
         latent, hidden = (self.latent,), [self.hidden] * self.blocks
         how = {"activation": self.activation, "dtype": self.network_dtype}
-        inference = MLP(size + conditions, 2 * self.latent, hidden, seed=self.seed, **how)
-        posterior = ConditionalNormal(latent, size + conditions, inference, dtype=self.dtype)
+        features = 0 if self.posterior == NORMAL else self.hidden
+        outputs = 2 * self.latent + features
+        inference = MLP(size + conditions, outputs, hidden, random_outputs=features, seed=self.seed, **how)
+        given = latent, size + conditions, inference
+        if self.posterior == NORMAL:
+            posterior = ConditionalNormal(*given, dtype=self.dtype)
+        else:
+            own = {"condition_features": features, "seed": self.seed + 2, "dtype": self.dtype}
+            flow = nested.transform(self.posterior, "posterior", self.latent, **own)
+            posterior = ConditionalFlow(*given, flow, dtype=self.dtype)
         kind, outputs = (ConditionalBernoulli, size) if self.bits else (ConditionalNormal, 2 * size)
         network = MLP(self.latent + conditions, outputs, hidden, seed=self.seed + 1, **how)
         decoder = kind(self.event_shape, self.latent + conditions, network, dtype=self.dtype)
         return [Stochastic(posterior, decoder)]
 
     def describe(self) -> str:
-        observed = "Bernoulli" if self.bits else "normal"
+        observed, flow = "Bernoulli" if self.bits else "normal", self.posterior
+        name = flow if isinstance(flow, str) else flow["family"]
+        posterior = NORMAL if flow == NORMAL else f"normal with a flow ({name}) on top"
         return (
-            f"Variational autoencoder: {self.depth} stochastic layer of {self.latent} latents, normal given x, and "
-            f"a {observed} decoder; both networks have {self.blocks} layers of {self.hidden} units ({self.activation})."
+            f"Variational autoencoder: {self.depth} stochastic layer of {self.latent} latents, {posterior} given x, "
+            f"and a {observed} decoder; both networks have {self.blocks} layers of {self.hidden} units "
+            f"({self.activation})."
         )
 
 
