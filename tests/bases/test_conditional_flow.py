@@ -1,5 +1,6 @@
 """Posteriors with a flow: draws and densities belong together, in flowzoo and in TFP."""
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -9,6 +10,9 @@ from flowzoo import bases
 from flowzoo import bijectors as b
 from flowzoo.conditioners import MADE, MLP
 from flowzoo.core import random
+from flowzoo.core.transform import Bijector, constant_log_det
+from flowzoo.models.flow import Flow
+from flowzoo.surjections import Stochastic
 from flowzoo.testing import randomized
 
 
@@ -69,6 +73,55 @@ def test_means_of_rows_that_agree_agree():
     posterior = _posterior()
     means = posterior.mean(tf.repeat(CONDITION[:1], 5, axis=0)).numpy()  # an unused latent has no variance over rows
     np.testing.assert_allclose(means, means[:1].repeat(5, axis=0), rtol=1e-14)
+
+
+class _Linear(Bijector):
+    """x = matrix z."""
+
+    def __init__(self, matrix):
+        super().__init__((len(matrix),))
+        self.matrix = tf.constant(matrix, tf.float32)
+
+    def _encode(self, x, condition):
+        z = tf.linalg.matvec(tf.linalg.inv(self.matrix), x)
+        return z, constant_log_det(-tf.linalg.logdet(self.matrix @ tf.transpose(self.matrix)) / 2.0, x)
+
+    def _decode(self, z, condition):
+        log_det = tf.linalg.logdet(self.matrix @ tf.transpose(self.matrix)) / 2.0
+        return tf.linalg.matvec(self.matrix, z), constant_log_det(log_det, z)
+
+
+def _linear_network(kernel, log_scales):
+    """The network of a normal base: loc is linear, the log-scales are constant."""
+    dense = keras.layers.Dense(2 * len(kernel))
+    dense.build((None, kernel.shape[1]))
+    dense.set_weights(
+        [
+            np.concatenate([kernel, 0.0 * kernel]).T,
+            np.r_[np.zeros(len(kernel)), 5.0 * np.arctanh(np.divide(log_scales, 5.0))],
+        ]
+    )
+    return dense
+
+
+def test_it_is_exact_where_a_factorised_posterior_is_not():
+    loadings, noise = np.array([[1.5, 1.0], [-0.5, 0.6], [1.0, 0.3]]), 0.7  # probabilistic PCA, Tipping & Bishop 1999
+    precision = loadings.T @ loadings / noise**2 + np.eye(2)
+    covariance = np.linalg.inv(precision)
+    gain, root = covariance @ loadings.T / noise**2, np.linalg.cholesky(covariance)
+    decoder = bases.ConditionalNormal((3,), 2, _linear_network(loadings, np.full(3, np.log(noise))))
+    flowed = bases.ConditionalFlow((2,), 3, _linear_network(np.linalg.solve(root, gain), np.zeros(2)), _Linear(root))
+    factorised = bases.ConditionalNormal((2,), 3, _linear_network(gain, -0.5 * np.log(np.diag(precision))))
+    truth = stats.multivariate_normal(np.zeros(3), loadings @ loadings.T + noise**2 * np.eye(3))
+    x = truth.rvs(2000, random_state=0).astype("float32")
+    exact, bound = (
+        Flow(Stochastic(posterior, decoder), bases.StandardNormal((2,))).log_prob(x)
+        for posterior in (flowed, factorised)
+    )
+    np.testing.assert_allclose(exact, truth.logpdf(x), rtol=1e-4, atol=1e-4)
+    gap = 0.5 * (np.log(np.diag(precision)).sum() - np.linalg.slogdet(precision)[1])  # of the best factorised posterior
+    gaps = truth.logpdf(x) - bound
+    assert gap > 0.1 and abs(np.mean(gaps) - gap) < 4.0 * np.std(gaps) / np.sqrt(2000)
 
 
 def test_what_has_no_density_is_refused():
