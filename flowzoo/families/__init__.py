@@ -6,6 +6,7 @@ from flowzoo.families.cnf import CNF
 from flowzoo.families.family import FAMILIES
 from flowzoo.families.ffjord import FFJORD
 from flowzoo.families.flow_matching import FlowMatching
+from flowzoo.families.funnel import Funnel
 from flowzoo.families.glow import Glow
 from flowzoo.families.iaf import IAF
 from flowzoo.families.maf import MAF
@@ -26,6 +27,7 @@ FAMILIES |= {
     "cnf": CNF,
     "ffjord": FFJORD,
     "flow-matching": FlowMatching,
+    "funnel": Funnel,
     "glow": Glow,
     "iaf": IAF,
     "maf": MAF,
