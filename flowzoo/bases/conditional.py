@@ -43,6 +43,7 @@ class GivenCondition(Base):
         count: int,
         condition: tf.Tensor | None = None,
         through: Callable[[tf.Tensor], tf.Tensor] | None = None,
+        fixed: bool = False,
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """Several draws for each row, whose parameters are computed once, and the log-densities of what was drawn.
 
@@ -50,8 +51,9 @@ class GivenCondition(Base):
           seeds: (rows * count, 2) int32, those of a row one after the other.
           count: draws for each row.
           condition: (rows, ...).
-          through: takes z before anything else does, to change its gradient. Gradients of the log-densities then reach
-            the parameters by way of z only (Roeder et al. 2017, Sticking the landing, arXiv:1703.09194).
+          through: takes z before anything else does, to change its gradient.
+          fixed: gradients of the log-densities reach the parameters by way of z only (Roeder et al. 2017, Sticking the
+            landing, arXiv:1703.09194).
 
         Returns:
           z: (rows * count, *event_shape), and log-densities: (rows * count,) in nats.
@@ -59,8 +61,8 @@ class GivenCondition(Base):
         parameters = tf.nest.map_structure(lambda one: tf.repeat(one, count, axis=0), self._parameters(condition))
         z = self._drawn(seeds, tf.ones(tf.shape(seeds)[:1]), parameters)
         if through is not None:
-            z, parameters = through(z), tf.nest.map_structure(tf.stop_gradient, parameters)
-        return z, self._density(z, parameters)
+            z = through(z)
+        return z, self._density(z, tf.nest.map_structure(tf.stop_gradient, parameters) if fixed else parameters)
 
 
 class GivenNetwork(GivenCondition):
