@@ -41,6 +41,7 @@ class GivenCondition(Base):
         count: int,
         condition: tf.Tensor | None = None,
         through: Callable[[tf.Tensor], tf.Tensor] | None = None,
+        fixed: bool = False,
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """Several draws for each row, whose parameters are computed once, and the log-densities of what was drawn.
 
@@ -48,21 +49,21 @@ class GivenCondition(Base):
           seeds: (rows * count, 2) int32, those of a row one after the other.
           count: draws for each row.
           condition: (rows, ...).
-          through: takes z before anything else does, to change its gradient. Gradients of the log-densities then reach
-            the parameters by way of z only (Roeder et al. 2017, Sticking the landing, arXiv:1703.09194).
+          through: takes z before anything else does, to change its gradient.
+          fixed: gradients of the log-densities reach the parameters by way of z only (Roeder et al. 2017, Sticking the
+            landing, arXiv:1703.09194).
 
         Returns:
           z: (rows * count, *event_shape), and log-densities: (rows * count,) in nats.
         """
         parameters = tf.nest.map_structure(lambda one: tf.repeat(one, count, axis=0), self._parameters(condition))
         one = tf.ones(tf.shape(seeds)[:1])
-        if through is None:
+        if through is None and not fixed:
             return self._drawn_with_density(seeds, one, parameters)
-        z, parameters = (
-            through(self._drawn(seeds, one, parameters)),
-            tf.nest.map_structure(tf.stop_gradient, parameters),
-        )
-        return z, self._density(z, parameters)
+        z = self._drawn(seeds, one, parameters)
+        if through is not None:
+            z = through(z)
+        return z, self._density(z, tf.nest.map_structure(tf.stop_gradient, parameters) if fixed else parameters)
 
     def _drawn_with_density(self, seeds, temperature, parameters):
         z = self._drawn(seeds, temperature, parameters)

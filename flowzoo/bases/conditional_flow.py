@@ -86,13 +86,14 @@ class ConditionalFlow(ConditionalNormal):
         count: int,
         condition: tf.Tensor | None = None,
         through: Callable[[tf.Tensor], tf.Tensor] | None = None,
+        fixed: bool = False,
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        if through is not None:
+        if fixed:
             raise ValueError(
-                "`through` must be None, got one: the density of a flow depends on its weights, not on z alone. Train "
-                "a posterior with a flow by 'iwae', not by 'dreg'."
+                "`fixed` must be False, got True: the density of a flow depends on its own weights, too, not on z and "
+                "the parameters alone. Train a posterior with a flow by 'iwae' or 'rws', not by 'dreg' or 'chi'."
             )
-        return super().draws_with_log_prob(seeds, count, condition)
+        return super().draws_with_log_prob(seeds, count, condition, through)
 
     def _parameters(self, condition):
         outputs = self._outputs(condition)

@@ -130,5 +130,5 @@ def test_what_has_no_density_is_refused():
         bases.ConditionalFlow((5,), 3, network, type("Squared", (), {})())
     with pytest.raises(ValueError, match=r"`transform` must map \(5,\) to itself, got \(4,\)"):
         bases.ConditionalFlow((5,), 3, network, b.Reverse((4,)))
-    with pytest.raises(ValueError, match="Train a posterior with a flow by 'iwae', not by 'dreg'"):
-        _posterior().draws_with_log_prob(random.row_seeds(0, 3), 1, CONDITION, tf.identity)
+    with pytest.raises(ValueError, match="Train a posterior with a flow by 'iwae' or 'rws', not by 'dreg' or 'chi'"):
+        _posterior().draws_with_log_prob(random.row_seeds(0, 3), 1, CONDITION, fixed=True)

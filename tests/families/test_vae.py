@@ -107,5 +107,5 @@ def test_wrong_flows_of_a_posterior_are_named():
     refused(TypeError, "`transform` must be an exact bijection, got .* of kind 'lower_bound'", "vae")
     flow = flowzoo.create("vae", event_shape=(3,), posterior="planar")
     flow.training_objective = "dreg(draws=2)"
-    with pytest.raises(ValueError, match="by 'iwae', not by 'dreg'"):
+    with pytest.raises(ValueError, match="by 'iwae' or 'rws', not by 'dreg'"):
         flow.fit(np.zeros((8, 3), "float32"), verbose=0)
