@@ -74,13 +74,13 @@ class Sylvester(Parametric):
         return {**parts, "vectors": vectors} if reflections else parts
 
     def _encode(self, x, condition):
-        r, s, b, vectors = self._ready(x, condition)
-        a = tf.linalg.matvec(s, self._projected(x, vectors)) + b
-        return x + self._lifted(tf.linalg.matvec(r, tf.tanh(a)), vectors), _log_det(r, s, a)
+        r, s, b, reflections = self._ready(x, condition)
+        a = tf.linalg.matvec(s, self._projected(x, reflections)) + b
+        return x + self._lifted(tf.linalg.matvec(r, tf.tanh(a)), reflections), _log_det(r, s, a)
 
     def _decode(self, z, condition):
-        r, s, b, vectors = self._ready(z, condition)
-        target, y, a = self._projected(z, vectors), [], []
+        r, s, b, reflections = self._ready(z, condition)
+        target, y, a = self._projected(z, reflections), [], []
         for i in reversed(range(self.directions)):
             later = [tf.stack(values, axis=-1) for values in (y, [tf.tanh(one) for one in a])] if y else None
             inner, outer = s[:, i, i], r[:, i, i]
@@ -93,37 +93,48 @@ class Sylvester(Parametric):
             root = monotone_root(_bent, reached, reached - furthest, reached + furthest, given)
             y, a = [root, *y], [inner * root + shift, *a]
         a = tf.stack(a, axis=-1)
-        return z - self._lifted(tf.linalg.matvec(r, tf.tanh(a)), vectors), -_log_det(r, s, a)
+        return z - self._lifted(tf.linalg.matvec(r, tf.tanh(a)), reflections), -_log_det(r, s, a)
 
     def _ready(self, x, condition):
-        """R and S, square matrices of rows or one row, b, and the vectors of the reflections."""
+        """R and S, square matrices of rows or one row, b, and the reflections, if there are any."""
         triangles, diagonals, b, *vectors = self._parameters(x, condition)
         square = tf.reshape(triangles, [-1, self.directions, self.directions])
         above = tf.constant(np.triu(np.ones((self.directions, self.directions)), 1), square.dtype)
         outer, inner = tf.split(STEEPEST * tf.tanh(diagonals), 2, axis=-1)
         r = above * square + tf.linalg.diag(outer)
         s = above * tf.linalg.matrix_transpose(square) + tf.linalg.diag(inner)
-        return r, s, b, tf.split(vectors[0], self.reflections, axis=-1) if vectors else []
+        if not vectors:
+            return r, s, b, None
+        return r, s, b, _Reflections(tf.reshape(vectors[0], [-1, self.reflections, *self.event_shape]))
 
-    def _projected(self, x, vectors):
+    def _projected(self, x, reflections):
         """Q' x: (rows, directions)."""
-        for vector in vectors:
-            x = _reflected(x, vector)
-        return x[:, : self.directions]
+        return (x if reflections is None else reflections(x, transposed=True))[:, : self.directions]
 
-    def _lifted(self, y, vectors):
+    def _lifted(self, y, reflections):
         """Q y: (rows, features)."""
         x = tf.pad(y, [[0, 0], [0, self.event_shape[0] - self.directions]])
-        for vector in reversed(vectors):
-            x = _reflected(x, vector)
-        return x
+        return x if reflections is None else reflections(x)
 
 
-def _reflected(x, vector):
-    vector = tf.math.divide_no_nan(vector, tf.stop_gradient(tf.reduce_max(tf.abs(vector), axis=-1, keepdims=True)))
-    along = tf.reduce_sum(x * vector, axis=-1, keepdims=True)
-    square = tf.reduce_sum(tf.square(vector), axis=-1, keepdims=True)  # of a scaled vector: it can't under- or overflow
-    return x - tf.math.divide_no_nan(2.0 * along, square) * vector
+class _Reflections:
+    """The product of the reflections 1 - 2 v v' / |v|^2 along vectors (rows or 1, number, features), at once.
+
+    It is 1 - V S^-1 V', with half the squares of the v on the diagonal of S and their other products above it (Joffrain
+    et al. 2006, Accumulating Householder transformations, revisited). A v of length 0 reflects nothing.
+    """
+
+    def __init__(self, vectors):
+        largest = tf.stop_gradient(tf.reduce_max(tf.abs(vectors), axis=-1, keepdims=True))
+        self.vectors = tf.math.divide_no_nan(vectors, largest)  # no square over- or underflows
+        products = tf.matmul(self.vectors, self.vectors, transpose_b=True)
+        half = 0.5 * tf.linalg.diag_part(products)
+        self.matrix = tf.linalg.set_diag(products, tf.where(half > 0.0, half, tf.ones_like(half)))
+
+    def __call__(self, x, transposed=False):
+        along = tf.linalg.matvec(self.vectors, x)[..., None]
+        solved = tf.linalg.triangular_solve(self.matrix, along, lower=False, adjoint=transposed)
+        return x - tf.linalg.matvec(self.vectors, solved[..., 0], transpose_a=True)
 
 
 def _bent(t, outer, inner, shift):
