@@ -10,6 +10,7 @@ from flowzoo.bases.mixture import GaussianMixture
 from flowzoo.bases.normal import DiagonalNormal, StandardNormal
 from flowzoo.bases.registry import NAMED, named
 from flowzoo.bases.student import StudentT
+from flowzoo.bases.transformed import Transformed
 from flowzoo.bases.uniform import Uniform
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "Logistic",
     "StandardNormal",
     "StudentT",
+    "Transformed",
     "Uniform",
     "named",
 ]

@@ -154,6 +154,10 @@ class Options(_Last):
         """
         raise NotImplementedError(f"{type(self).__name__} must have `build`, which returns its transforms.")
 
+    def latent_distribution(self, latent_shape: Sequence[int], dtype: str) -> bases.Base:
+        """The distribution of the latent."""
+        return bases.named(self.base, latent_shape, classes=self.only_classes, dtype=dtype)
+
     def describe(self) -> str:
         """What the flow consists of, in a sentence or two; options that families share are described elsewhere."""
         raise NotImplementedError(f"{type(self).__name__} must have `describe`, a sentence for the card.")

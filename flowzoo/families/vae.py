@@ -32,6 +32,7 @@ class VAEOptions(Options, MixedPrecision):
     hidden: int = recurring.hidden(200)
     blocks: int = recurring.blocks()
     activation: str = option("tanh", OneOf(("gelu", "relu", "swish", "tanh")), "between the layers of the networks.")
+    base: str | Mapping = option("normal", NamedOr(tuple(bases.NAMED)), "distribution of the latent.", aka=PRIOR)
     posterior: str | Mapping = option(
         NORMAL, NamedOr((NORMAL,)), "q(z | x): normal, or with a flow on top, which is given features of x."
     )
@@ -48,17 +49,23 @@ class VAEOptions(Options, MixedPrecision):
             posterior = ConditionalNormal(*given, dtype=self.dtype)
         else:
             own = {"condition_features": features, "seed": self.seed + 2, "dtype": self.dtype}
-            flow = nested.transform(self.posterior, "posterior", self.latent, **own)
+            flow = nested.drawing(nested.transform(self.posterior, "posterior", [NORMAL], self.latent, **own))
             posterior = ConditionalFlow(*given, flow, dtype=self.dtype)
         kind, outputs = (ConditionalBernoulli, size) if self.bits else (ConditionalNormal, 2 * size)
         network = MLP(self.latent + conditions, outputs, hidden, seed=self.seed + 1, **how)
         decoder = kind(self.event_shape, self.latent + conditions, network, dtype=self.dtype)
         return [Stochastic(posterior, decoder)]
 
+    def latent_distribution(self, latent_shape: Sequence[int], dtype: str) -> bases.Base:
+        if self.base in tuple(bases.NAMED):
+            return super().latent_distribution(latent_shape, dtype)
+        own = {"condition_features": self.condition_size, "seed": self.seed + 3, "dtype": dtype}
+        flow = nested.transform(self.base, "base", bases.NAMED, *latent_shape, **own)
+        return bases.Transformed(flow, bases.StandardNormal(latent_shape, dtype=dtype))
+
     def describe(self) -> str:
-        observed, flow = "Bernoulli" if self.bits else "normal", self.posterior
-        name = flow if isinstance(flow, str) else flow["family"]
-        posterior = NORMAL if flow == NORMAL else f"normal with a flow ({name}) on top"
+        observed, flow = "Bernoulli" if self.bits else "normal", called(self.posterior)
+        posterior = NORMAL if flow == NORMAL else f"normal with a flow ({flow}) on top"
         return (
             f"Variational autoencoder: {self.depth} stochastic layer of {self.latent} latents, {posterior} given x, "
             f"and a {observed} decoder; both networks have {self.blocks} layers of {self.hidden} units "

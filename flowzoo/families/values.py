@@ -138,3 +138,8 @@ class NamedOr:
 
     def __str__(self) -> str:
         return f"{' or '.join(map(repr, self.names))}, a family of vectors, or a dict of `family` and its options"
+
+
+def called(given: str | Mapping[str, Any]) -> str:
+    """The name in a value that `NamedOr` takes."""
+    return given if isinstance(given, str) else given["family"]
