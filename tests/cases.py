@@ -273,6 +273,7 @@ FLOWS = {  # name: (family, flat configuration)
     "glow-variational": ("glow", {"event_shape": (4, 4, 1), "noise_depth": 2, "noise_hidden": 4, **_tiny}),
     "vae": ("vae", {"event_shape": (6, 6, 1), "bits": 1, "latent": 3, "hidden": 8, "blocks": 1, "seed": 5}),
     "vae-vector": ("vae", {"event_shape": (3,), "latent": 2, "hidden": 8, "blocks": 1, "seed": 5}),
+    "svae": ("svae", {"event_shape": (3,), "latent": 4, "hidden": 8, "seed": 5}),
     "survae": ("survae", {"event_shape": (2,), "sort": True, "depth": 1, "hidden": 8, "bins": 4, "seed": 5}),
     "glow-vector": ("glow", {"event_shape": (2,), "bits": 0, "depth": 1, "hidden": 8, "seed": 5}),
     "nice-condition": (

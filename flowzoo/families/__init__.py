@@ -17,6 +17,7 @@ from flowzoo.families.planar import PlanarFlow
 from flowzoo.families.radial import RadialFlow
 from flowzoo.families.realnvp import RealNVP
 from flowzoo.families.survae import SurVAE
+from flowzoo.families.svae import SVAE
 from flowzoo.families.vae import VAE
 from flowzoo.families.waveflow import WaveFlow
 from flowzoo.models.flow import Flow
@@ -36,6 +37,7 @@ FAMILIES |= {
     "radial": RadialFlow,
     "realnvp": RealNVP,
     "survae": SurVAE,
+    "svae": SVAE,
     "vae": VAE,
     "waveflow": WaveFlow,
 }

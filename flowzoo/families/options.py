@@ -44,10 +44,11 @@ def shape(default: Sequence[int] = (2,), doc: str = "(features,).", grows: str =
     return option(default, Shape(), doc, aka=aka, grows=grows)
 
 
-def prior(default: str = "normal") -> Any:
-    """The field `base`."""
-    doc, aka = "distribution of the latent, a key of `bases.NAMED`.", "prior latent distribution base_distribution"
-    return option(default, OneOf(tuple(bases.NAMED)), doc, aka=aka)
+def prior(default: str = "normal", names: Collection[str] = tuple(bases.NAMED)) -> Any:
+    """The field `base`, one of these names."""
+    where = "NAMED" if default in bases.NAMED else "ON_SPHERE"
+    doc, aka = f"distribution of the latent, a key of `bases.{where}`.", "prior latent distribution base_distribution"
+    return option(default, OneOf(tuple(names)), doc, aka=aka)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -3,50 +3,25 @@
 from __future__ import annotations
 
 import dataclasses
-import math
-from collections.abc import Sequence
 
 import keras
 
-from flowzoo.bases import ConditionalBernoulli, ConditionalNormal
-from flowzoo.conditioners import MLP
-from flowzoo.core.transform import Transform
-from flowzoo.families import recurring
+from flowzoo.bases import ConditionalNormal
+from flowzoo.families.autoencoder import AutoencoderOptions
 from flowzoo.families.latent_variable import LatentVariableModel
-from flowzoo.families.options import MixedPrecision, Options, option, shape
-from flowzoo.families.values import WIDTH, Count, OneOf
-from flowzoo.surjections import Stochastic
 
 
 @dataclasses.dataclass(frozen=True)
-class VAEOptions(Options, MixedPrecision):
+class VAEOptions(AutoencoderOptions):
     """The options of `VAE`."""
 
-    depth, dequantizes = 1, False
-
-    event_shape: Sequence[int] = shape((2,), "of one example; any shape.")
-    bits: int = option(0, Count(0, 1), "1: x is binary, with a Bernoulli decoder; 0: real numbers, with a normal one.")
-    latent: int = option(2, Count(1, WIDTH), "size of z.", aka="latent_dim latent_size z_dim latents bottleneck")
-    hidden: int = recurring.hidden(200)
-    blocks: int = recurring.blocks()
-    activation: str = option("tanh", OneOf(("gelu", "relu", "swish", "tanh")), "between the layers of the networks.")
-
-    def build(self) -> list[Transform]:
-        size, conditions = math.prod(self.event_shape), self.condition_size
-        latent, hidden = (self.latent,), [self.hidden] * self.blocks
-        how = {"activation": self.activation, "dtype": self.network_dtype}
-        inference = MLP(size + conditions, 2 * self.latent, hidden, seed=self.seed, **how)
-        posterior = ConditionalNormal(latent, size + conditions, inference, dtype=self.dtype)
-        kind, outputs = (ConditionalBernoulli, size) if self.bits else (ConditionalNormal, 2 * size)
-        network = MLP(self.latent + conditions, outputs, hidden, seed=self.seed + 1, **how)
-        decoder = kind(self.event_shape, self.latent + conditions, network, dtype=self.dtype)
-        return [Stochastic(posterior, decoder)]
+    posterior = ConditionalNormal
 
     def describe(self) -> str:
-        observed = "Bernoulli" if self.bits else "normal"
         return (
             f"Variational autoencoder: {self.depth} stochastic layer of {self.latent} latents, normal given x, and "
-            f"a {observed} decoder; both networks have {self.blocks} layers of {self.hidden} units ({self.activation})."
+            f"a {self.observed} decoder; both networks have {self.blocks} layers of {self.hidden} units "
+            f"({self.activation})."
         )
 
 
