@@ -416,6 +416,13 @@ def flow_data(name, rows=6, seed=1):
     return case(name).data(rows, seed)
 
 
+def latents(model, rows=6, numbers=None):
+    """z that the model decodes, normal numbers, or points of the sphere if it has one, as a NumPy array."""
+    z = (numbers or np.random.default_rng(3)).normal(size=(rows, *model.latent_shape))
+    z = z / np.linalg.norm(z, axis=-1, keepdims=True) if model.z_space.on_sphere else z
+    return z.astype("float32")
+
+
 def other_condition(condition):
     """A valid condition that differs from this one in every row."""
     return (condition + 1) % 3 if condition.dtype.kind == "i" else condition + 1.0

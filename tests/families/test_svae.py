@@ -8,6 +8,8 @@ from scipy import special
 
 import flowzoo
 from flowzoo.families.sentences import description
+from flowzoo.serving.saved_model import export
+from flowzoo.serving.warmup import WARMUP
 from tests import cases
 
 BINARY = {"event_shape": (6, 6, 1), "bits": 1, "latent": 3, "hidden": 8, "seed": 5}
@@ -60,6 +62,17 @@ def test_z_off_the_sphere_is_refused(flow, tmp_path):
     np.testing.assert_array_equal(served["decode"](z=z)["x"], flow.decode(z)[0])
     with pytest.raises(tf.errors.InvalidArgumentError, match="expected `z` of norm 1"):
         served["decode"](z=tf.constant(0.5 * z))
+
+
+@pytest.mark.serving
+def test_the_warm_up_of_its_export_is_not_refused(flow, tmp_path):
+    log = pytest.importorskip("tensorflow_serving.apis.prediction_log_pb2", reason="needs flowzoo[serving]")
+    path = export(flow, tmp_path / "1", name="svae")
+    served = tf.saved_model.load(str(path)).signatures
+    for record in tf.data.TFRecordDataset(str(path / WARMUP)):
+        request = log.PredictionLog.FromString(record.numpy()).predict_log.request
+        inputs = {key: tf.constant(tf.make_ndarray(value)) for key, value in request.inputs.items()}
+        served[request.model_spec.signature_name](**inputs)
 
 
 def test_interpolations_go_along_great_circles():
