@@ -326,6 +326,7 @@ FLOWS = {  # name: (family, flat configuration)
     ),
     "sylvester": ("sylvester", {"event_shape": (3,), "depth": 2, "reflections": 0, "directions": 3, "seed": 5}),
     "funnel": ("funnel", {"event_shape": (3,), "keep": 2, "depth": 1, "hidden": 8, "bins": 4, "seed": 5}),
+    "svae": ("svae", {"event_shape": (3,), "latent": 4, "hidden": 8, "seed": 5}),
     "survae": ("survae", {"event_shape": (2,), "sort": True, "depth": 1, "hidden": 8, "bins": 4, "seed": 5}),
     "glow-vector": ("glow", {"event_shape": (2,), "bits": 0, "depth": 1, "hidden": 8, "seed": 5}),
     "nice-condition": (
@@ -466,6 +467,13 @@ def transform_data(name, rows=6, dtype="float32", seed=1):
 def flow_data(name, rows=6, seed=1):
     """x, condition of a row's flow, as NumPy arrays (condition may be None)."""
     return case(name).data(rows, seed)
+
+
+def latents(model, rows=6, numbers=None):
+    """z that the model decodes, normal numbers, or points of the sphere if it has one, as a NumPy array."""
+    z = (numbers or np.random.default_rng(3)).normal(size=(rows, *model.latent_shape))
+    z = z / np.linalg.norm(z, axis=-1, keepdims=True) if model.z_space.on_sphere else z
+    return z.astype("float32")
 
 
 def other_condition(condition):

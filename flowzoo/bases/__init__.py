@@ -8,18 +8,22 @@ from flowzoo.bases.from_distribution import FromDistribution
 from flowzoo.bases.logistic import Logistic
 from flowzoo.bases.mixture import GaussianMixture
 from flowzoo.bases.normal import DiagonalNormal, StandardNormal
-from flowzoo.bases.registry import NAMED, named
+from flowzoo.bases.registry import NAMED, ON_SPHERE, named
+from flowzoo.bases.sphere import UniformSphere
 from flowzoo.bases.student import StudentT
 from flowzoo.bases.transformed import Transformed
 from flowzoo.bases.uniform import Uniform
+from flowzoo.bases.von_mises_fisher import ConditionalVonMisesFisher
 
 __all__ = [
     "NAMED",
+    "ON_SPHERE",
     "Base",
     "ClassConditional",
     "ConditionalBernoulli",
     "ConditionalFlow",
     "ConditionalNormal",
+    "ConditionalVonMisesFisher",
     "DiagonalNormal",
     "FromDistribution",
     "GaussianMixture",
@@ -28,5 +32,6 @@ __all__ = [
     "StudentT",
     "Transformed",
     "Uniform",
+    "UniformSphere",
     "named",
 ]

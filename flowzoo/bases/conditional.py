@@ -89,6 +89,11 @@ class GivenNetwork(GivenCondition):
             raise ValueError("`network` must be built, got one that is not. Call `network.build((None, features))`.")
         self.condition_features, self.network = int(condition_features), network
 
+    @classmethod
+    def outputs(cls, event_shape: Sequence[int]) -> int:
+        """How many numbers the network gives for each row."""
+        raise NotImplementedError(f"{cls.__name__} must implement `outputs`.")
+
     def _outputs(self, condition):
         """The network's output, (rows, outputs), NaN in rows whose condition is not finite."""
         condition = require_condition(condition, self.condition_features, self)
@@ -170,6 +175,10 @@ class ConditionalNormal(GivenNetwork, _Normal):
         if not bound > 0.0:
             raise ValueError(f"`bound` must be positive, got {bound}.")
         self.bound = float(bound)
+
+    @classmethod
+    def outputs(cls, event_shape: Sequence[int]) -> int:
+        return 2 * math.prod(event_shape)
 
     def _parameters(self, condition):
         return self._normal(self._outputs(condition))

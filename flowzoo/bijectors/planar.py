@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from flowzoo.bijectors.parametric import Parametric, above_minus_one, tanh_slope
-from flowzoo.bijectors.roots import monotone_root
+from flowzoo.core.roots import monotone_root
 
 TINY = 1e-12  # training may shrink the w of an unneeded layer to 0; where w . w is smaller, w . u is far from -1
 

@@ -10,8 +10,8 @@ import numpy as np
 import tensorflow as tf
 
 from flowzoo.bijectors.parametric import LEAST_SLOPE, Parametric, tanh_slope
-from flowzoo.bijectors.roots import monotone_root
 from flowzoo.core.checks import check_count
+from flowzoo.core.roots import monotone_root
 
 STEEPEST = math.sqrt(1.0 - LEAST_SLOPE)  # bound of the diagonals of both matrices, so that each slope is positive
 

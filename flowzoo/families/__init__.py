@@ -18,6 +18,7 @@ from flowzoo.families.planar import PlanarFlow
 from flowzoo.families.radial import RadialFlow
 from flowzoo.families.realnvp import RealNVP
 from flowzoo.families.survae import SurVAE
+from flowzoo.families.svae import SVAE
 from flowzoo.families.sylvester import SylvesterFlow
 from flowzoo.families.vae import VAE
 from flowzoo.families.waveflow import WaveFlow
@@ -40,6 +41,7 @@ FAMILIES |= {
     "realnvp": RealNVP,
     "survae": SurVAE,
     "sylvester": SylvesterFlow,
+    "svae": SVAE,
     "vae": VAE,
     "waveflow": WaveFlow,
 }

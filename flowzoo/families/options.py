@@ -14,7 +14,7 @@ from flowzoo.core.errors import nearest
 from flowzoo.core.space import Condition
 from flowzoo.core.transform import Transform
 from flowzoo.families import simpler
-from flowzoo.families.values import CLASSES, SEEDS, Conditions, Count, Flag, OneOf, Policy, Shape
+from flowzoo.families.values import CLASSES, SEEDS, Conditions, Count, Flag, NamedOr, OneOf, Policy, Shape
 
 LINE = 116  # the length of a line of docs, indented by four
 
@@ -44,10 +44,13 @@ def shape(default: Sequence[int] = (2,), doc: str = "(features,).", grows: str =
     return option(default, Shape(), doc, aka=aka, grows=grows)
 
 
-def prior(default: str = "normal") -> Any:
-    """The field `base`."""
-    doc, aka = "distribution of the latent, a key of `bases.NAMED`.", "prior latent distribution base_distribution"
-    return option(default, OneOf(tuple(bases.NAMED)), doc, aka=aka)
+def prior(
+    default: str = "normal", names: Collection[str] = tuple(bases.NAMED), where: str = "NAMED", families: bool = False
+) -> Any:
+    """The field `base`: one of the `names`, keys of the dict `where` of `bases`; or with `families` a flow."""
+    flow, check = (", or a flow", NamedOr) if families else ("", OneOf)
+    doc = f"distribution of the latent, a key of `bases.{where}`{flow}."
+    return option(default, check(tuple(names)), doc, aka="prior latent distribution base_distribution")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from flowzoo.families.options import Options, fields
+from flowzoo.families.values import called
 
 
 def description(options: Options) -> str:
