@@ -86,7 +86,7 @@ class ConditionalVonMisesFisher(GivenNetwork):
         vectors, raw = found[:, :-1] + pole, found[:, -1]
         squares = tf.reduce_sum(tf.square(vectors), axis=1, keepdims=True)
         short = squares < TINY
-        mean = tf.where(short, pole, vectors * tf.math.rsqrt(tf.where(short, 1.0, squares)))
+        mean = tf.where(short, pole, vectors * tf.math.rsqrt(tf.where(short, tf.ones_like(squares), squares)))
         centre, half = 0.5 * math.log(self.most * self.least), 0.5 * math.log(self.most / self.least)
         return mean, tf.exp(centre + half * tf.tanh(raw / half))
 

@@ -102,6 +102,16 @@ def test_density_and_mean_are_scipys():
     np.testing.assert_allclose(view.mean(), expected, rtol=1e-4, atol=1e-5)
 
 
+def test_float64_has_all_its_digits():
+    base = ConditionalVonMisesFisher((4,), 3, MLP(3, 5, [6], seed=1, dtype="float64"), dtype="float64")
+    given = tf.cast(GIVEN, tf.float64)
+    z, log_prob = cases.randomized(base).sample_with_log_prob(random.row_seeds(3, 8), tf.ones(8), given)
+    mean, concentration = (value.numpy() for value in base._parameters(given))
+    truth = [stats.vonmises_fisher(*pair).logpdf(row) for *pair, row in zip(mean, concentration, z, strict=True)]
+    np.testing.assert_allclose(log_prob, truth, rtol=1e-9)
+    np.testing.assert_allclose(np.linalg.norm(z, axis=1), 1.0, rtol=1e-14)
+
+
 @pytest.mark.parametrize("size", [2, 3, 11])
 @pytest.mark.parametrize("first", [1.0, -1.0])  # the mean lies at either pole of the reflection
 def test_draws_follow_scipys_distribution(size, first):
