@@ -15,7 +15,7 @@ import tensorflow as tf
 from flowzoo.bijectors import Invert
 from flowzoo.core import random
 from flowzoo.core.bars import bar
-from flowzoo.core.files import write_figure
+from flowzoo.core.files import png_path, write_figure
 from flowzoo.core.transform import Transform
 from flowzoo.models.flow import Flow
 from flowzoo.models.layers import layers, wrapped
@@ -87,9 +87,7 @@ class Report:
         """
         from matplotlib.figure import Figure
 
-        path = Path(path)
-        if path.suffix.lower() != ".png":
-            raise ValueError(f"`path` must end in .png, got {str(path)!r}.")
+        path = png_path(path)
         figure = Figure(figsize=(8, 6), layout="constrained")
         errors, stretches = figure.subplots(2, sharex=True)
         place = range(1, len(self.layers) + 1)
