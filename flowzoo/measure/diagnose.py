@@ -66,6 +66,10 @@ class Report:
         """Whether every layer gave finite numbers for every row."""
         return not any(layer.non_finite_rate for layer in (*self.layers, self.whole))
 
+    def as_dict(self) -> dict[str, Any]:
+        """All numbers under their names, and the name of the worst layer."""
+        return dataclasses.asdict(self) | {"worst": self.worst.name}
+
     def __str__(self) -> str:
         rows = [*self.layers, self.whole]
         width = max(len(row.name) for row in rows)

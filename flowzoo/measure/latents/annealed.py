@@ -1,7 +1,7 @@
 """log p(x) by annealed importance sampling: chains from q(z | x), or from the prior, to the true posterior.
 
-The chains are flowzoo's own: `tfp.mcmc.sample_annealed_importance_chain` takes one seed for all rows, so that the number
-of a row would depend on the rows beside it.
+The chains are flowzoo's own: `tfp.mcmc.sample_annealed_importance_chain` takes one seed for all rows, so the number of a
+row would depend on the rows beside it.
 
 References: Neal 2001, Annealed importance sampling, Statistics and Computing 11; Wu et al. 2017, On the quantitative
 analysis of decoder-based generative models, arXiv:1611.04273; for the schedule Grosse et al. 2015, arXiv:1511.02543.
@@ -22,11 +22,11 @@ STARTS = ("posterior", "prior")
 
 
 def log_weights(view: View, rows: Rows, chains: int, steps: int, start: str) -> tf.Tensor:
-    """Log-weights of independent chains: (n, chains), in nats, float64; the mean of the weights estimates p(x) unbiasedly.
+    """Log-weights of independent chains: (n, chains) float64, in nats. The mean of the weights is an unbiased p(x).
 
-    Step t moves z by Hamiltonian Monte Carlo that leaves q(z | x)^(1 - b) p(x, z)^b as it is, where b = b_t goes from 0 to
-    1. Its size is that of a pilot run at the same step, in which it went up and down until about two thirds of the
-    proposals were accepted: were it adapted in the run itself, the estimate would be biased.
+    Step t moves z by Hamiltonian Monte Carlo that leaves q(z | x)^(1 - b) p(x, z)^b unchanged, where b = b_t rises from
+    0 to 1. Its size is that of a pilot run at the same step, which adapted it until about two thirds of the proposals
+    were accepted: adapted in the run itself, it would make the estimate biased.
 
     Args:
         view, rows: the model and the rows.

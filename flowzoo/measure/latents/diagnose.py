@@ -35,7 +35,7 @@ def diagnose_latents(
     seed: int = 0,
     *,
     draws: int = 1000,
-    close: int = 64,
+    close: int = 32,
     steps: int = 500,
     chains: int = 10,
     temperatures: int = 100,
@@ -52,24 +52,24 @@ def diagnose_latents(
     Args:
         model: a model that ends with its only stochastic layer, such as a VAE.
         x: (n, *event_shape), in native units, at least two rows.
-        condition: (n,) labels or (n, features), if the model takes one. The mutual information is then that of z and the
-            pair of x and condition.
+        condition: (n,) labels or (n, features), if the model takes one. The mutual information is then that of z and
+            the pair of x and condition.
         seed: of all draws.
         draws: from q(z | x) for each row, at least 25; fewer than about 1,000 leave k-hat uncertain.
         close: how many rows, from the first on, have their posterior fitted and their evidence annealed.
         steps: of fitting; 0 to leave it out.
         chains: of annealing, for each row; 0 to leave it out.
         temperatures: steps of each chain.
-        start: where chains begin, "posterior" or "prior": from the posterior few temperatures are enough, unless it misses
-            a mode of p(z | x).
+        start: where chains begin, "posterior" or "prior": from the posterior few temperatures are enough, unless it
+            misses a mode of p(z | x).
         progress: show bars, on stderr, if it is a terminal.
 
     Returns:
         A `LatentReport`: a table by `print`, `plot(path)` draws it.
 
     Raises:
-        TypeError, ValueError: the model is not a flow or has no latent; x or the condition does not suit it, holds NaN or
-            infinity, or has too few rows; or an option is out of range.
+        TypeError, ValueError: the model is not a flow or has no latent; x or the condition does not suit it, holds NaN
+            or infinity, or has too few rows; or an option is out of range.
 
     References: Burda et al. 2016, Importance weighted autoencoders, arXiv:1509.00519; Hoffman & Johnson 2016, ELBO
     surgery; Cremer et al. 2018, Inference suboptimality in variational autoencoders, arXiv:1801.03558; Yao et al. 2018,
@@ -120,7 +120,7 @@ def _blocks(view, space, seed, x, condition, *, what, progress) -> Iterator[tupl
 
 
 def _drawn(view, blocks, draws, spread) -> dict[str, Any]:
-    """What draws from the posteriors say; `spread` of each row are kept: z, (n * spread, ...), log q(z | x), log p(z)."""
+    """What draws say of the rows; of `spread` draws of each, z, (n * spread, ...), log q(z | x) and log p(z) are kept."""
     of_units, parts = tf.function(functools.partial(kl_of_units, view), autograph=False), []
     for rows, mean, count in blocks:
         log_w, z, log_q, log_prior = _weights(view, rows, draws)

@@ -17,13 +17,14 @@ from flowzoo.measure.latents.view import FITTED, Rows, View, repeated
 RATE = 0.05  # of Adam, at the start; it falls to 0 as a cosine
 DRAWS = 16  # of each step
 MEMORY = (0.9, 0.999)  # of Adam's averages
+LEAST = 1e-3  # nats per unit of a parameter: rounding, as in gradients at the optimum, must not become steps
 
 
 def fitted(view: View, rows: Rows, steps: int) -> Any:
     """The parameters of each row's posterior after steps of Adam uphill on its own ELBO; the weights stay as they are.
 
-    What is changed are the numbers that the network gives for a row, such as means and log-scales (these beyond the bound
-    of a `ConditionalNormal`, too). Rows do not affect each other.
+    What changes are the numbers that the network gives for a row, such as means and log-scales, the latter also beyond
+    the bound of a `ConditionalNormal`. Rows do not affect each other.
 
     Args:
         view, rows: the model and the rows, with the parameters to start from.
@@ -42,7 +43,7 @@ def fitted(view: View, rows: Rows, steps: int) -> Any:
 
         def moved(value, a, b):
             one, two, size = (tf.cast(number, value.dtype) for number in (*corrections, rate))
-            return value - size * (a / one) / (tf.sqrt(b / two) + 1e-8)
+            return value - size * (a / one) / (tf.sqrt(b / two) + LEAST)
 
         first = averaged(MEMORY[0], first, gradients)
         second = averaged(MEMORY[1], second, tf.nest.map_structure(tf.square, gradients))

@@ -26,8 +26,8 @@ def kl_of_units(view: View, rows: Rows, z: tf.Tensor) -> tuple[tf.Tensor, str]:
 
     If posterior and prior are products over units, so is their KL a sum: in closed form where TFP knows it, as of two
     normals, else by draws. If only the prior is a product, what is given is the KL of each marginal of q(z | x), whose
-    entropy is estimated from the spacings of the draws: their sum is the whole KL less the total correlation of q(z | x).
-    If the prior is not a product, no number of a single unit is a part of the KL: NaN.
+    entropy is estimated from the spacings of the draws: their sum is the whole KL less the total correlation of
+    q(z | x). If the prior is not a product, no number of a single unit is a part of the KL: NaN.
 
     Args:
         view, rows: the model and the rows.

@@ -6,6 +6,7 @@ import dataclasses
 import math
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -20,7 +21,7 @@ SHOWN = 20  # units in the table, those with the largest KL
 class LatentReport:
     """How a model uses its latents on some rows, and how good its posterior is; likelihoods are in nats.
 
-    Arrays of (n,) are by row, of (m,) by row for the first m, of (units,) by unit of the latent, in its flattened order.
+    Arrays are by row, (n,), by row for the first m rows, (m,), or by unit of the flattened latent, (units,).
 
     Attributes:
         draws: from q(z | x) for each row.
@@ -29,7 +30,7 @@ class LatentReport:
         unit_kl_is: how it was found: "closed form"; "by draws"; "of the marginals, by draws", where q(z | x) is not a
             product over units; "not defined by unit", NaN, where the prior is not.
         kl: (n,), KL(q(z | x) || p(z)): the sum over units of the closed form, else by draws.
-        information: (n,), the mean over draws of log q(z | x) - log q(z), where q(z) is the mean of q(z | x) over the rows.
+        information: (n,), the mean over draws of log q(z | x) - log q(z), q(z) being the mean of q(z | x) over the rows.
         aggregate_kl: (n,), the mean over the same draws of log q(z) - log p(z).
         elbo: (n,), the mean over draws of log w = log p(x, z) - log q(z | x).
         bound: (n,), the log of the mean of w: the importance-weighted bound.
@@ -90,6 +91,14 @@ class LatentReport:
         found = (self.kl, self.information, self.elbo, self.bound, self.fitted_elbo, self.evidence)
         return all(np.isfinite(one).all() for one in found)
 
+    def as_dict(self) -> dict[str, Any]:
+        """All numbers under their names, arrays as lists, and what follows from them."""
+        found = {name: value.tolist() if isinstance(value, np.ndarray) else value for name, value in vars(self).items()}
+        follows = {"active": self.active.tolist(), "mutual_information": self.mutual_information}
+        for name in ("bound_gap", "amortisation_gap", "approximation_gap"):
+            follows[name] = getattr(self, name).tolist()
+        return found | follows | {"unreliable": self.unreliable}
+
     def __str__(self) -> str:
         n, m = len(self.elbo), max(len(self.fitted_elbo), len(self.evidence))
         kind = "closed form" if self.unit_kl_is == "closed form" else "by draws"
@@ -102,7 +111,10 @@ class LatentReport:
             (f"KL(q(z | x) || p(z)), {kind}", *_summary(self.kl)),
             (f"mutual information of x and z, <= {math.log(n):.2f}", *_summary(self.information)),
             ("KL(q(z) || p(z)), q(z) the aggregate of the rows", *_summary(self.aggregate_kl)),
-            (f"Pareto k-hat, above {most(self.draws):.2f} in {self.unreliable:.0%}", *_summary(self.k_hat)),
+            (
+                f"Pareto k-hat (median), above {most(self.draws):.2f} in {self.unreliable:.0%}",
+                *_summary(self.k_hat, True),
+            ),
             (close,) if m and close else (),
             ("ELBO of posteriors fitted by row", *_summary(self.fitted_elbo)) if len(self.fitted_elbo) else (),
             ("amortisation gap", *_summary(self.amortisation_gap)) if len(self.fitted_elbo) else (),
@@ -163,7 +175,9 @@ class LatentReport:
         return lines
 
 
-def _summary(values):
-    """Mean, its standard error over rows, least and most."""
-    error = values.std(ddof=1) / math.sqrt(len(values)) if len(values) > 1 else math.nan
-    return tuple(f"{one:.3f}" for one in (values.mean(), error, values.min(), values.max()))
+def _summary(values, median=False):
+    """Mean and its standard error over rows, or the median; least and most."""
+    centre = f"{np.median(values):.3f}" if median else f"{values.mean():.3f}"
+    known = len(values) > 1 and not median
+    error = f"{values.std(ddof=1) / math.sqrt(len(values)):.3f}" if known else ""
+    return centre, error, f"{values.min():.3f}", f"{values.max():.3f}"

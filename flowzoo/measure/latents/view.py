@@ -55,7 +55,9 @@ class View:
 
     def log_joint(self, rows: Rows, z: tf.Tensor) -> tf.Tensor:
         """log p(x, z) of one z for each row: (n,), in nats."""
-        log_p = self.layer.decoder.log_prob(tf.cast(rows.y, self.layer.compute_dtype), self.layer.given(z, rows.features))
+        log_p = self.layer.decoder.log_prob(
+            tf.cast(rows.y, self.layer.compute_dtype), self.layer.given(z, rows.features)
+        )
         return log_p + self.base.log_prob(z, rows.features) + rows.log_det
 
     def _rows(self, x, condition, seed):
