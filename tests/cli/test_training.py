@@ -109,7 +109,7 @@ def test_diagnose_looks_at_the_latents_of_a_model_that_has_some(monkeypatch, cap
     np.save("x.npy", np.zeros((300, 2), np.float32))
     flow = SimpleNamespace(x_space=Space((2,)), condition=Condition(), columns=None, offers={"posterior"})
     found = [np.arange(2.0) for _ in dataclasses.fields(LatentReport)[1:]]
-    report = LatentReport(50, *found)
+    report = dataclasses.replace(LatentReport(50, *found), unit_kl_is="closed form")
     seen = []
     monkeypatch.setattr(load, "load", lambda name: flow)
     monkeypatch.setattr(latents, "diagnose_latents", lambda flow, x, condition, **_: seen.append(len(x)) or report)

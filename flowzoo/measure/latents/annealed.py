@@ -1,7 +1,7 @@
 """log p(x) by annealed importance sampling: chains from q(z | x), or from the prior, to the true posterior.
 
-The chains are flowzoo's own: `tfp.mcmc.sample_annealed_importance_chain` takes one seed for all rows, so the number of a
-row would depend on the rows beside it.
+The chains are flowzoo's own: `tfp.mcmc.sample_annealed_importance_chain` takes one seed for all rows, so what is found
+for a row would depend on the rows beside it.
 
 References: Neal 2001, Annealed importance sampling, Statistics and Computing 11; Wu et al. 2017, On the quantitative
 analysis of decoder-based generative models, arXiv:1611.04273; for the schedule Grosse et al. 2015, arXiv:1511.02543.
@@ -9,14 +9,17 @@ analysis of decoder-based generative models, arXiv:1611.04273; for the schedule 
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 import tensorflow as tf
 
 from flowzoo.core import random
 from flowzoo.measure.latents.view import ANNEALED, PILOT, Rows, View, repeated, wide
 
-LEAPS = 5  # leapfrog steps of a transition
-WANTED, PACE = 0.65, 0.2  # share of proposals to accept, and how fast the pilot changes the step's size towards it
+LEAPS = 3  # leapfrog steps of a transition
+SHORTEST = 0.4  # of a step, whose length is drawn: chains of equal lengths would come back to where they were
+WANTED, PACE = 0.75, 0.2  # share of proposals to accept, and how fast the pilot changes the step's size towards it
 SCALED = 64  # draws from which the scales of the units are known
 STARTS = ("posterior", "prior")
 
@@ -25,7 +28,7 @@ def log_weights(view: View, rows: Rows, chains: int, steps: int, start: str) -> 
     """Log-weights of independent chains: (n, chains) float64, in nats. The mean of the weights is an unbiased p(x).
 
     Step t moves z by Hamiltonian Monte Carlo that leaves q(z | x)^(1 - b) p(x, z)^b unchanged, where b = b_t rises from
-    0 to 1. Its size is that of a pilot run at the same step, which adapted it until about two thirds of the proposals
+    0 to 1. Its size is that of a pilot run at the same step, which adapted it until about three quarters of the proposals
     were accepted: adapted in the run itself, it would make the estimate biased.
 
     Args:
@@ -34,8 +37,10 @@ def log_weights(view: View, rows: Rows, chains: int, steps: int, start: str) -> 
         steps: temperatures after the first.
         start: "posterior" or "prior": the density at b = 0.
     """
-    sizes = _run(view, rows, PILOT, chains, steps, start, None)[1]
-    return _run(view, rows, ANNEALED, chains, steps, start, sizes)[0]
+    run = tf.function(functools.partial(_run, view, chains=chains, steps=steps, start=start), autograph=False)
+    unknown = tf.zeros([steps, tf.shape(rows.streams)[0]], view.layer.compute_dtype)
+    sizes = run(rows, tf.constant(PILOT), unknown)[1]
+    return run(rows, tf.constant(ANNEALED), sizes)[0]
 
 
 def schedule(steps: int) -> np.ndarray:
@@ -44,8 +49,8 @@ def schedule(steps: int) -> np.ndarray:
     return (sigmoid - sigmoid[0]) / (sigmoid[-1] - sigmoid[0])
 
 
-def _run(view, rows, place, chains, steps, start, sizes):
-    """The log-weights, and the sizes of the steps, (steps, n): those given, or with None adapted on the way."""
+def _run(view, rows, place, sizes, *, chains, steps, start):
+    """The log-weights, and the sizes of the steps, (steps, n): those given, or in the pilot run adapted on the way."""
     many, seeds, dtype = repeated(rows, chains), view.seeds(rows, place, 0, chains), view.layer.compute_dtype
     begin = _Start(view, many, start)
     z, scale = begin.drawn(seeds), repeated(_scale(view, rows, place, start), chains)
@@ -62,12 +67,14 @@ def _run(view, rows, place, chains, steps, start, sizes):
         return low, high, one.gradient(low, z, **zero), other.gradient(high, z, **zero)
 
     def step(t, z, known, total, size, noted):
-        size = size if sizes is None else sizes[t]
+        size = tf.where(place == PILOT, size, sizes[t])
         total += tf.cast(betas[t + 1] - betas[t], tf.float64) * tf.cast(known[1] - known[0], tf.float64)
-        pace = wide(tf.repeat(size, chains), z)
-        momentum = tf.cast(random.normal(random.fold_in(seeds, 2 * t + 2), view.latent_shape), dtype)
+        of_normal, of_uniform, of_pace = (random.fold_in(seeds, 3 * t + place) for place in (2, 3, 4))
+        shorter = 1.0 - (1.0 - SHORTEST) * tf.cast(random.scalars(of_pace), dtype)
+        pace = wide(tf.repeat(size, chains) * shorter, z)
+        momentum = tf.cast(random.normal(of_normal, view.latent_shape), dtype)
         proposed, after, change = _leaped(energies, z, known, momentum, scale, pace, betas[t + 1])
-        u = tf.cast(random.scalars(random.fold_in(seeds, 2 * t + 3)), dtype)
+        u = tf.cast(random.scalars(of_uniform), dtype)
         accepted = tf.math.log(tf.maximum(u, 2.0**-25)) < change  # False for NaN
         z = tf.where(wide(accepted, z), proposed, z)
         known = tuple(

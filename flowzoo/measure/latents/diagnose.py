@@ -47,7 +47,7 @@ def diagnose_latents(
     All that is drawn for a row is a pure function of `seed` and the row's content. Rows are taken in blocks, so memory
     does not grow with their number. Time does: for each row `draws` passes through the decoder; for each pair of rows
     one density; and for the first `close` rows 16 * `steps` passes with gradients to fit their posteriors, and
-    10 * `chains` * `temperatures` to anneal.
+    6 * `chains` * `temperatures` to anneal.
 
     Args:
         model: a model that ends with its only stochastic layer, such as a VAE.
@@ -120,7 +120,7 @@ def _blocks(view, space, seed, x, condition, *, what, progress) -> Iterator[tupl
 
 
 def _drawn(view, blocks, draws, spread) -> dict[str, Any]:
-    """What draws say of the rows; of `spread` draws of each, z, (n * spread, ...), log q(z | x) and log p(z) are kept."""
+    """What draws say of the rows; of `spread` draws of each also z, (n * spread, ...), log q(z | x) and log p(z)."""
     of_units, parts = tf.function(functools.partial(kl_of_units, view), autograph=False), []
     for rows, mean, count in blocks:
         log_w, z, log_q, log_prior = _weights(view, rows, draws)

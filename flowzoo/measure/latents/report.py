@@ -30,7 +30,7 @@ class LatentReport:
         unit_kl_is: how it was found: "closed form"; "by draws"; "of the marginals, by draws", where q(z | x) is not a
             product over units; "not defined by unit", NaN, where the prior is not.
         kl: (n,), KL(q(z | x) || p(z)): the sum over units of the closed form, else by draws.
-        information: (n,), the mean over draws of log q(z | x) - log q(z), q(z) being the mean of q(z | x) over the rows.
+        information: (n,), the mean over draws of log q(z | x) - log q(z), with q(z) the mean of q(z | x) over rows.
         aggregate_kl: (n,), the mean over the same draws of log q(z) - log p(z).
         elbo: (n,), the mean over draws of log w = log p(x, z) - log q(z | x).
         bound: (n,), the log of the mean of w: the importance-weighted bound.
