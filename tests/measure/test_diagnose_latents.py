@@ -53,7 +53,7 @@ def test_evidence_bounds_and_gaps(report):
     truth = TRUTH.logpdf(data())
     off = report.elbo - (truth - gap(0.15, 0.8))
     assert np.abs(off).max() < 0.4 and abs(off.mean()) < 0.05
-    assert (report.elbo < report.bound).all() and -0.2 < (report.bound - truth).mean() < 0.05
+    assert (report.elbo < report.bound).all() and -0.5 < (report.bound - truth).mean() < 0.0
     np.testing.assert_allclose(report.amortisation_gap, gap(0.15, 0.8) - gap(0.0, 1.0), atol=0.4)
     assert report.amortisation_gap.mean() == pytest.approx(gap(0.15, 0.8) - gap(0.0, 1.0), abs=0.1)
     assert report.approximation_gap.mean() == pytest.approx(gap(0.0, 1.0), abs=0.1)

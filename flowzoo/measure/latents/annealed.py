@@ -28,8 +28,8 @@ def log_weights(view: View, rows: Rows, chains: int, steps: int, start: str) -> 
     """Log-weights of independent chains: (n, chains) float64, in nats. The mean of the weights is an unbiased p(x).
 
     Step t moves z by Hamiltonian Monte Carlo that leaves q(z | x)^(1 - b) p(x, z)^b unchanged, where b = b_t rises from
-    0 to 1. Its size is that of a pilot run at the same step, which adapted it until about three quarters of the proposals
-    were accepted: adapted in the run itself, it would make the estimate biased.
+    0 to 1. Its size is that of a pilot run at the same step, which adapted it until about three quarters of the
+    proposals were accepted: adapted in the run itself, it would make the estimate biased.
 
     Args:
         view, rows: the model and the rows.

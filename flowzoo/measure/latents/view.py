@@ -12,7 +12,7 @@ from flowzoo.models.flow import Flow
 from flowzoo.objectives.divided import divided
 from flowzoo.surjections import Stochastic
 
-NEEDS = "`model` must end with its only stochastic layer, q(z | x) and p(x | z), as a `vae` does"
+NEEDS = "`model` must end with its only stochastic layer, q(z | x) and p(x | z), as an autoencoder does"
 DRAWS, FITTED, EVALUATED, PILOT, ANNEALED = range(5)  # what random numbers are for: each has a stream of its own
 
 
