@@ -149,8 +149,9 @@ class LatentReport:
         named = {name: values[np.isfinite(values)] for name, values in named.items()}
         named = {name: values for name, values in named.items() if len(values)}
         if named:
-            gaps.boxplot(list(named.values()), orientation="horizontal", tick_labels=list(named))
-        gaps.set(title="gaps by row", xlabel="nats")
+            gaps.boxplot(list(named.values()))
+            gaps.set_xticks(range(1, 1 + len(named)), named)
+        gaps.set(title="gaps by row", ylabel="nats")
         tails.hist(self.k_hat[np.isfinite(self.k_hat)], bins=30, color="C0")
         tails.axvline(most(self.draws), color="tab:red")
         tails.set(title=f"k-hat: {self.unreliable:.0%} of the rows too high", xlabel="k-hat", ylabel="rows")
