@@ -63,7 +63,7 @@ class Base(Counted):
         raise NotImplementedError(f"{type(self).__name__} must implement `mean`.")
 
     def distribution(self, condition: tf.Tensor | None = None) -> tfp.distributions.Distribution:
-        """p(z | condition) for TensorFlow Probability: batch shape (rows,), event shape `event_shape`."""
+        """p(z | condition) for TensorFlow Probability, of batch shape (rows,); p(z) without a condition, of ()."""
         raise NotImplementedError(f"{type(self).__name__} must implement `distribution`.")
 
     def _scaled(self, temperature: tf.Tensor, values: tf.Tensor) -> tf.Tensor:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import keras
 import tensorflow as tf
@@ -23,6 +23,18 @@ class GivenCondition(Base):
     Subclasses implement `_parameters(condition)`, `_density(z, parameters)` and `_drawn(seeds, temperature,
     parameters)`.
     """
+
+    def parameters_of(self, condition: tf.Tensor | None = None) -> Any:
+        """What the distribution of each row is made of, such as means and log-scales: tensors of (rows, ...)."""
+        return self._parameters(condition)
+
+    def drawn_by(self, parameters: Any, seeds: tf.Tensor) -> tf.Tensor:
+        """One z per row of the distributions with these parameters, which may be others than those of a condition."""
+        return self._drawn(seeds, tf.ones(tf.shape(seeds)[:1]), parameters)
+
+    def density_by(self, parameters: Any, z: tf.Tensor) -> tf.Tensor:
+        """log p(z) in nats under the distributions with these parameters: (rows,)."""
+        return self._density(z, parameters)
 
     def log_prob(self, z: tf.Tensor, condition: tf.Tensor | None = None) -> tf.Tensor:
         return self._density(z, self._parameters(condition))

@@ -219,9 +219,13 @@ class Options(_Last):
 
 
 def fields(kind: type[Options]) -> dict[str, dataclasses.Field]:
-    """The options by name, in the order of the constructor: `event_shape`, the family's own, those all have."""
+    """The options by name, in the order of the constructor: `event_shape`, the family's own, those all have.
+
+    One that is declared anew, with another default, stays where it was first declared.
+    """
     known = {field.name: field for field in dataclasses.fields(kind)}
-    order = ["event_shape", *(name for base in kind.__mro__ for name in inspect.get_annotations(base))]
+    names = [name for base in kind.__mro__ for name in inspect.get_annotations(base)]
+    order = ["event_shape", *(name for i, name in enumerate(names) if name not in names[i + 1 :])]
     return {name: known[name] for name in order if name in known}
 
 

@@ -20,20 +20,21 @@ NORMAL = "normal"
 
 
 @dataclasses.dataclass(frozen=True)
-class _Flows(Options):
-    """Where flows may stand: options that follow those of all autoencoders."""
+class _Flowed(Options):
+    """What follows the options of all autoencoders."""
 
-    base: str | Mapping = prior(NORMAL, families=True)
     posterior: str | Mapping = option(
         NORMAL, NamedOr((NORMAL,)), "q(z | x): normal, or with a flow on top, which is given features of x."
     )
 
 
 @dataclasses.dataclass(frozen=True)
-class VAEOptions(AutoencoderOptions, _Flows):
+class VAEOptions(AutoencoderOptions, _Flowed):
     """The options of `VAE`."""
 
     kind = bases.ConditionalNormal
+
+    base: str | Mapping = prior(NORMAL, families=True)
 
     def posterior_given(self, inputs: int, how: Mapping[str, str]) -> GivenNetwork:
         if self.posterior == NORMAL:
