@@ -109,3 +109,21 @@ def test_wrong_flows_of_a_posterior_are_named():
     flow.training_objective = "dreg(draws=2)"
     with pytest.raises(ValueError, match="by 'iwae' or 'rws', not by 'dreg'"):
         flow.fit(np.zeros((8, 3), "float32"), verbose=0)
+
+
+def test_the_prior_may_be_a_flow():
+    options = {"event_shape": (3,), "latent": 2, "hidden": 8, "blocks": 1, "seed": 1, "standardize": False}
+    x = np.random.default_rng(0).normal(size=(64, 3)).astype("float32")
+    plain = flowzoo.create("vae", **options)
+    flow = flowzoo.create("vae", **options, base={"family": "realnvp", "depth": 2}, classes=2)
+    label = np.arange(64) % 2
+    assert "The base is `realnvp`" in description(flow.options) and flow.base.trainable_weights
+    flow = cases.randomized(flow)
+    z, log_det = flow.encode(x, label)
+    u, inner = flow.base.transform.encode(z, flow.raw.features(tf.constant(label)))
+    expected = inner + plain.base.log_prob(u) + log_det  # the base is a density by the change of variables
+    np.testing.assert_allclose(flow.log_prob(x, label), expected, rtol=1e-4, atol=1e-4)
+    assert np.abs(flow.log_prob(x, label) - flow.log_prob(x, 1 - label)).max() > 1e-3
+    assert flow.sample(4, label[:4]).shape == (4, 3)
+    with pytest.raises(ValueError, match="`base` must be one of .*, got 'studnet'. Did you mean 'student'?"):
+        flowzoo.create("vae", base="studnet")

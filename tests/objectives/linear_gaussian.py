@@ -1,7 +1,7 @@
 """A VAE whose evidence, bounds and divergences are known: probabilistic PCA (Tipping & Bishop 1999) with a posterior
 that is off by a shift and a scale, between normal distributions whose divergences Gil et al. 2013 list.
 
-`python -m tests.objectives.linear_gaussian` prints the table of docs/latent_variables.md.
+`python -m tests.objectives.linear_gaussian` prints the table of docs/latent.md.
 """
 
 import dataclasses
