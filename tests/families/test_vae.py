@@ -125,5 +125,5 @@ def test_the_prior_may_be_a_flow():
     np.testing.assert_allclose(flow.log_prob(x, label), expected, rtol=1e-4, atol=1e-4)
     assert np.abs(flow.log_prob(x, label) - flow.log_prob(x, 1 - label)).max() > 1e-3
     assert flow.sample(4, label[:4]).shape == (4, 3)
-    with pytest.raises(ValueError, match="`base` must be one of .*, got 'studnet'. Did you mean 'student'?"):
+    with pytest.raises(ValueError, match=r"`base` must be one of .*, got 'studnet'. Did you mean 'student'?"):
         flowzoo.create("vae", base="studnet")
