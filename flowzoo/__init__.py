@@ -17,6 +17,7 @@ _HOME = {
     "create": "flowzoo.families",
     "card": "flowzoo.cards.card",
     "diagnose": "flowzoo.measure.diagnose",
+    "diagnose_latents": "flowzoo.measure.latents.diagnose",
     "list_presets": "flowzoo.hub.presets",
     "load": "flowzoo.zoo.load",
     "set_hub": "flowzoo.hub.mirrors",

@@ -275,7 +275,11 @@ def check_extremes(case: Case) -> None:
     x = np.broadcast_to(np.reshape(values, [ROWS] + [1] * len(flow.event_shape)), (ROWS, *flow.event_shape))
     assert np.isfinite(flow.log_prob(x.astype(flow.data_dtype), condition)).all(), "log p(x) of extreme x is not finite"
     ends = np.reshape([1e6, -1e6, 1e-40, -1e-40, 0.0, 1e-30], [ROWS] + [1] * len(flow.latent_shape))
-    x, log_det = flow.decode(np.broadcast_to(ends, (ROWS, *flow.latent_shape)).astype("float32"), condition)
+    ends = np.broadcast_to(ends, (ROWS, *flow.latent_shape)).astype("float32")
+    if flow.z_space.on_sphere:  # where the axes meet it
+        axes = np.eye(*flow.latent_shape, dtype="float32")
+        ends = np.resize(np.concatenate([axes, -axes]), ends.shape)
+    x, log_det = flow.decode(ends, condition)
     assert np.isfinite(x.numpy().astype(float)).all() and np.isfinite(log_det).all(), (
         "decode of extreme z is not finite"
     )

@@ -78,15 +78,15 @@ def _plain(kind, *args, shape=VECTOR, draw="normal", bijective=True, **options):
     return TransformCase(lambda dtype, _: kind(shape, *args, dtype=dtype, **options), shape, draw, bijective=bijective)
 
 
-def _parametric(kind, features=0):
+def _parametric(kind, features=0, **form):
     """A row of a bijector with own parameters, which a network changes by the condition if there is one."""
 
     def build(dtype, conditioner_dtype):
         network = None
         if features:
-            count = kind.parameter_count(VECTOR[0])
+            count = kind.parameter_count(VECTOR[0], **form)
             network = MLP(0, count, [6], features, seed=1, dtype=conditioner_dtype)
-        return kind(VECTOR, network, seed=2, dtype=dtype)
+        return kind(VECTOR, network, seed=2, dtype=dtype, **form)
 
     return TransformCase(build, condition_features=features, takes_bfloat16=bool(features))
 
@@ -138,6 +138,40 @@ def _sort(dtype, conditioner_dtype):
     return surjections.Sort(VECTOR, MLP(5, 5, [6], 3, seed=1, dtype=conditioner_dtype), dtype=dtype)
 
 
+def _funnel(dtype, conditioner_dtype):
+    """A coupling funnel: both couplings are of any kind."""
+    parts = [(b.FeatureMask([0, 1, 1, 0, 1]), _spline), (_mask, b.Affine())]
+    couplings = [
+        _coupling(b.Coupling, VECTOR, split, MLP, features=3, scalar=scalar, seed=i).build(dtype, conditioner_dtype)
+        for i, (split, scalar) in enumerate(parts)
+    ]
+    return b.Chain([*couplings, surjections.Slice(_mask, dtype=dtype)])
+
+
+def _linear_funnel(dtype, conditioner_dtype):
+    """An MLP funnel: z = W1 (x1 + V x2), as its layers are linear."""
+    shift = MLP(3, 2, [], seed=1, dtype=conditioner_dtype)
+    rest = MLP(2, 6, [6], seed=2, dtype=conditioner_dtype)
+    return b.Chain(
+        [
+            b.AdditiveCoupling(VECTOR, b.FeatureMask([0, 1, 1, 0, 1]), shift, dtype=dtype),
+            b.AffineCoupling(VECTOR, _mask, rest, dtype=dtype),
+            surjections.Slice(_mask, dtype=dtype),
+            b.InvertibleLinear((2,), seed=3, dtype=dtype),
+        ]
+    )
+
+
+def _convolution_funnel(dtype, conditioner_dtype):
+    """A convolution funnel: of each 2 x 2 block half of the channels are kept."""
+    shape, parts = (2, 2, 8), [b.Squeeze(IMAGE, dtype=dtype)]
+    for swap in (True, False):
+        split = b.ChannelSplit(shape, swap=swap)
+        network = GlowConvNet(split.kept_shape, 8, 6, seed=swap + 1, dtype=conditioner_dtype)
+        parts.append(b.AffineCoupling(shape, split, network, dtype=dtype))
+    return b.Chain([*parts, surjections.Slice(split, dtype=dtype)])
+
+
 def _continuous(shape, features=0):
     """A row of a continuous transform, solved almost exactly, since the way is short; tests/ode has other solvers."""
 
@@ -148,8 +182,8 @@ def _continuous(shape, features=0):
     return TransformCase(build, shape, condition_features=features)
 
 
-_BOUNDS = [[0.0, None], [-1.0, 50.0], None, [None, 50.0], [0.0, 50.0]]
 _mask, _spline = b.FeatureMask([1, 0, 0, 1, 0]), b.RationalQuadratic(5, 2.0)
+_BOUNDS = [[0.0, None], [-1.0, 50.0], None, [None, 50.0], [0.0, 50.0]]
 TRANSFORMS = {
     "affine-mask": _coupling(b.AffineCoupling, VECTOR, _mask, MLP),
     "affine-condition": _coupling(b.AffineCoupling, VECTOR, _mask, MLP, features=3),
@@ -192,6 +226,8 @@ TRANSFORMS = {
     "planar-condition": _parametric(b.Planar, features=3),
     "radial": _parametric(b.Radial),
     "radial-condition": _parametric(b.Radial, features=3),
+    "sylvester": _parametric(b.Sylvester, directions=5, reflections=2),
+    "sylvester-condition": _parametric(b.Sylvester, features=3, directions=2, reflections=2),
     "permutation": _plain(b.Permutation, [2, 0, 4, 1, 3]),
     "reverse": _plain(b.Reverse),
     "squeeze": _plain(b.Squeeze, shape=IMAGE),
@@ -213,6 +249,10 @@ TRANSFORMS = {
     "sort": TransformCase(_sort, VECTOR, "uniform", condition_features=3, bijective=False),
     "max-pool": _plain(surjections.MaxPool, shape=IMAGE, bijective=False),
     "argmax": _plain(surjections.Argmax, 256, shape=(3,), draw="integers", bijective=False),
+    "slice": TransformCase(lambda dtype, _: surjections.Slice(_mask, dtype=dtype), bijective=False),
+    "funnel": TransformCase(_funnel, condition_features=3, bijective=False),
+    "funnel-linear": TransformCase(_linear_funnel, bijective=False),
+    "funnel-convolution": TransformCase(_convolution_funnel, IMAGE, bijective=False),
     "augment": _plain(surjections.Augment, 2, bijective=False),
     "stochastic": TransformCase(_stochastic, condition_features=3, bijective=False),
     "continuous": _continuous((3,), features=2),
@@ -273,6 +313,20 @@ FLOWS = {  # name: (family, flat configuration)
     "glow-variational": ("glow", {"event_shape": (4, 4, 1), "noise_depth": 2, "noise_hidden": 4, **_tiny}),
     "vae": ("vae", {"event_shape": (6, 6, 1), "bits": 1, "latent": 3, "hidden": 8, "blocks": 1, "seed": 5}),
     "vae-vector": ("vae", {"event_shape": (3,), "latent": 2, "hidden": 8, "blocks": 1, "seed": 5}),
+    "vae-flow": (
+        "vae",
+        {
+            "event_shape": (3,),
+            "latent": 2,
+            "hidden": 8,
+            "blocks": 1,
+            "posterior": {"family": "iaf", "depth": 1, "hidden": 8},
+            "seed": 5,
+        },
+    ),
+    "sylvester": ("sylvester", {"event_shape": (3,), "depth": 2, "reflections": 0, "directions": 3, "seed": 5}),
+    "funnel": ("funnel", {"event_shape": (3,), "keep": 2, "depth": 1, "hidden": 8, "bins": 4, "seed": 5}),
+    "svae": ("svae", {"event_shape": (3,), "latent": 4, "hidden": 8, "seed": 5}),
     "survae": ("survae", {"event_shape": (2,), "sort": True, "depth": 1, "hidden": 8, "bins": 4, "seed": 5}),
     "glow-vector": ("glow", {"event_shape": (2,), "bits": 0, "depth": 1, "hidden": 8, "seed": 5}),
     "nice-condition": (
@@ -380,7 +434,7 @@ def case(name):
 
 SOLVED = [family for family, kind in flows.FAMILIES.items() if issubclass(kind, ContinuousFlow)]  # to a tolerance
 LATENT = [family for family, kind in flows.FAMILIES.items() if issubclass(kind, LatentVariableModel)]  # no inverse
-SURJECTIVE = ["survae"]  # decode draws, so encode undoes decode, but not the other way round
+SURJECTIVE = ["funnel", "survae"]  # decode draws, so encode undoes decode, but not the other way round
 transform = functools.cache(new_transform)  # shared by tests that leave the weights alone
 base = functools.cache(new_base)
 flow = functools.cache(new_flow)
@@ -413,6 +467,13 @@ def transform_data(name, rows=6, dtype="float32", seed=1):
 def flow_data(name, rows=6, seed=1):
     """x, condition of a row's flow, as NumPy arrays (condition may be None)."""
     return case(name).data(rows, seed)
+
+
+def latents(model, rows=6, numbers=None):
+    """z that the model decodes, normal numbers, or points of the sphere if it has one, as a NumPy array."""
+    z = (numbers or np.random.default_rng(3)).normal(size=(rows, *model.latent_shape))
+    z = z / np.linalg.norm(z, axis=-1, keepdims=True) if model.z_space.on_sphere else z
+    return z.astype("float32")
 
 
 def other_condition(condition):

@@ -22,6 +22,7 @@ class Base(Counted):
 
     Attributes:
       bits: z holds integers 0 ... 2^bits - 1; 0 for real numbers.
+      on_sphere: z lies on the unit sphere in R^m, and log p(z) is with respect to its surface.
 
     Args:
       event_shape: shape of one z.
@@ -30,6 +31,7 @@ class Base(Counted):
     """
 
     bits = 0
+    on_sphere = False
 
     def __init__(self, event_shape: Sequence[int], *, dtype: str = "float32", name: str | None = None):
         super().__init__(dtype=dtype, name=name)
@@ -61,7 +63,7 @@ class Base(Counted):
         raise NotImplementedError(f"{type(self).__name__} must implement `mean`.")
 
     def distribution(self, condition: tf.Tensor | None = None) -> tfp.distributions.Distribution:
-        """p(z | condition) for TensorFlow Probability: batch shape (rows,), event shape `event_shape`."""
+        """p(z | condition) for TensorFlow Probability, of batch shape (rows,); p(z) without a condition, of ()."""
         raise NotImplementedError(f"{type(self).__name__} must implement `distribution`.")
 
     def _scaled(self, temperature: tf.Tensor, values: tf.Tensor) -> tf.Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import tensorflow as tf
@@ -29,6 +30,10 @@ class ConditionalBernoulli(GivenNetwork):
     """
 
     bits = 1
+
+    @classmethod
+    def outputs(cls, event_shape: Sequence[int]) -> int:
+        return math.prod(event_shape)
 
     def mean(self, condition: tf.Tensor | None = None) -> tf.Tensor:
         return tf.sigmoid(self._parameters(condition))

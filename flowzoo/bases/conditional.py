@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import keras
 import tensorflow as tf
@@ -24,6 +24,18 @@ class GivenCondition(Base):
     parameters)`.
     """
 
+    def parameters_of(self, condition: tf.Tensor | None = None) -> Any:
+        """What the distribution of each row is made of, such as means and log-scales: tensors of (rows, ...)."""
+        return self._parameters(condition)
+
+    def drawn_by(self, parameters: Any, seeds: tf.Tensor) -> tf.Tensor:
+        """One z per row of the distributions with these parameters, which may be others than those of a condition."""
+        return self._drawn(seeds, tf.ones(tf.shape(seeds)[:1]), parameters)
+
+    def density_by(self, parameters: Any, z: tf.Tensor) -> tf.Tensor:
+        """log p(z) in nats under the distributions with these parameters: (rows,)."""
+        return self._density(z, parameters)
+
     def log_prob(self, z: tf.Tensor, condition: tf.Tensor | None = None) -> tf.Tensor:
         return self._density(z, self._parameters(condition))
 
@@ -33,9 +45,7 @@ class GivenCondition(Base):
     def sample_with_log_prob(
         self, seeds: tf.Tensor, temperature: tf.Tensor, condition: tf.Tensor | None = None
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        parameters = self._parameters(condition)
-        z = self._drawn(seeds, temperature, parameters)
-        return z, self._density(z, parameters)
+        return self._drawn_with_density(seeds, temperature, self._parameters(condition))
 
     def draws_with_log_prob(
         self,
@@ -43,6 +53,7 @@ class GivenCondition(Base):
         count: int,
         condition: tf.Tensor | None = None,
         through: Callable[[tf.Tensor], tf.Tensor] | None = None,
+        fixed: bool = False,
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """Several draws for each row, whose parameters are computed once, and the log-densities of what was drawn.
 
@@ -50,16 +61,24 @@ class GivenCondition(Base):
           seeds: (rows * count, 2) int32, those of a row one after the other.
           count: draws for each row.
           condition: (rows, ...).
-          through: takes z before anything else does, to change its gradient. Gradients of the log-densities then reach
-            the parameters by way of z only (Roeder et al. 2017, Sticking the landing, arXiv:1703.09194).
+          through: takes z before anything else does, to change its gradient.
+          fixed: gradients of the log-densities reach the parameters by way of z only (Roeder et al. 2017, Sticking the
+            landing, arXiv:1703.09194).
 
         Returns:
           z: (rows * count, *event_shape), and log-densities: (rows * count,) in nats.
         """
         parameters = tf.nest.map_structure(lambda one: tf.repeat(one, count, axis=0), self._parameters(condition))
-        z = self._drawn(seeds, tf.ones(tf.shape(seeds)[:1]), parameters)
+        one = tf.ones(tf.shape(seeds)[:1])
+        if through is None and not fixed:
+            return self._drawn_with_density(seeds, one, parameters)
+        z = self._drawn(seeds, one, parameters)
         if through is not None:
-            z, parameters = through(z), tf.nest.map_structure(tf.stop_gradient, parameters)
+            z = through(z)
+        return z, self._density(z, tf.nest.map_structure(tf.stop_gradient, parameters) if fixed else parameters)
+
+    def _drawn_with_density(self, seeds, temperature, parameters):
+        z = self._drawn(seeds, temperature, parameters)
         return z, self._density(z, parameters)
 
 
@@ -81,6 +100,11 @@ class GivenNetwork(GivenCondition):
         if not network.built:
             raise ValueError("`network` must be built, got one that is not. Call `network.build((None, features))`.")
         self.condition_features, self.network = int(condition_features), network
+
+    @classmethod
+    def outputs(cls, event_shape: Sequence[int]) -> int:
+        """How many numbers the network gives for each row."""
+        raise NotImplementedError(f"{cls.__name__} must implement `outputs`.")
 
     def _outputs(self, condition):
         """The network's output, (rows, outputs), NaN in rows whose condition is not finite."""
@@ -164,7 +188,14 @@ class ConditionalNormal(GivenNetwork, _Normal):
             raise ValueError(f"`bound` must be positive, got {bound}.")
         self.bound = float(bound)
 
+    @classmethod
+    def outputs(cls, event_shape: Sequence[int]) -> int:
+        return 2 * math.prod(event_shape)
+
     def _parameters(self, condition):
-        found = self._outputs(condition)
-        loc, raw = tf.unstack(tf.reshape(found, [-1, 2, *self.event_shape]), axis=1)
+        return self._normal(self._outputs(condition))
+
+    def _normal(self, outputs):
+        """loc and log_scale, of a network's (rows, 2 * size)."""
+        loc, raw = tf.unstack(tf.reshape(outputs, [-1, 2, *self.event_shape]), axis=1)
         return loc, self.bound * tf.tanh(raw / self.bound)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import tensorflow as tf
 
 from flowzoo.bases.base import Base
 from flowzoo.core import random
 from flowzoo.core.transform import sum_event
+
+if TYPE_CHECKING:
+    import tensorflow_probability as tfp
 
 
 class Logistic(Base):
@@ -28,3 +33,9 @@ class Logistic(Base):
     def sample(self, seeds: tf.Tensor, temperature: tf.Tensor, condition: tf.Tensor | None = None) -> tf.Tensor:
         u = tf.maximum(tf.cast(random.uniform(seeds, self.event_shape), self.compute_dtype), 2.0**-25)
         return self._scaled(temperature, tf.math.log(u) - tf.math.log1p(-u))
+
+    def distribution(self, condition: tf.Tensor | None = None) -> tfp.distributions.Distribution:
+        from tensorflow_probability import distributions as tfd  # takes seconds
+
+        zeros = tf.zeros(self.event_shape, self.compute_dtype)
+        return tfd.Independent(tfd.Logistic(zeros, tf.ones_like(zeros)), len(self.event_shape))

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import tensorflow as tf
 
 from flowzoo.bases.base import Base, normal_log_density
 from flowzoo.core import random
 from flowzoo.core.transform import sum_event
+
+if TYPE_CHECKING:
+    import tensorflow_probability as tfp
 
 
 class StandardNormal(Base):
@@ -25,6 +29,12 @@ class StandardNormal(Base):
 
     def sample(self, seeds: tf.Tensor, temperature: tf.Tensor, condition: tf.Tensor | None = None) -> tf.Tensor:
         return self._scaled(temperature, random.normal(seeds, self.event_shape))
+
+    def distribution(self, condition: tf.Tensor | None = None) -> tfp.distributions.Distribution:
+        from tensorflow_probability import distributions as tfd  # takes seconds
+
+        zeros = tf.zeros(self.event_shape, self.compute_dtype)
+        return tfd.Independent(tfd.Normal(zeros, tf.ones_like(zeros)), len(self.event_shape))
 
 
 class DiagonalNormal(Base):
@@ -47,3 +57,9 @@ class DiagonalNormal(Base):
 
     def sample(self, seeds: tf.Tensor, temperature: tf.Tensor, condition: tf.Tensor | None = None) -> tf.Tensor:
         return self.loc + tf.exp(self.log_scale) * self._scaled(temperature, random.normal(seeds, self.event_shape))
+
+    def distribution(self, condition: tf.Tensor | None = None) -> tfp.distributions.Distribution:
+        from tensorflow_probability import distributions as tfd  # takes seconds
+
+        loc, log_scale = (tf.convert_to_tensor(weight) for weight in (self.loc, self.log_scale))
+        return tfd.Independent(tfd.Normal(loc, tf.exp(log_scale)), len(self.event_shape))

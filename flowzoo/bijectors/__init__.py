@@ -19,6 +19,7 @@ from flowzoo.bijectors.scalar import Affine, ScalarChain, ScalarMap, Shift
 from flowzoo.bijectors.spline import RationalQuadratic
 from flowzoo.bijectors.splits import AllFree, ChannelSplit, CheckerboardSplit, FeatureMask, Split
 from flowzoo.bijectors.standardize import Standardize
+from flowzoo.bijectors.sylvester import Sylvester
 
 __all__ = [
     "ActNorm",
@@ -59,5 +60,6 @@ __all__ = [
     "Split",
     "Squeeze",
     "Standardize",
+    "Sylvester",
     "Whitening",
 ]

@@ -38,9 +38,14 @@ class Chain(Transform):
                     f"{type(second).__name__} must take what {type(first).__name__} gives: expected event_shape "
                     f"{first.latent_shape}, got {second.event_shape}. Insert a reshaping transform between them."
                 )
+            if first.on_sphere:
+                raise ValueError(
+                    f"{type(first).__name__}, whose z lies on the unit sphere, must be the last transform, got "
+                    f"{type(second).__name__} after it: its log_det would not be that of a map of the sphere."
+                )
         shapes = transforms[0].event_shape, transforms[-1].latent_shape
         super().__init__(*shapes, parts=transforms, dtype=dtype, name=name)
-        self.transforms = transforms
+        self.transforms, self.on_sphere = transforms, transforms[-1].on_sphere
 
     @property
     def takes_integers(self) -> bool:

@@ -6,8 +6,8 @@ import math
 
 import tensorflow as tf
 
-from flowzoo.bijectors.roots import monotone_root
 from flowzoo.bijectors.scalar import by_parameter
+from flowzoo.core.roots import monotone_root
 
 SPREAD = 1.0  # the first means lie evenly in [-SPREAD, SPREAD]; equal ones would stay equal
 HALF_LOG_2PI = 0.5 * math.log(2.0 * math.pi)

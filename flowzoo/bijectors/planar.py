@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
-from flowzoo.bijectors.parametric import Parametric, above_minus_one
-from flowzoo.bijectors.roots import monotone_root
+from flowzoo.bijectors.parametric import Parametric, above_minus_one, tanh_slope
+from flowzoo.core.roots import monotone_root
 
 TINY = 1e-12  # training may shrink the w of an unneeded layer to 0; where w . w is smaller, w . u is far from -1
 
@@ -34,7 +34,7 @@ class Planar(Parametric):
     def _encode(self, x, condition):
         w, v, b, along = self._ready(x, condition)
         t = _dot(w, x) + b
-        return x + v * tf.tanh(t), tf.math.log1p(along * _tanh_slope(t))[:, 0]
+        return x + v * tf.tanh(t), tf.math.log1p(along * tanh_slope(t))[:, 0]
 
     def _decode(self, z, condition):
         w, v, b, along = self._ready(z, condition)
@@ -44,7 +44,7 @@ class Planar(Parametric):
         low = tf.maximum(tf.minimum(target, steepest), target - tf.abs(along))
         high = tf.minimum(tf.maximum(target, steepest), target + tf.abs(along))
         t = monotone_root(_shifted, target, low, high, [along], start=steepest)
-        return z - v * tf.tanh(t), -tf.math.log1p(along * _tanh_slope(t))[:, 0]
+        return z - v * tf.tanh(t), -tf.math.log1p(along * tanh_slope(t))[:, 0]
 
     def _ready(self, x, condition):
         w, u, b = self._parameters(x, condition)
@@ -54,12 +54,7 @@ class Planar(Parametric):
 
 
 def _shifted(t, along):
-    return t + along * tf.tanh(t), 1.0 + along * _tanh_slope(t)
-
-
-def _tanh_slope(t):
-    small = tf.exp(-2.0 * tf.abs(t))  # 1 - tanh(t)^2 would lose all digits of it
-    return 4.0 * small / tf.square(1.0 + small)
+    return t + along * tf.tanh(t), 1.0 + along * tanh_slope(t)
 
 
 def _dot(a, b):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import keras
+import tensorflow as tf
 
 from flowzoo.conditioners.conditioner import Conditioner, seed_source
 
@@ -18,6 +19,7 @@ class MLP(Conditioner):
       hidden: widths of the hidden layers.
       condition_features: size of the condition vector; 0 for none.
       activation: a Keras activation.
+      random_outputs: how many of the last outputs start at random instead of at zero: features for other networks.
       seed: seed of the initial weights.
       dtype: Keras dtype policy.
     """
@@ -30,6 +32,7 @@ class MLP(Conditioner):
         condition_features: int = 0,
         *,
         activation: str | Callable = "relu",
+        random_outputs: int = 0,
         seed: int = 0,
         dtype: str = "float32",
         name: str | None = None,
@@ -45,11 +48,26 @@ class MLP(Conditioner):
             )
             self.layers.append(self._made(dense, (width,)))
             width = units
-        self.head = self._made(
-            keras.layers.Dense(outputs, kernel_initializer="zeros", dtype=self.dtype_policy), (width,)
-        )
+        last = _Last(outputs - random_outputs, keras.initializers.LecunNormal(seed=new_seed()))
+        self.head = self._made(keras.layers.Dense(outputs, kernel_initializer=last, dtype=self.dtype_policy), (width,))
 
     def _parameters(self, h):
         for layer in self.layers:
             h = layer(h)
         return self.head(h)
+
+
+class _Last(keras.initializers.Initializer):
+    """Zero for the first outputs, and another initializer for the others."""
+
+    def __init__(self, zeros: int, others: keras.initializers.Initializer):
+        self.zeros, self.others = zeros, others
+
+    def __call__(self, shape, dtype=None):
+        features, outputs = shape
+        first = tf.zeros([features, self.zeros], dtype)
+        return (
+            first
+            if self.zeros == outputs
+            else tf.concat([first, self.others((features, outputs - self.zeros), dtype)], 1)
+        )

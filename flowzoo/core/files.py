@@ -183,6 +183,14 @@ def write_figure(path: str | os.PathLike, figure: Figure, dpi: int) -> None:
         figure.savefig(file, format="png", dpi=dpi, metadata={"Software": None})  # without Matplotlib's version
 
 
+def png_path(path: str | os.PathLike) -> Path:
+    """The path of a figure; raises ValueError unless it ends in .png."""
+    path = Path(path)
+    if path.suffix.lower() != ".png":
+        raise ValueError(f"`path` must end in .png, got {str(path)!r}.")
+    return path
+
+
 def sha256(path: str | os.PathLike) -> str:
     """The sha256 of a file, in hexadecimal."""
     with open(path, "rb") as file:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 ONE = "condition"  # what the only condition is called
 RESERVED = ("x", "z", "seed", "temperature", "image_bytes")  # inputs of signatures, beside which conditions stand
+OFF_SPHERE = 1e-4  # by how much the norm of a point of the unit sphere may differ from 1
 MODALITIES = {0: "label", 1: "vector", 2: "sequence", 3: "image", 4: "video"}  # by the axes of a value
 
 
@@ -30,6 +31,7 @@ class Space:
       anywhere: whether numbers of shape (n,) may also be given for each place of x, as (height, width, n).
       lowest: the smallest of its integers: 0 for labels and pixels, -32768 for audio of 16 bits.
       rate: samples per second of audio, which files state; 0 for anything else.
+      on_sphere: its numbers are a point of the unit sphere: their norm is 1, to `OFF_SPHERE`.
     """
 
     shape: tuple[int | None, ...]
@@ -39,6 +41,7 @@ class Space:
     anywhere: bool = False
     lowest: int = 0
     rate: int = 0
+    on_sphere: bool = False
 
     def __post_init__(self):
         shape = tuple(self.shape) if isinstance(self.shape, Sequence) else self.shape

@@ -27,6 +27,7 @@ class Transform(Counted):
       kind: what its log_det is: "exact", an unbiased "estimate", or a "lower_bound".
       draws: in which of the directions "encode" and "decode" it draws noise.
       invertible: whether decode gives back what encode took.
+      on_sphere: whether z lies on the unit sphere, so that its density is with respect to the sphere's surface.
 
     Args:
       event_shape: shape of one x, without the batch dimension.
@@ -42,6 +43,7 @@ class Transform(Counted):
     draws: frozenset[str] = frozenset()
     invertible = True
     takes_context = False  # `_encode` and `_decode` have a third argument
+    on_sphere = False
     least_axes = 0  # of an event
     composite = False  # encodes by other transforms
     manages_memory = False  # of backpropagation, by itself or through its parts; see `bijectors.backprop`

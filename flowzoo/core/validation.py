@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from flowzoo.core import random
 from flowzoo.core.checks import check_seed
-from flowzoo.core.space import ONE, Condition, Space
+from flowzoo.core.space import OFF_SPHERE, ONE, Condition, Space
 
 
 def check_data(x, space: Space, what: str = "x", **how) -> tf.Tensor:
@@ -69,6 +69,8 @@ def check_array(
     x = _cast(x, values, space.dtype)
     if finite:
         _require_finite(np.asarray(x), values, what, squares)
+    if space.on_sphere:
+        _require_on_sphere(np.asarray(x), what)
     return x
 
 
@@ -263,6 +265,16 @@ def _cast(value: Any, values: np.ndarray, dtype: str) -> np.ndarray | tf.Tensor:
         return tf.cast(value, dtype)
     with np.errstate(over="ignore"):
         return values.astype(dtype, copy=False)
+
+
+def _require_on_sphere(cast, what):
+    norms = np.linalg.norm(cast, axis=-1)
+    found = np.flatnonzero(np.abs(norms - 1.0) > OFF_SPHERE)
+    if len(found):
+        raise ValueError(
+            f"`{what}` must lie on the unit sphere, got a norm of {norms[found[0]]:.6g} in row {found[0]} (wrong in "
+            f"{len(found)} of {len(cast)} rows). Divide each row by its norm."
+        )
 
 
 def _require_finite(cast, given, what, squares=False):

@@ -6,6 +6,7 @@ from flowzoo.families.cnf import CNF
 from flowzoo.families.family import FAMILIES
 from flowzoo.families.ffjord import FFJORD
 from flowzoo.families.flow_matching import FlowMatching
+from flowzoo.families.funnel import Funnel
 from flowzoo.families.glow import Glow
 from flowzoo.families.iaf import IAF
 from flowzoo.families.maf import MAF
@@ -17,6 +18,8 @@ from flowzoo.families.planar import PlanarFlow
 from flowzoo.families.radial import RadialFlow
 from flowzoo.families.realnvp import RealNVP
 from flowzoo.families.survae import SurVAE
+from flowzoo.families.svae import SVAE
+from flowzoo.families.sylvester import SylvesterFlow
 from flowzoo.families.vae import VAE
 from flowzoo.families.waveflow import WaveFlow
 from flowzoo.models.flow import Flow
@@ -25,6 +28,7 @@ FAMILIES |= {
     "cnf": CNF,
     "ffjord": FFJORD,
     "flow-matching": FlowMatching,
+    "funnel": Funnel,
     "glow": Glow,
     "iaf": IAF,
     "maf": MAF,
@@ -36,6 +40,8 @@ FAMILIES |= {
     "radial": RadialFlow,
     "realnvp": RealNVP,
     "survae": SurVAE,
+    "sylvester": SylvesterFlow,
+    "svae": SVAE,
     "vae": VAE,
     "waveflow": WaveFlow,
 }

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar
 
-from flowzoo import bases
 from flowzoo.bijectors import Bounds, Chain, Standardize
 from flowzoo.core.layout import Layout
 from flowzoo.core.limits import counting
@@ -76,8 +75,7 @@ class Family(Flow):
         _require_features(options)
         parts = options.build()
         transform = Chain([*_front(options), *parts])
-        dtype = transform.compute_dtype
-        base = bases.named(options.base, transform.latent_shape, classes=options.only_classes, dtype=dtype)
+        base = options.latent_distribution(transform.latent_shape, transform.compute_dtype)
         given = {"classes": options.classes, "condition_features": options.condition_features}
         if options.condition is not None:
             given = {"condition": options.conditions}

@@ -14,7 +14,7 @@ from flowzoo.core.errors import nearest
 from flowzoo.core.space import Condition
 from flowzoo.core.transform import Transform
 from flowzoo.families import simpler
-from flowzoo.families.values import CLASSES, SEEDS, Conditions, Count, Flag, OneOf, Policy, Shape
+from flowzoo.families.values import CLASSES, SEEDS, Conditions, Count, Flag, NamedOr, OneOf, Policy, Shape
 
 LINE = 116  # the length of a line of docs, indented by four
 
@@ -44,10 +44,13 @@ def shape(default: Sequence[int] = (2,), doc: str = "(features,).", grows: str =
     return option(default, Shape(), doc, aka=aka, grows=grows)
 
 
-def prior(default: str = "normal") -> Any:
-    """The field `base`."""
-    doc, aka = "distribution of the latent, a key of `bases.NAMED`.", "prior latent distribution base_distribution"
-    return option(default, OneOf(tuple(bases.NAMED)), doc, aka=aka)
+def prior(
+    default: str = "normal", names: Collection[str] = tuple(bases.NAMED), where: str = "NAMED", families: bool = False
+) -> Any:
+    """The field `base`: one of the `names`, keys of the dict `where` of `bases`; or with `families` a flow."""
+    flow, check = (", or a flow", NamedOr) if families else ("", OneOf)
+    doc = f"distribution of the latent, a key of `bases.{where}`{flow}."
+    return option(default, check(tuple(names)), doc, aka="prior latent distribution base_distribution")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -154,6 +157,10 @@ class Options(_Last):
         """
         raise NotImplementedError(f"{type(self).__name__} must have `build`, which returns its transforms.")
 
+    def latent_distribution(self, latent_shape: Sequence[int], dtype: str) -> bases.Base:
+        """The distribution of the latent."""
+        return bases.named(self.base, latent_shape, classes=self.only_classes, dtype=dtype)
+
     def describe(self) -> str:
         """What the flow consists of, in a sentence or two; options that families share are described elsewhere."""
         raise NotImplementedError(f"{type(self).__name__} must have `describe`, a sentence for the card.")
@@ -212,9 +219,13 @@ class Options(_Last):
 
 
 def fields(kind: type[Options]) -> dict[str, dataclasses.Field]:
-    """The options by name, in the order of the constructor: `event_shape`, the family's own, those all have."""
+    """The options by name, in the order of the constructor: `event_shape`, the family's own, those all have.
+
+    One that is declared anew, with another default, stays where it was first declared.
+    """
     known = {field.name: field for field in dataclasses.fields(kind)}
-    order = ["event_shape", *(name for base in kind.__mro__ for name in inspect.get_annotations(base))]
+    names = [name for base in kind.__mro__ for name in inspect.get_annotations(base)]
+    order = ["event_shape", *(name for i, name in enumerate(names) if name not in names[i + 1 :])]
     return {name: known[name] for name in order if name in known}
 
 

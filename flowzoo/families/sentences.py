@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from flowzoo.families.options import Options, fields
+from flowzoo.families.values import called
 
 
 def description(options: Options) -> str:
@@ -47,7 +48,7 @@ def _shared(options: Options, config: dict[str, Any]) -> list[str]:
     if config.get("position"):
         said.append("The networks have a learned bias per position.")
     if config["base"] not in ("normal", "class-conditional"):
-        said.append(f"The base is `{config['base']}`.")
+        said.append(f"The base is `{called(config['base'])}`.")
     if classes := options.only_classes:
         prior = " and the prior" if options.class_prior or config["base"] == "class-conditional" else ""
         said.append(f"The class, one of {classes}, conditions the networks{prior}.")

@@ -1,4 +1,4 @@
-"""What the planar and the radial flow share: many small layers, each after an ActNorm."""
+"""What the planar, the radial and the Sylvester flow share: many small layers, each after an ActNorm."""
 
 from __future__ import annotations
 
@@ -19,6 +19,11 @@ class StackOptions(Options, MixedPrecision):
 
     layer: ClassVar[type[Parametric]]
 
+    @property
+    def form(self) -> dict[str, int]:
+        """Options of the layers."""
+        return {}
+
     depth: int = recurring.depth(16, "number of layers.")
     hidden: int = recurring.hidden(64, "width of the networks for a condition, which have one hidden layer.")
 
@@ -27,8 +32,8 @@ class StackOptions(Options, MixedPrecision):
         for i in range(self.depth):
             network, seed = None, self.seed + i
             if self.condition_size:
-                sizes = 0, self.layer.parameter_count(features), [self.hidden], self.condition_size
+                sizes = 0, self.layer.parameter_count(features, **self.form), [self.hidden], self.condition_size
                 network = MLP(*sizes, seed=seed, dtype=self.network_dtype)
             shape, how = (features,), {"dtype": self.dtype}
-            parts += [ActNorm(shape, **how), self.layer(shape, network, seed=seed, **how)]
+            parts += [ActNorm(shape, **how), self.layer(shape, network, seed=seed, **self.form, **how)]
         return parts

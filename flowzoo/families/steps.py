@@ -62,12 +62,12 @@ def stacked(options: Options, shape: tuple[int, ...], couple: Couple, prior: Cou
       prior: makes the coupling that is the prior of the channels factored out, given those that are kept.
     """
     if len(shape) == 1:
-        return _steps(options, shape, 0, couple)
+        return in_a_row(options, shape, 0, couple)
     scales, index = [], 0
     for level in range(options.levels):
         parts = [Squeeze(shape)]
         shape = parts[0].latent_shape
-        parts += _steps(options, shape, index, couple)
+        parts += in_a_row(options, shape, index, couple)
         index += options.depth
         if level < options.levels - 1:
             index += 1
@@ -77,7 +77,8 @@ def stacked(options: Options, shape: tuple[int, ...], couple: Couple, prior: Cou
     return [Multiscale(scales)]
 
 
-def _steps(options, shape, index, couple):
+def in_a_row(options: Options, shape: tuple[int, ...], index: int, couple: Couple) -> list[Transform]:
+    """`depth` steps, whose seeds continue after `index`."""
     parts = []
     vectors = len(shape) == 1  # features mean something, whereas channels of squeezed images are much alike
     for i in range(index + 1, index + options.depth + 1):

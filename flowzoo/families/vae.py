@@ -3,50 +3,63 @@
 from __future__ import annotations
 
 import dataclasses
-import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import keras
 
-from flowzoo.bases import ConditionalBernoulli, ConditionalNormal
+from flowzoo import bases
+from flowzoo.bases.conditional import GivenNetwork
 from flowzoo.conditioners import MLP
-from flowzoo.core.transform import Transform
-from flowzoo.families import recurring
+from flowzoo.families import nested
+from flowzoo.families.autoencoder import AutoencoderOptions
 from flowzoo.families.latent_variable import LatentVariableModel
-from flowzoo.families.options import MixedPrecision, Options, option, shape
-from flowzoo.families.values import WIDTH, Count, OneOf
-from flowzoo.surjections import Stochastic
+from flowzoo.families.options import Options, option, prior
+from flowzoo.families.values import NamedOr, called
+
+NORMAL = "normal"
 
 
 @dataclasses.dataclass(frozen=True)
-class VAEOptions(Options, MixedPrecision):
+class _Flowed(Options):
+    """What follows the options of all autoencoders."""
+
+    posterior: str | Mapping = option(
+        NORMAL, NamedOr((NORMAL,)), "q(z | x): normal, or with a flow on top, which is given features of x."
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class VAEOptions(AutoencoderOptions, _Flowed):
     """The options of `VAE`."""
 
-    depth, dequantizes = 1, False
+    kind = bases.ConditionalNormal
 
-    event_shape: Sequence[int] = shape((2,), "of one example; any shape.")
-    bits: int = option(0, Count(0, 1), "1: x is binary, with a Bernoulli decoder; 0: real numbers, with a normal one.")
-    latent: int = option(2, Count(1, WIDTH), "size of z.", aka="latent_dim latent_size z_dim latents bottleneck")
-    hidden: int = recurring.hidden(200)
-    blocks: int = recurring.blocks()
-    activation: str = option("tanh", OneOf(("gelu", "relu", "swish", "tanh")), "between the layers of the networks.")
+    base: str | Mapping = prior(NORMAL, families=True)
 
-    def build(self) -> list[Transform]:
-        size, conditions = math.prod(self.event_shape), self.condition_size
-        latent, hidden = (self.latent,), [self.hidden] * self.blocks
-        how = {"activation": self.activation, "dtype": self.network_dtype}
-        inference = MLP(size + conditions, 2 * self.latent, hidden, seed=self.seed, **how)
-        posterior = ConditionalNormal(latent, size + conditions, inference, dtype=self.dtype)
-        kind, outputs = (ConditionalBernoulli, size) if self.bits else (ConditionalNormal, 2 * size)
-        network = MLP(self.latent + conditions, outputs, hidden, seed=self.seed + 1, **how)
-        decoder = kind(self.event_shape, self.latent + conditions, network, dtype=self.dtype)
-        return [Stochastic(posterior, decoder)]
+    def posterior_given(self, inputs: int, how: Mapping[str, str]) -> GivenNetwork:
+        if self.posterior == NORMAL:
+            return super().posterior_given(inputs, how)
+        features, shape = self.hidden, (self.latent,)
+        own = {"condition_features": features, "seed": self.seed + 2, "dtype": self.dtype}
+        flow = nested.drawing(nested.transform(self.posterior, "posterior", [NORMAL], self.latent, **own))
+        outputs = self.kind.outputs(shape) + features
+        network = MLP(inputs, outputs, self.widths, random_outputs=features, seed=self.seed, **how)
+        return bases.ConditionalFlow(shape, inputs, network, flow, dtype=self.dtype)
+
+    def latent_distribution(self, latent_shape: Sequence[int], dtype: str) -> bases.Base:
+        if isinstance(self.base, str) and self.base in bases.NAMED:
+            return super().latent_distribution(latent_shape, dtype)
+        own = {"condition_features": self.condition_size, "seed": self.seed + 3, "dtype": dtype}
+        flow = nested.transform(self.base, "base", bases.NAMED, *latent_shape, **own)
+        return bases.Transformed(flow, bases.StandardNormal(latent_shape, dtype=dtype))
 
     def describe(self) -> str:
-        observed = "Bernoulli" if self.bits else "normal"
+        flow = called(self.posterior)
+        posterior = NORMAL if flow == NORMAL else f"normal with a flow ({flow}) on top"
         return (
-            f"Variational autoencoder: {self.depth} stochastic layer of {self.latent} latents, normal given x, and "
-            f"a {observed} decoder; both networks have {self.blocks} layers of {self.hidden} units ({self.activation})."
+            f"Variational autoencoder: {self.depth} stochastic layer of {self.latent} latents, {posterior} given x, "
+            f"and a {self.observed} decoder; both networks have {self.blocks} layers of {self.hidden} units "
+            f"({self.activation})."
         )
 
 

@@ -122,3 +122,24 @@ class Conditions:
 
     def __str__(self) -> str:
         return "a Space, or a dict of them"
+
+
+@dataclasses.dataclass(frozen=True)
+class NamedOr:
+    """One of these strings; or a family, by its name or as a dict of `family` and its own options."""
+
+    names: tuple[str, ...]
+
+    def __call__(self, value: Any, what: str) -> str | dict[str, Any]:
+        family = value.get("family") if isinstance(value, Mapping) else value
+        if not isinstance(family, str):
+            raise ValueError(f"`{what}` must be {self}, got {value!r}.")
+        return dict(value) if isinstance(value, Mapping) else value
+
+    def __str__(self) -> str:
+        return f"{' or '.join(map(repr, self.names))}, a family of vectors, or a dict of `family` and its options"
+
+
+def called(given: str | Mapping[str, Any]) -> str:
+    """The name in a value that `NamedOr` takes."""
+    return given if isinstance(given, str) else given["family"]

@@ -15,7 +15,7 @@ import tensorflow as tf
 from flowzoo.bijectors import Invert
 from flowzoo.core import random
 from flowzoo.core.bars import bar
-from flowzoo.core.files import write_figure
+from flowzoo.core.files import png_path, write_figure
 from flowzoo.core.transform import Transform
 from flowzoo.models.flow import Flow
 from flowzoo.models.layers import layers, wrapped
@@ -66,6 +66,10 @@ class Report:
         """Whether every layer gave finite numbers for every row."""
         return not any(layer.non_finite_rate for layer in (*self.layers, self.whole))
 
+    def as_dict(self) -> dict[str, Any]:
+        """All numbers under their names, and the name of the worst layer."""
+        return dataclasses.asdict(self) | {"worst": self.worst.name}
+
     def __str__(self) -> str:
         rows = [*self.layers, self.whole]
         width = max(len(row.name) for row in rows)
@@ -87,9 +91,7 @@ class Report:
         """
         from matplotlib.figure import Figure
 
-        path = Path(path)
-        if path.suffix.lower() != ".png":
-            raise ValueError(f"`path` must end in .png, got {str(path)!r}.")
+        path = png_path(path)
         figure = Figure(figsize=(8, 6), layout="constrained")
         errors, stretches = figure.subplots(2, sharex=True)
         place = range(1, len(self.layers) + 1)

@@ -23,6 +23,7 @@ from flowzoo.core.transform import Transform, check_parts
 from flowzoo.models import adapting, forked, support
 from flowzoo.models.generative import GenerativeModel
 from flowzoo.models.intake import Intake, needs_intake
+from flowzoo.models.paths import great_circle, straight_line
 from flowzoo.models.raw import Raw, x_space
 from flowzoo.models.traced_option import TracedOption
 from flowzoo.objectives.registry import LIKELIHOOD
@@ -79,12 +80,19 @@ class Flow(GenerativeModel):
             raise ValueError(f"`base` must have event_shape {transform.latent_shape}, got {base.event_shape}.")
         if base.compute_dtype != transform.compute_dtype:
             raise ValueError(f"`base` must have the transform's dtype {self.compute_dtype}, got {base.compute_dtype}.")
+        if base.on_sphere != transform.on_sphere:
+            where = "on the unit sphere" if transform.on_sphere else "not on a sphere"
+            raise ValueError(
+                f"`base` must be a density of latents {where}, as the transform gives them, got "
+                f"{type(base).__name__}. On the sphere pass `bases.UniformSphere`."
+            )
         self.transform = transform
         self.base = base
         self.condition = self._condition_space(condition, classes, condition_features)
         self._require_networks_for_places()
         self.event_shape, self.latent_shape = transform.event_shape, transform.latent_shape
-        self.x_space, self.z_space = x_space(transform), Space(self.latent_shape, transform.compute_dtype)
+        self.x_space = x_space(transform)
+        self.z_space = Space(self.latent_shape, transform.compute_dtype, on_sphere=transform.on_sphere)
         self.intake = Intake(self.x_space, self.condition, self.compute_dtype, self._policies)
         self.raw = Raw(transform, base, self.x_space, self.condition)
         self.dims = math.prod(self.event_shape)
@@ -200,10 +208,14 @@ class Flow(GenerativeModel):
         return self.raw.decode_graph(z, self.intake.conditions(condition, len(z)), self.raw.as_seed(seed))
 
     def interpolate(self, x0, x1, steps: int = 8, condition=None) -> tf.Tensor:
-        """Decodes the straight line between the latents of x0 and x1: (batch, steps, *event_shape)."""
+        """Decodes the straight line between the latents of x0 and x1: (batch, steps, *event_shape).
+
+        Latents on the unit sphere are joined by the shorter part of a great circle.
+        """
         (z0, _), (z1, _) = self.encode(x0, condition), self.encode(x1, condition)
         along = np.linspace(0.0, 1.0, check_count(steps, "steps"), dtype=self.compute_dtype)
-        return tf.stack([self.decode((1.0 - t) * z0 + t * z1, condition)[0] for t in along], axis=1)
+        path = great_circle if self.z_space.on_sphere else straight_line
+        return tf.stack([self.decode(path(z0, z1, t), condition)[0] for t in along], axis=1)
 
     def reconstruction_error(self, x, condition=None, seed: int = 0) -> tf.Tensor:
         """max |decode(encode(y)) - y| of each row, (batch,), y being the data after dequantization."""

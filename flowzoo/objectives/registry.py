@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import functools
 import inspect
+import math
 import re
 from collections.abc import Callable
 from typing import Any
@@ -15,9 +16,11 @@ from flowzoo.bases.base import Base
 from flowzoo.core.checks import check_count, check_number
 from flowzoo.core.context import Context
 from flowzoo.core.transform import Transform
+from flowzoo.objectives.chi import chi
 from flowzoo.objectives.flow_matching import flow_matching
 from flowzoo.objectives.importance_weighted import dreg, iwae, renyi
 from flowzoo.objectives.likelihood import likelihood
+from flowzoo.objectives.wake_sleep import rws
 
 # (transform, base, x, condition as conditioners take it, context) -> (batch,)
 Objective = Callable[[Transform, Base, tf.Tensor, tf.Tensor | None, Context], tf.Tensor]
@@ -29,7 +32,11 @@ OBJECTIVES: dict[str, Objective] = {
     "iwae": iwae,
     "dreg": dreg,
     "renyi": renyi,
+    "chi": chi,
+    "rws": rws,
 }
+LEAST = {"n": 2}  # of options that count, which are at least 1; of order 1, CUBO is the evidence and teaches q nothing
+MOST = {"sleep": 1.0}  # of other numbers, which are at least 0
 
 
 @functools.cache
@@ -78,4 +85,8 @@ def _checked(key, text, default):
         value = ast.literal_eval(text)
     except (ValueError, SyntaxError):
         value = text
-    return check_count(value, key) if isinstance(default, int) else check_number(value, key, zero=True)
+    if isinstance(default, int):
+        return check_count(value, key, LEAST.get(key, 1))
+    if check_number(value, key, zero=True) > MOST.get(key, math.inf):
+        raise ValueError(f"`{key}` must be at most {MOST[key]}, got {value!r}.")
+    return float(value)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import tensorflow as tf
 
+from flowzoo.core.space import OFF_SPHERE
+
 LARGEST = 2**24  # numbers of one request: a limit to what a server computes for one caller
 
 
@@ -35,6 +37,12 @@ def check_range(value: tf.Tensor, name: str, lowest: int, highest: int) -> tf.Te
         return value
     good = (value >= tf.cast(lowest, value.dtype)) & (value <= tf.cast(highest, value.dtype))
     return _check_each(value, good, f"`{name}` of {lowest} ... {highest}")
+
+
+def check_on_sphere(value: tf.Tensor, name: str) -> tf.Tensor:
+    """The value, once each of its rows is a point of the unit sphere."""
+    good = tf.abs(tf.norm(value, axis=-1) - 1.0) <= OFF_SPHERE
+    return _check_each(value, good, f"`{name}` of norm 1")
 
 
 def check_same_rows(value: tf.Tensor, name: str, first: tf.Tensor, first_name: str) -> tf.Tensor:

@@ -39,7 +39,7 @@ class Signatures:
             "image_bytes": tf.TensorSpec([None], tf.string),
         }
         self._whole = flow.condition.whole
-        self._spaces = {"x": flow.x_space, **flow.condition.spaces}
+        self._spaces = {"x": flow.x_space, "z": flow.z_space, **flow.condition.spaces}
         self._conditional = {
             name: tf.TensorSpec([None, *space.shape], space.dtype if space.values else tf.float32)
             for name, space in flow.condition.spaces.items()
@@ -83,6 +83,8 @@ class Signatures:
         for name, space in self._spaces.items():
             if space.values and name in good:
                 good[name] = assertions.check_range(good[name], name, space.lowest, space.highest)
+            if space.on_sphere and name in good:
+                good[name] = assertions.check_on_sphere(good[name], name)
         return good
 
     def _log_prob(self, x, condition=None):

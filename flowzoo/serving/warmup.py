@@ -32,7 +32,10 @@ def write_warmup(path: Path, name: str) -> None:
             request = log.predict_log.request
             request.model_spec.name, request.model_spec.signature_name = name, signature
             for key, spec in inputs.items():
-                request.inputs[key].CopyFrom(tf.make_tensor_proto(_row(spec, shapes.get("x"))))
+                row = _row(spec, shapes.get("x"))
+                if key == "z":
+                    row.flat[0] = 1.0  # a point of the sphere, in case z must lie on one
+                request.inputs[key].CopyFrom(tf.make_tensor_proto(row))
             file.write(log.SerializeToString())
 
 

@@ -5,6 +5,7 @@ from flowzoo.surjections.argmax import Argmax
 from flowzoo.surjections.augment import Augment
 from flowzoo.surjections.dequantize import AudioDequantization, UniformDequantization, VariationalDequantization
 from flowzoo.surjections.max_pool import MaxPool
+from flowzoo.surjections.slice import Slice
 from flowzoo.surjections.sort import Sort
 from flowzoo.surjections.stochastic import Stochastic
 from flowzoo.surjections.surjection import GenerativeSurjection, InferenceSurjection
@@ -17,6 +18,7 @@ __all__ = [
     "GenerativeSurjection",
     "InferenceSurjection",
     "MaxPool",
+    "Slice",
     "Sort",
     "Stochastic",
     "UniformDequantization",

@@ -45,7 +45,7 @@ class Stochastic(Transform):
                 f"{decoder.compute_dtype}. Build both with the same `dtype`."
             )
         super().__init__(decoder.event_shape, posterior.event_shape, dtype=decoder.compute_dtype, name=name)
-        self.posterior, self.decoder = posterior, decoder
+        self.posterior, self.decoder, self.on_sphere = posterior, decoder, posterior.on_sphere
         self.condition_features = decoder.condition_features - math.prod(self.latent_shape)
         expected = math.prod(self.event_shape) + self.condition_features
         if self.condition_features < 0 or posterior.condition_features != expected:

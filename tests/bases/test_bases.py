@@ -57,6 +57,14 @@ def test_log_prob_is_tfps(name):
         np.testing.assert_allclose(log_prob, expected_log_prob(name, base, z, condition), rtol=rtol, atol=rtol)
 
 
+@pytest.mark.parametrize("name", ["standard-normal", "diagonal-normal", "logistic", "conditional-normal"])
+def test_its_distribution_has_its_density(name):
+    base, (z, condition, _) = cases.new_base(name), cases.base_data(name)
+    found = base.distribution(condition)
+    assert found.event_shape == (5,)
+    np.testing.assert_allclose(found.log_prob(z), base.log_prob(z, condition), rtol=1e-5)
+
+
 @pytest.mark.parametrize("name", EVERY)
 def test_samples_follow_the_density_and_the_temperature_scales_them(name):
     base, rows = cases.base(name), 3000

@@ -1,5 +1,6 @@
 """`train`, `evaluate` and `diagnose`: what they hand to the library, and exit codes for what comes back."""
 
+import dataclasses
 import json
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,6 +14,8 @@ from flowzoo.cli.main import BAD_INPUT, CHECK_FAILED, OK, main
 from flowzoo.core.space import Condition, Space
 from flowzoo.measure import diagnose
 from flowzoo.measure.diagnose import LayerReport, Report
+from flowzoo.measure.latents import diagnose as latents
+from flowzoo.measure.latents.report import LatentReport
 from flowzoo.training.distributed.launch import INTERRUPTED, PEER_LOST
 from flowzoo.zoo import load
 
@@ -93,10 +96,26 @@ def test_evaluate_takes_a_preset_or_a_training(arguments, message, capsys):
 def test_diagnose_reports_and_fails_on_what_is_not_finite(rate, monkeypatch, capsys):
     np.save("x.npy", np.zeros((20, 2), np.float32))
     layer = LayerReport("transform Planar", np.nan if rate else 1e-6, 1e-7, 1.0, 1.0, rate)
-    flow = SimpleNamespace(x_space=Space((2,)), condition=Condition(), columns=None)
+    flow = SimpleNamespace(x_space=Space((2,)), condition=Condition(), columns=None, offers=frozenset())
     monkeypatch.setattr(load, "load", lambda name: flow)
     monkeypatch.setattr(diagnose, "diagnose", lambda flow, x, condition, **_: Report((layer,), layer))
     assert main(["diagnose", PRESET, "x.npy", "--json", "--plot=layers.png"]) == (CHECK_FAILED if rate else OK)
     report = json.loads(capsys.readouterr().out)
     assert report["layers"][0]["reconstruction_error"] == (None if rate else 1e-6) and report["rows"] == 16
     assert Path("layers.png").exists()
+
+
+def test_diagnose_looks_at_the_latents_of_a_model_that_has_some(monkeypatch, capsys):
+    np.save("x.npy", np.zeros((300, 2), np.float32))
+    flow = SimpleNamespace(x_space=Space((2,)), condition=Condition(), columns=None, offers={"posterior"})
+    found = [np.arange(2.0) for _ in dataclasses.fields(LatentReport)[1:]]
+    report = dataclasses.replace(LatentReport(50, *found), unit_kl_is="closed form")
+    seen = []
+    monkeypatch.setattr(load, "load", lambda name: flow)
+    monkeypatch.setattr(latents, "diagnose_latents", lambda flow, x, condition, **_: seen.append(len(x)) or report)
+    assert main(["diagnose", PRESET, "x.npy", "--json"]) == OK and seen == [256]
+    printed = json.loads(capsys.readouterr().out)
+    assert printed["active"] == [False, True] and printed["rows"] == 256 and printed["mutual_information"] == 0.5
+    report.elbo[0] = np.nan
+    assert main(["diagnose", PRESET, "x.npy", "--rows=10"]) == CHECK_FAILED and seen == [256, 10]
+    assert "1 of 2 units are active" in capsys.readouterr().out

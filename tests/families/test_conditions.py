@@ -16,6 +16,9 @@ CONFIGS = {name: (name, cases.small(name, event_shape=(2,), **_quick)) for name 
 CONFIGS |= {
     name: (name, CONFIGS[name][1] | {"depth": 2, "hidden": 32}) for name in cases.SURJECTIVE
 }  # both columns change
+CONFIGS |= {
+    name: (name, CONFIGS[name][1] | {"hidden": 32}) for name in cases.LATENT
+}  # in no row are all units of a relu 0
 CONFIGS |= {f"{family}-image": (family, _images) for family in ("glow", "nsf-coupling", "realnvp")}  # other networks
 
 
@@ -30,8 +33,8 @@ def _conditional(name, kind):
     numbers = np.random.default_rng(0)
     x = numbers.integers(0, 256, (6, 4, 4, 1), dtype=np.uint8) if model.bits else numbers.normal(size=(6, 2))
     condition = np.arange(6) % 3 if kind == "classes" else numbers.normal(size=(6, 3)).astype("float32")
-    z = numbers.normal(size=(6, *model.latent_shape))
-    return model, x.astype(model.data_dtype), z.astype("float32"), condition, cases.other_condition(condition)
+    z = cases.latents(model, numbers=numbers)
+    return model, x.astype(model.data_dtype), z, condition, cases.other_condition(condition)
 
 
 def _differ(one, other):

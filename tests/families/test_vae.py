@@ -72,3 +72,58 @@ def test_wrong_values_are_named():
         _ = flow.bijection
     with pytest.raises(ValueError, match="`bits` must be at most 1, got 8"):
         flowzoo.create("vae", event_shape=(4, 4, 1), bits=8)
+
+
+def test_a_posterior_with_a_flow_starts_without_and_learns():
+    options = {"event_shape": (3,), "latent": 2, "hidden": 8, "blocks": 1, "seed": 1}
+    x = np.random.default_rng(0).normal(size=(64, 3)).astype("float32")
+    plain = flowzoo.create("vae", **options).posterior(x)
+    for family, own in (
+        ("planar", {}),
+        ("iaf", {"depth": 1}),
+        ("sylvester", {"depth": 1}),
+        ("nsf-coupling", {"depth": 1}),
+    ):
+        flow = flowzoo.create("vae", **options, posterior={"family": family, **own})
+        z = flow.encode(x)[0]
+        np.testing.assert_allclose(flow.posterior(x).log_prob(z), plain.log_prob(z), rtol=1e-4, atol=1e-5)
+        flow.fit(x, epochs=2, verbose=0)
+        moved = flow.posterior(x)
+        assert np.abs(moved.log_prob(z) - plain.log_prob(z)).max() > 1e-4
+        assert moved.mean().shape == (64, 2) and f"a flow ({family})" in description(flow.options)
+
+
+def test_wrong_flows_of_a_posterior_are_named():
+    def refused(error, match, posterior):
+        with pytest.raises(error, match=match):
+            flowzoo.create("vae", event_shape=(3,), posterior=posterior)
+
+    refused(ValueError, "`posterior` must be one of .*, got 'sylvestre'. Did you mean 'sylvester'?", "sylvestre")
+    refused(
+        TypeError, "`posterior`: 'planar' takes no 'layers'. Did you mean 'depth'?", {"family": "planar", "layers": 3}
+    )
+    refused(ValueError, "`posterior` must leave `seed` to the model, got 3", {"family": "planar", "seed": 3})
+    refused(ValueError, "`posterior` must be 'normal', a family of vectors, or a dict of `family`", {"depth": 3})
+    refused(TypeError, "`transform` must be an exact bijection, got .* of kind 'lower_bound'", "vae")
+    flow = flowzoo.create("vae", event_shape=(3,), posterior="planar")
+    flow.training_objective = "dreg(draws=2)"
+    with pytest.raises(ValueError, match="by 'iwae' or 'rws', not by 'dreg'"):
+        flow.fit(np.zeros((8, 3), "float32"), verbose=0)
+
+
+def test_the_prior_may_be_a_flow():
+    options = {"event_shape": (3,), "latent": 2, "hidden": 8, "blocks": 1, "seed": 1, "standardize": False}
+    x = np.random.default_rng(0).normal(size=(64, 3)).astype("float32")
+    plain = flowzoo.create("vae", **options)
+    flow = flowzoo.create("vae", **options, base={"family": "realnvp", "depth": 2}, classes=2)
+    label = np.arange(64) % 2
+    assert "The base is `realnvp`" in description(flow.options) and flow.base.trainable_weights
+    flow = cases.randomized(flow)
+    z, log_det = flow.encode(x, label)
+    u, inner = flow.base.transform.encode(z, flow.raw.features(tf.constant(label)))
+    expected = inner + plain.base.log_prob(u) + log_det  # the base is a density by the change of variables
+    np.testing.assert_allclose(flow.log_prob(x, label), expected, rtol=1e-4, atol=1e-4)
+    assert np.abs(flow.log_prob(x, label) - flow.log_prob(x, 1 - label)).max() > 1e-3
+    assert flow.sample(4, label[:4]).shape == (4, 3)
+    with pytest.raises(ValueError, match=r"`base` must be one of .*, got 'studnet'. Did you mean 'student'?"):
+        flowzoo.create("vae", base="studnet")

@@ -58,7 +58,7 @@ np.savez(folder / "results", **results)
 
 def _inputs(name):
     model, (x, condition) = cases.flow(name), cases.flow_data(name, 5)
-    z = np.random.default_rng(3).normal(size=(5, *model.latent_shape)).astype("float32")
+    z = cases.latents(model, 5)
     temperature = np.linspace(0.2, 1.1, 5).astype("float32")
     x, seed = x.astype(model.data_dtype), random.row_seeds(8, 5).numpy()
     inputs = {"x": x, "z": z, "seed": seed, "temperature": temperature}

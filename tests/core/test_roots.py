@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from flowzoo.bijectors.roots import monotone_root
+from flowzoo.core.roots import monotone_root
 
 
 def _cubic(t, a, b):
