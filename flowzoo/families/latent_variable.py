@@ -24,15 +24,17 @@ class LatentVariableModel(Family):
     bound of k.
     """
 
-    offers = Flow.offers | {"posterior", "likelihood", "reconstruct"}
+    offers = Flow.offers | {"posterior", "posterior_mean", "likelihood", "reconstruct"}
 
     def posterior(self, x, condition=None) -> tfp.distributions.Distribution:
         """q(z | x): a `tfd.Distribution` of batch shape (batch,) and event shape `latent_shape`."""
-        x, condition = self.intake.tensors(x, condition)
-        features = self.raw.features(condition)
-        for part in self._front:
-            x, _ = part.encode(x, features)
-        return self._stochastic.posterior.distribution(self._stochastic.given(x, features))
+        return self._stochastic.posterior.distribution(self._given(*self.intake.tensors(x, condition)))
+
+    def posterior_mean(self, x, condition=None) -> tf.Tensor:
+        """E[z | x], the mean of q(z | x): (batch, *latent_shape); of a flow it is estimated by 128 draws."""
+        if not tf.executing_eagerly():
+            return self._posterior_mean(x, condition)
+        return self._posterior_mean_graph(*self.intake.tensors(x, condition))
 
     def likelihood(self, z, condition=None) -> tfp.distributions.Distribution:
         """p(x | z): a `tfd.Distribution` of batch shape (batch,) and event shape `event_shape`.
@@ -63,6 +65,16 @@ class LatentVariableModel(Family):
     def _front(self) -> list[Transform]:
         return self.raw.parts[:-1]
 
+    def _given(self, x, condition):
+        """What the posterior is given for checked data."""
+        features = self.raw.features(condition)
+        for part in self._front:
+            x, _ = part.encode(x, features)
+        return self._stochastic.given(x, features)
+
+    def _posterior_mean(self, x, condition):
+        return self._stochastic.posterior.mean(self._given(x, condition))
+
     def _reconstruct(self, x, condition, seed):
         features, layer = self.raw.features(condition), self._stochastic
         x = layer.decoder.mean(layer.given(self.raw.encode(x, condition, seed)[0], features))
@@ -70,4 +82,5 @@ class LatentVariableModel(Family):
             x, _ = part.decode(x, features)
         return x
 
+    _posterior_mean_graph = Graph(_posterior_mean)
     _reconstruct_graph = Graph(_reconstruct)

@@ -44,7 +44,8 @@ def export(
         sample:        seed, temperature -> x              one sample per row
         encode:        x -> z, log_det
         decode:        z -> x, log_det
-        reconstruct:   x -> mean                           E[x | z] of a z given x; for latent-variable models
+        posterior:     x -> mean                           E[z | x]; for latent-variable models
+        reconstruct:   x -> mean                           E[x | z] of a z given x; likewise
         serving_bytes: image_bytes -> log_prob, bits_per_dim   of PNG and JPEG files: `images.decode_images`;
                                                                for flows of gray or RGB pixels
 

@@ -55,6 +55,8 @@ class Signatures:
             "encode": (self._encode, "x"),
             "decode": (self._decode, "z"),
         }
+        if "posterior_mean" in self._flow.offers:
+            named["posterior"] = (self._posterior, "x")
         if "reconstruct" in self._flow.offers:
             named["reconstruct"] = (self._reconstruct, "x")
         if modality_of(self._flow.x_space).in_bytes(self._flow.x_space):
@@ -116,6 +118,10 @@ class Signatures:
         with self._weights():
             x, log_det = self._flow.raw.decode(z, self._whole(conditions), self._seed)
         return {"x": x, "log_det": log_det}
+
+    def _posterior(self, x, **conditions):
+        with self._weights():
+            return {"mean": self._flow.posterior_mean(x, self._whole(conditions))}
 
     def _reconstruct(self, x, **conditions):
         with self._weights():

@@ -48,6 +48,8 @@ def test_reconstructions_come_in_the_units_of_the_data():
 def test_the_export_reconstructs(tmp_path):
     flow, (x, _) = cases.flow("vae"), cases.flow_data("vae")
     served = tf.saved_model.load(str(flow.export(tmp_path / "1"))).signatures
+    np.testing.assert_allclose(served["posterior"](x=x)["mean"], flow.posterior(x).mean(), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(flow.posterior_mean(x), flow.posterior(x).mean(), rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(served["reconstruct"](x=x)["mean"], flow.reconstruct(x), rtol=1e-5, atol=1e-6)
     z = served["encode"](x=x)["z"]
     np.testing.assert_allclose(z, flow.encode(x)[0], rtol=1e-5, atol=1e-6)

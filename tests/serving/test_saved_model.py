@@ -114,6 +114,7 @@ def test_gives_what_python_gives(name, served):
         "sample/x": model.sample(5, condition, inputs["temperature"], inputs["seed"]),
     }
     if "reconstruct" in model.offers:
+        expected["posterior/mean"] = model.posterior_mean(inputs["x"], condition)
         expected["reconstruct/mean"] = model.reconstruct(inputs["x"], condition)
     if _in_files(name):
         for key in ("log_prob", "bits_per_dim"):
@@ -142,7 +143,7 @@ def test_signatures_have_named_tensors_and_no_xla(name, exported):
     inputs = {"log_prob": {"x"}, "encode": {"x"}, "decode": {"z"}, "sample": {"seed", "temperature"}}
     inputs |= {"serving_default": {"x"}, "bits_per_dim": {"x"}}
     if "reconstruct" in model.offers:
-        inputs["reconstruct"] = {"x"}
+        inputs |= {"posterior": {"x"}, "reconstruct": {"x"}}
     if _in_files(name):
         inputs["serving_bytes"] = {"image_bytes"}
     assert set(inputs) == set(signature_specs(exported / name))
