@@ -16,6 +16,8 @@ from flowzoo.core import random
 from flowzoo.core.checks import check_seed
 from flowzoo.core.space import OFF_SPHERE, ONE, Condition, Space
 
+BLOCK = 2**20  # numbers that are looked at together
+
 
 def check_data(x, space: Space, what: str = "x", **how) -> tf.Tensor:
     """`check_array` as a tensor."""
@@ -277,15 +279,21 @@ def _require_on_sphere(cast, what):
         )
 
 
+def _rows_with(rows, fault):
+    """Which rows have a fault, (n,) bool: in blocks, so that a large array is not followed by others of its size."""
+    size = max(1, BLOCK // rows.shape[1])
+    return np.concatenate([fault(rows[i : i + size]).any(axis=1) for i in range(0, len(rows), size)])
+
+
 def _require_finite(cast, given, what, squares=False):
     if not cast.size:
         return
     rows = cast.reshape(len(cast), -1)
-    bad = ~np.isfinite(rows).all(axis=1)
+    bad = _rows_with(rows, lambda some: ~np.isfinite(some))
     why, fix = "be finite, got NaN or infinity", "Remove or repair these rows."
     if not bad.any() and squares:
         limit = np.sqrt(np.finfo(cast.dtype).max / rows.shape[1])
-        bad = (np.abs(rows) > limit).any(axis=1)
+        bad = _rows_with(rows, lambda some: np.abs(some) > limit)
         why = f"be at most {limit:.2g} in absolute value, got more"
         fix = "Squares of larger numbers overflow: give it in another unit."
     elif bad.any() and np.isfinite(given).all():

@@ -148,11 +148,11 @@ class Flow(GenerativeModel):
             self.intake.rows(x, None, None)
             parts = map(keras.utils.unpack_x_y_sample_weight, x.unbatch().batch(size))
             return np.concatenate([self.score(a, b, seed, samples, block) for a, b, _ in parts] or [np.zeros(0)])
-        x, condition = self.intake.tensors(x, condition)
+        x, condition = self.intake.checked(x, condition)
         compute = functools.partial(self.raw.score, block=block, xla=self.xla)
         for start in range(0, len(x), size):
             rows = slice(start, start + size)
-            part = x[rows], self.condition.rows(condition, rows)
+            part = tf.convert_to_tensor(x[rows]), self.condition.rows(condition, rows)
             scores.append(self._log_prob(compute, *part, seed, samples).numpy())
         return np.concatenate(scores) if scores else np.zeros(0, self.compute_dtype)
 

@@ -52,9 +52,14 @@ class Intake:
 
     def tensors(self, x, condition, **how) -> tuple[tf.Tensor, Any]:
         """x and its condition as tensors, or an error that says what was expected and what was given."""
+        x, condition = self.checked(x, condition, **how)
+        return tf.convert_to_tensor(x), condition
+
+    def checked(self, x, condition, **how) -> tuple[np.ndarray | tf.Tensor, Any]:
+        """As `tensors`, but an array stays one: as a tensor it would be in memory twice."""
         frames.require_aligned({"x": x, "condition": condition})
         x = self._array(x, **how)
-        return tf.convert_to_tensor(x), self.conditions(condition, x.shape[0])
+        return x, self.conditions(condition, x.shape[0])
 
     def conditions(self, condition, rows: int, where: str = "", shared: bool = False) -> Any:
         """The condition of `rows` rows, as tensors; with `shared` one row may stand for all."""
