@@ -14,6 +14,7 @@ import tensorflow as tf
 from flowzoo.core.checks import check_seed
 
 _ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
+LANES = 16  # numbers that a processor computes at once; those left over at the end of an array round differently
 
 
 def row_seeds(seed: int, rows: int | tf.Tensor) -> tf.Tensor:
@@ -76,7 +77,9 @@ def scalars(seeds: tf.Tensor) -> tf.Tensor:
 def normal(seeds: tf.Tensor, shape: Sequence[int]) -> tf.Tensor:
     """Standard normal numbers for each row: seeds (rows, 2) int32 -> (rows, *shape) float32."""
     centred = tf.cast(_shift_right(_bits(seeds, shape), 9), tf.float32) * 2.0**-22 + (2.0**-23 - 1.0)
-    return _reshape(math.sqrt(2.0) * tf.math.erfinv(centred), shape)
+    # the last few entries, with which no vector of the processor is full, would get another last bit
+    filled = tf.pad(tf.reshape(centred, [-1]), [[0, LANES - 1]])
+    return _reshape(math.sqrt(2.0) * tf.math.erfinv(filled)[: 1 - LANES], shape)
 
 
 def _unit(words):

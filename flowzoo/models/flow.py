@@ -18,6 +18,7 @@ from flowzoo.bijectors.backprop import check_mode
 from flowzoo.core import random, validation
 from flowzoo.core.checks import check_count, check_flag, check_seed
 from flowzoo.core.context import Context, check_context
+from flowzoo.core.random import LANES
 from flowzoo.core.space import ONE, Condition, Space
 from flowzoo.core.transform import Transform, check_parts
 from flowzoo.models import adapting, forked, support
@@ -28,7 +29,6 @@ from flowzoo.models.raw import Raw, x_space
 from flowzoo.models.traced_option import TracedOption
 from flowzoo.objectives.registry import LIKELIHOOD
 
-LANES = 16  # numbers that a processor computes at once; those left over at the end of an array round differently
 DRAWN = 2**18  # numbers of x that `sample` decodes at once at most, where that is more than 64 rows
 CALL = 2**20  # numbers of x in one call of a graph, within which Python can't be interrupted
 

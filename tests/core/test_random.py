@@ -24,7 +24,7 @@ def test_a_graph_that_draws_is_small_and_knows_its_shapes():
     for signature, rows in ((tf.TensorSpec([None, 2], tf.int32), None), (tf.TensorSpec([3, 2], tf.int32), 3)):
         drawn = tf.function(lambda seeds: random.normal(random.fold_in(seeds, 1), (5, 2)), autograph=False)
         graph = drawn.get_concrete_function(signature).graph
-        assert len(graph.get_operations()) < 60  # the rounds, a hundred operations each time, are a function
+        assert len(graph.get_operations()) < 70  # the rounds, a hundred operations each time, are a function
         assert graph.structured_outputs.shape.as_list() == [rows, 5, 2]
 
 
@@ -73,6 +73,16 @@ def test_a_row_depends_on_its_own_seed_only():
         compiled = tf.function(draw, jit_compile=True, autograph=False)(seeds, (2, 3))
         np.testing.assert_allclose(compiled, rows, rtol=1e-5, atol=1e-6)
     assert random.uniform(seeds, (5,)).shape == (7, 5) and random.uniform(seeds, ()).shape == (7,)
+
+
+def test_no_number_depends_on_how_many_are_drawn():
+    """On processors that take 16 numbers at once, the last ones used to round differently."""
+    for rows in (1, 2, 5, 17, 40):
+        seeds = random.row_seeds(5, rows)
+        for size in (1, 3, 6, 50):
+            drawn = random.normal(seeds, (size,)).numpy()
+            assert drawn.shape == (rows, size)
+            np.testing.assert_array_equal(random.normal(seeds[-1:], (size,)), drawn[-1:])
 
 
 def test_streams_differ():
