@@ -59,6 +59,7 @@ class Intake:
         """As `tensors`, but an array stays one: as a tensor it would be in memory twice."""
         frames.require_aligned({"x": x, "condition": condition})
         x = self._array(x, **how)
+        x = tf.convert_to_tensor(x) if tf.is_tensor(x) else x  # which a variable is not yet
         return x, self.conditions(condition, x.shape[0])
 
     def conditions(self, condition, rows: int, where: str = "", shared: bool = False) -> Any:
