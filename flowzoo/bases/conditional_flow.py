@@ -67,18 +67,12 @@ class ConditionalFlow(ConditionalNormal):
 
     def mean(self, condition: tf.Tensor | None = None) -> tf.Tensor:
         """E[z | condition], estimated by 128 draws in pairs of opposite u, the same ones for all rows."""
-        parameters = self._parameters(condition)
-        rows = tf.shape(parameters[0])[0]
-        half = random.normal(random.row_seeds(0, DRAWS // 2), self.event_shape)
-        u = tf.cast(tf.tile(tf.concat([half, -half], axis=0), [rows, 1]), self.compute_dtype)
-        loc, log_scale, h = (tf.repeat(one, DRAWS, axis=0) for one in parameters)
-        z, _ = self.transform.decode(loc + tf.exp(log_scale) * u, h)
-        return tf.reduce_mean(tf.reshape(z, [rows, DRAWS, *self.event_shape]), axis=1)
+        return average(self.transform, *self._parameters(condition))
 
     def distribution(self, condition: tf.Tensor | None = None) -> tfp.distributions.Distribution:
         from flowzoo.bases.flowed_normal import FlowedNormal  # TFP takes seconds
 
-        return FlowedNormal(self.transform, *self._parameters(condition), lambda: self.mean(condition))
+        return FlowedNormal(self.transform, *self._parameters(condition), average)
 
     def draws_with_log_prob(
         self,
@@ -114,3 +108,18 @@ class ConditionalFlow(ConditionalNormal):
         u = super()._drawn(seeds, temperature, normal)
         z, log_det = self.transform.decode(u, h)
         return z, super()._density(u, normal) - log_det
+
+
+def average(transform: Transform, loc: tf.Tensor, log_scale: tf.Tensor, h: tf.Tensor) -> tf.Tensor:
+    """The mean of decoded draws of N(loc, exp(log_scale)^2), a pair of opposite ones at a time: (rows, features)."""
+    noise = tf.cast(random.normal(random.row_seeds(0, DRAWS // 2), loc.shape[1:]), loc.dtype)
+    both = tf.concat([h, h], axis=0)
+
+    def add(i, total):
+        away = tf.exp(log_scale) * noise[i]
+        z, _ = transform.decode(tf.concat([loc + away, loc - away], axis=0), both)
+        return i + 1, total + tf.add_n(tf.split(z, 2, axis=0))
+
+    start = tf.constant(0), tf.zeros_like(loc)
+    _, total = tf.while_loop(lambda i, _: i < DRAWS // 2, add, start, maximum_iterations=DRAWS // 2)
+    return total / DRAWS

@@ -22,7 +22,7 @@ class FlowedNormal(tfd.Distribution):
       transform: an exact bijection of z.
       loc, log_scale: (rows, features).
       condition: of the transform, (rows, size).
-      average: gives the mean, (rows, features).
+      average: (transform, loc, log_scale, condition) -> the mean, (rows, features).
     """
 
     def __init__(
@@ -31,7 +31,7 @@ class FlowedNormal(tfd.Distribution):
         loc: tf.Tensor,
         log_scale: tf.Tensor,
         condition: tf.Tensor,
-        average: Callable[[], tf.Tensor],
+        average: Callable[..., tf.Tensor],
         name: str = "FlowedNormal",
     ):
         parameters = dict(locals())
@@ -53,19 +53,20 @@ class FlowedNormal(tfd.Distribution):
         return {name: properties(event_ndims=1) for name in ("loc", "log_scale", "condition")}
 
     def _event_shape(self):
-        return self.loc.shape[1:]
+        return self.loc.shape[-1:]
 
     def _event_shape_tensor(self):
-        return tf.shape(self.loc)[1:]
+        return tf.shape(self.loc)[-1:]
 
     def _batch_shape(self):
-        return self.loc.shape[:1]
+        return self.loc.shape[:-1]
 
     def _batch_shape_tensor(self, **parameters):
-        return tf.shape(self.loc)[:1]
+        return tf.shape(self.loc)[:-1]
 
     def _mean(self):
-        return self.average()
+        rows = (tf.reshape(one, [-1, one.shape[-1]]) for one in (self.loc, self.log_scale, self.condition))
+        return tf.reshape(self.average(self.transform, *rows), tf.shape(self.loc))
 
     def _sample_n(self, n, seed=None):
         return self._sample_and_log_prob([n], seed)[0]
@@ -90,7 +91,7 @@ class FlowedNormal(tfd.Distribution):
         """`direction` of values (..., rows, features), and log_dets (..., rows)."""
         value = tf.broadcast_to(value, tf.broadcast_dynamic_shape(tf.shape(value), tf.shape(self.loc)))
         leading = tf.shape(value)[:-1]
-        condition = tf.broadcast_to(self.condition, tf.concat([leading, tf.shape(self.condition)[1:]], axis=0))
+        condition = tf.broadcast_to(self.condition, tf.concat([leading, tf.shape(self.condition)[-1:]], axis=0))
         rows, condition = (tf.reshape(one, [-1, one.shape[-1]]) for one in (value, condition))
         found, log_det = direction(rows, condition)
         return tf.reshape(found, tf.shape(value)), tf.reshape(log_det, leading)

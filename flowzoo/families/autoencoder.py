@@ -66,7 +66,7 @@ class AutoencoderOptions(Options, MixedPrecision):
         return [Stochastic(posterior, decoder)]
 
     def posterior_given(self, inputs: int, how: Mapping[str, str]) -> GivenNetwork:
-        """q(z | x), of which the network takes so many numbers; `how` are options of networks."""
+        """q(z | x), by a network that takes `inputs` numbers; `how` are options of networks."""
         outputs = self.kind.outputs((self.latent,))
         network = MLP(inputs, outputs, self.widths, seed=self.seed, **how)
         return self.kind((self.latent,), inputs, network, dtype=self.dtype)

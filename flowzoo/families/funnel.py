@@ -30,7 +30,9 @@ class FunnelOptions(Options, MixedPrecision):
     keep: int = option(
         1, Count(1, WIDTH), "features of z, fewer than x has.", aka="latent latent_dim latent_size z_dim"
     )
-    depth: int = recurring.depth(4, "couplings before the features are given up, and again after.")
+    depth: int = recurring.depth(
+        4, "couplings before the features are given up, and again after, if more than one is kept."
+    )
     hidden: int = recurring.hidden()
     bins: int = recurring.bins()
     bound: float = recurring.bound()
@@ -58,10 +60,10 @@ class FunnelOptions(Options, MixedPrecision):
         ]
 
     def describe(self) -> str:
+        after = f", and {counted(self.depth, 'coupling')} on those" if self.keep > 1 else ""
         return (
             f"Funnel: {counted(self.depth, 'coupling')} with {spline_maps(self.bins)} on {self.features()} features, "
-            f"then a funnel to {self.keep}, and {counted(self.depth, 'coupling')} on those; networks of {self.hidden} "
-            "units."
+            f"then a funnel to {self.keep}{after}; networks of {self.hidden} units."
         )
 
 

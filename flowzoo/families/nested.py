@@ -16,7 +16,7 @@ OWN = frozenset(fields(Options))  # what all families take: the model decides th
 
 
 def transform(given: str | Mapping[str, Any], what: str, others: Iterable[str], features: int, **options: Any) -> Chain:
-    """The transform of a family for vectors, whose encode takes one pass, as a density of them needs.
+    """The transform of a family for vectors, as the family builds it.
 
     Args:
       given: the name of the family; or a dict of `family` and its own options, whose defaults are those of the family.

@@ -11,7 +11,9 @@ from flowzoo.core.transform import Transform
 from flowzoo.families.family import Family
 from flowzoo.families.options import counted, option
 from flowzoo.families.stack import StackOptions
-from flowzoo.families.values import LAYERS, Count
+from flowzoo.families.values import Count
+
+MOST = 64  # directions and reflections of a layer; the graph of decode grows with them
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,9 +22,9 @@ class SylvesterFlowOptions(StackOptions):
 
     layer = Sylvester
 
-    directions: int = option(2, Count(1, LAYERS), "along which a layer bends, or `features` if there are fewer.")
+    directions: int = option(2, Count(1, MOST), "along which a layer bends, or `features` if there are fewer.")
     reflections: int = option(
-        2, Count(0, LAYERS), "that turn the axes into directions; as many reach all, 0 leaves the axes."
+        2, Count(0, MOST), "that turn the axes into directions; as many reach all, 0 leaves the axes."
     )
 
     @property

@@ -21,13 +21,13 @@ LEAST = 0.01  # variance of the posterior mean over examples, as in the paper
 
 class ActiveUnits(Measurement):
     name, form, lower_is_better, label = "active_units", NOTED, False, "active units"
-    needs = "posterior"
+    needs = "posterior_mean"
     meaning = "active_units is the number of latents whose posterior mean has variance above 0.01 over examples."
 
     def measure(self, subject: Subject) -> Measured:
         import numpy as np
 
-        means = [subject.flow.posterior(*batch).mean().numpy() for batch in subject.batches(subject.split)]
+        means = [subject.flow.posterior_mean(*batch).numpy() for batch in subject.batches(subject.split)]
         means = np.concatenate(means)
         variances = unit_variances(means)
         where = f"over {len(means):,} examples of {subject.split}"

@@ -14,6 +14,8 @@ from flowzoo.surjections.surjection import InferenceSurjection
 class Slice(InferenceSurjection):
     """z is the kept part of x; the free part u is drawn from N(0, 1) in decode, so log_det is log N(u; 0, 1).
 
+    The temperature of samples is that of z; u is always drawn at temperature 1.
+
     After two couplings it is a funnel, z = f(x1; x2) with log p(x) = log p(z) + log |det df/dx1| + log p(x2 | z): one
     that keeps x2 and changes x1 is f, and one that keeps the result z and turns x2 into u is p(x2 | z):
 

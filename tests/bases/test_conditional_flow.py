@@ -69,6 +69,14 @@ def test_tfp_sees_the_same_distribution():
     assert not np.array_equal(z, distribution.sample(4, seed=2))
 
 
+def test_rows_of_the_distribution_are_distributions():
+    distribution = _posterior().distribution(CONDITION)
+    for key, shape in ((0, ()), (slice(1, 3), (2,))):
+        some = distribution[key]
+        assert some.batch_shape == shape and some.event_shape == (2,) and some.sample(4, seed=1).shape == (4, *shape, 2)
+        np.testing.assert_allclose(some.mean(), distribution.mean()[key], rtol=1e-12)
+
+
 def test_means_of_rows_that_agree_agree():
     posterior = _posterior()
     means = posterior.mean(tf.repeat(CONDITION[:1], 5, axis=0)).numpy()  # an unused latent has no variance over rows

@@ -267,3 +267,13 @@ def test_what_has_no_latent_is_refused():
     x[2, 1] = np.nan
     with pytest.raises(ValueError, match="`x` must be finite, got NaN or infinity in 1 of 4 rows, first in row 2"):
         flowzoo.diagnose_latents(model(), x)
+
+
+@pytest.mark.parametrize("name", ["svae", "vae-flow"])
+def test_other_posteriors_are_diagnosed(name):
+    model, (x, _) = cases.flow(name), cases.flow_data(name)
+    report = flowzoo.diagnose_latents(model, x, draws=50, close=2, steps=2, chains=2, temperatures=2)
+    on_sphere = model.z_space.on_sphere  # where fitting and annealing would leave it
+    assert len(report.evidence) == len(report.fitted_elbo) == (0 if on_sphere else 2)
+    assert np.isfinite(report.elbo).all() and np.isfinite(report.information).all() and report.finite
+    np.testing.assert_allclose(report.elbo, np.mean([model.score(x, seed=s) for s in range(50)], axis=0), atol=3.0)

@@ -15,7 +15,8 @@ import tensorflow as tf
 from flowzoo.core.bars import bar
 from flowzoo.measure.latents.view import View
 
-PAIRS = 2**22  # numbers of z in the pairs of a draw and a row that are looked at together
+ON_SPHERE = 1000  # numbers by which the density of a pair on the sphere is normalised
+PAIRS = 2**22  # numbers of z and of parameters in the pairs of a draw and a row that are looked at together
 
 
 def log_aggregate(view: View, z: np.ndarray, parameters: Any, *, progress: bool = False) -> np.ndarray:
@@ -28,7 +29,9 @@ def log_aggregate(view: View, z: np.ndarray, parameters: Any, *, progress: bool 
         progress: show a bar.
     """
     density = tf.function(_densities, reduce_retracing=True, autograph=False)
-    rows, size = len(tf.nest.flatten(parameters)[0]), math.prod(view.latent_shape)
+    flat = tf.nest.flatten(parameters)
+    rows, size = len(flat[0]), math.prod(view.latent_shape) + sum(math.prod(one.shape[1:]) for one in flat)
+    size += ON_SPHERE if view.posterior.on_sphere else 0
     at_once = min(rows, max(1, PAIRS // (16 * size)))
     draws = max(1, PAIRS // (at_once * size))
     totals = []

@@ -15,7 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from flowzoo.core import random
-from flowzoo.measure.latents.view import ANNEALED, PILOT, Rows, View, repeated, wide
+from flowzoo.measure.latents.view import ANNEALED, PILOT, SCALES, Rows, View, repeated, wide
 
 LEAPS = 3  # leapfrog steps of a transition
 SHORTEST = 0.4  # of a step, whose length is drawn: chains of equal lengths would come back to where they were
@@ -53,7 +53,7 @@ def _run(view, rows, place, sizes, *, chains, steps, start):
     """The log-weights, and the sizes of the steps, (steps, n): those given, or in the pilot run adapted on the way."""
     many, seeds, dtype = repeated(rows, chains), view.seeds(rows, place, 0, chains), view.layer.compute_dtype
     begin = _Start(view, many, start)
-    z, scale = begin.drawn(seeds), repeated(_scale(view, rows, place, start), chains)
+    z, scale = begin.drawn(seeds), repeated(_scale(view, rows, start), chains)
     betas, n = tf.constant(schedule(steps), dtype), tf.shape(rows.streams)[0]
     usual = tf.fill([n], tf.cast(float(max(1, np.prod(view.latent_shape))) ** -0.25, dtype))
     noted = tf.TensorArray(dtype, steps, element_shape=[None])
@@ -112,10 +112,9 @@ def _leaped(energies, z, known, momentum, scale, pace, beta):
     return proposed, after, density(after, new) - density(known, momentum)
 
 
-def _scale(view, rows, place, start):
+def _scale(view, rows, start):
     """Standard deviations of the units where the chains start, from draws of their own: (n, *latent_shape)."""
-    seeds = random.fold_in(view.seeds(rows, place, 0, SCALED), 1)
-    z = _Start(view, repeated(rows, SCALED), start).drawn(seeds)
+    z = _Start(view, repeated(rows, SCALED), start).drawn(view.seeds(rows, SCALES, 0, SCALED))
     return tf.math.reduce_std(tf.reshape(z, [-1, SCALED, *view.latent_shape]), axis=1)
 
 

@@ -44,10 +44,10 @@ def diagnose_latents(
 ) -> LatentReport:
     """Looks at a model's latents: which units are used, what they say about x, and how far q(z | x) is from p(z | x).
 
-    All that is drawn for a row is a pure function of `seed` and the row's content. Rows are taken in blocks, so memory
-    does not grow with their number. Time does: for each row `draws` passes through the decoder; for each pair of rows
-    one density; and for the first `close` rows 16 * `steps` passes with gradients to fit their posteriors, and
-    6 * `chains` * `temperatures` to anneal.
+    All that is drawn for a row is a pure function of `seed` and the row's content. Rows are taken in blocks; of each
+    only the posterior's parameters and a draw of z stay in memory. Time grows with them: for each row `draws` passes
+    through the decoder and one density for each row, or for few rows some thousand; and for the first `close` rows
+    16 * `steps` passes with gradients to fit their posteriors, and 6 * `chains` * `temperatures` to anneal.
 
     Args:
         model: a model that ends with its only stochastic layer, such as a VAE.
@@ -58,7 +58,8 @@ def diagnose_latents(
         draws: from q(z | x) for each row, at least 25; fewer than about 1,000 leave k-hat uncertain.
         close: how many rows, from the first on, have their posterior fitted and their evidence annealed.
         steps: of fitting; 0 to leave it out.
-        chains: of annealing, for each row; 0 to leave it out.
+        chains: of annealing, for each row; 0 to leave it out. Latents on a sphere are neither fitted nor annealed, as
+            both move z, or its posterior, along straight lines.
         temperatures: steps of each chain.
         start: where chains begin, "posterior" or "prior": from the posterior few temperatures are enough, unless it
             misses a mode of p(z | x).
@@ -84,6 +85,8 @@ def diagnose_latents(
     check_count(temperatures, "temperatures")
     check_count(steps, "steps", 0)
     check_count(chains, "chains", 0)
+    if view.posterior.on_sphere:
+        steps = chains = 0
     if start not in STARTS:
         raise ValueError(f"`start` must be one of {', '.join(map(repr, STARTS))}, got {start!r}.")
     x, condition = model.intake.tensors(x, condition)
@@ -172,8 +175,10 @@ def _annealed(view, blocks, chains, temperatures, start) -> tuple[np.ndarray, np
     for rows, _, count in blocks:
         found.append(anneal(rows).numpy()[:count])
     found = np.concatenate(found)
+    if chains == 1:  # of which no error is known
+        return found[:, 0], np.full(len(found), math.nan)
     relative = np.exp(found - _log_mean(found)[:, None])
-    return _log_mean(found), relative.std(axis=1, ddof=min(1, chains - 1)) / math.sqrt(chains)
+    return _log_mean(found), relative.std(axis=1, ddof=1) / math.sqrt(chains)
 
 
 def _first(parameters, count):

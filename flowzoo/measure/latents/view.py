@@ -13,7 +13,7 @@ from flowzoo.objectives.divided import divided
 from flowzoo.surjections import Stochastic
 
 NEEDS = "`model` must end with its only stochastic layer, q(z | x) and p(x | z), as an autoencoder does"
-DRAWS, FITTED, EVALUATED, PILOT, ANNEALED = range(5)  # what random numbers are for: each has a stream of its own
+DRAWS, FITTED, SCALES, PILOT, ANNEALED = range(5)  # what random numbers are for: each has a stream of its own
 
 
 class Rows(NamedTuple):
