@@ -79,7 +79,7 @@ def normal(seeds: tf.Tensor, shape: Sequence[int]) -> tf.Tensor:
     centred = tf.cast(_shift_right(_bits(seeds, shape), 9), tf.float32) * 2.0**-22 + (2.0**-23 - 1.0)
     # the last few entries, with which no vector of the processor is full, would get another last bit
     filled = tf.pad(tf.reshape(centred, [-1]), [[0, LANES - 1]])
-    return _reshape(math.sqrt(2.0) * tf.math.erfinv(filled)[: 1 - LANES], shape)
+    return _reshape((math.sqrt(2.0) * tf.math.erfinv(filled))[: 1 - LANES], shape)  # no sum can be fused with it
 
 
 def _unit(words):
