@@ -75,7 +75,10 @@ class GivenCondition(Base):
         z = self._drawn(seeds, one, parameters)
         if through is not None:
             z = through(z)
-        return z, self._density(z, tf.nest.map_structure(tf.stop_gradient, parameters) if fixed else parameters)
+        return z, self._density(z, self._fixed(parameters) if fixed else parameters)
+
+    def _fixed(self, parameters):
+        return tf.nest.map_structure(tf.stop_gradient, parameters)
 
     def _drawn_with_density(self, seeds, temperature, parameters):
         z = self._drawn(seeds, temperature, parameters)

@@ -7,13 +7,14 @@ Improving variational inference with inverse autoregressive flow, arXiv:1606.049
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import keras
 import tensorflow as tf
 
 from flowzoo.bases.conditional import ConditionalNormal
+from flowzoo.bases.transformed import require_bijection
 from flowzoo.core import random
 from flowzoo.core.transform import Transform
 
@@ -58,9 +59,7 @@ class ConditionalFlow(ConditionalNormal):
         name: str | None = None,
     ):
         super().__init__(event_shape, condition_features, network, bound=bound, dtype=dtype, name=name)
-        if not (isinstance(transform, Transform) and transform.bijective):
-            got = f"{type(transform).__name__} of kind {getattr(transform, 'kind', None)!r}"
-            raise TypeError(f"`transform` must be an exact bijection, got {got}: log q(z) would not be its density.")
+        require_bijection(transform, "log q(z)")
         if transform.event_shape != self.event_shape or transform.latent_shape != self.event_shape:
             raise ValueError(f"`transform` must map {self.event_shape} to itself, got {transform.event_shape}.")
         self.transform = transform
@@ -74,25 +73,16 @@ class ConditionalFlow(ConditionalNormal):
 
         return FlowedNormal(self.transform, *self._parameters(condition), average)
 
-    def draws_with_log_prob(
-        self,
-        seeds: tf.Tensor,
-        count: int,
-        condition: tf.Tensor | None = None,
-        through: Callable[[tf.Tensor], tf.Tensor] | None = None,
-        fixed: bool = False,
-    ) -> tuple[tf.Tensor, tf.Tensor]:
-        if fixed:
-            raise ValueError(
-                "`fixed` must be False, got True: the density of a flow depends on its own weights, too, not on z and "
-                "the parameters alone. Train a posterior with a flow by 'iwae' or 'rws', not by 'dreg' or 'chi'."
-            )
-        return super().draws_with_log_prob(seeds, count, condition, through)
-
     def _parameters(self, condition):
         outputs = self._outputs(condition)
         size = 2 * math.prod(self.event_shape)
         return *self._normal(outputs[:, :size]), outputs[:, size:]
+
+    def _fixed(self, parameters):
+        raise ValueError(
+            "`fixed` must be False, got True: the density of a flow depends on its own weights, too, not on z and the "
+            "parameters alone. Train a posterior with a flow by 'iwae' or 'rws', not by 'dreg' or 'chi'."
+        )
 
     def _density(self, z, parameters):
         *normal, h = parameters

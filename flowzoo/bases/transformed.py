@@ -23,9 +23,7 @@ class Transformed(Base):
     """
 
     def __init__(self, transform: Transform, base: Base, *, name: str | None = None):
-        if not (isinstance(transform, Transform) and transform.bijective):
-            got = f"{type(transform).__name__} of kind {getattr(transform, 'kind', None)!r}"
-            raise TypeError(f"`transform` must be an exact bijection, got {got}: log p(z) would not be its density.")
+        require_bijection(transform, "log p(z)")
         if base.event_shape != transform.latent_shape:
             raise ValueError(f"`base` must have event_shape {transform.latent_shape}, got {base.event_shape}.")
         super().__init__(transform.event_shape, dtype=transform.compute_dtype, name=name)
@@ -44,3 +42,10 @@ class Transformed(Base):
         u, log_prob = self.base.sample_with_log_prob(seeds, temperature, condition)
         z, log_det = self.transform.decode(u, condition)
         return z, log_prob - log_det
+
+
+def require_bijection(transform: Transform, density: str) -> None:
+    """TypeError unless `transform` is an exact bijection, with which `density` is one."""
+    if not (isinstance(transform, Transform) and transform.bijective):
+        got = f"{type(transform).__name__} of kind {getattr(transform, 'kind', None)!r}"
+        raise TypeError(f"`transform` must be an exact bijection, got {got}: {density} would not be its density.")

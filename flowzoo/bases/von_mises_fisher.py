@@ -107,8 +107,8 @@ class ConditionalVonMisesFisher(GivenNetwork):
 def _turned(along, across, mean):
     """Turns points (along, *across) about a pole, (rows, 1) and (rows, m - 1), to lie likewise about the mean.
 
-    By a reflection, of the one of the two poles that lies farther from the mean, so that it never divides by 0. On the
-    great circle between them the points of one row jump, but their distribution does not.
+    It reflects about the pole farther from the mean, so the divisor is at least 1. On the great circle between
+    the poles the points of one row jump, but their distribution does not.
     """
     sign = tf.where(mean[:, :1] < 0.0, tf.ones_like(along), -tf.ones_like(along))
     normal = tf.concat([sign - mean[:, :1], -mean[:, 1:]], axis=1)

@@ -27,7 +27,7 @@ def transform(given: str | Mapping[str, Any], what: str, others: Iterable[str], 
 
     Raises:
       TypeError: the family lacks an option.
-      ValueError: there is no such family, an option is wrong, or one that the model decides is given.
+      ValueError: the family is unknown, an option is wrong, or an option is given that the model sets itself.
     """
     given = {"family": given} if isinstance(given, str) else dict(given)
     family = given.pop("family")

@@ -1,4 +1,4 @@
-"""k-hat against arviz, against exact quantiles, and where it is no number between."""
+"""k-hat against arviz and against exact quantiles, and the weights for which it is infinite or NaN."""
 
 import numpy as np
 import pytest

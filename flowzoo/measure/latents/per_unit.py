@@ -24,7 +24,7 @@ CLOSED, DRAWN, MARGINAL, NONE = "closed form", "by draws", "of the marginals, by
 def kl_of_units(view: View, rows: Rows, z: tf.Tensor) -> tuple[tf.Tensor, str]:
     """KL of each unit, (n, units) in nats, and how it was found.
 
-    If posterior and prior are products over units, so is their KL a sum: in closed form where TFP knows it, as of two
+    If posterior and prior are products over units, so is their KL a sum: in closed form where TFP has one, as for two
     normals, else by draws. If only the prior is a product, what is given is the KL of each marginal of q(z | x), whose
     entropy is estimated from the spacings of the draws: their sum is the whole KL less the total correlation of
     q(z | x). If the prior is not a product, no number of a single unit is a part of the KL: NaN.
